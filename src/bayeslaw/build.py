@@ -1,0 +1,318 @@
+"""From a model and runs to a PyMC model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+from pymc.logprob.transforms import Transform
+
+from bayeslaw import runs as table
+from bayeslaw.coordinates import Coordinates, Frame, coordinates
+from bayeslaw.effects import gather, place
+from bayeslaw.model import Model
+from bayeslaw.parameters import Role, link_normal
+from bayeslaw.pilot import Design, Pilot, design_of, fly, prior_of
+from bayeslaw.pooling import Grouping, Layout, groupings, is_pooled, layout, roles_of
+from bayeslaw.priors import HalfNormal, Prior
+from bayeslaw.units import rescale
+
+__all__ = ["build"]
+
+
+def build(model: Model, runs: xr.Dataset) -> pm.Model:
+    """The PyMC model of a bayeslaw model on runs.
+
+    Its random variables, on the scale of the parameters' links, are ``center`` (the population),
+    ``spread`` (standard deviations between curves and between levels of a group), ``effects``
+    (standardised group effects), ``theta`` (a row per parameter, a column per curve, in the
+    coordinates of `bayeslaw.coordinates`) and the response. The transforms of their value
+    variables make them easy to sample and change no prior. Parameters of the law in the user's
+    units are deterministic variables under their own names.
+
+    Parameters
+    ----------
+    model : Model
+        What to fit.
+    runs : xarray.Dataset
+        Training runs.
+
+    Returns
+    -------
+    pymc.Model
+
+    Raises
+    ------
+    ValueError
+        If the runs lack a predictor or a group that the model names.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> train, later = bl.split_held_out(bl.datasets.load("learners"))
+    >>> model = bl.Model(bl.laws.power.of("D"), pooling=["task", "learner"])
+    >>> [variable.name for variable in bl.build(model, train).free_RVs]
+    ['center', 'spread', 'effects', 'theta']
+    """
+    design, system = design_of(model, runs), coordinates(model)
+    roles, pilot = roles_of(model, system), fly(model, system, design)
+    kept = groupings(model, design.curves)
+    pooled = is_pooled(model, design.curves)
+    with pm.Model(coords=_coords(design, kept, roles, pooled), check_bounds=False) as built:
+        data = _data(design, pilot, tuple(roles))
+        priors = {name: prior_of(model, name, role, design.level) for name, role in roles.items()}
+        if pooled:
+            mean, spread = _population(model, roles, priors, layout(kept, list(roles)), data)
+            theta = _curves(system, roles, mean, spread, {}, data)
+        else:
+            mean, spread = _alone(roles, priors, design.n_curves)
+            theta = _curves(system, roles, mean, spread, _other(roles, priors), data)
+        named = {name: theta[row] for row, name in enumerate(roles)}
+        _response(model, system, design, data, named, runs)
+    return built
+
+
+THETA = ("parameter", "curve")
+FRAME_ENDS = ("pivot", "smallest", "largest")
+
+
+def _coords(
+    design: Design, kept: Mapping[str, Grouping], roles: Mapping[str, Role], pooled: bool
+) -> dict[str, Any]:
+    curve = design.curves["curve"].values.tolist()
+    coords = {"run": np.arange(design.response.size), "curve": curve, "parameter": list(roles)}
+    if not pooled:
+        return coords
+    where = layout(kept, list(roles))
+    spreads = [" ".join(item) for item in where.spreads]
+    return {**coords, "spread_of": spreads, "effect_of": [" ".join(item) for item in where.levels]}
+
+
+def _data(design: Design, pilot: Pilot, names: tuple[str, ...]) -> dict[str, Any]:
+    # All that depends on the runs is data, so that one compiled function serves other runs.
+    per_run = {f"predictor_{i}": x for i, x in enumerate(design.predictors)}
+    per_run |= {"observed": design.response, "relative_error": design.relative_error}
+    per_run |= {"curve_of_run": design.curve}
+    frame = design.frame
+    per_curve = {
+        f"{end}_{i}": x
+        for end, values in vars(frame).items()
+        for i, x in enumerate(values)
+    }
+    placed = {key: np.array([values[n] for n in names]) for key, values in vars(pilot).items()}
+    return {
+        **{name: pm.Data(name, values, dims="run") for name, values in per_run.items()},
+        **{name: pm.Data(name, values, dims="curve") for name, values in per_curve.items()},
+        **{name: pm.Data(name, values, dims=THETA) for name, values in placed.items()},
+    }
+
+
+def _population(
+    model: Model,
+    roles: Mapping[str, Role],
+    priors: Mapping[str, Prior],
+    where: Layout,
+    data: Mapping[str, Any],
+) -> tuple[Any, Any]:
+    """Mean, shape (parameters, curves), and own spread, shape (parameters, 1), of the curves."""
+    center = _centers(roles, priors)[:, None]
+    spread = _spreads([model.priors.get(f"sd_{n}", roles[n].spread) for n, _ in where.spreads])
+    own = spread[: len(roles)][:, None]
+    if not where.levels:
+        return center + pt.zeros_like(data["mode"]), own
+    scale = spread[np.array(where.spread_of_level)]
+    codes, bounds = pm.Data("codes", where.codes), pm.Data("bounds", where.bounds)
+    effects = pm.CustomDist(
+        "effects", scale, center, own, data["mode"], data["information"], codes, bounds,
+        logp=_effects_log_density, random=_draw_effects, transform=_EffectTransform(),
+        signature="(r),(p,o),(p,o),(p,c),(p,c),(j,c),(p,b)->(r)", dims="effect_of",
+    )  # fmt: skip
+    return center + gather(scale * effects, codes, bounds), own
+
+
+def _centers(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> Any:
+    normals = {name: link_normal(priors[name], role.link) for name, role in roles.items()}
+    if None not in normals.values():
+        means, sds = zip(*((n.mean, n.sd) for n in normals.values() if n), strict=True)
+        return pm.Normal("center", np.array(means), np.array(sds), dims="parameter")
+    each = [
+        role.link.forward(priors[name].to_pymc(f"{name}_center")) for name, role in roles.items()
+    ]
+    return pm.Deterministic("center", pt.stack(each), dims="parameter")
+
+
+def _spreads(priors: list[Prior]) -> Any:
+    if all(isinstance(prior, HalfNormal) for prior in priors):
+        scales = np.array([prior.sd for prior in priors if isinstance(prior, HalfNormal)])
+        return pm.HalfNormal("spread", scales, dims="spread_of")
+    each = [prior.to_pymc(f"spread_{i}") for i, prior in enumerate(priors)]
+    return pm.Deterministic("spread", pt.stack(each), dims="spread_of")
+
+
+def _effects_log_density(value: Any, *places: Any) -> Any:
+    # Standard normal; all that the variable depends on only places the sampler.
+    return -pt.sum(value**2) / 2 - value.shape[0] * (np.log(2 * np.pi) / 2)
+
+
+def _draw_effects(scale: Any, *places: Any, rng: Any = None, size: Any = None) -> Any:
+    return rng.standard_normal(scale.shape)
+
+
+def _alone(
+    roles: Mapping[str, Role], priors: Mapping[str, Prior], n_curves: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread of curves that share nothing; nearly so where a prior is of another kind."""
+    normals = [
+        link_normal(priors[name], role.link) or link_normal(role.prior, role.link)
+        for name, role in roles.items()
+    ]
+    mean = np.array([[normal.mean] * n_curves for normal in normals if normal])
+    return mean, np.array([[normal.sd] for normal in normals if normal])
+
+
+def _other(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> dict[str, Any]:
+    """Variables of the curves' priors that are not normal on the scale of the link."""
+    curves = pm.modelcontext(None).coords["curve"]
+    with pm.Model(coords={"curve": curves}):
+        return {
+            name: priors[name].to_pymc(name, dims="curve")
+            for name, role in roles.items()
+            if link_normal(priors[name], role.link) is None
+        }
+
+
+def _curves(
+    system: Coordinates,
+    roles: Mapping[str, Role],
+    mean: Any,
+    spread: Any,
+    other: Mapping[str, Any],
+    data: Mapping[str, Any],
+) -> Any:
+    """All curves, normal about their mean but for the parameters that have another prior."""
+
+    def draw(mean: Any, spread: Any, *places: Any, rng: Any = None, size: Any = None) -> Any:
+        theta = rng.normal(mean, np.broadcast_to(spread, mean.shape))
+        for row, (name, role) in enumerate(roles.items()):
+            if name in other:
+                theta[row] = role.link.forward(pm.draw(other[name], random_seed=rng))
+        return theta
+
+    def log_density(value: Any, mean: Any, spread: Any, *places: Any) -> Any:
+        normal = -(((value - mean) / spread) ** 2) / 2 - pt.log(spread) - np.log(2 * np.pi) / 2
+        if not other:
+            return pt.sum(normal)
+        rows = [
+            _log_density(role, other[name], value[row]) if name in other else normal[row]
+            for row, (name, role) in enumerate(roles.items())
+        ]
+        return pt.sum(pt.stack(rows))
+
+    size = len(system.law.predictors)
+    frame = [data[f"{end}_{i}"] for end in FRAME_ENDS for i in range(size)]
+    placed = (data["pivot_mode"], data["pivot_information"])
+    ends = ",(c)" * len(frame)
+    return pm.CustomDist(
+        "theta", mean, spread, *placed, *frame, logp=log_density, random=draw, dims=THETA,
+        transform=_CurveTransform(system, tuple(roles)),
+        signature=f"(p,c),(p,o),(p,c),(p,c){ends}->(p,c)",
+    )  # fmt: skip
+
+
+def _log_density(role: Role, variable: Any, value: Any) -> Any:
+    natural = role.link.inverse(value)
+    return pm.logp(variable, natural) + pt.log(pt.grad(pt.sum(natural), value))
+
+
+def _response(
+    model: Model, system: Coordinates, design: Design, data: Mapping, theta: Mapping, runs: xr.Dataset
+) -> None:
+    parameters = system.parameters({name: theta[name] for name in system.roles})
+    sigma = pt.exp(theta["sigma"]) if "sigma" in theta else pt.as_tensor(model.fixed["sigma"])
+    in_units = rescale(model.law, table.reference(runs), parameters)
+    for name, value in {**in_units, "sigma": sigma}.items():
+        pm.Deterministic(name, value * pt.ones(design.n_curves), dims="curve")
+    curve = data["curve_of_run"]
+    predictors = [data[f"predictor_{i}"] for i in range(len(design.predictors))]
+    on_runs = {n: v[curve] if getattr(v, "ndim", 0) else v for n, v in parameters.items()}
+    mean = model.law(*predictors, **on_runs)
+    noise = sigma[curve] if sigma.ndim else sigma
+    if np.any(design.relative_error > 0):
+        noise = pt.sqrt(noise**2 + data["relative_error"] ** 2)
+    name = runs.attrs["response"]
+    model.noise.variable(name, np.log(mean), noise, observed=data["observed"], dims="run")
+
+
+class _EffectTransform(Transform):
+    """Standardised effects from coordinates that are near standard normal a posteriori."""
+
+    name = "placed"
+    ndim_supp = 1
+
+    def _place(self, value: Any, inputs: tuple[Any, ...]) -> Any:
+        scale, center, own, mode, information, codes, bounds = inputs[-7:]
+        weight = information / (1 + own**2 * information)
+        return place(value, weight, mode - center, scale, codes, bounds)
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        return self._place(value, inputs)[0]
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        # Only asked for starting points, which are as good at the origin of the coordinates.
+        return pt.zeros_like(value)
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        return -self._place(value, inputs)[1]
+
+
+class _CurveTransform(Transform):
+    """Reference coordinates of all curves from pivot coordinates placed by information.
+
+    Each coordinate starts from the curve that the population and its groups expect there, and
+    moves towards the curve's own mode as far as the data say more than the spread.
+    """
+
+    name = "pivot"
+    ndim_supp = 2
+
+    def __init__(self, system: Coordinates, names: tuple[str, ...]) -> None:
+        self.system, self.names = system, names
+        self.n_predictors = len(system.law.predictors)
+
+    def _frame(self, inputs: tuple[Any, ...]) -> Frame:
+        n = self.n_predictors
+        ends = inputs[-3 * n :]
+        return Frame(ends[:n], ends[n : 2 * n], ends[2 * n :])
+
+    def _mapped(self, change: Any, values: Any, frame: Frame) -> Any:
+        """A change of coordinates of the law's rows; those of the noise stay."""
+        n_law = len(self.system.roles)
+        rows = {name: values[row] for row, name in enumerate(self.names[:n_law])}
+        changed = change(rows, frame)
+        law = pt.stack([changed[name] for name in rows])
+        return law if n_law == len(self.names) else pt.concatenate([law, values[n_law:]])
+
+    def _eta(self, value: Any, inputs: tuple[Any, ...]) -> Any:
+        mean, spread, mode, information = inputs[-3 * self.n_predictors - 4 :][:4]
+        expected = self._mapped(self.system.to_pivot, mean, self._frame(inputs))
+        told = spread**2 * information
+        drawn = spread * value / pt.sqrt(1 + told)
+        return expected + drawn + told * (mode - expected) / (1 + told)
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        return self._mapped(self.system.from_pivot, self._eta(value, inputs), self._frame(inputs))
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        # Only asked for starting points, which are as good at the origin of the coordinates.
+        return pt.zeros_like(value)
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        _, spread, _, information = inputs[-3 * self.n_predictors - 4 :][:4]
+        stretch = pt.sum(pt.log(spread) - pt.log1p(spread**2 * information) / 2)
+        eta = self._eta(value, inputs)
+        rows = {name: eta[row] for row, name in enumerate(self.system.roles)}
+        return stretch + pt.sum(self.system.log_jacobian(rows, self._frame(inputs)))

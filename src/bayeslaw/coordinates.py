@@ -1,0 +1,453 @@
+"""Coordinates in which a law's posterior is round enough to sample.
+
+Curves are pooled in *reference coordinates*, one per free parameter and named after it: the level
+(log response), stick-breaking logits of the terms' shares, links of all other parameters, at the
+reference scale. The sampler moves in *pivot coordinates*: level and shares at the middle of the
+curve's own range, and for an exponent the log-log slope of its term there. The map between the
+two has determinant one for sums of terms, so priors are untouched.
+
+Everything here serves NumPy arrays and PyTensor tensors alike. Predictors are in units of their
+reference scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from bayeslaw.law import Law, maximum, minimum
+from bayeslaw.model import Model
+from bayeslaw.parameters import LEVEL, SHARE, TREND, Role
+
+__all__ = ["Coordinates", "Frame", "Links", "SignedPair", "SumOfTerms", "coordinates"]
+
+type Values = Mapping[str, Any]
+
+LINEAR_ROLES = ("Floor", "Amplitude", "Rate")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a curve has been observed: its middle and its ends, one value per predictor."""
+
+    pivot: tuple[Any, ...]
+    smallest: tuple[Any, ...]
+    largest: tuple[Any, ...]
+
+
+class Coordinates(Protocol):
+    """Reference and pivot coordinates of one law with its fixed and tied parameters."""
+
+    @property
+    def law(self) -> Law:
+        """The law."""
+        ...
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """The role that each free parameter plays as a coordinate."""
+        ...
+
+    def parameters(self, theta: Values) -> dict[str, Any]:
+        """All parameters of the law, at the reference scale, from reference coordinates."""
+        ...
+
+    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
+        """Pivot coordinates from reference coordinates."""
+        ...
+
+    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
+        """Reference coordinates from pivot coordinates."""
+        ...
+
+    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
+        """Log of the determinant of `from_pivot`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Links:
+    """Each parameter on the scale of its role's link: for laws without a known structure."""
+
+    law: Law
+    fixed: Values
+    tie: Mapping[str, str]
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """The roles of the free parameters."""
+        return _free(self.law, self.fixed, self.tie)
+
+    def parameters(self, theta: Values) -> dict[str, Any]:
+        """All parameters of the law."""
+        free = {name: role.link.inverse(theta[name]) for name, role in self.roles.items()}
+        return _complete(self.law, free, self.fixed, self.tie)
+
+    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
+        """The same coordinates."""
+        return dict(theta)
+
+    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
+        """The same coordinates."""
+        return dict(eta)
+
+    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
+        """Zero."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class SumOfTerms:
+    """A sum of positive terms, each with its coefficient: level, shares and slopes.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    fixed, tie : mapping
+        Parameters that are held or follow another.
+    terms : tuple of str
+        The coefficients, floors first. The last one's coordinate is the level.
+    steepens : mapping of str to tuple of str
+        For each exponent, the terms whose slope it sets.
+    explicit : bool
+        Whether the coefficients' own logarithms are the reference coordinates, because a prior
+        or a value was given for one of them.
+    """
+
+    law: Law
+    fixed: Values
+    tie: Mapping[str, str]
+    terms: tuple[str, ...]
+    steepens: Mapping[str, tuple[str, ...]]
+    explicit: bool
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """Level and shares for the coefficients, their own roles for the others."""
+        free = _free(self.law, self.fixed, self.tie)
+        if self.explicit:
+            return free
+        return {**free, **dict.fromkeys(self.terms[:-1], SHARE), self.terms[-1]: LEVEL}
+
+    @property
+    def _free_terms(self) -> tuple[str, ...]:
+        return tuple(name for name in self.terms if name not in self.fixed)
+
+    @property
+    def _has_sticks(self) -> bool:
+        return self._free_terms == self.terms
+
+    def parameters(self, theta: Values) -> dict[str, Any]:
+        """All parameters of the law."""
+        shape = self._shape(theta)
+        at_reference = self._reference_terms(theta, shape)
+        sizes = self._log_sizes(_unit(self.law), shape)
+        free = {name: np.exp(at_reference[name] - sizes[name]) for name in self._free_terms}
+        return _complete(self.law, {**shape, **free}, self.fixed, self.tie)
+
+    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
+        """Level, shares and slopes at the pivot."""
+        shape = self._shape(theta)
+        terms = self._moved(self._reference_terms(theta, shape), shape, _unit(self.law), frame.pivot)
+        slopes = self._log_shares(terms)
+        eta = {name: value + slopes.get(name, 0.0) for name, value in theta.items()}
+        linear = _to_sticks(terms) if self._has_sticks else terms
+        return {**eta, **{name: linear[name] for name in self._free_terms}}
+
+    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
+        """Level and shares at the reference, exponents from slopes."""
+        terms = _from_sticks(eta, self.terms) if self._has_sticks else self._loose_terms(eta)
+        slopes = self._log_shares(terms)
+        theta = {name: value - slopes.get(name, 0.0) for name, value in eta.items()}
+        shape = self._shape(theta)
+        terms = self._moved(terms, shape, frame.pivot, _unit(self.law))
+        if self.explicit:
+            sizes = self._log_sizes(_unit(self.law), shape)
+            return {**theta, **{name: terms[name] - sizes[name] for name in self._free_terms}}
+        return {**theta, **_to_sticks(terms)}
+
+    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
+        """Zero: every step of `from_pivot` is a shear."""
+        return 0.0
+
+    def _shape(self, theta: Values) -> dict[str, Any]:
+        """The parameters that are not coefficients."""
+        return {
+            name: role.link.inverse(theta[name])
+            for name, role in _free(self.law, self.fixed, self.tie).items()
+            if name not in self.terms
+        }
+
+    def _log_sizes(self, at: tuple[Any, ...], shape: Values) -> dict[str, Any]:
+        """Logarithm of each term per unit of its coefficient."""
+        zeros = dict.fromkeys(self.terms, 0.0)
+
+        def size(name: str) -> Any:
+            one = {**zeros, name: 1.0, **shape}
+            held = {key: value for key, value in self.fixed.items() if key not in self.terms}
+            return np.log(self.law(*at, **_complete(self.law, one, held, self.tie)))
+
+        return {name: size(name) for name in self.terms}
+
+    def _reference_terms(self, theta: Values, shape: Values) -> dict[str, Any]:
+        if not self.explicit:
+            return _from_sticks(theta, self.terms)
+        sizes = self._log_sizes(_unit(self.law), shape)
+        held = {name: math.log(self.fixed[name]) for name in self.terms if name in self.fixed}
+        return {name: {**theta, **held}[name] + sizes[name] for name in self.terms}
+
+    def _loose_terms(self, eta: Values) -> dict[str, Any]:
+        # Fixed terms that are not floors have no slopes beside them (see `coordinates`), so
+        # their size at the pivot is not needed here.
+        held = {name: math.log(self.fixed[name]) for name in self.terms if name in self.fixed}
+        return {name: {**eta, **held}[name] for name in self.terms}
+
+    def _moved(self, terms: Values, shape: Values, start: Any, end: Any) -> dict[str, Any]:
+        before, after = self._log_sizes(start, shape), self._log_sizes(end, shape)
+        return {name: terms[name] + after[name] - before[name] for name in self.terms}
+
+    def _log_shares(self, terms: Values) -> dict[str, Any]:
+        total = _log_sum([terms[name] for name in self.terms])
+        return {
+            exponent: _log_sum([terms[name] for name in steepened]) - total
+            for exponent, steepened in self.steepens.items()
+        }
+
+
+@dataclass(frozen=True)
+class SingleTerm:
+    """A law without amplitudes whose level one parameter sets: level and links of the others."""
+
+    law: Law
+    name: str
+    solve: Any
+    fixed: Values
+    tie: Mapping[str, str]
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """The level in place of the parameter that sets it."""
+        return {**_free(self.law, self.fixed, self.tie), self.name: LEVEL}
+
+    def parameters(self, theta: Values) -> dict[str, Any]:
+        """All parameters of the law."""
+        return self._solved(theta[self.name], _unit(self.law), theta)
+
+    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
+        """The level at the pivot."""
+        level = np.log(self.law(*frame.pivot, **self.parameters(theta)))
+        return {**theta, self.name: level}
+
+    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
+        """The level at the reference."""
+        parameters = self._solved(eta[self.name], frame.pivot, eta)
+        return {**eta, self.name: np.log(self.law(*_unit(self.law), **parameters))}
+
+    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
+        """Zero where the level moves by the other parameters alone."""
+        return 0.0
+
+    def _solved(self, level: Any, at: tuple[Any, ...], values: Values) -> dict[str, Any]:
+        roles = _free(self.law, self.fixed, self.tie)
+        free = {n: role.link.inverse(values[n]) for n, role in roles.items() if n != self.name}
+        others = {**free, **self.fixed, **{a: free[b] for a, b in self.tie.items()}}
+        solved = {self.name: self.solve(np.exp(level), *at, **others)}
+        return _complete(self.law, {**free, **solved}, self.fixed, self.tie)
+
+
+@dataclass(frozen=True)
+class SignedPair:
+    """A constant and a trend that may cross zero, such as ``a - b log N``.
+
+    With ``f = a (1 - rho h(x))``, rho is bounded so that f is positive wherever the curve was
+    observed; the pivot coordinate is the trend relative to the response where that is smallest.
+    """
+
+    law: Law
+    constant: str
+    trend: str
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """The level for the constant; the trend relative to it."""
+        return {self.constant: LEVEL, self.trend: TREND}
+
+    def parameters(self, theta: Values) -> dict[str, Any]:
+        """All parameters of the law."""
+        constant = np.exp(theta[self.constant])
+        return {self.constant: constant, self.trend: constant * np.exp(theta[self.trend])}
+
+    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
+        """The level at the pivot and the trend at the end of the range."""
+        rho = np.exp(theta[self.trend])
+        pivot, end = _below_one(rho * self._height(frame.pivot)), _below_one(rho * self._reach(frame))
+        return {
+            self.constant: theta[self.constant] + np.log1p(-pivot),
+            self.trend: theta[self.trend] - np.log1p(-end),
+        }
+
+    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
+        """The level at the reference and the trend there."""
+        trend = eta[self.trend] - np.log1p(self._reach(frame) * np.exp(eta[self.trend]))
+        level = eta[self.constant] - np.log1p(-np.exp(trend) * self._height(frame.pivot))
+        return {self.constant: level, self.trend: trend}
+
+    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
+        """How the bound on the trend stretches it."""
+        return -np.log1p(self._reach(frame) * np.exp(eta[self.trend]))
+
+    def _height(self, at: tuple[Any, ...]) -> Any:
+        return -self.law(*at, **{self.constant: 0.0, self.trend: 1.0})
+
+    def _reach(self, frame: Frame) -> Any:
+        low, high = self._height(frame.smallest), self._height(frame.largest)
+        return maximum(maximum(low, high), 0.0)
+
+
+def coordinates(model: Model) -> Coordinates:
+    """The coordinates that suit a model's law, found from the law itself.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+
+    Returns
+    -------
+    Coordinates
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> type(coordinates(bl.Model(bl.laws.power))).__name__
+    'SumOfTerms'
+    >>> type(coordinates(bl.Model(bl.laws.log_linear))).__name__
+    'SignedPair'
+    """
+    law, tie = model.law, dict(model.tie)
+    fixed = {name: value for name, value in model.fixed.items() if name in law.parameters}
+    given = {name for name in model.priors if name in law.parameters}
+    probe = _Probe(law)
+    if law.level and law.level[0] not in given | set(tie):
+        return SingleTerm(law, *law.level, fixed, tie)
+    if probe.is_linear and not set(probe.terms) & {*tie, *tie.values()}:
+        if probe.is_positive:
+            held = [name for name in probe.terms if name in fixed]
+            free_slopes = all(probe.is_constant(name) for name in held)
+            steepens = probe.steepens(tie, fixed) if free_slopes else {}
+            explicit = bool(given & set(probe.terms))
+            return SumOfTerms(law, fixed, tie, probe.terms, steepens, explicit)
+        if probe.is_signed_pair and not given & set(probe.terms):
+            return SignedPair(law, *probe.terms)
+    return Links(law, fixed, tie)
+
+
+class _Probe:
+    """What can be seen of a law's structure by evaluating it at random points."""
+
+    def __init__(self, law: Law) -> None:
+        rng = np.random.default_rng(7)
+        self.law = law
+        self.predictors = tuple(np.exp(rng.normal(size=32)) for _ in law.predictors)
+        self.values = {name: rng.uniform(0.2, 0.8, size=32) for name in law.parameters}
+        self.others = {name: rng.uniform(0.2, 0.8, size=32) for name in law.parameters}
+        linear = [name for name, role in law.parameters.items() if role.name in LINEAR_ROLES]
+        floors = [name for name in linear if law.parameters[name].name == "Floor"]
+        self.terms = (*floors, *(name for name in linear if name not in floors))
+
+    def size(self, name: str, **changed: Any) -> Any:
+        one = {key: float(key == name) for key in self.terms}
+        with np.errstate(all="ignore"):
+            return self.law(*self.predictors, **{**self.values, **one, **changed})
+
+    @property
+    def is_linear(self) -> bool:
+        with np.errstate(all="ignore"):
+            whole = self.law(*self.predictors, **self.values)
+        parts = sum(self.values[name] * self.size(name) for name in self.terms)
+        return bool(self.terms) and np.allclose(whole, parts, 1e-10, 0)
+
+    @property
+    def is_positive(self) -> bool:
+        return all(np.all(self.size(name) > 0) for name in self.terms)
+
+    @property
+    def is_signed_pair(self) -> bool:
+        if len(self.terms) != 2 or set(self.terms) != set(self.law.parameters):
+            return False
+        at_reference = self.law(*_unit(self.law), **dict(zip(self.terms, (0.0, 1.0), strict=True)))
+        return np.allclose(self.size(self.terms[0]), 1) and at_reference == 0
+
+    def is_constant(self, term: str) -> bool:
+        return bool(np.ptp(self.size(term) * np.ones(32)) == 0)
+
+    def steepens(self, tie: Mapping[str, str], fixed: Values) -> dict[str, tuple[str, ...]]:
+        followers = {name: [name, *(a for a, b in tie.items() if b == name)] for name in self.values}
+        exponents = [
+            name
+            for name, role in self.law.parameters.items()
+            if role.name == "Exponent" and name not in tie and name not in fixed
+        ]
+        return {
+            exponent: terms
+            for exponent in exponents
+            if (terms := self._moved_by(followers[exponent]))
+        }
+
+    def _moved_by(self, names: list[str]) -> tuple[str, ...]:
+        changed = {name: self.others[name] for name in names}
+        moved = [t for t in self.terms if not np.array_equal(self.size(t), self.size(t, **changed))]
+        return tuple(moved)
+
+
+def _free(law: Law, fixed: Values, tie: Mapping[str, str]) -> dict[str, Role]:
+    return {n: role for n, role in law.parameters.items() if n not in fixed and n not in tie}
+
+
+def _below_one(drop: Any) -> Any:
+    # A population's trend may be too steep for a curve that reaches far; it then only has to be
+    # near, as it is used to place the sampler.
+    return minimum(drop, 0.999)
+
+
+def _complete(law: Law, free: Values, fixed: Values, tie: Mapping[str, str]) -> dict[str, Any]:
+    values = {**free, **fixed}
+    values |= {name: values[other] for name, other in tie.items()}
+    return {name: values[name] for name in law.parameters}
+
+
+def _unit(law: Law) -> tuple[float, ...]:
+    return (1.0,) * len(law.predictors)
+
+
+def _log_sum(logs: list[Any]) -> Any:
+    total = logs[0]
+    for other in logs[1:]:
+        total = maximum(total, other) + np.log1p(np.exp(-abs(total - other)))
+    return total
+
+
+def _log_share(logit: Any) -> Any:
+    return minimum(logit, 0.0) - np.log1p(np.exp(-abs(logit)))
+
+
+def _to_sticks(terms: Values) -> dict[str, Any]:
+    names = list(terms)
+    logits = {
+        name: terms[name] - _log_sum([terms[n] for n in names[i + 1 :]])
+        for i, name in enumerate(names[:-1])
+    }
+    return {**logits, names[-1]: _log_sum([terms[name] for name in names])}
+
+
+def _from_sticks(values: Values, names: tuple[str, ...]) -> dict[str, Any]:
+    rest, terms = values[names[-1]], {}
+    for name in names[:-1]:
+        terms[name] = rest + _log_share(values[name])
+        rest = rest + _log_share(-values[name])
+    return {**terms, names[-1]: rest}

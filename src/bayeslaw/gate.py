@@ -1,0 +1,120 @@
+"""The gate that every fit has to pass, and the sentence that says whether it did."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+import arviz as az
+import numpy as np
+import xarray as xr
+
+__all__ = ["Gate", "check"]
+
+R_HAT, ESS, BFMI = 1.01, 400.0, 0.3
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Convergence of a fit, over parameters per curve, population and spreads.
+
+    Parameters
+    ----------
+    r_hat, ess_bulk, ess_tail : float
+        The worst of all quantities.
+    worst : str
+        The quantity with the largest R-hat.
+    divergences : int
+        Divergent transitions after tuning.
+    bfmi : float
+        The lowest energy Bayesian fraction of missing information among chains.
+    draws : int
+        Draws in all chains.
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    worst: str
+    divergences: int
+    bfmi: float
+    draws: int
+
+    @property
+    def failures(self) -> list[str]:
+        """What did not pass, each with its number."""
+        ess = min(self.ess_bulk, self.ess_tail)
+        found = {
+            f"R-hat {self.r_hat:.3f} of {self.worst} (below {R_HAT} is right)": self.r_hat < R_HAT,
+            f"effective sample size {ess:.0f} (above {ESS:.0f} is right)": ess > ESS,
+            f"{self.divergences} divergences (none is right)": self.divergences == 0,
+            f"energy information {self.bfmi:.2f} (above {BFMI} is right)": self.bfmi > BFMI,
+        }
+        return [sentence for sentence, good in found.items() if not good]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is well."""
+        return not self.failures
+
+    @property
+    def would_more_draws_help(self) -> bool:
+        """Whether only precision is lacking, not the geometry."""
+        return self.divergences == 0 and self.bfmi > BFMI
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        if self.passed:
+            return (
+                f"Converged: R-hat at most {self.r_hat:.3f}, effective sample size at least "
+                f"{min(self.ess_bulk, self.ess_tail):.0f}, no divergences ({self.draws} draws)."
+            )
+        return f"NOT CONVERGED, do not use: {'; '.join(self.failures)}."
+
+    def to_json(self) -> str:
+        """The gate as text, for the attributes of a tree."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, tree: xr.DataTree) -> Gate:
+        """The gate that a fit's tree carries."""
+        return cls(**json.loads(tree.attrs["gate"]))
+
+
+def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
+    """Judge the convergence of draws.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+        Parameters with dims chain and draw.
+    stats : xarray.Dataset
+        Sampler statistics ``energy`` and ``diverging``.
+
+    Returns
+    -------
+    Gate
+    """
+    judged = posterior[[name for name in posterior if not str(name).endswith("_effect")]]
+    judged = judged.drop_vars([name for name in judged if _is_constant(judged[name])])
+    # A quantity that did not move has no R-hat: that is a failure, not a missing number.
+    r_hat = {str(name): float(values.max()) for name, values in az.rhat(judged).fillna(np.inf).items()}
+    worst = max(r_hat, key=lambda name: r_hat[name])
+    return Gate(
+        r_hat=r_hat[worst],
+        ess_bulk=_least(az.ess(judged, method="bulk")),
+        ess_tail=_least(az.ess(judged, method="tail")),
+        worst=worst,
+        divergences=int(stats["diverging"].sum()),
+        bfmi=float(az.bfmi(stats)["energy"].min()),
+        draws=posterior.sizes["chain"] * posterior.sizes["draw"],
+    )
+
+
+def _least(values: xr.Dataset) -> float:
+    return min(float(each.min()) for each in values.fillna(0.0).values())
+
+
+def _is_constant(values: xr.DataArray) -> bool:
+    return bool((values == values.isel(chain=0, draw=0)).all())

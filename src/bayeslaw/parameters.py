@@ -1,0 +1,146 @@
+"""Roles: what a parameter of a law is for, and so its support, link and default prior.
+
+A role is data. It is written once here, as an ``Annotated`` alias, and every law says in its
+signature which role each of its parameters plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from bayeslaw.priors import HalfNormal, LogitNormal, LogNormal, Normal, Prior
+
+__all__ = [
+    "IDENTITY",
+    "LEVEL",
+    "LOG",
+    "LOGIT",
+    "SHARE",
+    "SIGMA",
+    "TREND",
+    "Amplitude",
+    "Exponent",
+    "Floor",
+    "Fraction",
+    "Link",
+    "Rate",
+    "Real",
+    "Role",
+    "Scale",
+    "link_normal",
+]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A monotone map between a parameter and the real line, for numbers and tensors alike."""
+
+    name: str
+    forward: Callable[[Any], Any]
+    inverse: Callable[[Any], Any]
+
+
+IDENTITY = Link("identity", lambda value: value, lambda real: real)
+LOG = Link("log", np.log, np.exp)
+LOGIT = Link(
+    "logit",
+    lambda share: np.log(share) - np.log1p(-share),
+    lambda real: 1 / (1 + np.exp(-real)),
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a parameter is for.
+
+    Parameters
+    ----------
+    name : str
+        The role's name.
+    link : Link
+        Map to the real line, on which curves are pooled.
+    prior : Prior
+        Default prior of the population's value, at the reference scale.
+    spread : Prior
+        Default prior of the standard deviation between curves and groups, on the link scale.
+    doc : str
+        One line.
+    """
+
+    name: str
+    link: Link
+    prior: Normal | LogNormal | LogitNormal
+    spread: Prior
+    doc: str
+
+
+Floor = Annotated[
+    Any,
+    Role("Floor", LOG, LogNormal(1.0, 4.5), HalfNormal(0.5), "irreducible loss, at or above zero"),
+]
+Amplitude = Annotated[
+    Any,
+    Role("Amplitude", LOG, LogNormal(1.0, 4.5), HalfNormal(1.0), "size of a term at the reference"),
+]
+# Every published exponent of N, D and C lies between .04 and .96: Hoffmann et al. 2022,
+# Besiroglu et al. 2024, Muennighoff et al. 2023, Kaplan et al. 2020.
+Exponent = Annotated[
+    Any,
+    Role("Exponent", LOG, LogNormal(0.2, 2.2255), HalfNormal(0.3), "power of a predictor"),
+]
+Scale = Annotated[
+    Any,
+    Role("Scale", LOG, LogNormal(1.0, 7.4), HalfNormal(1.0), "a size in the predictor's units"),
+]
+Fraction = Annotated[
+    Any,
+    Role("Fraction", LOGIT, LogitNormal(0.5, 1.5), HalfNormal(0.5), "a share between 0 and 1"),
+]
+Rate = Annotated[
+    Any,
+    Role("Rate", LOG, LogNormal(0.1, 3.0), HalfNormal(0.5), "loss per e-fold of a predictor"),
+]
+Real = Annotated[
+    Any, Role("Real", IDENTITY, Normal(0.0, 1.0), HalfNormal(1.0), "any real number")
+]
+
+# Roles that a parameter takes in the coordinates of a law rather than in its formula.
+LEVEL = Role("level", IDENTITY, Normal(0.0, 1.0), HalfNormal(1.0), "log response at the reference")
+SHARE = Role("share", LOGIT, LogitNormal(0.5, 1.5), HalfNormal(0.5), "share of the response")
+TREND = Role("trend", LOG, LogNormal(0.1, 3.0), HalfNormal(0.5), "slope relative to the level")
+SIGMA = Role("noise", LOG, LogNormal(0.01, 2.7183), HalfNormal(0.5), "relative noise of a run")
+
+
+def link_normal(prior: Prior, link: Link) -> Normal | None:
+    """The normal distribution that a prior is on the scale of a link, if it is one.
+
+    Parameters
+    ----------
+    prior : Prior
+        A prior of the parameter itself.
+    link : Link
+        The parameter's link.
+
+    Returns
+    -------
+    Normal or None
+        None where the prior is not normal on that scale.
+
+    Examples
+    --------
+    >>> link_normal(LogNormal(1.0, 2.718281828459045), LOG)
+    Normal(mean=0.0, sd=1.0)
+    """
+    match prior, link.name:
+        case Normal(), "identity":
+            return prior
+        case LogNormal(median, factor), "log":
+            return Normal(float(np.log(median)), float(np.log(factor)))
+        case LogitNormal(median, sd), "logit":
+            return Normal(float(LOGIT.forward(median)), sd)
+        case _:
+            return None

@@ -1,0 +1,173 @@
+"""Priors: small records that know how to become a PyMC variable."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+__all__ = ["Fixed", "HalfNormal", "LogNormal", "LogitNormal", "Normal", "Prior"]
+
+
+@runtime_checkable
+class Prior(Protocol):
+    """Anything that can make a PyMC random variable: our records, or a PreliZ distribution."""
+
+    def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
+        """Register a variable called `name` in the PyMC model on the context stack."""
+        ...
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal prior of a real parameter.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Mean and standard deviation, in the parameter's units.
+
+    Examples
+    --------
+    >>> Normal(0.0, 1.5)
+    Normal(mean=0.0, sd=1.5)
+    """
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        _require_positive(self, sd=self.sd)
+
+    def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
+        """Register a PyMC normal variable."""
+        import pymc as pm
+
+        return pm.Normal(name, self.mean, self.sd, dims=dims)
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    """Log-normal prior of a positive parameter, by its median and a factor.
+
+    About 68% of the prior lies between ``median / factor`` and ``median * factor``, 95% within
+    the square of the factor.
+
+    Parameters
+    ----------
+    median : float
+        Median, in the parameter's units.
+    factor : float
+        Exponential of the standard deviation of the logarithm; above 1.
+
+    Examples
+    --------
+    >>> LogNormal(0.35, 1.5)
+    LogNormal(median=0.35, factor=1.5)
+    """
+
+    median: float
+    factor: float
+
+    def __post_init__(self) -> None:
+        _require_positive(self, median=self.median)
+        if not self.factor > 1:
+            raise ValueError(f"{self}: factor must be above 1, got {self.factor}")
+
+    def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
+        """Register a PyMC log-normal variable."""
+        import pymc as pm
+
+        return pm.LogNormal(name, math.log(self.median), math.log(self.factor), dims=dims)
+
+
+@dataclass(frozen=True)
+class LogitNormal:
+    """Logit-normal prior of a share between 0 and 1.
+
+    Parameters
+    ----------
+    median : float
+        Median, between 0 and 1.
+    sd : float
+        Standard deviation of the logit.
+
+    Examples
+    --------
+    >>> LogitNormal(0.5, 1.5)
+    LogitNormal(median=0.5, sd=1.5)
+    """
+
+    median: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        _require_positive(self, sd=self.sd)
+        if not 0 < self.median < 1:
+            raise ValueError(f"{self}: median must lie between 0 and 1, got {self.median}")
+
+    def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
+        """Register a PyMC logit-normal variable."""
+        import pymc as pm
+
+        logit = math.log(self.median) - math.log1p(-self.median)
+        return pm.LogitNormal(name, logit, self.sd, dims=dims)
+
+
+@dataclass(frozen=True)
+class HalfNormal:
+    """Half-normal prior of a spread.
+
+    Parameters
+    ----------
+    sd : float
+        Standard deviation of the normal that is folded at zero.
+
+    Examples
+    --------
+    >>> HalfNormal(0.3)
+    HalfNormal(sd=0.3)
+    """
+
+    sd: float
+
+    def __post_init__(self) -> None:
+        _require_positive(self, sd=self.sd)
+
+    def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
+        """Register a PyMC half-normal variable."""
+        import pymc as pm
+
+        return pm.HalfNormal(name, self.sd, dims=dims)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A parameter held at a known value, at the reference scale.
+
+    Parameters
+    ----------
+    value : float
+        The value.
+
+    Examples
+    --------
+    >>> Fixed(1.69)
+    Fixed(value=1.69)
+    """
+
+    value: float
+
+    def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
+        """Register the value as a constant."""
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        shape = () if dims is None else (len(pm.modelcontext(None).coords[dims]),)
+        return pm.Deterministic(name, pt.full(shape, float(self.value)), dims=dims)
+
+
+def _require_positive(prior: object, **values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{prior}: {name} must be positive, got {value}")
