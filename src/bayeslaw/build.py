@@ -124,7 +124,7 @@ def _population(
     own = spread[: len(roles)][:, None]
     if not where.levels:
         return center + pt.zeros_like(data["mode"]), own
-    scale = spread[np.array(where.spread_of_level)]
+    scale = spread[pm.Data("spread_of_level", np.array(where.spread_of_level), dims="effect_of")]
     codes, bounds = pm.Data("codes", where.codes), pm.Data("bounds", where.bounds)
     effects = pm.CustomDist(
         "effects", scale, center, own, data["mode"], data["information"], codes, bounds,
@@ -137,8 +137,9 @@ def _population(
 def _centers(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> Any:
     normals = {name: link_normal(priors[name], role.link) for name, role in roles.items()}
     if None not in normals.values():
-        means, sds = zip(*((n.mean, n.sd) for n in normals.values() if n), strict=True)
-        return pm.Normal("center", np.array(means), np.array(sds), dims="parameter")
+        mean = pm.Data("center_mean", [n.mean for n in normals.values() if n], dims="parameter")
+        sd = pm.Data("center_sd", [n.sd for n in normals.values() if n], dims="parameter")
+        return pm.Normal("center", mean, sd, dims="parameter")
     each = [
         role.link.forward(priors[name].to_pymc(f"{name}_center")) for name, role in roles.items()
     ]
@@ -147,8 +148,9 @@ def _centers(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> Any:
 
 def _spreads(priors: list[Prior]) -> Any:
     if all(isinstance(prior, HalfNormal) for prior in priors):
-        scales = np.array([prior.sd for prior in priors if isinstance(prior, HalfNormal)])
-        return pm.HalfNormal("spread", scales, dims="spread_of")
+        scales = [prior.sd for prior in priors if isinstance(prior, HalfNormal)]
+        scale = pm.Data("spread_scale", scales, dims="spread_of")
+        return pm.HalfNormal("spread", scale, dims="spread_of")
     each = [prior.to_pymc(f"spread_{i}") for i, prior in enumerate(priors)]
     return pm.Deterministic("spread", pt.stack(each), dims="spread_of")
 
@@ -164,14 +166,15 @@ def _draw_effects(scale: Any, *places: Any, rng: Any = None, size: Any = None) -
 
 def _alone(
     roles: Mapping[str, Role], priors: Mapping[str, Prior], n_curves: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Any, Any]:
     """Mean and spread of curves that share nothing; nearly so where a prior is of another kind."""
     normals = [
         link_normal(priors[name], role.link) or link_normal(role.prior, role.link)
         for name, role in roles.items()
     ]
     mean = np.array([[normal.mean] * n_curves for normal in normals if normal])
-    return mean, np.array([[normal.sd] for normal in normals if normal])
+    sd = np.array([[normal.sd] for normal in normals if normal])
+    return pm.Data("prior_mean", mean, dims=THETA), pm.Data("prior_sd", sd)
 
 
 def _other(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> dict[str, Any]:
@@ -288,23 +291,31 @@ class _CurveTransform(Transform):
         ends = inputs[-3 * n :]
         return Frame(ends[:n], ends[n : 2 * n], ends[2 * n :])
 
-    def _mapped(self, change: Any, values: Any, frame: Frame) -> Any:
+    def _mapped(self, change: Any, values: Any, weight: Any, frame: Frame) -> Any:
         """A change of coordinates of the law's rows; those of the noise stay."""
         n_law = len(self.system.roles)
         rows = {name: values[row] for row, name in enumerate(self.names[:n_law])}
-        changed = change(rows, frame)
+        weights = {name: weight[row] for row, name in enumerate(self.names[:n_law])}
+        changed = change(rows, frame, weights)
         law = pt.stack([changed[name] for name in rows])
         return law if n_law == len(self.names) else pt.concatenate([law, values[n_law:]])
 
-    def _eta(self, value: Any, inputs: tuple[Any, ...]) -> Any:
+    def _eta(self, value: Any, inputs: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Pivot coordinates and their weights: how much more the data say than the spread.
+
+        If what a curve says of one coordinate, given the others, is normal, then so is the
+        posterior, with this mean and scale: what is left to sample is standard normal.
+        """
         mean, spread, mode, information = inputs[-3 * self.n_predictors - 4 :][:4]
-        expected = self._mapped(self.system.to_pivot, mean, self._frame(inputs))
-        told = spread**2 * information
-        drawn = spread * value / pt.sqrt(1 + told)
-        return expected + drawn + told * (mode - expected) / (1 + told)
+        told = 1 + spread**2 * information
+        weight = 1 - 1 / told
+        at_reference = [0.0] * len(self.names)
+        expected = self._mapped(self.system.to_pivot, mean, at_reference, self._frame(inputs))
+        return expected + weight * (mode - expected) + spread * value / pt.sqrt(told), weight
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        return self._mapped(self.system.from_pivot, self._eta(value, inputs), self._frame(inputs))
+        eta, weight = self._eta(value, inputs)
+        return self._mapped(self.system.from_pivot, eta, weight, self._frame(inputs))
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         # Only asked for starting points, which are as good at the origin of the coordinates.
@@ -313,6 +324,6 @@ class _CurveTransform(Transform):
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         _, spread, _, information = inputs[-3 * self.n_predictors - 4 :][:4]
         stretch = pt.sum(pt.log(spread) - pt.log1p(spread**2 * information) / 2)
-        eta = self._eta(value, inputs)
+        eta, _ = self._eta(value, inputs)
         rows = {name: eta[row] for row, name in enumerate(self.system.roles)}
         return stretch + pt.sum(self.system.log_jacobian(rows, self._frame(inputs)))

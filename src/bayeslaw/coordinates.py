@@ -56,12 +56,16 @@ class Coordinates(Protocol):
         """All parameters of the law, at the reference scale, from reference coordinates."""
         ...
 
-    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
-        """Pivot coordinates from reference coordinates."""
+    def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
+        """Pivot coordinates from reference coordinates.
+
+        A weight per parameter, between 0 and 1, says how far to go: 1 all the way to the pivot,
+        where the data are; 0 stays at the reference, where the prior is.
+        """
         ...
 
-    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
-        """Reference coordinates from pivot coordinates."""
+    def from_pivot(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
+        """Reference coordinates from pivot coordinates of the same weights."""
         ...
 
     def log_jacobian(self, eta: Values, frame: Frame) -> Any:
@@ -87,11 +91,11 @@ class Links:
         free = {name: role.link.inverse(theta[name]) for name, role in self.roles.items()}
         return _complete(self.law, free, self.fixed, self.tie)
 
-    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
+    def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """The same coordinates."""
         return dict(theta)
 
-    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
+    def from_pivot(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """The same coordinates."""
         return dict(eta)
 
@@ -150,26 +154,21 @@ class SumOfTerms:
         free = {name: np.exp(at_reference[name] - sizes[name]) for name in self._free_terms}
         return _complete(self.law, {**shape, **free}, self.fixed, self.tie)
 
-    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
+    def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Level, shares and slopes at the pivot."""
-        shape = self._shape(theta)
-        terms = self._moved(self._reference_terms(theta, shape), shape, _unit(self.law), frame.pivot)
-        slopes = self._log_shares(terms)
-        eta = {name: value + slopes.get(name, 0.0) for name, value in theta.items()}
-        linear = _to_sticks(terms) if self._has_sticks else terms
-        return {**eta, **{name: linear[name] for name in self._free_terms}}
+        growth = self._growth(self._shape(theta), frame)
+        linear = self._moved(theta, growth, weight, 1, theta)
+        slopes = self._log_shares({**theta, **linear})
+        exponents = {name: theta[name] + weight[name] * slope for name, slope in slopes.items()}
+        return {**theta, **exponents, **linear}
 
-    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
+    def from_pivot(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Level and shares at the reference, exponents from slopes."""
-        terms = _from_sticks(eta, self.terms) if self._has_sticks else self._loose_terms(eta)
-        slopes = self._log_shares(terms)
-        theta = {name: value - slopes.get(name, 0.0) for name, value in eta.items()}
-        shape = self._shape(theta)
-        terms = self._moved(terms, shape, frame.pivot, _unit(self.law))
-        if self.explicit:
-            sizes = self._log_sizes(_unit(self.law), shape)
-            return {**theta, **{name: terms[name] - sizes[name] for name in self._free_terms}}
-        return {**theta, **_to_sticks(terms)}
+        slopes = self._log_shares(eta)
+        exponents = {name: eta[name] - weight[name] * slope for name, slope in slopes.items()}
+        theta = {**eta, **exponents}
+        growth = self._growth(self._shape(theta), frame)
+        return {**theta, **self._moved(eta, growth, weight, -1, theta)}
 
     def log_jacobian(self, eta: Values, frame: Frame) -> Any:
         """Zero: every step of `from_pivot` is a shear."""
@@ -201,17 +200,46 @@ class SumOfTerms:
         held = {name: math.log(self.fixed[name]) for name in self.terms if name in self.fixed}
         return {name: {**theta, **held}[name] + sizes[name] for name in self.terms}
 
-    def _loose_terms(self, eta: Values) -> dict[str, Any]:
+    def _growth(self, shape: Values, frame: Frame) -> dict[str, Any]:
+        """Logarithm of how many times larger each term is at the pivot."""
+        before, after = self._log_sizes(_unit(self.law), shape), self._log_sizes(frame.pivot, shape)
+        return {name: after[name] - before[name] for name in self.terms}
+
+    def _moved(
+        self, values: Values, growth: Values, weight: Values, sign: int, theta: Values
+    ) -> dict[str, Any]:
+        """Coordinates of the coefficients, from the reference to the pivot (sign 1) or back."""
+        if not self._has_sticks:
+            return {n: values[n] + sign * weight[n] * growth[n] for n in self._free_terms}
+        if not self.explicit:
+            return self._slid(values, growth, weight, sign)
+        sizes = self._log_sizes(_unit(self.law), self._shape(theta))
+        if sign > 0:
+            return _to_sticks({n: values[n] + sizes[n] + growth[n] for n in self.terms})
+        terms = _from_sticks(values, self.terms)
+        return {n: terms[n] - sizes[n] - growth[n] for n in self.terms}
+
+    def _slid(self, values: Values, growth: Values, weight: Values, sign: int) -> dict[str, Any]:
+        # The logit of a term depends on the terms after it, so they are taken from the last on;
+        # `rest` is the logarithm of their sum relative to the last term, at both places.
+        *shares, level = self.terms
+        rest, rest_at_pivot, moved = 0.0, growth[level], {}
+        for name in reversed(shares):
+            shift = weight[name] * (growth[name] - (rest_at_pivot - rest))
+            moved[name] = values[name] + sign * shift
+            term = rest + (values[name] if sign > 0 else moved[name])
+            rest = _log_sum([rest, term])
+            rest_at_pivot = _log_sum([rest_at_pivot, term + growth[name]])
+        moved[level] = values[level] + sign * weight[level] * (rest_at_pivot - rest)
+        return moved
+
+    def _log_shares(self, eta: Values) -> dict[str, Any]:
+        """Logarithm of the share of the terms that each exponent steepens, in pivot coordinates."""
         # Fixed terms that are not floors have no slopes beside them (see `coordinates`), so
         # their size at the pivot is not needed here.
         held = {name: math.log(self.fixed[name]) for name in self.terms if name in self.fixed}
-        return {name: {**eta, **held}[name] for name in self.terms}
-
-    def _moved(self, terms: Values, shape: Values, start: Any, end: Any) -> dict[str, Any]:
-        before, after = self._log_sizes(start, shape), self._log_sizes(end, shape)
-        return {name: terms[name] + after[name] - before[name] for name in self.terms}
-
-    def _log_shares(self, terms: Values) -> dict[str, Any]:
+        values = {**eta, **held}
+        terms = _from_sticks(values, self.terms) if self._has_sticks else values
         total = _log_sum([terms[name] for name in self.terms])
         return {
             exponent: _log_sum([terms[name] for name in steepened]) - total
@@ -238,19 +266,24 @@ class SingleTerm:
         """All parameters of the law."""
         return self._solved(theta[self.name], _unit(self.law), theta)
 
-    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
+    def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """The level at the pivot."""
-        level = np.log(self.law(*frame.pivot, **self.parameters(theta)))
-        return {**theta, self.name: level}
+        rise = weight[self.name] * self._rise(theta, frame)
+        return {**theta, self.name: theta[self.name] + rise}
 
-    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
+    def from_pivot(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """The level at the reference."""
-        parameters = self._solved(eta[self.name], frame.pivot, eta)
-        return {**eta, self.name: np.log(self.law(*_unit(self.law), **parameters))}
+        rise = weight[self.name] * self._rise(eta, frame)
+        return {**eta, self.name: eta[self.name] - rise}
 
     def log_jacobian(self, eta: Values, frame: Frame) -> Any:
         """Zero where the level moves by the other parameters alone."""
         return 0.0
+
+    def _rise(self, values: Values, frame: Frame) -> Any:
+        """Change of the level from the reference to the pivot, by the other parameters alone."""
+        parameters = self._solved(0.0, _unit(self.law), values)
+        return np.log(self.law(*frame.pivot, **parameters))
 
     def _solved(self, level: Any, at: tuple[Any, ...], values: Values) -> dict[str, Any]:
         roles = _free(self.law, self.fixed, self.tie)
@@ -282,20 +315,20 @@ class SignedPair:
         constant = np.exp(theta[self.constant])
         return {self.constant: constant, self.trend: constant * np.exp(theta[self.trend])}
 
-    def to_pivot(self, theta: Values, frame: Frame) -> dict[str, Any]:
+    def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """The level at the pivot and the trend at the end of the range."""
         rho = np.exp(theta[self.trend])
         pivot, end = _below_one(rho * self._height(frame.pivot)), _below_one(rho * self._reach(frame))
         return {
-            self.constant: theta[self.constant] + np.log1p(-pivot),
+            self.constant: theta[self.constant] + weight[self.constant] * np.log1p(-pivot),
             self.trend: theta[self.trend] - np.log1p(-end),
         }
 
-    def from_pivot(self, eta: Values, frame: Frame) -> dict[str, Any]:
+    def from_pivot(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """The level at the reference and the trend there."""
         trend = eta[self.trend] - np.log1p(self._reach(frame) * np.exp(eta[self.trend]))
-        level = eta[self.constant] - np.log1p(-np.exp(trend) * self._height(frame.pivot))
-        return {self.constant: level, self.trend: trend}
+        drop = np.log1p(-np.exp(trend) * self._height(frame.pivot))
+        return {self.constant: eta[self.constant] - weight[self.constant] * drop, self.trend: trend}
 
     def log_jacobian(self, eta: Values, frame: Frame) -> Any:
         """How the bound on the trend stretches it."""
@@ -337,11 +370,12 @@ def coordinates(model: Model) -> Coordinates:
         return SingleTerm(law, *law.level, fixed, tie)
     if probe.is_linear and not set(probe.terms) & {*tie, *tie.values()}:
         if probe.is_positive:
-            held = [name for name in probe.terms if name in fixed]
+            terms = tuple(name for name in probe.terms if fixed.get(name) != 0)
+            held = [name for name in terms if name in fixed]
             free_slopes = all(probe.is_constant(name) for name in held)
             steepens = probe.steepens(tie, fixed) if free_slopes else {}
-            explicit = bool(given & set(probe.terms))
-            return SumOfTerms(law, fixed, tie, probe.terms, steepens, explicit)
+            explicit = bool(given & set(terms))
+            return SumOfTerms(law, fixed, tie, terms, steepens, explicit)
         if probe.is_signed_pair and not given & set(probe.terms):
             return SignedPair(law, *probe.terms)
     return Links(law, fixed, tie)

@@ -38,7 +38,7 @@ class _Kernel(Op):
 class _Place(_Kernel):
     kernel, out = kernels.place, (pt.dvector, pt.dscalar)
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> Any:
+    def infer_shape(self, node: Apply, shapes: Any) -> Any:
         return [shapes[0], ()]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -55,14 +55,14 @@ class _Place(_Kernel):
 class _PlaceGradient(_Kernel):
     kernel, out = kernels.place_gradient, (pt.dvector, pt.dmatrix, pt.dmatrix, pt.dvector)
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> Any:
+    def infer_shape(self, node: Apply, shapes: Any) -> Any:
         return shapes[:4]
 
 
 class _Gather(_Kernel):
     kernel, out = kernels.gather, (pt.dmatrix,)
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> Any:
+    def infer_shape(self, node: Apply, shapes: Any) -> Any:
         return [(shapes[2][0], shapes[1][1])]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -76,7 +76,7 @@ class _Gather(_Kernel):
 class _Scatter(_Kernel):
     kernel, out = kernels.scatter, (pt.dvector,)
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> Any:
+    def infer_shape(self, node: Apply, shapes: Any) -> Any:
         return [shapes[0]]
 
 

@@ -67,20 +67,20 @@ class Engine:
         Raises
         ------
         ValueError
-            If the other model has another number of unknowns.
+            If the other model lacks some of the data: its groups differ.
         """
-        start = _start(other)
-        if start.size != self.start.size:
+        missing = [name for name in self.names if name not in _shared(other)]
+        if missing:
             raise ValueError(
-                f"this model was compiled for {self.start.size} unknowns, the other runs have "
-                f"{start.size}: they differ in their curves or groups"
+                f"these runs need another compilation: their model has no {missing[0]!r}, so they "
+                "differ in the groups that can be pooled"
             )
-        return replace(self, data=_values(other, self.names), start=start)
+        return replace(self, data=_values(other, self.names), start=_start(other))
 
     def sampler(self) -> CompiledPyMCModel:
         """The model as nutpie samples it."""
         size, start = self.start.size, self.start
-        arrays = [np.ascontiguousarray(self.data[name]) for name in self.names]
+        arrays = [np.array(self.data[name], order="C") for name in self.names]
         table = np.array([n for x in arrays for n in (x.ctypes.data, *x.shape)], dtype=np.int64)
 
         def jittered(seed: Any) -> np.ndarray:
@@ -117,8 +117,7 @@ def compile_engine(model: pm.Model) -> Engine:
     -------
     Engine
     """
-    start = _start(model)
-    point = pt.TensorType("float64", shape=(start.size,))(POINT)
+    point = pt.dvector(POINT)
     density = rewrite_graph(model.logp(), include=["merge", "canonicalize", "stabilize"])
     (density,) = clone_replace([density], _values_at(model, point))
     shared = [item for item in graph_inputs([density]) if isinstance(item, SharedVariable)]
@@ -130,8 +129,8 @@ def compile_engine(model: pm.Model) -> Engine:
     )
     names = tuple(str(item.name) for item in shared)
     inner = function.vm.jit_fn
-    entries = _density_entry(inner, start.size, shared), _trace_entry(start.size)
-    return Engine(entries, names, _values(model, names), start)
+    entries = _density_entry(inner, shared), _trace_entry()
+    return Engine(entries, names, _values(model, names), _start(model))
 
 
 def unconstrained(model: pm.Model, variables: list[str], points: np.ndarray) -> dict[str, np.ndarray]:
@@ -151,10 +150,10 @@ def unconstrained(model: pm.Model, variables: list[str], points: np.ndarray) -> 
     dict of str to array
         Of shape (..., shape of the variable).
     """
-    point = pt.TensorType("float64", shape=(points.shape[-1],))(POINT)
+    point = pt.dvector(POINT)
     wanted = model.replace_rvs_by_values([model[name] for name in variables])
     graphs = clone_replace(wanted, _values_at(model, point))
-    many = pt.TensorType("float64", shape=(None, points.shape[-1]))("points")
+    many = pt.dmatrix("points")
     batched = vectorize_graph(graphs, {point: many})
     # Evaluated once for all draws, with NumPy: compiling would take longer than computing.
     evaluate = pytensor.function([many], batched, mode=Mode(linker="py", optimizer="fast_compile"))
@@ -171,38 +170,45 @@ def _start(model: pm.Model) -> np.ndarray:
 
 
 def _values_at(model: pm.Model, point: Any) -> dict[Any, Any]:
-    initial, replaced, position = model.initial_point(), {}, 0
-    for value in model.value_vars:
-        shape = initial[value.name].shape
-        size = int(np.prod(shape))
-        replaced[value] = point[position : position + size].reshape(shape)
-        position += size
+    """The value variables as parts of one vector, of sizes that are known at run time only."""
+    replaced, position = {}, 0
+    for variable in model.free_RVs:
+        lengths = [model.dim_lengths[dim] for dim in model.named_vars_to_dims.get(variable.name, ())]
+        size = pt.prod(pt.stack(lengths)) if lengths else 1
+        part = point[position : position + size]
+        replaced[model.rvs_to_values[variable]] = part.reshape(lengths, ndim=len(lengths))
+        position = position + size
     return replaced
 
 
+def _shared(model: pm.Model) -> dict[str, SharedVariable]:
+    """Everything in a model that can change without compiling again."""
+    data = {item.name: item for item in model.data_vars}
+    return {**data, **{str(item.name): item for item in model.dim_lengths.values()}}
+
+
 def _values(model: pm.Model, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    return {name: np.asarray(model[name].get_value()) for name in names}
+    shared = _shared(model)
+    return {name: np.asarray(shared[name].get_value()) for name in names}
 
 
-def _density_entry(inner: Any, size: int, shared: list[SharedVariable]) -> Any:
+def _density_entry(inner: Any, shared: list[SharedVariable]) -> Any:
     """The C function that nutpie calls: (n, point, gradient, density, table of data) -> status."""
     lines, arguments, slot = [], [], 0
     for i, item in enumerate(shared):
-        shape = ", ".join(f"table[{slot + 1 + axis}]" for axis in range(item.type.ndim))
-        lines.append(
-            f"    data_{i} = carray(pointer(table[{slot}]), ({shape},), dtype_{i})"
-        )
+        shape = "".join(f"table[{slot + 1 + axis}], " for axis in range(item.type.ndim))
+        lines.append(f"    data_{i} = carray(pointer(table[{slot}]), ({shape}), dtype_{i})")
         arguments.append(f"data_{i}")
         slot += 1 + item.type.ndim
     source = f"""
 def density(n, point_, gradient_, value_, table_):
-    point, gradient = carray(point_, ({size},)), carray(gradient_, ({size},))
+    point, gradient = carray(point_, (n,)), carray(gradient_, (n,))
     value, table = carray(value_, (1,)), carray(table_, ({max(slot, 1)},))
 {chr(10).join(lines)}
     result, slope = inner(point{"".join(", " + name for name in arguments)})
     value[0] = result.item()
     finite = isfinite(value[0])
-    for i in range({size}):
+    for i in range(n):
         gradient[i] = slope[i]
         finite = finite and isfinite(slope[i])
     return 0 if finite else 3
@@ -214,11 +220,11 @@ def density(n, point_, gradient_, value_, table_):
     return _entry(source, "density", {"inner": inner, **names}, signature, inner)
 
 
-def _trace_entry(size: int) -> Any:
-    source = f"""
+def _trace_entry() -> Any:
+    source = """
 def trace(n, m, point_, out_, table_):
-    point, out = carray(point_, ({size},)), carray(out_, ({size},))
-    for i in range({size}):
+    point, out = carray(point_, (n,)), carray(out_, (n,))
+    for i in range(n):
         out[i] = point[i]
     return 0
 """

@@ -25,12 +25,14 @@ from threadpoolctl import threadpool_limits
 from bayeslaw import runs as table
 from bayeslaw.build import build
 from bayeslaw.coordinates import coordinates
+from bayeslaw.curves import warn_thin_groups
 from bayeslaw.engine import POINT, Engine, compile_engine, unconstrained
 from bayeslaw.gate import Gate, check
 from bayeslaw.model import Model
 from bayeslaw.pilot import Design, design_of
 from bayeslaw.pooling import groupings, is_pooled, layout, roles_of
 from bayeslaw.posterior import law_values, link_dataset, posterior_dataset
+from bayeslaw.tables import RunsError
 
 __all__ = ["Fit", "fit"]
 
@@ -174,8 +176,8 @@ def sample(
 def _warn(model: Model, runs: xr.Dataset) -> None:
     table.check_runs(runs)
     if not table.has_response(runs):
-        raise table.RunsError("these runs have no response to fit; a grid is for forecast")
-    table.warn_thin_groups(runs, table.groups(runs), len(model.law.parameters))
+        raise RunsError("these runs have no response to fit; a grid is for forecast")
+    warn_thin_groups(runs, table.groups(runs), len(model.law.parameters))
 
 
 def _until_gate(
@@ -212,10 +214,11 @@ def _traces(engine: Engine, sampler: Sampler) -> Any:
 
 @dataclass
 class _Job:
-    """Sampling in the background and how far its chains are."""
+    """Sampling in the background, how far its chains are, and all draws once they are there."""
 
     handle: Any
     finished: list[int]
+    trace: xr.DataTree | None = None
 
 
 def _start(engine: Engine, sampler: Sampler, draws: int, at_once: int) -> _Job:
@@ -245,8 +248,15 @@ def _watched(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
     except KeyboardInterrupt:
         job.handle.cancel()
         raise
-    trace = job.handle.wait() if _is_finished(job.handle) else job.handle.inspect()
-    return trace.isel(draw=slice(draws))
+    return _so_far(job).isel(draw=slice(draws))
+
+
+def _so_far(job: _Job) -> xr.DataTree:
+    if job.trace is None and not _is_finished(job.handle):
+        return job.handle.inspect()
+    if job.trace is None:  # a finished sampler hands its draws over only once
+        job.trace = job.handle.wait()
+    return job.trace
 
 
 def _is_finished(handle: Any) -> bool:

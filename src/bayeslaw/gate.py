@@ -99,7 +99,9 @@ def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
     judged = posterior[[name for name in posterior if not str(name).endswith("_effect")]]
     judged = judged.drop_vars([name for name in judged if _is_constant(judged[name])])
     # A quantity that did not move has no R-hat: that is a failure, not a missing number.
-    r_hat = {str(name): float(values.max()) for name, values in az.rhat(judged).fillna(np.inf).items()}
+    with np.errstate(invalid="ignore"):
+        r_hats = az.rhat(judged).fillna(np.inf)
+    r_hat = {str(name): float(values.max()) for name, values in r_hats.items()}
     worst = max(r_hat, key=lambda name: r_hat[name])
     return Gate(
         r_hat=r_hat[worst],

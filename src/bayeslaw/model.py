@@ -104,5 +104,5 @@ def _require_known(what: str, names: Iterable[str], known: Iterable[str]) -> Non
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ValueError(f"{what} for {name!r}: no such parameter{hint} There are {known}")

@@ -96,7 +96,8 @@ class StudentT:
         """
         mean = np.asarray(mean)
         noise = rng.standard_t(self.nu, size=np.broadcast_shapes(mean.shape, np.shape(sigma)))
-        return np.where(mean > 0, mean * np.exp(sigma * noise), mean)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.where(mean > 0, mean * np.exp(sigma * noise), mean)
 
     def variable(self, name: str, log_mean: Any, sigma: Any, *, observed: Any, dims: str) -> Any:
         """Register the observed response in the PyMC model on the context stack.

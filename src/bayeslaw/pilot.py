@@ -15,6 +15,7 @@ import xarray as xr
 
 from bayeslaw import runs as table
 from bayeslaw.coordinates import Coordinates, Frame
+from bayeslaw.curves import curve_index, curves
 from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, LOG, Role, link_normal
 from bayeslaw.priors import HalfNormal, Normal, Prior
@@ -110,15 +111,15 @@ def design_of(model: Model, runs: xr.Dataset) -> Design:
             f"{table.predictors(runs)}. Read it, or use law.of(...)"
         )
     scaled = table.scaled(runs, table.reference(runs))
-    curves = table.curves(runs)
+    found = curves(runs)
     response = table.response(runs).values
     error = runs["stderr"].values / response if "stderr" in runs else np.zeros(response.size)
     return Design(
         tuple(np.asarray(scaled[name]) for name in model.law.predictors),
         response,
         error,
-        table.curve_index(runs, curves),
-        curves,
+        curve_index(runs, found),
+        found,
     )
 
 
@@ -182,6 +183,7 @@ class _Search:
         self.model, self.coordinates, self.design = model, coordinates, design
         self.frame = design.frame
         self.names = tuple(coordinates.roles)
+        self.whole = dict.fromkeys(self.names, 1.0)
         priors = [
             _wide(prior_of(model, name, role, design.level), role)
             for name, role in coordinates.roles.items()
@@ -195,7 +197,7 @@ class _Search:
         for row, role in enumerate(self.coordinates.roles.values()):
             if role is LEVEL:
                 theta[row] = mean
-        return self._stack(self.coordinates.to_pivot(self._named(theta), self.frame))
+        return self._stack(self.coordinates.to_pivot(self._named(theta), self.frame, self.whole))
 
     def step(self, eta: np.ndarray, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         residual, weight = self._weighted(eta)
@@ -241,14 +243,14 @@ class _Search:
         return np.array([np.broadcast_to(values[n], self.design.n_curves) for n in self.names])
 
     def _theta(self, eta: np.ndarray) -> np.ndarray:
-        return self._stack(self.coordinates.from_pivot(self._named(eta), self.frame))
+        return self._stack(self.coordinates.from_pivot(self._named(eta), self.frame, self.whole))
 
     def _counts(self) -> np.ndarray:
         return self.design.sums(np.ones(self.design.response.size))
 
     def _residual(self, eta: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            theta = self.coordinates.from_pivot(self._named(eta), self.frame)
+            theta = self.coordinates.from_pivot(self._named(eta), self.frame, self.whole)
             parameters = self.coordinates.parameters(theta)
             on_runs = {
                 name: np.broadcast_to(value, self.design.n_curves)[self.design.curve]

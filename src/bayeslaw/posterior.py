@@ -69,7 +69,8 @@ def natural(
     dict of str to array
         Parameters of law and noise, all of one shape.
     """
-    law = rescale(model.law, reference, system.parameters({n: theta[n] for n in system.roles}))
+    with np.errstate(over="ignore"):  # a prior may reach beyond the largest number
+        law = rescale(model.law, reference, system.parameters({n: theta[n] for n in system.roles}))
     noise = {
         name: role.link.inverse(theta[name]) if name in theta else model.fixed[name]
         for name, role in model.noise.parameters.items()

@@ -17,6 +17,7 @@ from bayeslaw.law import Law
 
 __all__ = ["rescale"]
 
+
 def rescale(law: Law, scales: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters for predictors in their own units, from those at a reference scale.
 
@@ -49,9 +50,9 @@ def rescale(law: Law, scales: Mapping[str, Any], parameters: Mapping[str, Any]) 
         units = (scales.get(name, 1.0) for name in law.predictors)
         return {**parameters, **law.rescaling(*units, **parameters)}
     moved = dict(parameters)
-    for moves, predictor in zip(_rules(law), law.predictors, strict=True):
+    for position, predictor in enumerate(law.predictors):
         if predictor not in law.unitless:
-            moved = _move(moves, scales.get(predictor, 1.0), moved)
+            moved = _move(_find(law, position), scales.get(predictor, 1.0), moved)
     return moved
 
 
@@ -67,10 +68,6 @@ def _move(moves: Moves, scale: Any, parameters: Mapping[str, Any]) -> dict[str, 
 
 
 @functools.lru_cache(maxsize=256)
-def _rules(law: Law) -> tuple[Moves, ...]:
-    return tuple(_find(law, position) for position in range(len(law.predictors)))
-
-
 def _find(law: Law, position: int) -> Moves:
     rng = np.random.default_rng(20)
     scale = np.exp(rng.normal(size=16))

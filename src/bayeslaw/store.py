@@ -1,0 +1,356 @@
+"""A fit as one file: netCDF for the numbers, JSON for the model, nothing that is executed."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayeslaw import laws
+from bayeslaw.fit import Fit
+from bayeslaw.law import Law
+from bayeslaw.model import Model, Pooling
+from bayeslaw.noise import StudentT
+from bayeslaw.priors import Fixed, HalfNormal, LogitNormal, LogNormal, Normal
+
+__all__ = ["StoreError", "load", "save"]
+
+FORMAT = 1
+ATTRIBUTE = "bayeslaw"  # of the file: format and model
+SPACED = "coordinates_with_spaces"  # of a group
+JSON = "json:"  # how an attribute begins that netCDF would not give back as it was
+HDF5 = b"\x89HDF\r\n\x1a\n"
+PRIORS = (Normal, LogNormal, LogitNormal, HalfNormal, Fixed)
+PARTS = {part.__name__: part for part in (*PRIORS, StudentT)}
+
+
+class StoreError(ValueError):
+    """A fit that cannot be saved or loaded; the message names the culprit."""
+
+
+def save(fit: Fit, path: str | os.PathLike[str]) -> Path:
+    """Save a fit: its model, runs, draws and versions, in one netCDF file.
+
+    The file is written aside and renamed, so that it is whole or absent. A law of the user's own
+    is kept by its name and hash; `load` has to be given it.
+
+    Parameters
+    ----------
+    fit : Fit
+        What to save.
+    path : path
+        Where; a file that is there is replaced.
+
+    Returns
+    -------
+    pathlib.Path
+        The path.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written, or the fit holds what a file cannot, such as a prior that
+        is not one of this package.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayeslaw import laws, runs
+    >>> fit = Fit(Model(laws.power), runs.grid(N=[1e6, 1e8]), xr.DataTree())
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     save(fit, Path(directory) / "fit.nc").name
+    'fit.nc'
+    """
+    path, content = Path(path), _content(fit)
+    target = path.resolve()  # a link stays, and what it points to is replaced
+    # A name of its own, in the same directory: only there is a rename a single step.
+    aside = target.parent / f".bayeslaw-{secrets.token_hex(8)}.tmp"
+    try:
+        _write(aside, content)
+        os.replace(aside, target)
+    except OSError as error:
+        raise StoreError(f"cannot write {str(path)!r}: {error.strerror}") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def load(path: str | os.PathLike[str], *, law: Law | None = None) -> Fit:
+    """Load a fit that `save` wrote.
+
+    Parameters
+    ----------
+    path : path
+        The file; it is closed again.
+    law : Law, optional
+        The law that was fitted, if it is not of the catalogue.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    StoreError
+        If there is no such file, it is no fit or damaged, or the law is not the one fitted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayeslaw import laws, runs
+    >>> fit = Fit(Model(laws.power), runs.grid(N=[1e6, 1e8]), xr.DataTree())
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = save(fit, Path(directory) / "fit.nc")
+    ...     load(path).model == fit.model
+    True
+    """
+    path = Path(path)
+    tree = _read(path)
+    record = _record(tree, path)
+    try:
+        return _fit(tree, record, law, path)
+    except (KeyError, TypeError) as error:  # one of our files, edited by hand
+        raise _damaged(path) from error
+
+
+def _fit(tree: xr.DataTree, record: Mapping[str, Any], law: Law | None, path: Path) -> Fit:
+    groups = {node.path: _restored(node.to_dataset(inherit=False)) for node in tree.subtree}
+    runs = groups.pop("/runs")
+    del groups["/"].attrs[ATTRIBUTE]
+    model = _model(record, _fitted_law(record, law, path))
+    return Fit(model, runs, xr.DataTree.from_dict(groups))
+
+
+def _write(path: Path, content: memoryview) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> xr.DataTree:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    if not content.startswith(HDF5):
+        raise _foreign(path)
+    try:
+        with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
+            return tree.load()
+    except Exception as error:  # a damaged file fails in any layer, each with its own exception
+        raise _damaged(path) from error
+
+
+def _foreign(path: Path) -> StoreError:
+    return StoreError(f"{str(path)!r} is not a fit: bayeslaw's save did not write it")
+
+
+def _damaged(path: Path) -> StoreError:
+    return StoreError(
+        f"{str(path)!r} cannot be read: it was cut short or damaged, or is of another program"
+    )
+
+
+def _record(tree: xr.DataTree, path: Path) -> dict[str, Any]:
+    if ATTRIBUTE not in tree.attrs:
+        raise _foreign(path)
+    try:
+        record = json.loads(tree.attrs[ATTRIBUTE])
+        newer = record["format"] > FORMAT
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path) from error
+    if newer:
+        raise StoreError(
+            f"{str(path)!r} has format {record['format']}, of bayeslaw {record['version']}; this "
+            f"is bayeslaw {version('bayeslaw')}, which reads format {FORMAT}: upgrade it"
+        )
+    return record
+
+
+def _content(fit: Fit) -> memoryview:
+    tree = _tree(fit)
+    try:
+        # In memory, because HDF5 crashes the process where a disk is full.
+        return tree.to_netcdf(engine="h5netcdf")
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"a file cannot hold this fit: {error}") from error
+
+
+def _tree(fit: Fit) -> xr.DataTree:
+    record = {"format": FORMAT, "version": version("bayeslaw"), **_model_record(fit.model)}
+    groups = {node.path: _storable(node.to_dataset(inherit=False)) for node in fit.tree.subtree}
+    groups["/"].attrs[ATTRIBUTE] = json.dumps(record, default=_plain)
+    return xr.DataTree.from_dict({**groups, "/runs": _storable(fit.runs)})
+
+
+def _storable(data: xr.Dataset) -> xr.Dataset:
+    """Return the data set as netCDF can hold it."""
+    for name in map(str, {*data.variables, *data.dims}):
+        if "/" in name or name in ("", "."):
+            raise StoreError(f"a file cannot hold the name {name!r}: rename that column")
+    # netCDF lists coordinates between spaces, so these would come back as variables.
+    spaced = [name for name in map(str, data.coords) if any(map(str.isspace, name))]
+    spaced = [name for name in spaced if name not in data.dims]
+    data = data.drop_encoding().reset_coords(spaced)
+    return _with_attributes(data.assign_attrs({SPACED: spaced} if spaced else {}), _packed)
+
+
+def _restored(data: xr.Dataset) -> xr.Dataset:
+    data = _with_attributes(data.drop_encoding(), _unpacked)
+    return data.set_coords(data.attrs.pop(SPACED, []))
+
+
+def _with_attributes(data: xr.Dataset, change: Callable[[str, Any], Any]) -> xr.Dataset:
+    data = data.copy()
+    for item in (data, *data.variables.values()):
+        item.attrs = {name: change(name, value) for name, value in item.attrs.items()}
+    return data
+
+
+def _packed(name: str, value: Any) -> str | float:
+    if isinstance(value, float) or (isinstance(value, str) and not value.startswith(JSON)):
+        return value
+    try:
+        return JSON + json.dumps(value, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"a file cannot hold the attribute {name!r}, a {type(value).__name__}: "
+            "make it text, a number or a list of them"
+        ) from error
+
+
+def _unpacked(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return json.loads(value.removeprefix(JSON)) if value.startswith(JSON) else value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} has no JSON")
+
+
+def _model_record(model: Model) -> dict[str, Any]:
+    return {
+        "law": _law_record(model.law),
+        "pooling": _pooling_record(model.pooling),
+        "noise": _part_record("noise", model.noise),
+        "discrepancy": model.discrepancy,
+        "priors": {
+            name: _part_record(f"prior of {name!r}", prior) for name, prior in model.priors.items()
+        },
+        "tie": dict(model.tie),
+    }
+
+
+def _model(record: Mapping[str, Any], law: Law) -> Model:
+    return Model(
+        law,
+        pooling=_pooling(record["pooling"]),
+        noise=_part(record["noise"]),
+        discrepancy=record["discrepancy"],
+        priors={name: _part(prior) for name, prior in record["priors"].items()},
+        tie=record["tie"],
+    )
+
+
+def _part_record(what: str, part: Any) -> dict[str, Any]:
+    kind = type(part)
+    if kind not in PARTS.values():
+        known = ", ".join(prior.__name__ for prior in PRIORS)
+        raise StoreError(
+            f"the {what} is a {kind.__name__} of {kind.__module__.partition('.')[0]}, which a "
+            f"file cannot hold without code to run: use one of {known}"
+        )
+    return {kind.__name__: asdict(part)}
+
+
+def _part(record: Mapping[str, Any]) -> Any:
+    [(name, values)] = record.items()
+    return PARTS[name](**values)
+
+
+def _pooling_record(pooling: Pooling) -> Any:
+    if isinstance(pooling, Mapping):
+        return {"each": {name: _pooling_record(groups) for name, groups in pooling.items()}}
+    # JSON has one kind of list, and a model compares equal only with the kind it had.
+    if isinstance(pooling, tuple):
+        return {"tuple": pooling}
+    return None if pooling is None else list(pooling)
+
+
+def _pooling(record: Any) -> Any:
+    match record:
+        case {"each": groups}:
+            return {name: _pooling(names) for name, names in groups.items()}
+        case {"tuple": names}:
+            return tuple(names)
+        case _:
+            return record
+
+
+def _law_record(law: Law) -> dict[str, Any]:
+    catalogued = _catalogued(law.name)
+    return {
+        "name": law.name,
+        "digest": law.digest,
+        "predictors": law.predictors,
+        "parameters": _roles(law),
+        "catalogue": catalogued is not None and catalogued.digest == law.digest,
+    }
+
+
+def _catalogued(name: str) -> Law | None:
+    law = getattr(laws, name) if name in laws.__all__ else None
+    return law if isinstance(law, Law) else None
+
+
+def _roles(law: Law) -> dict[str, str]:
+    return {
+        name: f"{role.name} with priors {role.prior} and {role.spread}"
+        for name, role in law.parameters.items()
+    }
+
+
+def _fitted_law(record: Mapping[str, Any], given: Law | None, path: Path) -> Law:
+    kept = record["law"]
+    law = _catalogued(kept["name"]) if given is None and kept["catalogue"] else given
+    if law is None:
+        raise StoreError(
+            f"{str(path)!r} keeps law {kept['name']!r} by name and hash only: "
+            f"pass the law itself, load({str(path)!r}, law={kept['name']})"
+        )
+    _check_same(kept, law, f"{str(path)!r} was saved by bayeslaw {record['version']}")
+    predictors = tuple(kept["predictors"])
+    return law if law.predictors == predictors else law.of(*predictors)
+
+
+def _check_same(kept: Mapping[str, Any], law: Law, saved: str) -> None:
+    if not isinstance(law, Law):
+        raise StoreError(f"law must be a Law, as bl.law makes, got a {type(law).__name__}")
+    if law.name != kept["name"]:
+        raise StoreError(f"the law that was fitted is {kept['name']!r}, got law {law.name!r}")
+    if law.digest != kept["digest"]:
+        raise StoreError(
+            f"the formula of law {law.name!r} was changed after {saved}: "
+            f"its hash was {kept['digest'][:8]} and is {law.digest[:8]}"
+        )
+    _check_roles(kept["parameters"], _roles(law), f"law {law.name!r} was changed after {saved}")
+
+
+def _check_roles(old: Mapping[str, str], new: Mapping[str, str], changed: str) -> None:
+    for name in {**old, **new}:
+        was, now = old.get(name, "absent"), new.get(name, "absent")
+        if was != now:
+            raise StoreError(f"{changed}: parameter {name!r} was {was}, and is {now}")
