@@ -173,14 +173,14 @@ def _alone(
         for name, role in roles.items()
     ]
     mean = np.array([[normal.mean] * n_curves for normal in normals if normal])
-    sd = np.array([[normal.sd] for normal in normals if normal])
-    return pm.Data("prior_mean", mean, dims=THETA), pm.Data("prior_sd", sd)
+    sd = np.array([normal.sd for normal in normals if normal])
+    return pm.Data("prior_mean", mean, dims=THETA), pm.Data("prior_sd", sd, dims="parameter")[:, None]
 
 
 def _other(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> dict[str, Any]:
     """Variables of the curves' priors that are not normal on the scale of the link."""
     curves = pm.modelcontext(None).coords["curve"]
-    with pm.Model(coords={"curve": curves}):
+    with pm.Model(coords={"curve": curves}, model=None):  # apart from the model that is built
         return {
             name: priors[name].to_pymc(name, dims="curve")
             for name, role in roles.items()

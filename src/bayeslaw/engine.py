@@ -118,7 +118,9 @@ def compile_engine(model: pm.Model) -> Engine:
     Engine
     """
     point = pt.dvector(POINT)
-    density = rewrite_graph(model.logp(), include=["merge", "canonicalize", "stabilize"])
+    # PyMC's checks of parameters raise, which a C function cannot: without them the density is NaN.
+    rewrites = ["merge", "canonicalize", "stabilize", "local_remove_check_parameter"]
+    density = rewrite_graph(model.logp(), include=rewrites)
     (density,) = clone_replace([density], _values_at(model, point))
     shared = [item for item in graph_inputs([density]) if isinstance(item, SharedVariable)]
     shared = sorted(set(shared), key=lambda item: str(item.name))
@@ -158,10 +160,13 @@ def unconstrained(model: pm.Model, variables: list[str], points: np.ndarray) -> 
     # Evaluated once for all draws, with NumPy: compiling would take longer than computing.
     evaluate = pytensor.function([many], batched, mode=Mode(linker="py", optimizer="fast_compile"))
     values = evaluate(points.reshape(-1, points.shape[-1]))
-    return {
-        name: np.asarray(value).reshape(*points.shape[:-1], *value.shape[1:])
-        for name, value in zip(variables, values, strict=True)
-    }
+
+    def shaped(name: str, value: Any) -> np.ndarray:
+        shape = np.shape(value)[np.ndim(value) - model[name].ndim :]
+        many = np.broadcast_to(value, (points[..., 0].size, *shape))  # a fixed value is there once
+        return many.reshape(*points.shape[:-1], *shape)
+
+    return {name: shaped(name, value) for name, value in zip(variables, values, strict=True)}
 
 
 def _start(model: pm.Model) -> np.ndarray:

@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -37,6 +37,7 @@ from bayeslaw.tables import RunsError
 __all__ = ["Fit", "fit"]
 
 EXTENSIONS = (1, 2, 3, 4)  # times the draws asked for, until the gate passes
+TARGET_ACCEPT = (0.9, 0.98)
 PRIOR_DRAWS = 500
 PREDICTIVE_DRAWS = 1000
 
@@ -79,7 +80,7 @@ def fit(
     tune: int = 1000,
     chains: int = 4,
     cores: int | None = None,
-    target_accept: float = 0.9,
+    target_accept: float | None = None,
     progressbar: bool = True,
 ) -> Fit:
     """Sample the posterior of a model given runs.
@@ -100,8 +101,9 @@ def fit(
         Draws kept per chain (at least), draws that adapt the sampler, chains.
     cores : int, optional
         Chains sampled at once; all of them unless given.
-    target_accept : float
-        Acceptance rate that the step size aims at, between 0 and 1.
+    target_accept : float, optional
+        Acceptance rate that the step size aims at, between 0 and 1. Unless given it is 0.9 and,
+        if there are divergences, sampling starts again with 0.98: with smaller steps.
     progressbar : bool
         Whether to show progress.
 
@@ -138,15 +140,22 @@ class Sampler:
     tune: int = 1000
     chains: int = 4
     cores: int | None = None
-    target_accept: float = 0.9
+    target_accept: float | None = None
     progressbar: bool = True
 
     def __post_init__(self) -> None:
         for name in ("draws", "tune", "chains"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.target_accept < 1:
+        if self.target_accept is not None and not 0 < self.target_accept < 1:
             raise ValueError(f"target_accept must lie between 0 and 1, got {self.target_accept}")
+
+    @property
+    def attempts(self) -> tuple[Sampler, ...]:
+        """This way to sample, or two: the second with smaller steps, if the first diverges."""
+        if self.target_accept is not None:
+            return (self,)
+        return tuple(replace(self, target_accept=rate) for rate in TARGET_ACCEPT)
 
 
 def sample(
@@ -184,15 +193,16 @@ def _until_gate(
     engine: Engine, sampler: Sampler, posterior: Callable[[np.ndarray], xr.Dataset]
 ) -> tuple[np.ndarray, xr.Dataset, Gate]:
     """Draws, sampler statistics and verdict after as few draws as pass the gate."""
-    points, stats, gate = None, None, None
-    for trace in _traces(engine, sampler):
-        points = trace["posterior"][POINT].values
-        stats = trace["sample_stats"].to_dataset()
-        gate = check(posterior(points), stats)
-        if gate.passed or not gate.would_more_draws_help:
-            break
-    assert points is not None and stats is not None and gate is not None
-    return points, _kept_stats(stats), gate
+    for attempt in sampler.attempts:
+        for trace in _traces(engine, attempt):
+            points = trace["posterior"][POINT].values
+            stats = _kept_stats(trace["sample_stats"].to_dataset())
+            gate = check(posterior(points), stats)
+            if gate.passed:
+                return points, stats, gate
+            if not gate.would_more_draws_help:
+                break
+    return points, stats, gate  # pyright: ignore[reportPossiblyUnbound]
 
 
 def _traces(engine: Engine, sampler: Sampler) -> Any:
@@ -320,7 +330,11 @@ def _prior(
     link = link_dataset(draws, roles, where, design.curves)
     prior = posterior_dataset(model, design, link, runs)
     response = model.noise.draw(rng, *_at_runs(model, design, prior, runs))
-    return {"/prior": prior, "/prior_predictive": _on_runs(runs.attrs["response"], response, runs)}
+    return {
+        "/prior": prior,
+        "/prior_link": link,
+        "/prior_predictive": _on_runs(runs.attrs["response"], response, runs),
+    }
 
 
 def _on_runs(name: str, values: np.ndarray, runs: xr.Dataset) -> xr.Dataset:

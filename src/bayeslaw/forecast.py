@@ -12,7 +12,7 @@ from bayeslaw import runs as table
 from bayeslaw.coordinates import coordinates
 from bayeslaw.fit import Fit
 from bayeslaw.gate import Gate
-from bayeslaw.pooling import Layout, groupings, is_pooled, layout
+from bayeslaw.pooling import groupings, is_pooled, layout
 from bayeslaw.posterior import law_values, natural
 
 __all__ = ["forecast", "interval"]
@@ -145,10 +145,11 @@ def _parameters(
     _require_known_levels(fit, wanted, places, draw_new)
     link = fit.tree["link"]
     names = [str(name) for name in link["parameter"].values]
+    drawn: dict[tuple[str, str, str], np.ndarray] = {}
     columns = [
         link["theta"].values[..., place]
         if place is not None
-        else _new_curve(fit, names, wanted.isel(curve=i), rng)
+        else _new_curve(fit, names, wanted.isel(curve=i), drawn, rng)
         for i, place in enumerate(places)
     ]
     theta = np.stack(columns, axis=-1)
@@ -182,9 +183,16 @@ def _require_known_levels(
 
 
 def _new_curve(
-    fit: Fit, names: list[str], labels: xr.Dataset, rng: np.random.Generator
+    fit: Fit,
+    names: list[str],
+    labels: xr.Dataset,
+    drawn: dict[tuple[str, str, str], np.ndarray],
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """Reference coordinates (chain, draw, parameter) of a curve drawn from the population."""
+    """Reference coordinates (chain, draw, parameter) of a curve drawn from the population.
+
+    Effects of new levels are kept in `drawn`: all curves of a new level share them.
+    """
     link = fit.tree["link"]
     where = layout(groupings(fit.model, table.curves(fit.runs)), names)
     spread = link["spread"].values
@@ -192,18 +200,13 @@ def _new_curve(
         link["center"].shape
     )
     for i, (name, group) in enumerate(where.spreads[len(names) :], start=len(names)):
-        effect = _effect(link, where, name, group, str(labels[group].values), rng)
+        level = (name, group, str(labels[group].values))
+        if level in where.levels:
+            effect = link["effects"].values[..., where.levels.index(level)]
+        else:
+            effect = drawn.setdefault(level, rng.standard_normal(theta.shape[:2]))
         theta[..., names.index(name)] += spread[..., i] * effect
     return theta
-
-
-def _effect(
-    link: xr.DataTree, where: Layout, name: str, group: str, label: str, rng: np.random.Generator
-) -> np.ndarray:
-    try:
-        return link["effects"].values[..., where.levels.index((name, group, label))]
-    except ValueError:  # a level that the fit has not seen
-        return rng.standard_normal(link["center"].shape[:2])
 
 
 def _labelled(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import json
 import os
@@ -28,7 +30,7 @@ FORMAT = 1
 ATTRIBUTE = "bayeslaw"  # of the file: format and model
 SPACED = "coordinates_with_spaces"  # of a group
 JSON = "json:"  # how an attribute begins that netCDF would not give back as it was
-HDF5 = b"\x89HDF\r\n\x1a\n"
+SEAL = 32  # bytes of hash after the netCDF content, which ignores them
 PRIORS = (Normal, LogNormal, LogitNormal, HalfNormal, Fixed)
 PARTS = {part.__name__: part for part in (*PRIORS, StudentT)}
 
@@ -80,7 +82,8 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise StoreError(f"cannot write {str(path)!r}: {error.strerror}") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()
     return path
 
 
@@ -101,7 +104,7 @@ def load(path: str | os.PathLike[str], *, law: Law | None = None) -> Fit:
     Raises
     ------
     StoreError
-        If there is no such file, it is no fit or damaged, or the law is not the one fitted.
+        If there is no such file, it is not a whole fit, or the law is not the one fitted.
 
     Examples
     --------
@@ -115,14 +118,8 @@ def load(path: str | os.PathLike[str], *, law: Law | None = None) -> Fit:
     """
     path = Path(path)
     tree = _read(path)
-    record = _record(tree, path)
-    try:
-        return _fit(tree, record, law, path)
-    except (KeyError, TypeError) as error:  # one of our files, edited by hand
-        raise _damaged(path) from error
-
-
-def _fit(tree: xr.DataTree, record: Mapping[str, Any], law: Law | None, path: Path) -> Fit:
+    record = json.loads(tree.attrs[ATTRIBUTE])
+    _check_format(record, path)
     groups = {node.path: _restored(node.to_dataset(inherit=False)) for node in tree.subtree}
     runs = groups.pop("/runs")
     del groups["/"].attrs[ATTRIBUTE]
@@ -133,6 +130,7 @@ def _fit(tree: xr.DataTree, record: Mapping[str, Any], law: Law | None, path: Pa
 def _write(path: Path, content: memoryview) -> None:
     with path.open("xb") as file:
         file.write(content)
+        file.write(_seal(content))
         file.flush()
         os.fsync(file.fileno())
 
@@ -142,39 +140,26 @@ def _read(path: Path) -> xr.DataTree:
         content = path.read_bytes()
     except OSError as error:
         raise StoreError(f"cannot read {str(path)!r}: {error.strerror}") from error
-    if not content.startswith(HDF5):
-        raise _foreign(path)
-    try:
-        with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
-            return tree.load()
-    except Exception as error:  # a damaged file fails in any layer, each with its own exception
-        raise _damaged(path) from error
+    # HDF5 would notice a cut but not a flipped bit, which it may hang on.
+    if content[-SEAL:] != _seal(memoryview(content)[:-SEAL]):
+        raise StoreError(
+            f"{str(path)!r} is not a whole fit: it was cut short or changed, or is another kind "
+            "of file"
+        )
+    with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
+        return tree.load()
 
 
-def _foreign(path: Path) -> StoreError:
-    return StoreError(f"{str(path)!r} is not a fit: bayeslaw's save did not write it")
+def _seal(content: memoryview) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
-def _damaged(path: Path) -> StoreError:
-    return StoreError(
-        f"{str(path)!r} cannot be read: it was cut short or damaged, or is of another program"
-    )
-
-
-def _record(tree: xr.DataTree, path: Path) -> dict[str, Any]:
-    if ATTRIBUTE not in tree.attrs:
-        raise _foreign(path)
-    try:
-        record = json.loads(tree.attrs[ATTRIBUTE])
-        newer = record["format"] > FORMAT
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path) from error
-    if newer:
+def _check_format(record: Mapping[str, Any], path: Path) -> None:
+    if record["format"] > FORMAT:
         raise StoreError(
             f"{str(path)!r} has format {record['format']}, of bayeslaw {record['version']}; this "
             f"is bayeslaw {version('bayeslaw')}, which reads format {FORMAT}: upgrade it"
         )
-    return record
 
 
 def _content(fit: Fit) -> memoryview:

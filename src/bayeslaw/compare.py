@@ -1,0 +1,211 @@
+"""Which law family to believe."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayeslaw import runs as table
+from bayeslaw.fit import Fit
+from bayeslaw.forecast import forecast
+from bayeslaw.gate import Gate
+from bayeslaw.least_squares import least_squares, predict
+from bayeslaw.scores import score_runs
+
+__all__ = ["compare"]
+
+LAST_VALUE, LEAST_SQUARES = "last value", "least squares"
+SCORES = ("rmsle", "log_score", "crps", "coverage_90")
+
+
+def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.DataFrame:
+    """Compare fits of several laws to the same runs, in and out of their range.
+
+    In the range: expected log predictive density by Pareto-smoothed leave-one-out. It rewards
+    interpolation; a law that wins there can lose where it extrapolates. Out of the range: scores
+    at runs that were held out, best law first, beside two predictors that need no law: the last
+    value of the curve, and the first law by least squares.
+
+    Parameters
+    ----------
+    fits : mapping of str to Fit
+        Fits by name; all of the same runs.
+    later : xarray.Dataset, optional
+        Held-out runs, at larger scales.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per fit and baseline. ``verdict``; ``elpd_loo``, ``elpd_loo_se``,
+        ``loo_weight`` (stacking) and ``bad_pareto_k`` (runs too influential for the
+        approximation); with `later` also ``log_score`` (mean log density of a held-out
+        response), ``log_score_se`` (between curves), ``log_score_diff`` to the best and
+        ``log_score_diff_se`` (paired by curve), ``rmsle``, ``crps``, ``coverage_90``.
+
+    Raises
+    ------
+    ValueError
+        If there is no fit, or the fits are not of the same runs.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> bl.compare({"power": power, "log-linear": log_linear}, later)  # doctest: +SKIP
+    """
+    _require_same_outcome(fits)
+    inside = _inside(fits)
+    if later is None:
+        inside.insert(0, "verdict", _verdicts(fits, inside, "elpd_loo_diff", "elpd_loo_diff_se"))
+        return inside
+    outside = _outside(fits, later)
+    joined = outside.join(inside.drop(columns=["elpd_loo_diff", "elpd_loo_diff_se"]))
+    verdicts = _verdicts(fits, joined, "log_score_diff", "log_score_diff_se")
+    joined.insert(0, "verdict", verdicts)
+    return joined.sort_values("log_score", ascending=False, na_position="last")
+
+
+def _require_same_outcome(fits: Mapping[str, Fit]) -> None:
+    if not fits:
+        raise ValueError("there is nothing to compare: no fits were given")
+    digests = {name: _digest(fit.runs) for name, fit in fits.items()}
+    first, *others = digests
+    for name in others:
+        if digests[name] != digests[first]:
+            raise ValueError(
+                f"fits {first!r} and {name!r} are of different outcomes: the runs, their order or "
+                f"their responses differ ({fits[first].runs.sizes['run']} and "
+                f"{fits[name].runs.sizes['run']} runs); fit all laws to the same runs"
+            )
+
+
+def _digest(runs: xr.Dataset) -> str:
+    response = runs.attrs["response"]
+    rows = repr([str(run) for run in runs["run"].values])
+    told = rows.encode() + response.encode() + runs[response].values.tobytes()
+    return hashlib.sha256(told).hexdigest()
+
+
+def _inside(fits: Mapping[str, Fit]) -> pd.DataFrame:
+    loo = {name: az.loo(fit.tree, pointwise=True) for name, fit in fits.items()}
+    told = pd.DataFrame(
+        {
+            "elpd_loo": {name: each.elpd for name, each in loo.items()},
+            "elpd_loo_se": {name: each.se for name, each in loo.items()},
+            "bad_pareto_k": {
+                name: int(np.sum(each.pareto_k.values > each.good_k)) for name, each in loo.items()
+            },
+        }
+    )
+    if len(fits) == 1:
+        return told.assign(loo_weight=1.0, elpd_loo_diff=0.0, elpd_loo_diff_se=0.0)
+    compared = az.compare(loo)
+    return told.assign(
+        loo_weight=compared["weight"],
+        elpd_loo_diff=compared["elpd_diff"],
+        elpd_loo_diff_se=compared["dse"],
+    )
+
+
+def _outside(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
+    table.check_runs(later)
+    observed = table.response(later).values
+    scored = {
+        name: score_runs(forecast(fit, later), observed, fit.model.noise)
+        for name, fit in fits.items()
+    }
+    first = next(iter(fits.values()))
+    curve = table.curve_index(later, table.curves(later))
+    rows = {name: _means(scores, curve) for name, scores in scored.items()}
+    rows[LAST_VALUE] = _point(_last_values(first.runs, later), observed, curve)
+    points = predict(first.model.law, least_squares(first.model, first.runs), later)
+    rows[LEAST_SQUARES] = _point(points, observed, curve)
+    told = pd.DataFrame.from_dict(rows, orient="index")
+    return told.assign(**_differences(scored, curve, told.index))
+
+
+def _means(scores: xr.Dataset, curve: np.ndarray) -> dict[str, float]:
+    """Means over curves of the curves' own means, so that long curves weigh no more."""
+    density = _by_curve(scores["log_score"].values, curve)
+    return {
+        "log_score": float(density.mean()),
+        "log_score_se": _standard_error(density),
+        "rmsle": _rmsle(scores["squared_log_error"].values, curve),
+        "crps": float(_by_curve(scores["crps"].values, curve).mean()),
+        "coverage_90": float(_by_curve(scores["covered"].values, curve).mean()),
+    }
+
+
+def _point(predicted: np.ndarray, observed: np.ndarray, curve: np.ndarray) -> dict[str, float]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        squared = np.log(predicted / observed) ** 2
+    return {"rmsle": _rmsle(np.where(np.isnan(squared), np.inf, squared), curve)}
+
+
+def _by_curve(values: np.ndarray, curve: np.ndarray) -> np.ndarray:
+    return np.bincount(curve, values) / np.bincount(curve)
+
+
+def _rmsle(squared: np.ndarray, curve: np.ndarray) -> float:
+    return float(np.sqrt(_by_curve(squared, curve)).mean())
+
+
+def _standard_error(values: np.ndarray) -> float:
+    if values.size < 2 or not np.all(np.isfinite(values)):
+        return float("nan")
+    return float(values.std(ddof=1) / np.sqrt(values.size))
+
+
+def _differences(
+    scored: Mapping[str, xr.Dataset], curve: np.ndarray, index: pd.Index
+) -> dict[str, pd.Series]:
+    density = {name: _by_curve(each["log_score"].values, curve) for name, each in scored.items()}
+    best = max(density, key=lambda name: density[name].mean())
+    with np.errstate(invalid="ignore"):
+        apart = {name: values - density[best] for name, values in density.items()}
+    return {
+        "log_score_diff": pd.Series({n: v.mean() for n, v in apart.items()}).reindex(index),
+        "log_score_diff_se": pd.Series(
+            {n: _standard_error(v) for n, v in apart.items()}
+        ).reindex(index),
+    }
+
+
+def _last_values(train: xr.Dataset, later: xr.Dataset) -> np.ndarray:
+    """Geometric mean of each curve's responses at its largest scale, for each later run."""
+    curves = table.curves(train)
+    of_train, of_later = table.curve_index(train, curves), table.curve_index(later, curves)
+    scale = sum(np.log(train[name].values) for name in table.predictors(train))
+    response = np.log(table.response(train).values)
+    last = np.empty(curves.sizes["curve"])
+    for i in range(last.size):
+        own = of_train == i
+        last[i] = response[own][np.isclose(scale[own], scale[own].max())].mean()
+    return np.exp(last)[of_later]
+
+
+def _verdicts(
+    fits: Mapping[str, Fit], rows: pd.DataFrame, difference: str, error: str
+) -> list[str]:
+    best = rows[difference].abs().idxmin()
+    return [
+        _verdict(str(name), fits, str(best), row[difference], row[error])
+        for name, row in rows.iterrows()
+    ]
+
+
+def _verdict(name: str, fits: Mapping[str, Fit], best: str, difference: float, error: float) -> str:
+    if name not in fits:
+        return "baseline"
+    if not Gate.of(fits[name].tree).passed:
+        return "NOT CONVERGED"
+    if name == best:
+        return "best"
+    # An unknown error (a single curve) tells nothing apart; minus infinity is a law that failed.
+    if np.isfinite(difference) and not abs(difference) > 2 * error:
+        return f"not distinguishable from {best}"
+    return "worse"

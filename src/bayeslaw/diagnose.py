@@ -1,0 +1,190 @@
+"""What every fit tells its user: numbers, and sentences about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayeslaw import runs as table
+from bayeslaw.coordinates import coordinates
+from bayeslaw.fit import Fit
+from bayeslaw.gate import Gate
+from bayeslaw.pooling import roles_of
+
+__all__ = ["Diagnosis", "describe_runs", "diagnose"]
+
+PRIOR_DRIVEN = 0.8  # posterior sd over prior sd above which the data said little
+SAME_RAY = 0.99
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Convergence, influence and identifiability of a fit.
+
+    Parameters
+    ----------
+    gate : Gate
+        Convergence.
+    learned : pandas.DataFrame
+        Per parameter, on the link scale: ``prior_sd`` and ``posterior_sd`` of the population (of
+        a curve, without pooling), their ``ratio``, and what it means: ``data-driven`` or
+        ``prior-driven``.
+    sentences : tuple of str
+        What a user should know, the gate first.
+    """
+
+    gate: Gate
+    learned: pd.DataFrame
+    sentences: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The sentences, one a line."""
+        return "\n".join(self.sentences)
+
+
+def diagnose(fit: Fit) -> Diagnosis:
+    """Judge a fit: did it converge, which runs weigh most, what did the data decide.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+
+    Returns
+    -------
+    Diagnosis
+
+    Examples
+    --------
+    >>> print(bl.diagnose(fit))  # doctest: +SKIP
+    """
+    gate, learned = Gate.of(fit.tree), _learned(fit)
+    sentences = [gate.sentence, _influence(fit), *describe_runs(fit.runs), *_identified(learned)]
+    sentences += [_separable(fit)]
+    return Diagnosis(gate, learned, tuple(sentence for sentence in sentences if sentence))
+
+
+def describe_runs(runs: xr.Dataset) -> list[str]:
+    """What can be learned from the sizes that were run, in sentences.
+
+    Parameters
+    ----------
+    runs : xarray.Dataset
+        The runs.
+
+    Returns
+    -------
+    list of str
+    """
+    predictors, curves = table.predictors(runs), table.curves(runs)
+    curve = table.curve_index(runs, curves)
+    sentences = [_span(runs, name, curve, curves.sizes["curve"]) for name in predictors]
+    for i, first in enumerate(predictors):
+        sentences += [_ray(runs, first, second) for second in predictors[i + 1 :]]
+    sentences += [_envelope(runs, name, curve, curves) for name in predictors[:1]]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _span(runs: xr.Dataset, name: str, curve: np.ndarray, n_curves: int) -> str:
+    each = [runs[name].values[curve == i] for i in range(n_curves)]
+    decades = [np.log10(x.max() / x.min()) for x in each]
+    sizes = [np.unique(x).size for x in each]
+    few = "" if min(sizes) >= 4 else " Fewer than 4 sizes do not show a floor."
+    return (
+        f"{name}: {np.median(decades):.1f} decades and {np.median(sizes):.0f} distinct sizes in the "
+        f"median of {n_curves} curve(s), at least {min(decades):.1f} and {min(sizes)}.{few}"
+    )
+
+
+def _ray(runs: xr.Dataset, first: str, second: str) -> str:
+    logs = np.log(runs[first].values), np.log(runs[second].values)
+    if min(values.std() for values in logs) == 0:
+        return f"{first} or {second} does not vary: its exponent is its prior."
+    correlation = float(np.corrcoef(*logs)[0, 1])
+    if abs(correlation) < SAME_RAY:
+        return ""
+    return (
+        f"{first} and {second} move together (correlation {correlation:.3f} of their logarithms): "
+        "their terms cannot be told apart."
+    )
+
+
+def _envelope(runs: xr.Dataset, name: str, curve: np.ndarray, curves: xr.Dataset) -> str:
+    """Whether responses never rise, as smoothed curves and running minima do not."""
+    smooth = 0
+    for i in range(curves.sizes["curve"]):
+        own = curve == i
+        order = np.argsort(runs[name].values[own], kind="stable")
+        response = table.response(runs).values[own][order]
+        smooth += response.size >= 10 and bool(np.all(np.diff(response) <= 0))
+    if not smooth:
+        return ""
+    return (
+        f"{smooth} of {curves.sizes['curve']} curve(s) of ten runs or more never rise: if they "
+        "were smoothed or are running minima, a new raw run scatters more than the bands say."
+    )
+
+
+def _influence(fit: Fit) -> str:
+    loo = az.loo(fit.tree, pointwise=True)
+    bad = np.asarray(loo.pareto_k.values) > loo.good_k
+    if not bad.any():
+        return f"No run is too influential (Pareto k at most {float(loo.pareto_k.max()):.2f})."
+    names = ", ".join(str(run) for run in fit.runs["run"].values[bad][:5])
+    return (
+        f"{int(bad.sum())} of {bad.size} runs are influential (Pareto k above {loo.good_k:.2f}), "
+        f"such as run {names}: leave-one-out is rough there."
+    )
+
+
+def _learned(fit: Fit) -> pd.DataFrame:
+    """Posterior against prior spread of what the fit is about, on the link scale."""
+    prior, posterior = (_spread(fit.tree[group].to_dataset()) for group in ("prior_link", "link"))
+    ratio = posterior / prior
+    return pd.DataFrame(
+        {
+            "prior_sd": prior,
+            "posterior_sd": posterior,
+            "ratio": ratio,
+            "driven_by": np.where(ratio > PRIOR_DRIVEN, "prior", "data"),
+        },
+        index=pd.Index(fit.tree["link"]["parameter"].values, name="parameter"),
+    )
+
+
+def _spread(link: xr.Dataset) -> np.ndarray:
+    """Standard deviation of the population, or of a curve where there is none."""
+    if "center" in link:
+        return link["center"].std(("chain", "draw")).values
+    return link["theta"].std(("chain", "draw")).mean("curve").values
+
+
+def _identified(learned: pd.DataFrame) -> list[str]:
+    prior = [str(name) for name in learned.index[learned["driven_by"] == "prior"]]
+    if not prior:
+        return ["All population parameters are data-driven."]
+    return [
+        f"Prior-driven: {', '.join(prior)}. The data narrow the prior by less than "
+        f"{1 - PRIOR_DRIVEN:.0%}; look at the prior before you quote a number."
+    ]
+
+
+def _separable(fit: Fit) -> str:
+    roles = roles_of(fit.model, coordinates(fit.model))
+    shares = [name for name, role in roles.items() if role.name == "share"]
+    exponents = [name for name, role in roles.items() if role.name == "Exponent"]
+    theta = fit.tree["link"]["theta"]
+    for share in shares:
+        for exponent in exponents:
+            pair = [theta.sel(parameter=name).values for name in (share, exponent)]
+            both = [np.corrcoef(*(p[..., i].ravel() for p in pair))[0, 1] for i in range(theta.sizes["curve"])]
+            if np.median(both) > 0.95:
+                return (
+                    f"{share} and {exponent} are hardly separable (correlation "
+                    f"{np.median(both):.2f} in the median curve): more decades would tell them apart."
+                )
+    return ""

@@ -1,0 +1,91 @@
+"""The table of what was found: parameters per curve, group and population."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayeslaw import runs as table
+from bayeslaw.fit import Fit
+from bayeslaw.gate import Gate
+from bayeslaw.posterior import dim_of
+
+__all__ = ["summary"]
+
+
+def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
+    """Parameters of the population, of each level of a group, and of each curve.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    prob : float
+        Probability inside the equal-tailed interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``of`` (population, the group's name, or curve), ``label`` and ``parameter``:
+        ``median``, ``lower``, ``upper``, ``sd`` in the user's units, ``r_hat`` and ``ess_bulk``.
+        A level of a group stands for the typical curve of that level. If the fit did not pass
+        its gate the first column says so.
+
+    Raises
+    ------
+    ValueError
+        If `prob` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> bl.summary(fit).loc["population"]  # doctest: +SKIP
+    """
+    if not 0 < prob < 1:
+        raise ValueError(f"prob must lie between 0 and 1, got {prob}")
+    parts = {key: _rows(values, prob) for key, values in _parts(fit)}
+    frames = [
+        frame.assign(of=of, parameter=parameter) for (of, parameter), frame in parts.items()
+    ]
+    told = pd.concat(frames).reset_index().set_index(["of", "label", "parameter"])
+    gate = Gate.of(fit.tree)
+    if not gate.passed:
+        told.insert(0, "verdict", "NOT CONVERGED")
+    return told
+
+
+def _parts(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
+    """Draws by what they are of, each over one dimension ``label``."""
+    posterior, names = fit.tree["posterior"].to_dataset(), list(fit.model.roles)
+    for name in names:
+        if f"{name}_population" in posterior:
+            yield ("population", name), posterior[f"{name}_population"].expand_dims(label=["all"])
+    for group in table.groups(fit.runs):
+        for name in names:
+            if f"{name}_{group}_effect" in posterior:
+                level = posterior[f"{name}_population"] + posterior[f"{name}_{group}_effect"]
+                yield (group, name), level.rename({dim_of(group): "label"})
+    for name in names:
+        yield ("curve", name), posterior[name].reset_coords(drop=True).rename(curve="label")
+
+
+def _rows(draws: xr.DataArray, prob: float) -> pd.DataFrame:
+    # R-hat of a constant (a fixed parameter) is not defined.
+    draws = draws.reset_coords(drop=True).rename("x")
+    flat = draws.transpose("chain", "draw", "label")
+    levels = np.quantile(flat.values, [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=(0, 1))
+    dataset = flat.to_dataset()
+    return pd.DataFrame(
+        {
+            "median": levels[1],
+            "lower": levels[0],
+            "upper": levels[2],
+            "sd": flat.values.std(axis=(0, 1)),
+            "r_hat": az.rhat(dataset)["x"].values,
+            "ess_bulk": az.ess(dataset, method="bulk")["x"].values,
+        },
+        index=pd.Index([str(label) for label in flat["label"].values], name="label"),
+    )
