@@ -1,5 +1,9 @@
 """From a model and runs to a PyMC model."""
 
+# PyTensor's annotations do not know that its variables can be computed with.
+# pyright: reportOperatorIssue=false, reportCallIssue=false, reportArgumentType=false, reportIndexIssue=false, reportOptionalSubscript=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalOperand=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -99,9 +103,7 @@ def _data(design: Design, pilot: Pilot, names: tuple[str, ...]) -> dict[str, Any
     per_run |= {"curve_of_run": design.curve}
     frame = design.frame
     per_curve = {
-        f"{end}_{i}": x
-        for end, values in vars(frame).items()
-        for i, x in enumerate(values)
+        f"{end}_{i}": x for end, values in vars(frame).items() for i, x in enumerate(values)
     }
     placed = {key: np.array([values[n] for n in names]) for key, values in vars(pilot).items()}
     return {
@@ -174,7 +176,9 @@ def _alone(
     ]
     mean = np.array([[normal.mean] * n_curves for normal in normals if normal])
     sd = np.array([normal.sd for normal in normals if normal])
-    return pm.Data("prior_mean", mean, dims=THETA), pm.Data("prior_sd", sd, dims="parameter")[:, None]
+    return pm.Data("prior_mean", mean, dims=THETA), pm.Data("prior_sd", sd, dims="parameter")[
+        :, None
+    ]
 
 
 def _other(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> dict[str, Any]:
@@ -232,7 +236,12 @@ def _log_density(role: Role, variable: Any, value: Any) -> Any:
 
 
 def _response(
-    model: Model, system: Coordinates, design: Design, data: Mapping, theta: Mapping, runs: xr.Dataset
+    model: Model,
+    system: Coordinates,
+    design: Design,
+    data: Mapping,
+    theta: Mapping,
+    runs: xr.Dataset,
 ) -> None:
     parameters = system.parameters({name: theta[name] for name in system.roles})
     sigma = pt.exp(theta["sigma"]) if "sigma" in theta else pt.as_tensor(model.fixed["sigma"])

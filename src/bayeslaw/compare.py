@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import arviz as az
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw import runs as table
+from bayeslaw.diagnose import leave_one_out
 from bayeslaw.fit import Fit
 from bayeslaw.forecast import forecast
 from bayeslaw.gate import Gate
@@ -41,7 +43,7 @@ def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        A row per fit and baseline. ``verdict``; ``elpd_loo``, ``elpd_loo_se``,
+        A row per fit and baseline, indexed by ``law``. ``verdict``; ``elpd_loo``, ``elpd_loo_se``,
         ``loo_weight`` (stacking) and ``bad_pareto_k`` (runs too influential for the
         approximation); with `later` also ``log_score`` (mean log density of a held-out
         response), ``log_score_se`` (between curves), ``log_score_diff`` to the best and
@@ -61,12 +63,13 @@ def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.Data
     inside = _inside(fits)
     if later is None:
         inside.insert(0, "verdict", _verdicts(fits, inside, "elpd_loo_diff", "elpd_loo_diff_se"))
-        return inside
+        return inside.rename_axis("law")
     outside = _outside(fits, later)
     joined = outside.join(inside.drop(columns=["elpd_loo_diff", "elpd_loo_diff_se"]))
     verdicts = _verdicts(fits, joined, "log_score_diff", "log_score_diff_se")
     joined.insert(0, "verdict", verdicts)
-    return joined.sort_values("log_score", ascending=False, na_position="last")
+    ranked = joined.sort_values("log_score", ascending=False, na_position="last")
+    return ranked.rename_axis("law")
 
 
 def _require_same_outcome(fits: Mapping[str, Fit]) -> None:
@@ -91,7 +94,7 @@ def _digest(runs: xr.Dataset) -> str:
 
 
 def _inside(fits: Mapping[str, Fit]) -> pd.DataFrame:
-    loo = {name: az.loo(fit.tree, pointwise=True) for name, fit in fits.items()}
+    loo: dict[str, Any] = {name: leave_one_out(fit) for name, fit in fits.items()}
     told = pd.DataFrame(
         {
             "elpd_loo": {name: each.elpd for name, each in loo.items()},
@@ -103,7 +106,7 @@ def _inside(fits: Mapping[str, Fit]) -> pd.DataFrame:
     )
     if len(fits) == 1:
         return told.assign(loo_weight=1.0, elpd_loo_diff=0.0, elpd_loo_diff_se=0.0)
-    compared = az.compare(loo)
+    compared = az.compare(loo, round_to="none")  # ArviZ rounds numbers unless told not to
     return told.assign(
         loo_weight=compared["weight"],
         elpd_loo_diff=compared["elpd_diff"],
@@ -169,9 +172,9 @@ def _differences(
         apart = {name: values - density[best] for name, values in density.items()}
     return {
         "log_score_diff": pd.Series({n: v.mean() for n, v in apart.items()}).reindex(index),
-        "log_score_diff_se": pd.Series(
-            {n: _standard_error(v) for n, v in apart.items()}
-        ).reindex(index),
+        "log_score_diff_se": pd.Series({n: _standard_error(v) for n, v in apart.items()}).reindex(
+            index
+        ),
     }
 
 
@@ -179,7 +182,7 @@ def _last_values(train: xr.Dataset, later: xr.Dataset) -> np.ndarray:
     """Geometric mean of each curve's responses at its largest scale, for each later run."""
     curves = table.curves(train)
     of_train, of_later = table.curve_index(train, curves), table.curve_index(later, curves)
-    scale = sum(np.log(train[name].values) for name in table.predictors(train))
+    scale = np.sum([np.log(train[name].values) for name in table.predictors(train)], axis=0)
     response = np.log(table.response(train).values)
     last = np.empty(curves.sizes["curve"])
     for i in range(last.size):
@@ -191,10 +194,10 @@ def _last_values(train: xr.Dataset, later: xr.Dataset) -> np.ndarray:
 def _verdicts(
     fits: Mapping[str, Fit], rows: pd.DataFrame, difference: str, error: str
 ) -> list[str]:
-    best = rows[difference].abs().idxmin()
+    best = rows[difference].abs().fillna(np.inf).idxmin()
     return [
-        _verdict(str(name), fits, str(best), row[difference], row[error])
-        for name, row in rows.iterrows()
+        _verdict(str(name), fits, str(best), *values)
+        for name, *values in rows[[difference, error]].itertuples(name=None)
     ]
 
 
@@ -203,9 +206,10 @@ def _verdict(name: str, fits: Mapping[str, Fit], best: str, difference: float, e
         return "baseline"
     if not Gate.of(fits[name].tree).passed:
         return "NOT CONVERGED"
+    if not np.isfinite(difference):
+        return "not positive at a held-out run"
     if name == best:
         return "best"
-    # An unknown error (a single curve) tells nothing apart; minus infinity is a law that failed.
-    if np.isfinite(difference) and not abs(difference) > 2 * error:
+    if not abs(difference) > 2 * error:  # an unknown error (a single curve) tells nothing apart
         return f"not distinguishable from {best}"
     return "worse"

@@ -318,7 +318,10 @@ class SignedPair:
     def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """The level at the pivot and the trend at the end of the range."""
         rho = np.exp(theta[self.trend])
-        pivot, end = _below_one(rho * self._height(frame.pivot)), _below_one(rho * self._reach(frame))
+        pivot, end = (
+            _below_one(rho * self._height(frame.pivot)),
+            _below_one(rho * self._reach(frame)),
+        )
         return {
             self.constant: theta[self.constant] + weight[self.constant] * np.log1p(-pivot),
             self.trend: theta[self.trend] - np.log1p(-end),
@@ -421,7 +424,9 @@ class _Probe:
         return bool(np.ptp(self.size(term) * np.ones(32)) == 0)
 
     def steepens(self, tie: Mapping[str, str], fixed: Values) -> dict[str, tuple[str, ...]]:
-        followers = {name: [name, *(a for a, b in tie.items() if b == name)] for name in self.values}
+        followers = {
+            name: [name, *(a for a, b in tie.items() if b == name)] for name in self.values
+        }
         exponents = [
             name
             for name, role in self.law.parameters.items()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import arviz as az
 import numpy as np
@@ -15,7 +17,7 @@ from bayeslaw.fit import Fit
 from bayeslaw.gate import Gate
 from bayeslaw.pooling import roles_of
 
-__all__ = ["Diagnosis", "describe_runs", "diagnose"]
+__all__ = ["Diagnosis", "describe_runs", "diagnose", "leave_one_out"]
 
 PRIOR_DRIVEN = 0.8  # posterior sd over prior sd above which the data said little
 SAME_RAY = 0.99
@@ -89,14 +91,32 @@ def describe_runs(runs: xr.Dataset) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+def leave_one_out(fit: Fit) -> Any:
+    """Pareto-smoothed leave-one-out of a fit, run by run.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+
+    Returns
+    -------
+    arviz_stats.ELPDData
+    """
+    with warnings.catch_warnings():
+        # Influential runs are counted in every answer; ArviZ would warn of them as well.
+        warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto", UserWarning)
+        return az.loo(fit.tree, pointwise=True)
+
+
 def _span(runs: xr.Dataset, name: str, curve: np.ndarray, n_curves: int) -> str:
     each = [runs[name].values[curve == i] for i in range(n_curves)]
     decades = [np.log10(x.max() / x.min()) for x in each]
     sizes = [np.unique(x).size for x in each]
     few = "" if min(sizes) >= 4 else " Fewer than 4 sizes do not show a floor."
     return (
-        f"{name}: {np.median(decades):.1f} decades and {np.median(sizes):.0f} distinct sizes in the "
-        f"median of {n_curves} curve(s), at least {min(decades):.1f} and {min(sizes)}.{few}"
+        f"{name}: {np.median(decades):.1f} decades and {np.median(sizes):.0f} distinct sizes in "
+        f"the median of {n_curves} curve(s), at least {min(decades):.1f} and {min(sizes)}.{few}"
     )
 
 
@@ -130,7 +150,7 @@ def _envelope(runs: xr.Dataset, name: str, curve: np.ndarray, curves: xr.Dataset
 
 
 def _influence(fit: Fit) -> str:
-    loo = az.loo(fit.tree, pointwise=True)
+    loo: Any = leave_one_out(fit)
     bad = np.asarray(loo.pareto_k.values) > loo.good_k
     if not bad.any():
         return f"No run is too influential (Pareto k at most {float(loo.pareto_k.max()):.2f})."
@@ -164,7 +184,7 @@ def _spread(link: xr.Dataset) -> np.ndarray:
 
 
 def _identified(learned: pd.DataFrame) -> list[str]:
-    prior = [str(name) for name in learned.index[learned["driven_by"] == "prior"]]
+    prior = [str(name) for name in learned.index[(learned["driven_by"] == "prior").to_numpy()]]
     if not prior:
         return ["All population parameters are data-driven."]
     return [
@@ -177,14 +197,18 @@ def _separable(fit: Fit) -> str:
     roles = roles_of(fit.model, coordinates(fit.model))
     shares = [name for name, role in roles.items() if role.name == "share"]
     exponents = [name for name, role in roles.items() if role.name == "Exponent"]
-    theta = fit.tree["link"]["theta"]
+    theta = fit.tree["link"].to_dataset()["theta"]
     for share in shares:
         for exponent in exponents:
             pair = [theta.sel(parameter=name).values for name in (share, exponent)]
-            both = [np.corrcoef(*(p[..., i].ravel() for p in pair))[0, 1] for i in range(theta.sizes["curve"])]
+            both = [
+                np.corrcoef([p[..., i].ravel() for p in pair])[0, 1]
+                for i in range(theta.sizes["curve"])
+            ]
             if np.median(both) > 0.95:
                 return (
                     f"{share} and {exponent} are hardly separable (correlation "
-                    f"{np.median(both):.2f} in the median curve): more decades would tell them apart."
+                    f"{np.median(both):.2f} in the median curve): "
+                    "more decades would tell them apart."
                 )
     return ""

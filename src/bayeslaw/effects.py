@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,11 +13,15 @@ from pytensor.gradient import DisconnectedType, disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_basic
-from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
+from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from bayeslaw import kernels
 
 __all__ = ["gather", "place"]
+
+
+# Compiled code is kept on disk under this key: other kernels must not find it.
+_KERNELS = hashlib.sha256(inspect.getsource(kernels).encode()).hexdigest()
 
 
 class _Kernel(Op):
@@ -26,12 +32,13 @@ class _Kernel(Op):
     out: tuple[Any, ...]
 
     def make_node(self, *inputs: Any) -> Apply:
-        inputs = [pt.as_tensor_variable(item) for item in inputs]
-        return Apply(self, inputs, [kind() for kind in self.out])
+        tensors = [pt.as_tensor_variable(item) for item in inputs]
+        return Apply(self, tensors, [kind() for kind in self.out])
 
-    def perform(self, node: Apply, inputs: Sequence[Any], outputs: Any) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any) -> None:
         values = type(self).kernel(*(x if np.ndim(x) else x.item() for x in inputs))
-        for output, value in zip(outputs, values if len(self.out) > 1 else [values], strict=True):
+        values = values if len(self.out) > 1 else [values]
+        for output, value in zip(output_storage, values, strict=True):
             output[0] = np.asarray(value)
 
 
@@ -49,7 +56,8 @@ class _Place(_Kernel):
             pt.zeros_like(output) if isinstance(bar.type, DisconnectedType) else bar
             for output, bar in zip(outputs, cotangents, strict=True)
         ]
-        return [*_PlaceGradient()(*inputs, *bars), disconnected_type(), disconnected_type()]
+        slopes: Any = _PlaceGradient()(*inputs, *bars)
+        return [*slopes, disconnected_type(), disconnected_type()]
 
 
 class _PlaceGradient(_Kernel):
@@ -80,35 +88,39 @@ class _Scatter(_Kernel):
         return [shapes[0]]
 
 
-@register_funcify_default_op_cache_key(_Place)
-def _numba_place(op: _Place, **_: Any) -> Any:
+def _key(op: Op) -> str:
+    return f"{type(op).__name__}-{_KERNELS}"
+
+
+@register_funcify_and_cache_key(_Place)
+def _numba_place(op: _Place, **_: Any) -> tuple[Any, str]:
     @numba_basic.numba_njit
-    def place(z, weight, residual, scale, codes, bounds):  # noqa: ANN001, ANN202
+    def place(z, weight, residual, scale, codes, bounds):
         effects, log_det = kernels.place(z, weight, residual, scale, codes, bounds)
         return effects, np.asarray(log_det)
 
-    return place
+    return place, _key(op)
 
 
-@register_funcify_default_op_cache_key(_PlaceGradient)
-def _numba_place_gradient(op: _PlaceGradient, **_: Any) -> Any:
+@register_funcify_and_cache_key(_PlaceGradient)
+def _numba_place_gradient(op: _PlaceGradient, **_: Any) -> tuple[Any, str]:
     @numba_basic.numba_njit
-    def gradient(z, weight, residual, scale, codes, bounds, effects_bar, log_det_bar):  # noqa: ANN001, ANN202
+    def gradient(z, weight, residual, scale, codes, bounds, effects_bar, log_det_bar):
         return kernels.place_gradient(
             z, weight, residual, scale, codes, bounds, effects_bar, log_det_bar.item()
         )
 
-    return gradient
+    return gradient, _key(op)
 
 
-@register_funcify_default_op_cache_key(_Gather)
-def _numba_gather(op: _Gather, **_: Any) -> Any:
-    return kernels.gather
+@register_funcify_and_cache_key(_Gather)
+def _numba_gather(op: _Gather, **_: Any) -> tuple[Any, str]:
+    return kernels.gather, _key(op)
 
 
-@register_funcify_default_op_cache_key(_Scatter)
-def _numba_scatter(op: _Scatter, **_: Any) -> Any:
-    return kernels.scatter
+@register_funcify_and_cache_key(_Scatter)
+def _numba_scatter(op: _Scatter, **_: Any) -> tuple[Any, str]:
+    return kernels.scatter, _key(op)
 
 
 def place(z: Any, weight: Any, residual: Any, scale: Any, codes: Any, bounds: Any) -> Any:

@@ -6,6 +6,9 @@ a stable name around PyTensor's cached one: a second start compiles nothing. Dat
 run time, so other runs of the same structure need no compilation either.
 """
 
+# PyTensor's annotations do not know that its variables can be computed with.
+# pyright: reportOperatorIssue=false, reportCallIssue=false, reportArgumentType=false, reportReturnType=false
+
 from __future__ import annotations
 
 import hashlib
@@ -91,7 +94,7 @@ class Engine:
             compiled_logp_func=self.entries[0],
             compiled_expand_func=self.entries[1],
             initial_point_func=jittered,
-            shared_data={name: x for name, x in zip(self.names, arrays, strict=True)},
+            shared_data=dict(zip(self.names, arrays, strict=True)),
             shared_var_keys={},
             user_data=table,
             n_expanded=size,
@@ -130,12 +133,14 @@ def compile_engine(model: pm.Model) -> Engine:
         [point, *inputs.values()], [density, pt.grad(density, point)], mode="NUMBA"
     )
     names = tuple(str(item.name) for item in shared)
-    inner = function.vm.jit_fn
+    inner = function.vm.jit_fn  # pyright: ignore[reportAttributeAccessIssue]
     entries = _density_entry(inner, shared), _trace_entry()
     return Engine(entries, names, _values(model, names), _start(model))
 
 
-def unconstrained(model: pm.Model, variables: list[str], points: np.ndarray) -> dict[str, np.ndarray]:
+def unconstrained(
+    model: pm.Model, variables: list[str], points: np.ndarray
+) -> dict[str, np.ndarray]:
     """Random and deterministic variables at points of the unconstrained space.
 
     Parameters
@@ -178,7 +183,9 @@ def _values_at(model: pm.Model, point: Any) -> dict[Any, Any]:
     """The value variables as parts of one vector, of sizes that are known at run time only."""
     replaced, position = {}, 0
     for variable in model.free_RVs:
-        lengths = [model.dim_lengths[dim] for dim in model.named_vars_to_dims.get(variable.name, ())]
+        lengths = [
+            model.dim_lengths[dim] for dim in model.named_vars_to_dims.get(variable.name, ())
+        ]
         size = pt.prod(pt.stack(lengths)) if lengths else 1
         part = point[position : position + size]
         replaced[model.rvs_to_values[variable]] = part.reshape(lengths, ndim=len(lengths))

@@ -8,6 +8,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import json
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -152,7 +153,7 @@ class Sampler:
 
     @property
     def attempts(self) -> tuple[Sampler, ...]:
-        """This way to sample, or two: the second with smaller steps, if the first diverges."""
+        """Just this way to sample, or two: the second with smaller steps, if the first diverges."""
         if self.target_accept is not None:
             return (self,)
         return tuple(replace(self, target_accept=rate) for rate in TARGET_ACCEPT)
@@ -202,7 +203,7 @@ def _until_gate(
                 return points, stats, gate
             if not gate.would_more_draws_help:
                 break
-    return points, stats, gate  # pyright: ignore[reportPossiblyUnbound]
+    return points, stats, gate  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 def _traces(engine: Engine, sampler: Sampler) -> Any:
@@ -219,7 +220,7 @@ def _traces(engine: Engine, sampler: Sampler) -> Any:
         for times in EXTENSIONS:
             yield _watched(job, sampler, times * sampler.draws)
     finally:
-        job.handle.cancel()
+        _stop(job.handle)
 
 
 @dataclass
@@ -256,7 +257,7 @@ def _watched(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
                 bar.update(task, completed=min(job.finished))
             bar.update(task, completed=wanted)
     except KeyboardInterrupt:
-        job.handle.cancel()
+        _stop(job.handle)
         raise
     return _so_far(job).isel(draw=slice(draws))
 
@@ -266,7 +267,14 @@ def _so_far(job: _Job) -> xr.DataTree:
         return job.handle.inspect()
     if job.trace is None:  # a finished sampler hands its draws over only once
         job.trace = job.handle.wait()
-    return job.trace
+    return job.trace  # pyright: ignore[reportReturnType]
+
+
+def _stop(handle: Any) -> None:
+    """Stop sampling and wait until no thread of it is left."""
+    if not handle._sampler.is_empty(ignore_error=True):
+        handle._sampler.abort()
+        handle._sampler.take_results()  # not made a trace of: there may be no draw yet
 
 
 def _is_finished(handle: Any) -> bool:
@@ -287,7 +295,15 @@ def _link(model: Model, design: Design, built: pm.Model, points: np.ndarray) -> 
 
 
 def _kept_stats(stats: xr.Dataset) -> xr.Dataset:
-    wanted = ("diverging", "energy", "n_steps", "depth", "step_size_bar", "logp", "maxdepth_reached")
+    wanted = (
+        "diverging",
+        "energy",
+        "n_steps",
+        "depth",
+        "step_size_bar",
+        "logp",
+        "maxdepth_reached",
+    )
     return stats[[name for name in wanted if name in stats]]
 
 
@@ -319,7 +335,7 @@ def _prior(
 ) -> dict[str, xr.Dataset]:
     rng = np.random.default_rng([seed, 2])
     names = [name for name in ("center", "spread", "effects", "theta") if name in built.named_vars]
-    mode = Mode(linker="py", optimizer=None)
+    mode = Mode(linker="py", optimizer=None)  # pyright: ignore[reportArgumentType]
     variables = [built[name] for name in names]
     drawn = pm.draw(variables, draws=PRIOR_DRAWS, mode=mode, random_seed=rng)
     roles = roles_of(model, coordinates(model))
@@ -358,6 +374,8 @@ def _provenance(model: Model, sampler: Sampler, gate: Gate, seconds: float) -> d
         "gate": gate.to_json(),
         "law": model.law.name,
         "model": repr(model),
-        "versions": json.dumps({name: version(name) for name in packages}),
+        "versions": json.dumps(
+            {"python": platform.python_version(), **{name: version(name) for name in packages}}
+        ),
         "sampler": json.dumps({**vars(sampler), "seconds": round(seconds, 2)}),
     }

@@ -62,7 +62,7 @@ def forecast(
     _require_same_predictors(fit, grid)
     rng = np.random.default_rng([random_seed, 3])
     wanted = table.curves(_with_groups(fit, grid))
-    parameters = _parameters(fit, wanted, tuple(draw_new), rng)
+    parameters = _parameters(fit, wanted, tuple(draw_new), random_seed)
     curve = table.curve_index(_with_groups(fit, grid), wanted)
     predictors = {name: grid[name].values for name in fit.model.law.predictors}
     mean = law_values(fit.model, parameters, predictors, curve)
@@ -135,7 +135,7 @@ def _with_groups(fit: Fit, grid: xr.Dataset) -> xr.Dataset:
 
 
 def _parameters(
-    fit: Fit, wanted: xr.Dataset, draw_new: tuple[str, ...], rng: np.random.Generator
+    fit: Fit, wanted: xr.Dataset, draw_new: tuple[str, ...], random_seed: int
 ) -> dict[str, np.ndarray]:
     """Parameters of the wanted curves in the user's units, each (chain, draw, curve)."""
     known = table.curves(fit.runs)
@@ -143,13 +143,12 @@ def _parameters(
     where = {_key(known, groups, i): i for i in range(known.sizes["curve"])}
     places = [where.get(_key(wanted, groups, i)) for i in range(wanted.sizes["curve"])]
     _require_known_levels(fit, wanted, places, draw_new)
-    link = fit.tree["link"]
+    link = fit.tree["link"].to_dataset()
     names = [str(name) for name in link["parameter"].values]
-    drawn: dict[tuple[str, str, str], np.ndarray] = {}
     columns = [
         link["theta"].values[..., place]
         if place is not None
-        else _new_curve(fit, names, wanted.isel(curve=i), drawn, rng)
+        else _new_curve(fit, names, wanted.isel(curve=i), random_seed)
         for i, place in enumerate(places)
     ]
     theta = np.stack(columns, axis=-1)
@@ -182,31 +181,31 @@ def _require_known_levels(
                 )
 
 
-def _new_curve(
-    fit: Fit,
-    names: list[str],
-    labels: xr.Dataset,
-    drawn: dict[tuple[str, str, str], np.ndarray],
-    rng: np.random.Generator,
-) -> np.ndarray:
+def _new_curve(fit: Fit, names: list[str], labels: xr.Dataset, random_seed: int) -> np.ndarray:
     """Reference coordinates (chain, draw, parameter) of a curve drawn from the population.
 
-    Effects of new levels are kept in `drawn`: all curves of a new level share them.
+    What is drawn depends on the names of curve and level alone: all curves of a new level share
+    its effect, and a curve is the same whatever else is asked for.
     """
-    link = fit.tree["link"]
+    link = fit.tree["link"].to_dataset()
     where = layout(groupings(fit.model, table.curves(fit.runs)), names)
     spread = link["spread"].values
-    theta = link["center"].values + spread[..., : len(names)] * rng.standard_normal(
-        link["center"].shape
-    )
+    center = link["center"].values
+    own = _standard_normal(center.shape, random_seed, "own", str(labels["curve"].values))
+    theta = center + spread[..., : len(names)] * own
     for i, (name, group) in enumerate(where.spreads[len(names) :], start=len(names)):
         level = (name, group, str(labels[group].values))
         if level in where.levels:
             effect = link["effects"].values[..., where.levels.index(level)]
         else:
-            effect = drawn.setdefault(level, rng.standard_normal(theta.shape[:2]))
+            effect = _standard_normal(theta.shape[:2], random_seed, *level)
         theta[..., names.index(name)] += spread[..., i] * effect
     return theta
+
+
+def _standard_normal(shape: tuple[int, ...], random_seed: int, *name: str) -> np.ndarray:
+    rng = np.random.default_rng([random_seed, *repr(name).encode()])
+    return rng.standard_normal(shape)
 
 
 def _labelled(

@@ -1,10 +1,12 @@
-"""A law is one plain function: positional arguments are predictors, keyword-only ones parameters."""
+"""A law is one plain function: positional arguments are predictors, keyword-only parameters."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import sys
+import textwrap
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -94,8 +96,11 @@ class Law:
 
     @property
     def digest(self) -> str:
-        """A hash of the compiled formula, to know a law again without running anything."""
-        return hashlib.sha256(_code_bytes(self.function.__code__)).hexdigest()
+        """A hash of the formula, to know a law again without running anything.
+
+        Docstring, annotations, comments and the version of Python do not change it.
+        """
+        return hashlib.sha256(_formula(self.function).encode()).hexdigest()
 
 
 @overload
@@ -162,7 +167,7 @@ def law(
     return _make(function, latex, unitless, level, rescaling)
 
 
-def _make(function, latex, unitless, level, rescaling) -> Law:  # noqa: ANN001
+def _make(function, latex, unitless, level, rescaling) -> Law:
     signature = inspect.signature(function)
     roles = _annotations(function)
     predictors, parameters = [], {}
@@ -172,15 +177,24 @@ def _make(function, latex, unitless, level, rescaling) -> Law:  # noqa: ANN001
         elif argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD):
             predictors.append(name)
         else:
-            raise TypeError(f"law {function.__name__!r}: argument *{name} is neither a predictor "
-                            "nor a parameter; name each one")
+            raise TypeError(
+                f"law {function.__name__!r}: argument *{name} is neither a predictor "
+                "nor a parameter; name each one"
+            )
     if not predictors or not parameters:
         raise TypeError(
             f"law {function.__name__!r} needs predictors before the * and parameters after it, "
             f"got {signature}"
         )
     return Law(
-        function.__name__, function, tuple(predictors), parameters, latex, unitless, level, rescaling
+        function.__name__,
+        function,
+        tuple(predictors),
+        parameters,
+        latex,
+        unitless,
+        level,
+        rescaling,
     )
 
 
@@ -204,12 +218,18 @@ def _role(function: Callable[..., Any], name: str, annotation: Any) -> Role:
     )
 
 
-def _code_bytes(code: Any) -> bytes:
-    constants = (
-        _code_bytes(item) if inspect.iscode(item) else repr(item).encode()
-        for item in code.co_consts[1:]  # the first constant is the docstring
-    )
-    return b"|".join([code.co_code, repr(code.co_names).encode(), *constants])
+def _formula(function: Callable[..., Any]) -> str:
+    """The body of a function as text, with what it closes over."""
+    closed = [repr(cell.cell_contents) for cell in function.__closure__ or ()]
+    try:
+        [definition] = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    except (OSError, TypeError, SyntaxError, ValueError):  # typed at a prompt: no source is kept
+        code = function.__code__
+        return repr((code.co_code, code.co_consts[1:], code.co_names, closed))
+    assert isinstance(definition, ast.FunctionDef)
+    arguments = [each.arg for each in (*definition.args.args, *definition.args.kwonlyargs)]
+    body = definition.body[1:] if ast.get_docstring(definition) else definition.body
+    return "\n".join([repr(arguments), *(ast.unparse(line) for line in body), *closed])
 
 
 def maximum(left: Any, right: Any) -> Any:

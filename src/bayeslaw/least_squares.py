@@ -98,7 +98,9 @@ def _one(
 
     first = np.array(list(start.values()))
     tries = [
-        optimize.least_squares(residual, first + step, method="trf", xtol=1e-15, ftol=1e-15, gtol=1e-15)
+        optimize.least_squares(
+            residual, first + step, method="trf", xtol=1e-15, ftol=1e-15, gtol=1e-15
+        )
         for step in _steps(system, list(start))
     ]
     best = min(tries, key=lambda found: found.cost)

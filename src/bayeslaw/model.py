@@ -60,8 +60,10 @@ class Model:
     tie: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if isinstance(self.pooling, str):
-            raise TypeError(f"pooling must be a list of groups, got the string {self.pooling!r}")
+        listed = self.pooling.values() if isinstance(self.pooling, Mapping) else [self.pooling]
+        for groups in listed:
+            if isinstance(groups, str):
+                raise TypeError(f"pooling takes lists of groups, got the string {groups!r}")
         clash = set(self.law.parameters) & set(self.noise.parameters)
         if clash:
             raise ValueError(f"law {self.law.name!r} and the noise both have {sorted(clash)}")
@@ -72,8 +74,10 @@ class Model:
             _require_known("pooling", self.pooling, self.free)
         for name, other in self.tie.items():
             if name == other or other in self.tie or name in self.priors:
-                raise ValueError(f"tie {name!r} = {other!r}: a tied parameter has no prior of its "
-                                 "own, and follows one that is not tied itself")
+                raise ValueError(
+                    f"tie {name!r} = {other!r}: a tied parameter has no prior of its "
+                    "own, and follows one that is not tied itself"
+                )
 
     @property
     def roles(self) -> dict[str, Role]:

@@ -104,9 +104,7 @@ Rate = Annotated[
     Any,
     Role("Rate", LOG, LogNormal(0.1, 3.0), HalfNormal(0.5), "loss per e-fold of a predictor"),
 ]
-Real = Annotated[
-    Any, Role("Real", IDENTITY, Normal(0.0, 1.0), HalfNormal(1.0), "any real number")
-]
+Real = Annotated[Any, Role("Real", IDENTITY, Normal(0.0, 1.0), HalfNormal(1.0), "any real number")]
 
 # Roles that a parameter takes in the coordinates of a law rather than in its formula.
 LEVEL = Role("level", IDENTITY, Normal(0.0, 1.0), HalfNormal(1.0), "log response at the reference")

@@ -57,7 +57,7 @@ class Design:
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sums over the runs of each curve; values of shape (..., runs)."""
         out = np.zeros((*values.shape[:-1], self.n_curves))
-        np.add.at(out, (..., self.curve), values)
+        np.add.at(out, (..., self.curve), values)  # pyright: ignore[reportArgumentType]
         return out
 
     def _extreme(self, function: np.ufunc, x: np.ndarray) -> np.ndarray:
@@ -203,7 +203,9 @@ class _Search:
         residual, weight = self._weighted(eta)
         slopes, bend = self._slopes(eta), self._bend(eta)
         pull = self.precision * (self._theta(eta) - self.center)
-        gradient = self.design.sums(slopes * weight * residual) - np.einsum("pqg,pg->qg", bend, pull)
+        gradient = self.design.sums(slopes * weight * residual) - np.einsum(
+            "pqg,pg->qg", bend, pull
+        )
         curvature = self._curvature(slopes, weight) + self._prior_curvature(bend)
         diagonal = np.einsum("ppg->pg", curvature)
         damped = curvature + np.einsum("pq,qg,g->pqg", np.eye(len(eta)), diagonal, damping)
@@ -214,9 +216,9 @@ class _Search:
         return eta, np.clip(np.where(better, damping / 5, damping * 10), 1e-9, 1e9)
 
     def result(self, eta: np.ndarray) -> Pilot:
-        _, weight = self._weighted(eta)
         expected = (self.model.noise.nu + 1) / (self.model.noise.nu + 3)
-        scale = expected / self._scale(eta)[self.design.curve] ** 2
+        noise = np.hypot(self._scale(eta)[self.design.curve], self.design.relative_error)
+        scale = expected / noise**2
         bend = self._bend(eta)
         covariance = np.linalg.inv(
             np.moveaxis(

@@ -181,7 +181,9 @@ def _coded(group: str, curves: xr.Dataset) -> tuple[tuple[str, ...], np.ndarray]
     if group not in known:
         near = difflib.get_close_matches(group, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise ValueError(f"pooling over {group!r}: the runs have no such group{hint} There are {known}")
+        raise ValueError(
+            f"pooling over {group!r}: the runs have no such group{hint} There are {known}"
+        )
     labels = [str(label) for label in curves[group].values]
     levels = tuple(dict.fromkeys(labels))
     return levels, np.array([levels.index(label) for label in labels], dtype=np.int64)

@@ -16,14 +16,29 @@ from bayeslaw.coordinates import Coordinates, coordinates
 from bayeslaw.model import Model
 from bayeslaw.parameters import Role
 from bayeslaw.pilot import Design
-from bayeslaw.pooling import Grouping, Layout, groupings, is_pooled, layout, roles_of
+from bayeslaw.pooling import Grouping, Layout, groupings, is_pooled, layout
 from bayeslaw.units import rescale
 
 __all__ = ["dim_of", "law_values", "link_dataset", "natural", "posterior_dataset"]
 
 # Dimension names that ArviZ and its plots keep for themselves, or that the tree uses.
 RESERVED = frozenset(
-    "model column variable plot group sample chain draw curve run parameter x y quantile".split()
+    {
+        "model",
+        "column",
+        "variable",
+        "plot",
+        "group",
+        "sample",
+        "chain",
+        "draw",
+        "curve",
+        "run",
+        "parameter",
+        "x",
+        "y",
+        "quantile",
+    }
 )
 
 
@@ -80,7 +95,10 @@ def natural(
 
 
 def link_dataset(
-    draws: Mapping[str, np.ndarray], roles: Mapping[str, Role], where: Layout | None, curves: xr.Dataset
+    draws: Mapping[str, np.ndarray],
+    roles: Mapping[str, Role],
+    where: Layout | None,
+    curves: xr.Dataset,
 ) -> xr.Dataset:
     """The sampler's variables with their labels.
 
@@ -108,7 +126,9 @@ def link_dataset(
     return _labelled({name: (dims[name], values) for name, values in draws.items()}, coords)
 
 
-def posterior_dataset(model: Model, design: Design, link: xr.Dataset, runs: xr.Dataset) -> xr.Dataset:
+def posterior_dataset(
+    model: Model, design: Design, link: xr.Dataset, runs: xr.Dataset
+) -> xr.Dataset:
     """Parameters per curve, of the population and effects of groups, in the user's units.
 
     Parameters
@@ -192,7 +212,10 @@ def _effect(link: xr.Dataset, where: Layout, name: str, group: str, labels: Any)
 
 
 def law_values(
-    model: Model, parameters: Mapping[str, np.ndarray], predictors: Mapping[str, np.ndarray], curve: Any
+    model: Model,
+    parameters: Mapping[str, np.ndarray],
+    predictors: Mapping[str, np.ndarray],
+    curve: Any,
 ) -> np.ndarray:
     """The law at runs for every draw, shape (chain, draw, run).
 

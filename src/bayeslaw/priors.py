@@ -111,7 +111,7 @@ class LogitNormal:
         import pymc as pm
 
         logit = math.log(self.median) - math.log1p(-self.median)
-        return pm.LogitNormal(name, logit, self.sd, dims=dims)
+        return pm.LogitNormal(name, logit, self.sd, dims=dims)  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Fixed:
         import pymc as pm
         import pytensor.tensor as pt
 
-        shape = () if dims is None else (len(pm.modelcontext(None).coords[dims]),)
+        shape = () if dims is None else (len(pm.modelcontext(None).coords[dims] or ()),)
         return pm.Deterministic(name, pt.full(shape, float(self.value)), dims=dims)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import xarray as xr
 
@@ -58,10 +59,11 @@ def refit(
     """
     if not many_runs:
         return []
-    engine = compile_engine(build(model, many_runs[0]))
-    fits = []
-    for i, runs in enumerate(many_runs):
-        built = build(model, runs)
-        how = Sampler(random_seed + i, draws, tune, chains, cores, target_accept, progressbar)
-        fits.append(sample(model, runs, built, engine.on(built), how))
-    return fits
+    models = [build(model, runs) for runs in many_runs]
+    engine = compile_engine(models[0])
+    engines = [engine.on(built) for built in models]  # another structure is told before sampling
+    how = Sampler(random_seed, draws, tune, chains, cores, target_accept, progressbar)
+    return [
+        sample(model, runs, built, ready, replace(how, random_seed=random_seed + i))
+        for i, (runs, built, ready) in enumerate(zip(many_runs, models, engines, strict=True))
+    ]

@@ -49,7 +49,9 @@ def _log_score(forecast: xr.Dataset, observed: np.ndarray, noise: StudentT) -> n
     flat = density.reshape(-1, observed.size)
     top = flat.max(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(np.isneginf(top), -np.inf, top + np.log(np.mean(np.exp(flat - top), axis=0)))
+        return np.where(
+            np.isneginf(top), -np.inf, top + np.log(np.mean(np.exp(flat - top), axis=0))
+        )
 
 
 def _crps(draws: np.ndarray, observed: np.ndarray) -> np.ndarray:

@@ -47,9 +47,7 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
     if not 0 < prob < 1:
         raise ValueError(f"prob must lie between 0 and 1, got {prob}")
     parts = {key: _rows(values, prob) for key, values in _parts(fit)}
-    frames = [
-        frame.assign(of=of, parameter=parameter) for (of, parameter), frame in parts.items()
-    ]
+    frames = [frame.assign(of=of, parameter=parameter) for (of, parameter), frame in parts.items()]
     told = pd.concat(frames).reset_index().set_index(["of", "label", "parameter"])
     gate = Gate.of(fit.tree)
     if not gate.passed:

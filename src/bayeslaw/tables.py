@@ -115,6 +115,7 @@ def check_names(response: str, predictors: Sequence[str], groups: Sequence[str])
     candidates += [(name, "a group") for name in groups]
     for name, role in candidates:
         require(name not in roles, f"{name!r} cannot be {role}: it is {roles.get(name)}")
+        require("/" not in name, f"{name!r} cannot be {role}: a slash would split a fit's tree")
         roles[name] = role
 
 

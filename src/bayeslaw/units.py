@@ -80,7 +80,8 @@ def _find(law: Law, position: int) -> Moves:
             if np.allclose(law(*predictors, **_move(moves, scale, parameters)), wanted, 1e-9, 0):
                 return moves
     raise ValueError(
-        f"law {law.name!r}: no rule found for a change of the unit of {law.predictors[position]!r}; "
+        f"law {law.name!r}: no rule found for a change of the unit of "
+        f"{law.predictors[position]!r}; "
         "declare it with @law(rescaling=...) or, where it has no unit, @law(unitless=...)"
     )
 

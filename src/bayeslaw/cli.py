@@ -1,0 +1,428 @@
+"""The command line: thin over the library, imported quickly."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+import bayeslaw as bl
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+__all__ = ["main"]
+
+app = App(
+    name="bayeslaw",
+    help="Bayesian inference for scaling laws: pooled fits, credible extrapolation, comparison.",
+    version=bl.__version__,
+    help_format="plaintext",
+)
+
+GOOD, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+type Many = Annotated[list[str], Parameter(consume_multiple=False)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 good, 1 a fit failed its gate, 2 wrong input."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and give its exit code."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _wrong(str(error))
+    except (ValueError, OSError) as error:
+        return _wrong(str(error))
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    return code if isinstance(code, int) else GOOD
+
+
+def _wrong(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return WRONG_INPUT
+
+
+@app.command
+def demo(*, out: Path = Path("bayeslaw-demo"), seed: int = 1, json: bool = False) -> int:
+    """Do the whole job on the embedded data: fit, compare laws, forecast what was held out.
+
+    Parameters
+    ----------
+    out
+        Folder for the figure and the fit.
+    seed
+        Seed; the same seed gives the same numbers.
+    json
+        Print one JSON object instead of text.
+    """
+    from bayeslaw import demo as show
+
+    return _answer(show.run(out, seed, quiet=json), json)
+
+
+@app.command
+def fit(
+    table: Path,
+    *,
+    predictor: Many,
+    response: str = "loss",
+    group: Many | None = None,
+    stderr: str | None = None,
+    run_id: str | None = None,
+    law: str = "power",
+    pool: bool = True,
+    hold_out: Many | None = None,
+    seed: int = 1,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    out: Path = Path("fit.nc"),
+    json: bool = False,
+) -> int:
+    """Fit a scaling law to a table of training runs.
+
+    Parameters
+    ----------
+    table
+        CSV, Parquet or JSON lines; a row per run.
+    predictor
+        Size of a run, as NAME=COLUMN or COLUMN; repeat for more.
+    response
+        Column of the loss.
+    group
+        Column of a group, such as task or dataset; repeat for more.
+    stderr
+        Column of the response's standard error.
+    run_id
+        Column that names the runs.
+    law
+        Name of the law.
+    pool
+        Whether curves share what they know of their parameters.
+    hold_out
+        Largest size to fit, as NAME=SIZE; larger runs are left out.
+    seed
+        Seed; the same seed gives the same numbers.
+    draws
+        Draws per chain.
+    tune
+        Draws per chain that adapt the sampler.
+    chains
+        Chains.
+    out
+        File for the fit.
+    json
+        Print one JSON object instead of text.
+    """
+    runs = _read(table, response, predictor, group, stderr, run_id)
+    train = bl.split_at(runs, **_sizes(hold_out))[0] if hold_out else runs
+    model = bl.Model(_law(law, predictor), pooling=list(group or []) if pool else None)
+    found = bl.fit(
+        model, train, random_seed=seed, draws=draws, tune=tune, chains=chains, progressbar=not json
+    )
+    bl.save(found, out)
+    diagnosis = bl.diagnose(found)
+    told = {
+        "converged": diagnosis.gate.passed,
+        "sentences": list(diagnosis.sentences),
+        "parameters": bl.summary(found),
+        "fit": str(out),
+    }
+    return _answer(told, json)
+
+
+@app.command
+def forecast(
+    fit: Path,
+    *,
+    at: Many,
+    draw_new: Many | None = None,
+    prob: float = 0.9,
+    figure: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Forecast the curve and a new run from a saved fit.
+
+    Parameters
+    ----------
+    fit
+        File of the fit.
+    at
+        Where, as N=1e10 or task=c4; several values with commas; repeat for more.
+    draw_new
+        Group whose unknown levels are drawn from the population; repeat for more.
+    prob
+        Probability inside the bands.
+    figure
+        File for a figure.
+    json
+        Print one JSON object instead of text.
+    """
+    kept = bl.load(fit)
+    where = bl.grid(**_places(at, kept))
+    drawn = bl.forecast(kept, where, draw_new=draw_new or ())
+    if figure is not None:
+        bl.plot_forecast(drawn, kept.runs).savefig(figure)
+    told = {"caveats": drawn.attrs["caveats"], "forecast": _bands(drawn, prob)}
+    converged = not any(sentence.startswith("NOT") for sentence in drawn.attrs["caveats"])
+    return _answer({"converged": converged, **told}, json)
+
+
+@app.command
+def compare(
+    table: Path,
+    *,
+    predictor: Many,
+    response: str = "loss",
+    group: Many | None = None,
+    stderr: str | None = None,
+    run_id: str | None = None,
+    laws: str = "power,pure_power,log_linear",
+    hold_out: Many | None = None,
+    seed: int = 1,
+    json: bool = False,
+) -> int:
+    """Fit several laws and compare them, in their range and at held-out sizes.
+
+    Parameters
+    ----------
+    table
+        CSV, Parquet or JSON lines; a row per run.
+    predictor
+        Size of a run, as NAME=COLUMN or COLUMN; repeat for more.
+    response
+        Column of the loss.
+    group
+        Column of a group, such as task or dataset; repeat for more.
+    stderr
+        Column of the response's standard error.
+    run_id
+        Column that names the runs.
+    laws
+        Names of laws, with commas.
+    hold_out
+        Largest size to fit, as NAME=SIZE; larger runs judge the laws. Without it the column
+        held_out decides, if there is one.
+    seed
+        Seed; the same seed gives the same numbers.
+    json
+        Print one JSON object instead of text.
+    """
+    runs = _read(table, response, predictor, group, stderr, run_id)
+    train, later = runs, None
+    if hold_out:
+        train, later = bl.split_at(runs, **_sizes(hold_out))
+    elif "held_out" in runs.coords:
+        train, later = bl.split_held_out(runs)
+    models = {
+        name: bl.Model(_law(name, predictor), pooling=list(group or [])) for name in laws.split(",")
+    }
+    fits = {
+        name: bl.fit(model, train, random_seed=seed, progressbar=not json)
+        for name, model in models.items()
+    }
+    verdicts = [str(found).splitlines()[0] for found in fits.values()]
+    told = {
+        "converged": not any(verdict.startswith("NOT") for verdict in verdicts),
+        "sentences": [f"{name}: {verdict}" for name, verdict in zip(fits, verdicts, strict=True)],
+        "comparison": bl.compare(fits, later),
+    }
+    return _answer(told, json)
+
+
+@app.command
+def check(
+    table: Path,
+    *,
+    predictor: Many,
+    response: str = "loss",
+    group: Many | None = None,
+    stderr: str | None = None,
+    run_id: str | None = None,
+    json: bool = False,
+) -> int:
+    """Report on a table of runs before anything is fitted.
+
+    Parameters
+    ----------
+    table
+        CSV, Parquet or JSON lines; a row per run.
+    predictor
+        Size of a run, as NAME=COLUMN or COLUMN; repeat for more.
+    response
+        Column of the loss.
+    group
+        Column of a group, such as task or dataset; repeat for more.
+    stderr
+        Column of the response's standard error.
+    run_id
+        Column that names the runs.
+    json
+        Print one JSON object instead of text.
+    """
+    from bayeslaw.diagnose import describe_runs
+    from bayeslaw.runs import curves
+
+    runs = _read(table, response, predictor, group, stderr, run_id)
+    count = f"{runs.sizes['run']} runs, {curves(runs).sizes['curve']} curve(s)"
+    return _answer({"sentences": [f"{count}.", *describe_runs(runs)]}, json)
+
+
+def _read(
+    path: Path,
+    response: str,
+    predictor: list[str],
+    group: list[str] | None,
+    stderr: str | None,
+    run_id: str | None,
+) -> xr.Dataset:
+    import warnings
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", bl.RunsWarning)
+        runs = bl.read_runs(
+            path,
+            response=response,
+            predictors=_pairs(predictor),
+            groups=group or [],
+            stderr=stderr,
+            run_id=run_id,
+        )
+    for warning in told:
+        print(f"note: {warning.message}", file=sys.stderr)
+    return runs
+
+
+def _pairs(items: Iterable[str]) -> dict[str, str]:
+    """NAME=VALUE items; a bare NAME stands for NAME=NAME."""
+    pairs: dict[str, str] = {}
+    for item in items:
+        name, _, value = item.partition("=")
+        if name in pairs:
+            raise ValueError(f"{name!r} is given twice: {name}={pairs[name]} and {item}")
+        pairs[name] = value or name
+    return pairs
+
+
+def _sizes(items: Iterable[str]) -> dict[str, float]:
+    return {name: _number(name, value) for name, value in _pairs(items).items()}
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"{name}={value}: {value!r} is not a number; write {name}=1e9") from None
+
+
+def _places(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
+    from bayeslaw.runs import predictors
+
+    sizes = predictors(fit.runs)
+    split = {name: value.split(",") for name, value in _pairs(items).items()}
+    return {
+        name: [_number(name, each) for each in values] if name in sizes else values
+        for name, values in split.items()
+    }
+
+
+def _law(name: str, predictor: list[str]) -> bl.Law:
+    import difflib
+
+    if name not in bl.laws.__all__:
+        near = difflib.get_close_matches(name, bl.laws.__all__, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"no law is called {name!r}{hint} There are {bl.laws.__all__}")
+    law, names = getattr(bl.laws, name), list(_pairs(predictor))
+    return law.of(*names) if len(law.predictors) == len(names) == 1 else law
+
+
+def _bands(drawn: xr.Dataset, prob: float) -> pd.DataFrame:
+    bands = bl.interval(drawn, prob)
+    places = [name for name in drawn.coords if name not in ("run", "chain", "draw")]
+    frame = drawn.coords.to_dataset()[places].to_dataframe()[places]
+    for what in ("mean", "new_run"):
+        for bound in bands["bound"].values:
+            frame[f"{what}_{bound}"] = bands[what].sel(bound=bound).values
+    return frame.reset_index(drop=True)
+
+
+def _answer(told: Mapping[str, Any], as_json: bool) -> int:
+    """Print the answer and give the exit code."""
+    if as_json:
+        print(json.dumps(told, default=_plain))
+    else:
+        _print(told)
+    return GOOD if told.get("converged", True) else FAILED
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        return json.loads(_flat(value).to_json(orient="records", double_precision=15))
+    return str(value)
+
+
+def _print(told: Mapping[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # a log has no edge to wrap at
+    for key, value in told.items():
+        if isinstance(value, list):
+            console.print(*value, sep="\n", markup=False, highlight=False)
+        elif hasattr(value, "columns"):
+            console.print(f"\n{key.replace('_', ' ')}:", highlight=False)
+            console.print(_rich_table(_readable(value)))
+        elif key != "converged":
+            console.print(f"{key}: {value}", markup=False, highlight=False)
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table as people read it: parameters side by side, each with its interval."""
+    if list(frame.index.names) != ["of", "label", "parameter"]:
+        return frame
+    cells = [f"{row.median:.3g} ({row.lower:.2g}, {row.upper:.2g})" for row in frame.itertuples()]
+    return frame.assign(cell=cells)["cell"].unstack("parameter", sort=False)
+
+
+def _rich_table(frame: pd.DataFrame) -> Any:
+    from pandas import RangeIndex
+    from rich import box
+    from rich.table import Table
+
+    flat = frame if isinstance(frame.index, RangeIndex) else frame.reset_index(names=_names(frame))
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in flat.columns:
+        numeric = flat[column].dtype.kind in "fi"
+        shown.add_column(str(column).replace("_", " "), justify="right" if numeric else "left")
+    for row in flat.itertuples(index=False):
+        shown.add_row(*(_cell(value) for value in row))
+    return shown
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [str(name) if name is not None else "" for name in frame.index.names]
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its index as columns, where the index says something."""
+    return frame if frame.index.names == [None] else frame.reset_index()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.4g}"
+    return str(value)
