@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
 import bayeslaw as bl
+from bayeslaw.console import answer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ app = App(
     help_format="plaintext",
 )
 
-GOOD, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+GOOD, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 
 type Many = Annotated[list[str], Parameter(consume_multiple=False)]
 
@@ -69,7 +69,7 @@ def demo(*, out: Path = Path("bayeslaw-demo"), seed: int = 1, json: bool = False
     """
     from bayeslaw import demo as show
 
-    return _answer(show.run(out, seed, quiet=json), json)
+    return answer(show.run(out, seed, quiet=json), json)
 
 
 @app.command
@@ -140,7 +140,7 @@ def fit(
         "parameters": bl.summary(found),
         "fit": str(out),
     }
-    return _answer(told, json)
+    return answer(told, json)
 
 
 @app.command
@@ -177,7 +177,7 @@ def forecast(
         bl.plot_forecast(drawn, kept.runs).savefig(figure)
     told = {"caveats": drawn.attrs["caveats"], "forecast": _bands(drawn, prob)}
     converged = not any(sentence.startswith("NOT") for sentence in drawn.attrs["caveats"])
-    return _answer({"converged": converged, **told}, json)
+    return answer({"converged": converged, **told}, json)
 
 
 @app.command
@@ -239,7 +239,7 @@ def compare(
         "sentences": [f"{name}: {verdict}" for name, verdict in zip(fits, verdicts, strict=True)],
         "comparison": bl.compare(fits, later),
     }
-    return _answer(told, json)
+    return answer(told, json)
 
 
 @app.command
@@ -277,7 +277,7 @@ def check(
 
     runs = _read(table, response, predictor, group, stderr, run_id)
     count = f"{runs.sizes['run']} runs, {curves(runs).sizes['curve']} curve(s)"
-    return _answer({"sentences": [f"{count}.", *describe_runs(runs)]}, json)
+    return answer({"sentences": [f"{count}.", *describe_runs(runs)]}, json)
 
 
 def _read(
@@ -357,72 +357,3 @@ def _bands(drawn: xr.Dataset, prob: float) -> pd.DataFrame:
         for bound in bands["bound"].values:
             frame[f"{what}_{bound}"] = bands[what].sel(bound=bound).values
     return frame.reset_index(drop=True)
-
-
-def _answer(told: Mapping[str, Any], as_json: bool) -> int:
-    """Print the answer and give the exit code."""
-    if as_json:
-        print(json.dumps(told, default=_plain))
-    else:
-        _print(told)
-    return GOOD if told.get("converged", True) else FAILED
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "to_dict"):
-        return json.loads(_flat(value).to_json(orient="records", double_precision=15))
-    return str(value)
-
-
-def _print(told: Mapping[str, Any]) -> None:
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # a log has no edge to wrap at
-    for key, value in told.items():
-        if isinstance(value, list):
-            console.print(*value, sep="\n", markup=False, highlight=False)
-        elif hasattr(value, "columns"):
-            console.print(f"\n{key.replace('_', ' ')}:", highlight=False)
-            console.print(_rich_table(_readable(value)))
-        elif key != "converged":
-            console.print(f"{key}: {value}", markup=False, highlight=False)
-
-
-def _readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table as people read it: parameters side by side, each with its interval."""
-    if list(frame.index.names) != ["of", "label", "parameter"]:
-        return frame
-    cells = [f"{row.median:.3g} ({row.lower:.2g}, {row.upper:.2g})" for row in frame.itertuples()]
-    return frame.assign(cell=cells)["cell"].unstack("parameter", sort=False)
-
-
-def _rich_table(frame: pd.DataFrame) -> Any:
-    from pandas import RangeIndex
-    from rich import box
-    from rich.table import Table
-
-    flat = frame if isinstance(frame.index, RangeIndex) else frame.reset_index(names=_names(frame))
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in flat.columns:
-        numeric = flat[column].dtype.kind in "fi"
-        shown.add_column(str(column).replace("_", " "), justify="right" if numeric else "left")
-    for row in flat.itertuples(index=False):
-        shown.add_row(*(_cell(value) for value in row))
-    return shown
-
-
-def _names(frame: pd.DataFrame) -> list[str]:
-    return [str(name) if name is not None else "" for name in frame.index.names]
-
-
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with its index as columns, where the index says something."""
-    return frame if frame.index.names == [None] else frame.reset_index()
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.4g}"
-    return str(value)

@@ -22,12 +22,11 @@ import numpy as np
 from bayeslaw.law import Law, maximum, minimum
 from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, SHARE, TREND, Role
+from bayeslaw.structure import Structure, reference_point
 
 __all__ = ["Coordinates", "Frame", "Links", "SignedPair", "SumOfTerms", "coordinates"]
 
 type Values = Mapping[str, Any]
-
-LINEAR_ROLES = ("Floor", "Amplitude", "Rate")
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ class SumOfTerms:
         """All parameters of the law."""
         shape = self._shape(theta)
         at_reference = self._reference_terms(theta, shape)
-        sizes = self._log_sizes(_unit(self.law), shape)
+        sizes = self._log_sizes(reference_point(self.law), shape)
         free = {name: np.exp(at_reference[name] - sizes[name]) for name in self._free_terms}
         return _complete(self.law, {**shape, **free}, self.fixed, self.tie)
 
@@ -196,13 +195,16 @@ class SumOfTerms:
     def _reference_terms(self, theta: Values, shape: Values) -> dict[str, Any]:
         if not self.explicit:
             return _from_sticks(theta, self.terms)
-        sizes = self._log_sizes(_unit(self.law), shape)
+        sizes = self._log_sizes(reference_point(self.law), shape)
         held = {name: math.log(self.fixed[name]) for name in self.terms if name in self.fixed}
         return {name: {**theta, **held}[name] + sizes[name] for name in self.terms}
 
     def _growth(self, shape: Values, frame: Frame) -> dict[str, Any]:
         """Logarithm of how many times larger each term is at the pivot."""
-        before, after = self._log_sizes(_unit(self.law), shape), self._log_sizes(frame.pivot, shape)
+        before, after = (
+            self._log_sizes(reference_point(self.law), shape),
+            self._log_sizes(frame.pivot, shape),
+        )
         return {name: after[name] - before[name] for name in self.terms}
 
     def _moved(
@@ -213,7 +215,7 @@ class SumOfTerms:
             return {n: values[n] + sign * weight[n] * growth[n] for n in self._free_terms}
         if not self.explicit:
             return self._slid(values, growth, weight, sign)
-        sizes = self._log_sizes(_unit(self.law), self._shape(theta))
+        sizes = self._log_sizes(reference_point(self.law), self._shape(theta))
         if sign > 0:
             return _to_sticks({n: values[n] + sizes[n] + growth[n] for n in self.terms})
         terms = _from_sticks(values, self.terms)
@@ -264,7 +266,7 @@ class SingleTerm:
 
     def parameters(self, theta: Values) -> dict[str, Any]:
         """All parameters of the law."""
-        return self._solved(theta[self.name], _unit(self.law), theta)
+        return self._solved(theta[self.name], reference_point(self.law), theta)
 
     def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """The level at the pivot."""
@@ -282,7 +284,7 @@ class SingleTerm:
 
     def _rise(self, values: Values, frame: Frame) -> Any:
         """Change of the level from the reference to the pivot, by the other parameters alone."""
-        parameters = self._solved(0.0, _unit(self.law), values)
+        parameters = self._solved(0.0, reference_point(self.law), values)
         return np.log(self.law(*frame.pivot, **parameters))
 
     def _solved(self, level: Any, at: tuple[Any, ...], values: Values) -> dict[str, Any]:
@@ -368,7 +370,7 @@ def coordinates(model: Model) -> Coordinates:
     law, tie = model.law, dict(model.tie)
     fixed = {name: value for name, value in model.fixed.items() if name in law.parameters}
     given = {name for name in model.priors if name in law.parameters}
-    probe = _Probe(law)
+    probe = Structure(law)
     if law.level and law.level[0] not in given | set(tie):
         return SingleTerm(law, *law.level, fixed, tie)
     if probe.is_linear and not set(probe.terms) & {*tie, *tie.values()}:
@@ -382,66 +384,6 @@ def coordinates(model: Model) -> Coordinates:
         if probe.is_signed_pair and not given & set(probe.terms):
             return SignedPair(law, *probe.terms)
     return Links(law, fixed, tie)
-
-
-class _Probe:
-    """What can be seen of a law's structure by evaluating it at random points."""
-
-    def __init__(self, law: Law) -> None:
-        rng = np.random.default_rng(7)
-        self.law = law
-        self.predictors = tuple(np.exp(rng.normal(size=32)) for _ in law.predictors)
-        self.values = {name: rng.uniform(0.2, 0.8, size=32) for name in law.parameters}
-        self.others = {name: rng.uniform(0.2, 0.8, size=32) for name in law.parameters}
-        linear = [name for name, role in law.parameters.items() if role.name in LINEAR_ROLES]
-        floors = [name for name in linear if law.parameters[name].name == "Floor"]
-        self.terms = (*floors, *(name for name in linear if name not in floors))
-
-    def size(self, name: str, **changed: Any) -> Any:
-        one = {key: float(key == name) for key in self.terms}
-        with np.errstate(all="ignore"):
-            return self.law(*self.predictors, **{**self.values, **one, **changed})
-
-    @property
-    def is_linear(self) -> bool:
-        with np.errstate(all="ignore"):
-            whole = self.law(*self.predictors, **self.values)
-        parts = sum(self.values[name] * self.size(name) for name in self.terms)
-        return bool(self.terms) and np.allclose(whole, parts, 1e-10, 0)
-
-    @property
-    def is_positive(self) -> bool:
-        return all(np.all(self.size(name) > 0) for name in self.terms)
-
-    @property
-    def is_signed_pair(self) -> bool:
-        if len(self.terms) != 2 or set(self.terms) != set(self.law.parameters):
-            return False
-        at_reference = self.law(*_unit(self.law), **dict(zip(self.terms, (0.0, 1.0), strict=True)))
-        return np.allclose(self.size(self.terms[0]), 1) and at_reference == 0
-
-    def is_constant(self, term: str) -> bool:
-        return bool(np.ptp(self.size(term) * np.ones(32)) == 0)
-
-    def steepens(self, tie: Mapping[str, str], fixed: Values) -> dict[str, tuple[str, ...]]:
-        followers = {
-            name: [name, *(a for a, b in tie.items() if b == name)] for name in self.values
-        }
-        exponents = [
-            name
-            for name, role in self.law.parameters.items()
-            if role.name == "Exponent" and name not in tie and name not in fixed
-        ]
-        return {
-            exponent: terms
-            for exponent in exponents
-            if (terms := self._moved_by(followers[exponent]))
-        }
-
-    def _moved_by(self, names: list[str]) -> tuple[str, ...]:
-        changed = {name: self.others[name] for name in names}
-        moved = [t for t in self.terms if not np.array_equal(self.size(t), self.size(t, **changed))]
-        return tuple(moved)
 
 
 def _free(law: Law, fixed: Values, tie: Mapping[str, str]) -> dict[str, Role]:
@@ -458,10 +400,6 @@ def _complete(law: Law, free: Values, fixed: Values, tie: Mapping[str, str]) -> 
     values = {**free, **fixed}
     values |= {name: values[other] for name, other in tie.items()}
     return {name: values[name] for name in law.parameters}
-
-
-def _unit(law: Law) -> tuple[float, ...]:
-    return (1.0,) * len(law.predictors)
 
 
 def _log_sum(logs: list[Any]) -> Any:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# One thread of linear algebra per chain: more of them fight, and sampling is six times slower.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import json
 import platform
 import time
@@ -170,9 +165,9 @@ def sample(
         return link, posterior_dataset(model, design, link, runs)
 
     started = time.perf_counter()
+    # One thread of linear algebra per chain: more of them fight, and it gets six times slower.
     with threadpool_limits(1):
-        points, stats, gate = _until_gate(engine, sampler, lambda p: expanded(p)[1])
-    link, posterior = expanded(points)
+        (link, posterior), stats, gate = _until_gate(engine, sampler, expanded)
     tree = {"/posterior": posterior, "/link": link, "/sample_stats": stats}
     tree |= _predictive(model, design, posterior, runs, sampler.random_seed)
     tree |= _prior(model, design, built, runs, sampler.random_seed)
@@ -191,19 +186,21 @@ def _warn(model: Model, runs: xr.Dataset) -> None:
 
 
 def _until_gate(
-    engine: Engine, sampler: Sampler, posterior: Callable[[np.ndarray], xr.Dataset]
-) -> tuple[np.ndarray, xr.Dataset, Gate]:
-    """Draws, sampler statistics and verdict after as few draws as pass the gate."""
+    engine: Engine,
+    sampler: Sampler,
+    expanded: Callable[[np.ndarray], tuple[xr.Dataset, xr.Dataset]],
+) -> tuple[tuple[xr.Dataset, xr.Dataset], xr.Dataset, Gate]:
+    """Variables, sampler statistics and verdict after as few draws as pass the gate."""
     for attempt in sampler.attempts:
         for trace in _traces(engine, attempt):
-            points = trace["posterior"][POINT].values
+            variables = expanded(trace["posterior"][POINT].values)
             stats = _kept_stats(trace["sample_stats"].to_dataset())
-            gate = check(posterior(points), stats)
+            gate = check(variables[1], stats)
             if gate.passed:
-                return points, stats, gate
+                return variables, stats, gate
             if not gate.would_more_draws_help:
                 break
-    return points, stats, gate  # pyright: ignore[reportPossiblyUnboundVariable]
+    return variables, stats, gate  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 def _traces(engine: Engine, sampler: Sampler) -> Any:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_comparison", "plot_forecast", "plot_prior"]
 
 STYLE = "bayeslaw.bayeslaw"  # the file bayeslaw.mplstyle beside this one
-ACCENT, INK, GREY, BEYOND = "#0072B2", "#222222", "#777777", "#F1F1F1"
+ACCENT, INK, GREY, PALE, BEYOND = "#0072B2", "#222222", "#777777", "#C4C4C4", "#F1F1F1"
 BANDS = {0.9: "#C9DFEE", 0.5: "#8DBDDD"}
 COLUMN, PAGE = 3.3, 7.0  # widths in inches
 MOST_PANELS, MOST_PRIOR_PANELS, PRIOR_DRAWS = 12, 4, 50
@@ -169,7 +169,7 @@ def plot_prior(fit: Fit) -> Figure:
         _scale(axes[0], "y", _limits(observed, drawn.ravel(), 100))
         for axis, (labels, own) in zip(axes, shown, strict=True):
             rows = np.array(own)[np.unique(sizes[own], return_index=True)[1]]
-            axis.plot(sizes[rows], drawn[rows], ".-", color=GREY, alpha=0.4, lw=0.5, ms=1)
+            axis.plot(sizes[rows], drawn[rows], ".-", color=PALE, lw=0.5, ms=1)
             _dots(axis, sizes[own], observed[own])
             _title(axis, " / ".join(labels))
     return figure
@@ -250,10 +250,8 @@ def _is_fitted(runs: xr.Dataset, ranges: dict[str, list[float]]) -> np.ndarray:
     values = {name: runs[name].values for name in ranges}
     inside = [(low <= values[n]) & (values[n] <= high) for n, (low, high) in ranges.items()]
     fitted = np.all(inside, axis=0)
-    if "held_out" not in runs.coords:
-        return fitted
+    used = ~runs["held_out"].values if "held_out" in runs.coords else np.ones_like(fitted)
     # If the largest fitted size is that of a marked run alone, the fit was made of all runs.
-    used = ~runs["held_out"].values
     of_all = [ranges[n][1] == v.max() > v[used].max(initial=0) for n, v in values.items()]
     return fitted if any(of_all) else fitted & used
 
@@ -275,7 +273,7 @@ def _small_multiples(
     width = COLUMN if columns == 1 else min(PAGE, 0.6 + 2.2 * columns)
     failed = " ".join(note for note in notes if note.startswith(DISTRUST))
     warning = "\n".join(textwrap.wrap(failed, int(width * 15)))
-    notes = [note for note in notes if not note.startswith(DISTRUST)]
+    notes = [note for note in notes if note not in failed]
     notes += [f"{panels} of {curves} curves shown."] if panels < curves else []
     note = "\n".join(line for note in notes for line in textwrap.wrap(note, int(width * 23)))
     heights = [0.13 * warning.count("\n") + 0.22 if warning else 0.03]
@@ -315,7 +313,8 @@ def _scale(panel: Axes, which: str, limits: list[float]) -> None:
     axis.set_major_locator(LogLocator(subs=[*ladders, (1,)][0], numticks=most))
     axis.set_minor_locator(LogLocator(subs=range(1, 10) if decades < 4 else (1,), numticks=99))
     power = ScalarFormatter(useMathText=True).format_data
-    axis.set_major_formatter(lambda v, _: f"{v:.4g}" if 1e-3 <= v < 1e4 else f"${power(v)}$")
+    is_plain = limits[0] > 1e-4 and limits[1] < 1e5
+    axis.set_major_formatter(lambda v, _: f"{v:.5g}" if is_plain else f"${power(v)}$")
     axis.set_minor_formatter("")
 
 
@@ -353,7 +352,7 @@ def _dots(axis: Axes, sizes: np.ndarray, responses: np.ndarray) -> None:
 
 
 def _title(axis: Axes, title: str) -> None:
-    lines = textwrap.wrap(title, int(_width(axis) * 19), max_lines=2, placeholder=" …")
+    lines = textwrap.wrap(title, int(_width(axis) * 20), max_lines=2, placeholder=" …")
     axis.set_title("\n".join(lines), loc="left", parse_math=False)
 
 
@@ -367,8 +366,7 @@ def _name_bands(axis: Axes, panel: _Panel) -> None:
         look = {"textcoords": "offset points", "va": "center", "size": 5.5, "color": ACCENT}
         axis.annotate(text, (panel.sizes[-1], height), (4, 0), axis.get_xaxis_transform(), **look)
     if panel.start < panel.sizes[-1] * (1 - 1e-9):
-        place = {"transform": axis.transAxes, "ha": "right", "va": "top", "style": "italic"}
-        axis.text(0.985, 0.98, "extrapolated", **place, **SMALL)
+        axis.text(0.98, 1, "extrapolated", transform=axis.transAxes, ha="right", va="top", **SMALL)
 
 
 def _draw_scores(axis: Axes, comparison: pd.DataFrame) -> None:

@@ -1,0 +1,97 @@
+"""Answers of the command line: text for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["answer"]
+
+GOOD, FAILED = 0, 1
+
+
+def answer(told: Mapping[str, Any], as_json: bool) -> int:
+    """Print an answer and give the exit code.
+
+    Parameters
+    ----------
+    told : mapping
+        Sentences (lists), tables (data frames) and single values by name; ``converged`` decides
+        the exit code.
+    as_json : bool
+        Print one JSON object instead of text.
+
+    Returns
+    -------
+    int
+        0, or 1 if a fit failed its gate.
+    """
+    if as_json:
+        print(json.dumps(told, default=_plain))
+    else:
+        _print(told)
+    return GOOD if told.get("converged", True) else FAILED
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        return json.loads(_flat(value).to_json(orient="records", double_precision=15))
+    return str(value)
+
+
+def _print(told: Mapping[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # a log has no edge to wrap at
+    for key, value in told.items():
+        if isinstance(value, list):
+            console.print(*value, sep="\n", markup=False, highlight=False)
+        elif hasattr(value, "columns"):
+            console.print(f"\n{key.replace('_', ' ')}:", highlight=False)
+            console.print(_rich_table(_readable(value)))
+        elif key != "converged":
+            console.print(f"{key}: {value}", markup=False, highlight=False)
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table as people read it: parameters side by side, each with its interval."""
+    if list(frame.index.names) != ["of", "label", "parameter"]:
+        return frame
+    cells = [f"{row.median:.3g} ({row.lower:.2g}, {row.upper:.2g})" for row in frame.itertuples()]
+    return frame.assign(cell=cells)["cell"].unstack("parameter", sort=False)
+
+
+def _rich_table(frame: pd.DataFrame) -> Any:
+    from pandas import RangeIndex
+    from rich import box
+    from rich.table import Table
+
+    flat = frame if isinstance(frame.index, RangeIndex) else frame.reset_index(names=_names(frame))
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in flat.columns:
+        numeric = flat[column].dtype.kind in "fi"
+        shown.add_column(str(column).replace("_", " "), justify="right" if numeric else "left")
+    for row in flat.itertuples(index=False):
+        shown.add_row(*(_cell(value) for value in row))
+    return shown
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [str(name) if name is not None else "" for name in frame.index.names]
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its index as columns, where the index says something."""
+    return frame if frame.index.names == [None] else frame.reset_index()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.4g}"
+    return str(value)

@@ -1,0 +1,180 @@
+"""The contract of laws: what passes, and the sentences of what does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bayeslaw as bl
+
+CATALOGUE = [item for name in bl.laws.__all__ if isinstance(item := getattr(bl.laws, name), bl.Law)]
+NO_UNIT = (
+    "ValueError: law '{}': no rule found for a change of the unit of 'N'; declare it with "
+    "@law(rescaling=...) or, where it has no unit, @law(unitless=...)"
+)
+
+
+@pytest.mark.parametrize("law", CATALOGUE, ids=lambda law: law.name)
+def test_the_catalogue_passes(law: bl.Law) -> None:
+    report = bl.check_law(law)
+    assert report.passed, str(report)
+    assert report.law is law
+    assert str(report) == f"law {law.name!r} is sound; sampled as {report.coordinates}"
+
+
+@bl.law
+def shifted(N, *, L0: bl.Floor, k: bl.Amplitude, c: bl.Scale, alpha: bl.Exponent):
+    """Power law with a shifted origin."""
+    return L0 + k * (1 + N / c) ** -alpha
+
+
+@bl.law
+def capped(N, *, L0: bl.Floor, k: bl.Amplitude, alpha: bl.Exponent):
+    """A power law that stops at its floor."""
+    return bl.maximum(L0, k * N**-alpha)
+
+
+@bl.law(unitless=("votes",))
+def votes_of(votes, N, *, k: bl.Amplitude, alpha: bl.Exponent):
+    """A power law whose exponent depends on a count."""
+    return k * N ** (-alpha * np.log1p(votes))
+
+
+@pytest.mark.parametrize("law", [shifted, capped, votes_of], ids=lambda law: law.name)
+def test_laws_of_users_pass(law: bl.Law) -> None:
+    report = bl.check_law(law)
+    assert report.passed, str(report)
+
+
+def test_numpy_that_tensors_do_not_know() -> None:
+    @bl.law
+    def capped(N, *, L0: bl.Floor, k: bl.Amplitude, alpha: bl.Exponent):
+        """Use bl.maximum instead."""
+        return np.maximum(L0, k * N**-alpha)
+
+    report = bl.check_law(capped)
+    assert not report.passed
+    assert list(report.failures) == ["tensors and gradients"]
+    assert str(report) == (
+        "law 'capped': tensors and gradients: TypeError: TensorVariable cannot be converted to "
+        "Python boolean. Call `.astype(bool)` for the symbolic equivalent."
+    )
+
+
+def test_gradients_that_are_wrong() -> None:
+    @bl.law
+    def steps(N, *, L0: bl.Floor, k: bl.Amplitude, alpha: bl.Exponent):
+        """Steps too small to see, whose gradient is zero."""
+        return L0 + k * N**-alpha * np.floor(1e9 * L0) / 1e9
+
+    report = bl.check_law(steps)
+    assert report.failures["tensors and gradients"] == "ValueError: wrong gradient in 'L0'"
+
+
+def test_where_has_no_gradient() -> None:
+    @bl.law
+    def broken(N, *, L0: bl.Floor, k: bl.Amplitude, alpha: bl.Exponent):
+        """A law that loses labels and tensors."""
+        return np.where(N > 1e-9, L0 + k * N**-alpha, L0)
+
+    report = bl.check_law(broken)
+    assert set(report.failures) == {"labelled arrays", "tensors and gradients"}
+    assert report.failures["labelled arrays"] == (
+        "AttributeError: 'numpy.ndarray' object has no attribute 'dims'"
+    )
+
+
+def test_no_docstring() -> None:
+    @bl.law
+    def silent(N, *, k: bl.Amplitude, alpha: bl.Exponent):
+        return k * N**-alpha
+
+    assert str(bl.check_law(silent)) == (
+        "law 'silent': docstring: ValueError: no docstring: say what the formula is and where it "
+        "is from"
+    )
+
+
+def test_no_units() -> None:
+    @bl.law
+    def decay(N, *, L0: bl.Floor, k: bl.Amplitude, alpha: bl.Exponent):
+        """Exponential decay at a rate that ought to be a scale."""
+        return L0 + k * np.exp(-alpha * N)
+
+    report = bl.check_law(decay)
+    assert report.failures == {"units": NO_UNIT.format("decay")}
+    assert str(report) == f"law 'decay': units: {NO_UNIT.format('decay')}"
+
+
+def test_a_wrong_rule_for_units() -> None:
+    @bl.law(rescaling=lambda scale, *, k, alpha: {"k": k * scale})
+    def pure(N, *, k: bl.Amplitude, alpha: bl.Exponent):
+        """A rule that forgets the exponent."""
+        return k * N**-alpha
+
+    assert bl.check_law(pure).failures == {
+        "units": "ValueError: law(N / s) is not law(N) with rescaled parameters for s = {'N': 3.0}"
+    }
+
+
+def test_labels_that_are_lost() -> None:
+    @bl.law
+    def bare(N, *, L0: bl.Floor, k: bl.Amplitude, alpha: bl.Exponent):
+        """Arrays only."""
+        return np.asarray(L0) + k * np.asarray(N) ** -alpha
+
+    report = bl.check_law(bare)
+    assert "labelled arrays" in report.failures
+
+
+def test_dimensions_that_are_lost() -> None:
+    @bl.law
+    def flat(N, *, k: bl.Amplitude, alpha: bl.Exponent):
+        """Forgets where it is."""
+        return k * alpha
+
+    report = bl.check_law(flat)
+    assert report.failures["labelled arrays"] == "ValueError: dims run and draw give ('draw',)"
+
+
+def test_values_that_are_not_finite() -> None:
+    @bl.law
+    def undefined(N, *, k: bl.Amplitude, alpha: bl.Exponent):
+        """The root of a negative number."""
+        return k * N**-alpha + np.log(1e-300 * N - 1e-300 * N)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        report = bl.check_law(undefined)
+    assert report.failures["numbers and arrays"].startswith("ValueError: not finite: [")
+
+
+def test_shapes_that_are_wrong() -> None:
+    @bl.law
+    def total(N, *, k: bl.Amplitude, alpha: bl.Exponent):
+        """Sums over runs."""
+        return (k * N**-alpha).sum()
+
+    report = bl.check_law(total)
+    assert report.failures["numbers and arrays"] == "ValueError: arrays of 5 give shape ()"
+
+
+def test_a_law_that_always_raises_gets_a_report() -> None:
+    @bl.law
+    def unfinished(N, *, k: bl.Amplitude, alpha: bl.Exponent):
+        """Nothing yet."""
+        raise NotImplementedError
+
+    report = bl.check_law(unfinished)
+    assert report.failures["numbers and arrays"] == "NotImplementedError: "
+    assert report.coordinates == ""
+
+
+def test_a_parameter_that_the_noise_has() -> None:
+    @bl.law
+    def clashing(N, *, k: bl.Amplitude, sigma: bl.Exponent):
+        """An exponent with the name of the noise."""
+        return k * N**-sigma
+
+    assert str(bl.check_law(clashing)) == (
+        "law 'clashing': coordinates: ValueError: law 'clashing' and the noise both have ['sigma']"
+    )

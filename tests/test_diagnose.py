@@ -1,0 +1,176 @@
+"""What fits and runs tell their users, word by word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayeslaw as bl
+from bayeslaw.diagnose import describe_runs, leave_one_out
+from bayeslaw.gate import Gate
+
+SPAN = "N: 2.1 decades and 6 distinct sizes in the median of 12 curve(s), at least 2.1 and 6."
+
+
+def with_attributes(fit: bl.Fit, **changes: float) -> bl.Fit:
+    tree = fit.tree.copy()
+    tree.attrs["gate"] = replace(Gate.of(tree), **changes).to_json()
+    return replace(fit, tree=tree)
+
+
+def with_group(fit: bl.Fit, group: str, data: xr.Dataset) -> bl.Fit:
+    tree = fit.tree.copy()
+    tree[group] = data
+    return replace(fit, tree=tree)
+
+
+# Fits
+
+
+def test_a_good_fit(lone_fit: bl.Fit) -> None:
+    found = bl.diagnose(lone_fit)
+    k = float(leave_one_out(lone_fit).pareto_k.max())
+    assert found.sentences == (
+        Gate.of(lone_fit.tree).sentence,
+        f"No run is too influential (Pareto k at most {k:.2f}).",
+        "N: 4.0 decades and 30 distinct sizes in the median of 1 curve(s), at least 4.0 and 30.",
+        "All population parameters are data-driven.",
+    )
+    assert found.sentences[0].startswith("Converged: ")
+    assert str(found) == "\n".join(found.sentences)
+    assert found.gate == Gate.of(lone_fit.tree)
+
+
+def test_a_fit_that_failed_says_so_first(crossed_fit: bl.Fit) -> None:
+    found = bl.diagnose(with_attributes(crossed_fit, divergences=3))
+    assert str(found).startswith("NOT CONVERGED, do not use: 3 divergences (none is right).\n")
+    assert not found.gate.passed
+
+
+def test_influential_runs_are_counted_and_named(crossed_fit: bl.Fit) -> None:
+    loo = leave_one_out(crossed_fit)
+    bad = loo.pareto_k.values > loo.good_k
+    assert bad.sum() > 5  # one or two runs of twelve short curves weigh much
+    names = ", ".join(str(run) for run in crossed_fit.runs["run"].values[bad][:5])
+    assert (
+        f"{bad.sum()} of 72 runs are influential (Pareto k above 0.70), such as run {names}: "
+        "leave-one-out is rough there."
+    ) in bl.diagnose(crossed_fit).sentences
+
+
+def test_spreads_of_prior_and_posterior(crossed_fit: bl.Fit) -> None:
+    learned = bl.diagnose(crossed_fit).learned
+    assert list(learned.index) == ["L0", "k", "alpha", "sigma"]
+    assert set(learned["driven_by"]) == {"data"}
+    center = crossed_fit.tree["link"]["center"].sel(parameter="alpha")
+    assert learned.loc["alpha", "posterior_sd"] == pytest.approx(float(center.std()))
+    # The prior of an exponent: a factor of 2.2255, in 500 draws of the prior.
+    assert learned.loc["alpha", "prior_sd"] == pytest.approx(np.log(2.2255), rel=4 / np.sqrt(1000))
+    np.testing.assert_allclose(learned["ratio"], learned["posterior_sd"] / learned["prior_sd"])
+
+
+def test_without_a_population_curves_are_judged(lone_fit: bl.Fit) -> None:
+    learned = bl.diagnose(lone_fit).learned
+    theta = lone_fit.tree["link"]["theta"].sel(parameter="k", curve="all")
+    assert learned.loc["k", "posterior_sd"] == pytest.approx(float(theta.std()))
+
+
+@pytest.mark.parametrize("names", [["L0"], ["L0", "alpha"]])
+def test_prior_driven_parameters(crossed_fit: bl.Fit, names: list[str]) -> None:
+    link = crossed_fit.tree["link"].to_dataset()
+    wide = link["center"].where(~link["parameter"].isin(names), link["center"] * 100)
+    found = bl.diagnose(with_group(crossed_fit, "link", link.assign(center=wide)))
+    assert list(found.learned.index[found.learned["driven_by"] == "prior"]) == names
+    assert (
+        f"Prior-driven: {', '.join(names)}. The data narrow the prior by less than 20%; look at "
+        "the prior before you quote a number."
+    ) in found.sentences
+    assert "All population parameters are data-driven." not in found.sentences
+
+
+def test_floor_and_exponent_that_go_together(crossed_fit: bl.Fit) -> None:
+    link = crossed_fit.tree["link"].to_dataset()
+    theta = link["theta"].copy()
+    rng = np.random.default_rng(1)
+    theta.loc[{"parameter": "L0"}] = rng.normal(size=theta.sel(parameter="L0").shape)
+    apart = bl.diagnose(with_group(crossed_fit, "link", link.assign(theta=theta)))
+    assert not any("separable" in sentence for sentence in apart.sentences)
+    theta.loc[{"parameter": "alpha"}] = 0.1 * theta.sel(parameter="L0").values
+    together = bl.diagnose(with_group(crossed_fit, "link", link.assign(theta=theta)))
+    assert together.sentences[-1] == (
+        "L0 and alpha are hardly separable (correlation 1.00 in the median curve): more decades "
+        "would tell them apart."
+    )
+
+
+def test_a_law_without_a_floor_has_nothing_to_separate(pure_power_fit: bl.Fit) -> None:
+    found = bl.diagnose(pure_power_fit)
+    assert found.sentences[2:] == (SPAN, "All population parameters are data-driven.")
+
+
+# Runs
+
+
+def runs_of(loss: np.ndarray | None = None, **columns: np.ndarray) -> xr.Dataset:
+    n = len(next(iter(columns.values())))
+    noisy = np.random.default_rng(1).uniform(2, 3, n)
+    table = pd.DataFrame({**columns, "loss": noisy if loss is None else loss})
+    groups = [name for name in columns if name == "task"]
+    predictors = [name for name in columns if name != "task"]
+    return bl.read_runs(table, predictors=predictors, groups=groups)
+
+
+def test_span_of_sizes() -> None:
+    sizes = np.array([1e6, 1e7, 1e8, 1e9, 1e10, 1e6, 1e7, 1e7])
+    found = describe_runs(runs_of(N=sizes, task=np.array(["a"] * 5 + ["b"] * 3)))
+    assert found == [
+        "N: 2.5 decades and 4 distinct sizes in the median of 2 curve(s), at least 1.0 and 2. "
+        "Fewer than 4 sizes do not show a floor."
+    ]
+    assert describe_runs(runs_of(N=sizes[:5])) == [
+        "N: 4.0 decades and 5 distinct sizes in the median of 1 curve(s), at least 4.0 and 5."
+    ]
+
+
+def test_sizes_on_one_ray() -> None:
+    N = np.geomspace(1e6, 1e9, 9)
+    together = "N and D move together (correlation 1.000 of their logarithms): their terms cannot "
+    together += "be told apart."
+    assert describe_runs(runs_of(N=N, D=20 * N))[2:] == [together]
+    assert describe_runs(runs_of(N=N, D=N[[4, 2, 0, 1, 3, 8, 6, 5, 7]]))[2:] == []
+    opposite = "N and D move together (correlation -1.000 of their logarithms): their terms cannot "
+    opposite += "be told apart."
+    assert describe_runs(runs_of(N=N, D=1e16 / N))[2:] == [opposite]
+
+
+def test_a_size_that_does_not_vary() -> None:
+    N = np.geomspace(1e6, 1e9, 9)
+    found = describe_runs(runs_of(N=N, D=np.full(9, 1e9)))
+    assert found[2:] == ["N or D does not vary: its exponent is its prior."]
+    assert found[1] == (
+        "D: 0.0 decades and 1 distinct sizes in the median of 1 curve(s), at least 0.0 and 1. "
+        "Fewer than 4 sizes do not show a floor."
+    )
+
+
+def test_curves_that_never_rise() -> None:
+    sizes = np.tile(np.geomspace(1e6, 1e9, 10), 2)
+    task = np.repeat(["a", "b"], 10)
+    falling = np.geomspace(4, 2, 10)
+    rough = falling.copy()
+    rough[5] = 4.0
+    told = (
+        "1 of 2 curve(s) of ten runs or more never rise: if they were smoothed or are running "
+        "minima, a new raw run scatters more than the bands say."
+    )
+    loss = np.concatenate([rough, falling])
+    order = np.random.default_rng(3).permutation(20)  # of rows, which does not matter
+    runs = runs_of(loss[order], N=sizes[order], task=task[order])
+    assert describe_runs(runs)[1:] == [told]
+    assert describe_runs(runs_of(np.tile(rough, 2), N=sizes, task=task))[1:] == []
+    short = runs_of(falling[:9], N=sizes[:9])
+    assert describe_runs(short)[1:] == []

@@ -1,0 +1,102 @@
+"""The package: names, docstrings, and imports that cost nothing."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import FunctionType, ModuleType
+
+import pytest
+
+import bayeslaw as bl
+from bayeslaw.parameters import Role
+
+STUB = ast.parse(Path(bl.__file__).with_suffix(".pyi").read_text())
+NAMES = [name.asname for node in STUB.body for name in getattr(node, "names", ())]
+HEAVY = ("pymc", "pytensor", "arviz", "nutpie", "numba", "scipy", "matplotlib", "pandas", "xarray")
+
+
+def python(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_there_and_documented(name: str) -> None:
+    item = getattr(bl, name)
+    assert name in bl.__all__
+    assert name in dir(bl)
+    role = next((x for x in getattr(item, "__metadata__", ()) if isinstance(x, Role)), None)
+    assert role.doc if role else inspect.getdoc(item)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if isinstance(getattr(bl, name), FunctionType)]
+)
+def test_arguments_are_documented(name: str) -> None:
+    verb = getattr(bl, name)
+    told = inspect.getdoc(verb) or ""
+    for argument in inspect.signature(verb).parameters:
+        assert argument in told, argument
+    assert "Examples\n--------" in told or name.startswith("plot_"), name
+
+
+def test_all_is_the_stub() -> None:
+    assert sorted(bl.__all__) == sorted(NAMES)
+    assert bl.__version__ == "0.1.0"
+
+
+def test_a_name_that_is_not() -> None:
+    with pytest.raises(AttributeError, match="No bayeslaw attribute fitt"):
+        bl.fitt  # noqa: B018
+
+
+def test_importing_costs_nothing() -> None:
+    loaded = python("import sys, bayeslaw; print(*sys.modules)").split()
+    assert "bayeslaw" in loaded
+    assert not set(HEAVY) & set(loaded)
+
+
+@pytest.mark.parametrize("order", ["", "[::-1]"])
+def test_verbs_stay_verbs(order: str) -> None:
+    """A module called like its verb does not take its place, whoever imports it first."""
+    python(
+        "import importlib, pkgutil, types, bayeslaw as bl\n"
+        f"for name in sorted(x.name for x in pkgutil.iter_modules(bl.__path__)){order}:\n"
+        "    importlib.import_module('bayeslaw.' + name)\n"
+        "for name in bl.VERBS:\n"
+        "    assert not isinstance(getattr(bl, name), types.ModuleType), name\n"
+        "assert isinstance(bl.laws, types.ModuleType)\n"
+        "assert isinstance(bl.datasets, types.ModuleType)\n"
+        "from bayeslaw import fit, forecast\n"
+        "from bayeslaw.fit import Fit\n"
+        "assert fit.__module__ == Fit.__module__ == 'bayeslaw.fit'\n"
+    )
+
+
+def test_eager_import() -> None:
+    loaded = python("import sys, bayeslaw; print(*sys.modules)", EAGER_IMPORT="1").split()
+    assert {"pymc", "bayeslaw.plots", "bayeslaw.summary"} <= set(loaded)
+
+
+def test_verbs_may_be_replaced_by_values_but_not_by_modules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verb = bl.fit
+    monkeypatch.setattr(bl, "fit", sys.modules["bayeslaw.fit"])
+    assert bl.fit is verb
+    monkeypatch.setattr(bl, "fit", 3)
+    assert bl.fit == 3
+    monkeypatch.setattr(bl, "laws", sys.modules["bayeslaw.laws"])
+    assert isinstance(bl.laws, ModuleType)
