@@ -81,7 +81,11 @@ def naive(rows: pd.DataFrame, seed: int) -> None:
     task, model = curves // sizes[1], curves % sizes[1]
     with pm.Model():
         values = []
-        for name, mean, sd in (("log_L0", -1.5, 1.0), ("log_k", 3.0, 3.0), ("log_alpha", -1.6, 0.8)):
+        for name, mean, sd in (
+            ("log_L0", -1.5, 1.0),
+            ("log_k", 3.0, 3.0),
+            ("log_alpha", -1.6, 0.8),
+        ):
             center = pm.Normal(f"{name}_mu", mean, sd)
             a = pm.Normal(f"{name}_task", 0, pm.HalfNormal(f"{name}_sd_task", 1), shape=sizes[0])
             b = pm.Normal(f"{name}_model", 0, pm.HalfNormal(f"{name}_sd_model", 1), shape=sizes[1])
@@ -112,15 +116,18 @@ def main() -> None:
         groups = ["task", "dataset"] if datasets > 1 else ["task"]
         for seed in range(1, options.seeds + 1):
             rows = simulate(tasks, datasets, sizes, seed)
-            ours(f"{name}, seed {seed}", bl.read_runs(rows, predictors=["N"], groups=groups), groups, seed)
+            ours(
+                f"{name}, seed {seed}",
+                bl.read_runs(rows, predictors=["N"], groups=groups),
+                groups,
+                seed,
+            )
     folder = os.environ.get("BAYESLAW_DATA")
     if folder is None:
         print("BAYESLAW_DATA is not set: the 72 curves are skipped")
         return
     rows = image_curves(Path(folder))
-    runs = bl.read_runs(
-        rows, response="Loss", predictors={"N": "Seen Examples"}, groups=GROUPS
-    )
+    runs = bl.read_runs(rows, response="Loss", predictors={"N": "Seen Examples"}, groups=GROUPS)
     ours(f"72 curves ({runs.sizes['run']} runs)", runs, GROUPS, 1)
     if options.naive:
         naive(rows, 1)

@@ -30,7 +30,8 @@ def simulate(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
     center = np.array([rng.normal(0, 1.0), rng.normal(0.5, 0.5), rng.normal(np.log(0.3), 0.3)])
     spread = np.abs(rng.normal(0, [0.5, 1.0, 0.3], size=(3, 3)))  # own, task, dataset
     own, task, dataset = (
-        spread[i] * rng.standard_normal((n, 3)) for i, n in enumerate((TASKS * DATASETS, TASKS, DATASETS))
+        spread[i] * rng.standard_normal((n, 3))
+        for i, n in enumerate((TASKS * DATASETS, TASKS, DATASETS))
     )
     rows, truths = [], []
     for i in range(TASKS):
@@ -66,9 +67,13 @@ def main() -> None:
     started, rng = time.perf_counter(), np.random.default_rng(options.seed)
     simulated = [simulate(rng) for _ in range(options.repeats)]
     model = bl.Model(bl.laws.power, pooling=["task", "dataset"])
-    many = [bl.read_runs(rows, predictors=["N"], groups=["task", "dataset"]) for rows, _ in simulated]
+    many = [
+        bl.read_runs(rows, predictors=["N"], groups=["task", "dataset"]) for rows, _ in simulated
+    ]
     fits = bl.refit(model, many, random_seed=options.seed, draws=500, tune=500, progressbar=False)
-    hits = pd.DataFrame([covered(fit, truth) for fit, (_, truth) in zip(fits, simulated, strict=True)])
+    hits = pd.DataFrame(
+        [covered(fit, truth) for fit, (_, truth) in zip(fits, simulated, strict=True)]
+    )
     print(f"{options.repeats} repetitions x {TASKS * DATASETS} curves, seed {options.seed}")
     for name in PARAMETERS:
         error = hits[name].std() / np.sqrt(len(hits))

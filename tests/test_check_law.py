@@ -36,8 +36,8 @@ def capped(N, *, L0: bl.Floor, k: bl.Amplitude, alpha: bl.Exponent):
 
 @bl.law(unitless=("votes",))
 def votes_of(votes, N, *, k: bl.Amplitude, alpha: bl.Exponent):
-    """A power law whose exponent depends on a count."""
-    return k * N ** (-alpha * np.log1p(votes))
+    """A power law of the number of votes that are taken."""
+    return k * N**-alpha / (1 + votes)
 
 
 @pytest.mark.parametrize("law", [shifted, capped, votes_of], ids=lambda law: law.name)

@@ -41,7 +41,7 @@ def failed(fit: bl.Fit) -> bl.Fit:
 
 
 def test_the_best_law_comes_first(compared: pd.DataFrame) -> None:
-    assert list(compared.index)[0] == "power"
+    assert compared.index[0] == "power"
     assert list(compared.index)[3:] == ["last value", "least squares"]
     assert compared.index.name == "law"
     assert compared["verdict"].to_dict() == {
@@ -95,7 +95,8 @@ def test_least_squares_row_is_of_the_first_law(
 ) -> None:
     later, model = crossed_split[1], fits["log-linear"].model
     points = bl.least_squares(model, crossed_split[0])
-    own = points.loc[[f"{t} / {d}" for t, d in zip(later["task"].values, later["dataset"].values)]]
+    labels = np.char.add(np.char.add(later["task"].values, " / "), later["dataset"].values)
+    own = points.loc[labels]
     predicted = own["a"].values - own["b"].values * np.log(later["N"].values)
     error = np.log(predicted / later["loss"].values) ** 2
     curve = curve_index(later, curves(later))
@@ -229,7 +230,7 @@ def test_verdicts(
 
 
 def test_nothing_to_compare() -> None:
-    with pytest.raises(ValueError, match="^there is nothing to compare: no fits were given$"):
+    with pytest.raises(ValueError, match=r"^there is nothing to compare: no fits were given$"):
         bl.compare({})
 
 

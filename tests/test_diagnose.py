@@ -38,7 +38,7 @@ def test_a_good_fit(lone_fit: bl.Fit) -> None:
         Gate.of(lone_fit.tree).sentence,
         f"No run is too influential (Pareto k at most {k:.2f}).",
         "N: 4.0 decades and 30 distinct sizes in the median of 1 curve(s), at least 4.0 and 30.",
-        "All population parameters are data-driven.",
+        "All parameters are data-driven.",
     )
     assert found.sentences[0].startswith("Converged: ")
     assert str(found) == "\n".join(found.sentences)
@@ -89,7 +89,7 @@ def test_prior_driven_parameters(crossed_fit: bl.Fit, names: list[str]) -> None:
         f"Prior-driven: {', '.join(names)}. The data narrow the prior by less than 20%; look at "
         "the prior before you quote a number."
     ) in found.sentences
-    assert "All population parameters are data-driven." not in found.sentences
+    assert "All parameters are data-driven." not in found.sentences
 
 
 def test_floor_and_exponent_that_go_together(crossed_fit: bl.Fit) -> None:
@@ -109,7 +109,7 @@ def test_floor_and_exponent_that_go_together(crossed_fit: bl.Fit) -> None:
 
 def test_a_law_without_a_floor_has_nothing_to_separate(pure_power_fit: bl.Fit) -> None:
     found = bl.diagnose(pure_power_fit)
-    assert found.sentences[2:] == (SPAN, "All population parameters are data-driven.")
+    assert found.sentences[2:] == (SPAN, "All parameters are data-driven.")
 
 
 # Runs

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import bayeslaw as bl
 
-QUICK = {"draws": 100, "tune": 200, "chains": 2, "progressbar": False}
+QUICK = {"draws": 25, "tune": 100, "chains": 2, "target_accept": 0.9, "progressbar": False}
 MODEL = bl.Model(bl.laws.pure_power, pooling=["task", "dataset"])
 
 
@@ -42,13 +44,11 @@ def test_another_structure_is_told_before_anything_is_sampled(
 ) -> None:
     train = crossed_split[0]
     lone = train.isel(run=((train["task"] == "c4") & (train["dataset"] == "web")).values)
-    import importlib
-
     module = importlib.import_module("bayeslaw.refit")
     monkeypatch.setattr(module, "sample", lambda *_: pytest.fail("sampled"))
     with pytest.raises(
         ValueError,
-        match="^these runs need another compilation: their model has no '.*', so they differ in "
+        match=r"^these runs need another compilation: their model has no '.*', so they differ in "
         "the groups that can be pooled$",
     ):
         bl.refit(MODEL, [train, lone], random_seed=1, **QUICK)

@@ -152,6 +152,7 @@ COLUMNS = "It has: params, tokens, loss, task, dataset, id"
         ({"groups": ["loss"]}, "'loss' cannot be a group: it is the response"),
         ({"groups": ["task", "task"]}, "'task' cannot be a group: it is a group"),
         ({"groups": ["run"]}, "'run' cannot be a group: it is a reserved name"),
+        ({"groups": ["a/b"]}, "'a/b' cannot be a group: a slash would split a fit's tree"),
         ({"groups": ["chain"]}, "'chain' cannot be a group: it is a reserved name"),
         ({"groups": ["draw"]}, "'draw' cannot be a group: it is a reserved name"),
         ({"groups": ["curve"]}, "'curve' cannot be a group: it is a reserved name"),

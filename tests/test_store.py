@@ -432,11 +432,6 @@ UNSAVED: dict[str, tuple[Callable[[], Fit], str, str]] = {
         "fit.nc",
         f"the prior of 'alpha' is a Narrow of {__name__.partition('.')[0]}, {REFUSED}",
     ),
-    "slash": (
-        lambda: with_group("a/b"),
-        "fit.nc",
-        "a file cannot hold the name 'a/b': rename that column",
-    ),
     "dot": (
         lambda: with_group("."),
         "fit.nc",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,8 +22,9 @@ __all__ = ["main"]
 app = App(
     name="bayeslaw",
     help="Bayesian inference for scaling laws: pooled fits, credible extrapolation, comparison.",
-    version=bl.__version__,
+    version=version("bayeslaw"),
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # `run` says what an interrupt leaves
 )
 
 GOOD, WRONG_INPUT, INTERRUPTED = 0, 2, 130
@@ -352,7 +354,7 @@ def _law(name: str, predictor: list[str]) -> bl.Law:
 def _bands(drawn: xr.Dataset, prob: float) -> pd.DataFrame:
     bands = bl.interval(drawn, prob)
     places = [name for name in drawn.coords if name not in ("run", "chain", "draw")]
-    frame = drawn.coords.to_dataset()[places].to_dataframe()[places]
+    frame = drawn.coords.to_dataset()[places].to_dataframe().filter(items=places)
     for what in ("mean", "new_run"):
         for bound in bands["bound"].values:
             frame[f"{what}_{bound}"] = bands[what].sel(bound=bound).values

@@ -15,7 +15,7 @@ from bayeslaw import runs as table
 from bayeslaw.diagnose import leave_one_out
 from bayeslaw.fit import Fit
 from bayeslaw.forecast import forecast
-from bayeslaw.gate import Gate
+from bayeslaw.gate import NOT_CONVERGED, Gate
 from bayeslaw.least_squares import least_squares, predict
 from bayeslaw.scores import score_runs
 
@@ -128,7 +128,7 @@ def _outside(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
     points = predict(first.model.law, least_squares(first.model, first.runs), later)
     rows[LEAST_SQUARES] = _point(points, observed, curve)
     told = pd.DataFrame.from_dict(rows, orient="index")
-    return told.assign(**_differences(scored, curve, told.index))
+    return told.assign(**_differences(scored, _trusted(fits), curve, told.index))
 
 
 def _means(scores: xr.Dataset, curve: np.ndarray) -> dict[str, float]:
@@ -164,10 +164,10 @@ def _standard_error(values: np.ndarray) -> float:
 
 
 def _differences(
-    scored: Mapping[str, xr.Dataset], curve: np.ndarray, index: pd.Index
+    scored: Mapping[str, xr.Dataset], trusted: list[str], curve: np.ndarray, index: pd.Index
 ) -> dict[str, pd.Series]:
     density = {name: _by_curve(each["log_score"].values, curve) for name, each in scored.items()}
-    best = max(density, key=lambda name: density[name].mean())
+    best = max(trusted, key=lambda name: density[name].mean())
     with np.errstate(invalid="ignore"):
         apart = {name: values - density[best] for name, values in density.items()}
     return {
@@ -194,18 +194,23 @@ def _last_values(train: xr.Dataset, later: xr.Dataset) -> np.ndarray:
 def _verdicts(
     fits: Mapping[str, Fit], rows: pd.DataFrame, difference: str, error: str
 ) -> list[str]:
-    best = rows[difference].abs().fillna(np.inf).idxmin()
+    best = rows.loc[_trusted(fits), difference].abs().fillna(np.inf).idxmin()
     return [
         _verdict(str(name), fits, str(best), *values)
         for name, *values in rows[[difference, error]].itertuples(name=None)
     ]
 
 
+def _trusted(fits: Mapping[str, Fit]) -> list[str]:
+    """The fits that passed their gate; all of them where none did."""
+    return [name for name, fit in fits.items() if Gate.of(fit.tree).passed] or list(fits)
+
+
 def _verdict(name: str, fits: Mapping[str, Fit], best: str, difference: float, error: float) -> str:
     if name not in fits:
         return "baseline"
     if not Gate.of(fits[name].tree).passed:
-        return "NOT CONVERGED"
+        return NOT_CONVERGED
     if not np.isfinite(difference):
         return "not positive at a held-out run"
     if name == best:

@@ -39,7 +39,7 @@ def answer(told: Mapping[str, Any], as_json: bool) -> int:
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "to_dict"):
-        return json.loads(_flat(value).to_json(orient="records", double_precision=15))
+        return json.loads(_flat(value).to_json(None, orient="records", double_precision=15) or "[]")
     return str(value)
 
 
@@ -48,7 +48,7 @@ def _print(told: Mapping[str, Any]) -> None:
 
     console = Console()
     if not console.is_terminal:
-        console.width = 160  # a log has no edge to wrap at
+        console.width = 1000  # a log has no edge to wrap at
     for key, value in told.items():
         if isinstance(value, list):
             console.print(*value, sep="\n", markup=False, highlight=False)
@@ -61,10 +61,13 @@ def _print(told: Mapping[str, Any]) -> None:
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
     """The table as people read it: parameters side by side, each with its interval."""
+    import pandas as pd
+
     if list(frame.index.names) != ["of", "label", "parameter"]:
         return frame
-    cells = [f"{row.median:.3g} ({row.lower:.2g}, {row.upper:.2g})" for row in frame.itertuples()]
-    return frame.assign(cell=cells)["cell"].unstack("parameter", sort=False)
+    columns = zip(frame["median"], frame["lower"], frame["upper"], strict=True)
+    cells = [f"{median:.3g} ({lower:.2g}, {upper:.2g})" for median, lower, upper in columns]
+    return pd.Series(cells, frame.index).unstack("parameter", sort=False).pipe(pd.DataFrame)
 
 
 def _rich_table(frame: pd.DataFrame) -> Any:

@@ -186,7 +186,7 @@ def _spread(link: xr.Dataset) -> np.ndarray:
 def _identified(learned: pd.DataFrame) -> list[str]:
     prior = [str(name) for name in learned.index[(learned["driven_by"] == "prior").to_numpy()]]
     if not prior:
-        return ["All population parameters are data-driven."]
+        return ["All parameters are data-driven."]
     return [
         f"Prior-driven: {', '.join(prior)}. The data narrow the prior by less than "
         f"{1 - PRIOR_DRIVEN:.0%}; look at the prior before you quote a number."

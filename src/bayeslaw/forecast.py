@@ -105,7 +105,8 @@ def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
         raise ValueError(f"prob must lie between 0 and 1, got {prob}")
     levels = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
     drawn = forecast[[name for name in forecast if "draw" in forecast[name].dims]]
-    bands = drawn.quantile(levels, dim=("chain", "draw"), keep_attrs=True)
+    with np.errstate(invalid="ignore"):  # draws may be infinite far beyond the data
+        bands = drawn.quantile(levels, dim=("chain", "draw"), keep_attrs=True, skipna=False)
     bands = bands.rename(quantile="bound").assign_coords(bound=["lower", "median", "upper"])
     return bands.assign_attrs(forecast.attrs, prob=prob)
 

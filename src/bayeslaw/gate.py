@@ -9,9 +9,10 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
-__all__ = ["Gate", "check"]
+__all__ = ["NOT_CONVERGED", "Gate", "check"]
 
 R_HAT, ESS, BFMI = 1.01, 400.0, 0.3
+NOT_CONVERGED = "NOT CONVERGED"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Gate:
                 f"Converged: R-hat at most {self.r_hat:.3f}, effective sample size at least "
                 f"{min(self.ess_bulk, self.ess_tail):.0f}, no divergences ({self.draws} draws)."
             )
-        return f"NOT CONVERGED, do not use: {'; '.join(self.failures)}."
+        return f"{NOT_CONVERGED}, do not use: {'; '.join(self.failures)}."
 
     def to_json(self) -> str:
         """The gate as text, for the attributes of a tree."""

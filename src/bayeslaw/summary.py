@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayeslaw import runs as table
 from bayeslaw.fit import Fit
-from bayeslaw.gate import Gate
+from bayeslaw.gate import NOT_CONVERGED, Gate
 from bayeslaw.posterior import dim_of
 
 __all__ = ["summary"]
@@ -51,7 +51,7 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
     told = pd.concat(frames).reset_index().set_index(["of", "label", "parameter"])
     gate = Gate.of(fit.tree)
     if not gate.passed:
-        told.insert(0, "verdict", "NOT CONVERGED")
+        told.insert(0, "verdict", NOT_CONVERGED)
     return told
 
 
@@ -71,18 +71,19 @@ def _parts(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
 
 
 def _rows(draws: xr.DataArray, prob: float) -> pd.DataFrame:
-    # R-hat of a constant (a fixed parameter) is not defined.
     draws = draws.reset_coords(drop=True).rename("x")
     flat = draws.transpose("chain", "draw", "label")
     levels = np.quantile(flat.values, [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=(0, 1))
     dataset = flat.to_dataset()
+    with np.errstate(invalid="ignore"):  # R-hat of a constant (a fixed parameter) is not defined
+        r_hat = az.rhat(dataset)["x"].values
     return pd.DataFrame(
         {
             "median": levels[1],
             "lower": levels[0],
             "upper": levels[2],
             "sd": flat.values.std(axis=(0, 1)),
-            "r_hat": az.rhat(dataset)["x"].values,
+            "r_hat": r_hat,
             "ess_bulk": az.ess(dataset, method="bulk")["x"].values,
         },
         index=pd.Index([str(label) for label in flat["label"].values], name="label"),

@@ -1,0 +1,139 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Power law or log-linear?
+#
+# Losses against size can look straight on a logarithmic axis, and people fit a straight line: so
+# much less loss for every doubling. Others fit a power law, with or without a floor. Beyond the
+# data these laws disagree. Which one to believe?
+
+# %%
+# %matplotlib inline
+import numpy as np
+
+import bayeslaw as bl
+
+# %% [markdown]
+# ## Three laws, the same runs
+#
+# - `power`: $L_0 + k D^{-\alpha}$, with an irreducible loss $L_0$ that is never negative;
+# - `pure power`: $(D_c / D)^{\alpha}$, with no floor;
+# - `log-linear`: $a - b \log D$, which falls without end.
+#
+# We fit the smaller sizes of two tasks and keep the largest ones to judge.
+
+# %%
+runs = bl.datasets.load("learners")
+runs = runs.isel(run=runs["task"].isin(["digits", "photographs"]).values)
+train, later = bl.split_held_out(runs)
+laws = {
+    "power": bl.laws.power,
+    "pure power": bl.laws.pure_power,
+    "log-linear": bl.laws.log_linear,
+}
+fits = {
+    name: bl.fit(
+        bl.Model(law.of("D"), pooling=["task", "learner"]),
+        train,
+        random_seed=1,
+        draws=500,
+        progressbar=False,
+    )
+    for name, law in laws.items()
+}
+for name, fit in fits.items():
+    print(f"{name}: {fit}")
+
+# %% [markdown]
+# ## Inside the data
+#
+# The usual question is how well a law predicts a run that was left out (`elpd_loo`, higher is
+# better). `loo_weight` is how much of each law a mixture would take.
+
+# %%
+inside = bl.compare(fits)
+inside[["verdict", "elpd_loo", "elpd_loo_diff", "elpd_loo_diff_se", "loo_weight"]].round(2)
+
+# %% [markdown]
+# Leaving out a run between its neighbours asks a law to interpolate. That is not what a scaling law
+# is for.
+#
+# ## Beyond the data
+#
+# So score the laws at the held-out sizes, which are up to four times larger than any they have
+# seen. The rows are sorted by log score, best first. A law whose difference to the best is within
+# twice its standard error is *not distinguishable* from it: these data do not say which to believe.
+
+# %%
+outside = bl.compare(fits, later)
+columns = ["verdict", "log_score", "log_score_diff", "log_score_diff_se", "rmsle", "coverage_90"]
+outside[columns].round(3)
+
+# %%
+bl.plot_comparison(outside)
+
+# %% [markdown]
+# Do both questions choose the same law?
+
+# %%
+print(f"inside the data:  {inside['elpd_loo'].idxmax()}")
+print(f"beyond the data:  {outside['log_score'].idxmax()}")
+
+# %% [markdown]
+# ## Where a straight line must end
+#
+# A loss is positive; a straight line is not. Going on along its median, log-linear reaches zero at
+# a size that we can compute: $D_0 = e^{a / b}$. For some curves models of that size were trained,
+# and their loss was not zero. That is why the held-out log score of log-linear is minus infinity
+# when a run was made where the law has none to offer.
+
+# %%
+posterior = fits["log-linear"].tree["posterior"].to_dataset()
+zero = np.exp(posterior["a"] / posterior["b"]).median(("chain", "draw"))
+largest = runs["D"].groupby("task").max()
+for curve in zero["curve"].values:
+    size, run = zero.sel(curve=curve).item(), largest.sel(task=curve.split(" / ")[0]).item()
+    where = "among the sizes that were run" if size < run else "beyond them"
+    print(f"{curve}: zero loss at D = {size:.3g}, {where} (up to {run:.0f})")
+
+# %% [markdown]
+# A forecast there says how probable it is that the law is not a loss any more. For the power laws
+# it is zero everywhere.
+
+# %%
+ahead = bl.grid(D=[1e3, 1e4, 1e5], task="digits", learner="network")
+for name, fit in fits.items():
+    mean = bl.forecast(fit, ahead)["mean"]
+    negative = (mean <= 0).mean(("chain", "draw")).values
+    median = mean.median(("chain", "draw")).values
+    told = ", ".join(
+        f"D = {D:.0e}: median {m:.3g}, P(loss <= 0) = {p:.2f}"
+        for D, m, p in zip(ahead["D"].values, median, negative, strict=True)
+    )
+    print(f"{name}: {told}")
+
+# %% [markdown]
+# The curves, first by the power law and then by the straight line. Circles were held out.
+
+# %%
+learners = ["linear", "trees", "kernel", "network"]
+grid = bl.grid(D=np.geomspace(30, 2048, 25), task=["digits", "photographs"], learner=learners)
+bl.plot_forecast(bl.forecast(fits["power"], grid), runs)
+
+# %%
+bl.plot_forecast(bl.forecast(fits["log-linear"], grid), runs)
+
+# %% [markdown]
+# ## What to take away
+#
+# Judge a law where you will use it: beyond the data. Look at the error of a difference before its
+# sign. And when two laws are not distinguishable, report both forecasts: the gap between them is
+# part of what you do not know, and it is in neither band.
