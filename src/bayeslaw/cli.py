@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and give its exit code."""
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            code = app(
+                arguments, exit_on_error=False, print_error=False, result_action="return_value"
+            )
     except CycloptsError as error:
         return _wrong(str(error))
     except (ValueError, OSError) as error:
@@ -49,6 +54,10 @@ def run(arguments: list[str]) -> int:
         print("interrupted; nothing was written", file=sys.stderr)
         return INTERRUPTED
     return code if isinstance(code, int) else GOOD
+
+
+def _note(message: Warning | str, *_: Any) -> None:
+    print(f"note: {message}", file=sys.stderr)
 
 
 def _wrong(sentence: str) -> int:
@@ -128,6 +137,8 @@ def fit(
     json
         Print one JSON object instead of text.
     """
+    if not out.resolve().parent.is_dir():
+        raise ValueError(f"--out {out}: there is no folder {out.parent}")
     runs = _read(table, response, predictor, group, stderr, run_id)
     train = bl.split_at(runs, **_sizes(hold_out))[0] if hold_out else runs
     model = bl.Model(_law(law, predictor), pooling=list(group or []) if pool else None)
@@ -290,11 +301,9 @@ def _read(
     stderr: str | None,
     run_id: str | None,
 ) -> xr.Dataset:
-    import warnings
-
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings():
         warnings.simplefilter("always", bl.RunsWarning)
-        runs = bl.read_runs(
+        return bl.read_runs(
             path,
             response=response,
             predictors=_pairs(predictor),
@@ -302,9 +311,6 @@ def _read(
             stderr=stderr,
             run_id=run_id,
         )
-    for warning in told:
-        print(f"note: {warning.message}", file=sys.stderr)
-    return runs
 
 
 def _pairs(items: Iterable[str]) -> dict[str, str]:

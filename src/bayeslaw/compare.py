@@ -31,7 +31,8 @@ def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.Data
     In the range: expected log predictive density by Pareto-smoothed leave-one-out. It rewards
     interpolation; a law that wins there can lose where it extrapolates. Out of the range: scores
     at runs that were held out, best law first, beside two predictors that need no law: the last
-    value of the curve, and the first law by least squares.
+    value of the curve, and the first law by least squares (both missing where a held-out curve
+    has no training run).
 
     Parameters
     ----------
@@ -106,7 +107,9 @@ def _inside(fits: Mapping[str, Fit]) -> pd.DataFrame:
     )
     if len(fits) == 1:
         return told.assign(loo_weight=1.0, elpd_loo_diff=0.0, elpd_loo_diff_se=0.0)
-    compared = az.compare(loo, round_to="none")  # ArviZ rounds numbers unless told not to
+    best = max(_trusted(fits), key=lambda name: loo[name].elpd)
+    # ArviZ rounds numbers unless told not to.
+    compared = az.compare(loo, reference=best, round_to="none")
     return told.assign(
         loo_weight=compared["weight"],
         elpd_loo_diff=compared["elpd_diff"],
@@ -124,9 +127,11 @@ def _outside(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
     first = next(iter(fits.values()))
     curve = table.curve_index(later, table.curves(later))
     rows = {name: _means(scores, curve) for name, scores in scored.items()}
-    rows[LAST_VALUE] = _point(_last_values(first.runs, later), observed, curve)
-    points = predict(first.model.law, least_squares(first.model, first.runs), later)
-    rows[LEAST_SQUARES] = _point(points, observed, curve)
+    rows[LAST_VALUE] = rows[LEAST_SQUARES] = {"rmsle": float("nan")}
+    if set(table.curves(later)["curve"].values) <= set(table.curves(first.runs)["curve"].values):
+        rows[LAST_VALUE] = _point(_last_values(first.runs, later), observed, curve)
+        points = predict(first.model.law, least_squares(first.model, first.runs), later)
+        rows[LEAST_SQUARES] = _point(points, observed, curve)
     told = pd.DataFrame.from_dict(rows, orient="index")
     return told.assign(**_differences(scored, _trusted(fits), curve, told.index))
 
