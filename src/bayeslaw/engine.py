@@ -129,9 +129,12 @@ def compile_engine(model: pm.Model) -> Engine:
     shared = sorted(set(shared), key=lambda item: str(item.name))
     inputs = {item: item.type(name=item.name) for item in shared}
     (density,) = clone_replace([density], inputs)
-    function = pytensor.function(
-        [point, *inputs.values()], [density, pt.grad(density, point)], mode="NUMBA"
-    )
+    # Without fast mathematics a sum has one order: the first start on a machine, which compiles,
+    # and the second, which loads what was compiled, then give the same draws to the last bit.
+    with pytensor.config.change_flags(numba__fastmath=False):
+        function = pytensor.function(
+            [point, *inputs.values()], [density, pt.grad(density, point)], mode="NUMBA"
+        )
     names = tuple(str(item.name) for item in shared)
     inner = function.vm.jit_fn  # pyright: ignore[reportAttributeAccessIssue]
     entries = _density_entry(inner, shared), _trace_entry()

@@ -92,7 +92,7 @@ class StudentT:
         --------
         >>> rng = np.random.default_rng(1)
         >>> StudentT().draw(rng, np.array([2.0, -1.0]), 0.01).round(2)
-        array([ 2., -1.])
+        array([ 2.01, -1.  ])
         """
         mean = np.asarray(mean)
         noise = rng.standard_t(self.nu, size=np.broadcast_shapes(mean.shape, np.shape(sigma)))
