@@ -1,13 +1,13 @@
 """Does it converge, and how fast, where a hand-written model does not?
 
-    BAYESLAW_DATA=... uv run python benchmarks/convergence.py [--naive]
+    BAYESLAW_DATA=... uv run python benchmarks/convergence.py [--naive DRAWS]
 
 Cases: 72 image-classification learning curves (12 tasks x 6 models, `revisiting_nsl` of
 Alabdulmohsin et al. 2022; the upper half, on the logarithmic scale, of each training range), and
 simulated 3 curves x 12 sizes, 8 x 6, 3 x 4 crossed groups x 6 sizes, with several seeds. Beside
 the first, with --naive, the model that a user would write: L0, log k and log alpha of each curve
 centred on population and crossed effects that are not marginalised, in raw units, sampled by
-nutpie through `pymc.sample` with as many draws.
+nutpie through `pymc.sample`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def line(name: str, gate: Gate, stats: object, started: float) -> None:
     )
 
 
-def naive(rows: pd.DataFrame, seed: int) -> None:
+def naive(rows: pd.DataFrame, seed: int, draws: int) -> None:
     """The hand-written model of a user, in raw units."""
     codes = [rows[group].astype("category").cat.codes.to_numpy() for group in GROUPS]
     sizes = [int(code.max()) + 1 for code in codes]
@@ -98,7 +98,12 @@ def naive(rows: pd.DataFrame, seed: int) -> None:
         pm.StudentT("y", 4, mu=pm.math.log(mean), sigma=sigma[curve], observed=log_loss)
         started = time.perf_counter()
         tree = pm.sample(
-            1000, tune=1000, chains=4, nuts_sampler="nutpie", random_seed=seed, progressbar=False
+            draws,
+            tune=draws,
+            chains=4,
+            nuts_sampler="nutpie",
+            random_seed=seed,
+            progressbar=False,
         )
     posterior = tree["posterior"].to_dataset()
     kept = [name for name in posterior if not name.endswith(("_task", "_model")) or "_sd" in name]
@@ -109,7 +114,9 @@ def naive(rows: pd.DataFrame, seed: int) -> None:
 def main() -> None:
     """Run the cases and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--naive", action="store_true", help="also sample the hand-written model")
+    parser.add_argument(
+        "--naive", type=int, metavar="DRAWS", help="also sample the hand-written model"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     for name, (tasks, datasets, sizes) in SMALL.items():
@@ -130,7 +137,7 @@ def main() -> None:
     runs = bl.read_runs(rows, response="Loss", predictors={"N": "Seen Examples"}, groups=GROUPS)
     ours(f"72 curves ({runs.sizes['run']} runs)", runs, GROUPS, 1)
     if options.naive:
-        naive(rows, 1)
+        naive(rows, 1, options.naive)
 
 
 if __name__ == "__main__":
