@@ -283,12 +283,18 @@ def _is_finished(handle: Any) -> bool:
 
 
 def _link(model: Model, design: Design, built: pm.Model, points: np.ndarray) -> xr.Dataset:
+    return _labelled_link(model, design, unconstrained(built, _sampled(built), points))
+
+
+def _sampled(built: pm.Model) -> list[str]:
+    return [name for name in ("center", "spread", "effects", "theta") if name in built.named_vars]
+
+
+def _labelled_link(model: Model, design: Design, draws: dict[str, np.ndarray]) -> xr.Dataset:
     roles = roles_of(model, coordinates(model))
-    names = [name for name in ("center", "spread", "effects", "theta") if name in built.named_vars]
-    where = None
-    if is_pooled(model, design.curves):
-        where = layout(groupings(model, design.curves), list(roles))
-    return link_dataset(unconstrained(built, names, points), roles, where, design.curves)
+    pooled = is_pooled(model, design.curves)
+    where = layout(groupings(model, design.curves), list(roles)) if pooled else None
+    return link_dataset(draws, roles, where, design.curves)
 
 
 def _kept_stats(stats: xr.Dataset) -> xr.Dataset:
@@ -331,16 +337,12 @@ def _prior(
     model: Model, design: Design, built: pm.Model, runs: xr.Dataset, seed: int
 ) -> dict[str, xr.Dataset]:
     rng = np.random.default_rng([seed, 2])
-    names = [name for name in ("center", "spread", "effects", "theta") if name in built.named_vars]
+    names = _sampled(built)
     mode = Mode(linker="py", optimizer=None)  # pyright: ignore[reportArgumentType]
     variables = [built[name] for name in names]
     drawn = pm.draw(variables, draws=PRIOR_DRAWS, mode=mode, random_seed=rng)
-    roles = roles_of(model, coordinates(model))
-    where = None
-    if is_pooled(model, design.curves):
-        where = layout(groupings(model, design.curves), list(roles))
     draws = {name: values[None] for name, values in zip(names, drawn, strict=True)}
-    link = link_dataset(draws, roles, where, design.curves)
+    link = _labelled_link(model, design, draws)
     prior = posterior_dataset(model, design, link, runs)
     response = model.noise.draw(rng, *_at_runs(model, design, prior, runs))
     return {
