@@ -131,7 +131,7 @@ def test_errors() -> None:
 
     assert str(error.value) == (
         "law 'bare': parameter 'L0' needs a role as its annotation (Floor, Amplitude, Exponent, "
-        "Scale, Fraction, Rate or Real), got None"
+        "Scale, Shape, Fraction, Rate, Reference or Real), got None"
     )
     with pytest.raises(TypeError, match=r"parameter 'L0' needs a role .* got <class 'float'>$"):
 

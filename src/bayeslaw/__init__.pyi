@@ -23,7 +23,9 @@ from .parameters import Floor as Floor
 from .parameters import Fraction as Fraction
 from .parameters import Rate as Rate
 from .parameters import Real as Real
+from .parameters import Reference as Reference
 from .parameters import Scale as Scale
+from .parameters import Shape as Shape
 from .plots import plot_comparison as plot_comparison
 from .plots import plot_forecast as plot_forecast
 from .plots import plot_prior as plot_prior

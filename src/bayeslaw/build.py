@@ -15,7 +15,6 @@ import pytensor.tensor as pt
 import xarray as xr
 from pymc.logprob.transforms import Transform
 
-from bayeslaw import runs as table
 from bayeslaw.coordinates import Coordinates, Frame, coordinates
 from bayeslaw.effects import gather, place
 from bayeslaw.model import Model
@@ -23,7 +22,7 @@ from bayeslaw.parameters import Role, link_normal
 from bayeslaw.pilot import Design, Pilot, design_of, fly, prior_of
 from bayeslaw.pooling import Grouping, Layout, groupings, is_pooled, layout, roles_of
 from bayeslaw.priors import HalfNormal, Prior
-from bayeslaw.units import rescale
+from bayeslaw.units import rescale, scales_of
 
 __all__ = ["build"]
 
@@ -245,7 +244,7 @@ def _response(
 ) -> None:
     parameters = system.parameters({name: theta[name] for name in system.roles})
     sigma = pt.exp(theta["sigma"]) if "sigma" in theta else pt.as_tensor(model.fixed["sigma"])
-    in_units = rescale(model.law, table.reference(runs), parameters)
+    in_units = rescale(model.law, scales_of(model.law, runs), parameters)
     for name, value in {**in_units, "sigma": sigma}.items():
         pm.Deterministic(name, value * pt.ones(design.n_curves), dims="curve")
     curve = data["curve_of_run"]

@@ -14,6 +14,7 @@ from bayeslaw.fit import Fit
 from bayeslaw.gate import Gate
 from bayeslaw.pooling import groupings, is_pooled, layout
 from bayeslaw.posterior import law_values, natural
+from bayeslaw.units import scales_of
 
 __all__ = ["forecast", "interval"]
 
@@ -154,7 +155,7 @@ def _parameters(
     ]
     theta = np.stack(columns, axis=-1)
     rows = {name: theta[:, :, row] for row, name in enumerate(names)}
-    return natural(fit.model, coordinates(fit.model), rows, table.reference(fit.runs))
+    return natural(fit.model, coordinates(fit.model), rows, scales_of(fit.model.law, fit.runs))
 
 
 def _key(curves: xr.Dataset, groups: list[str], i: int) -> tuple[str, ...]:

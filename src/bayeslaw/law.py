@@ -16,6 +16,8 @@ from bayeslaw.parameters import Role
 
 __all__ = ["Law", "law", "maximum", "minimum"]
 
+type Regions = Mapping[str, tuple[float, float]]
+
 
 @dataclass(frozen=True, eq=False)
 class Law:
@@ -44,6 +46,11 @@ class Law:
     rescaling : callable or None
         How the parameters move when the predictors change units, where that cannot be found;
         see `bayeslaw.rescale`.
+    direction : mapping of str to int
+        Predictors with which the response does not fall: 1 where it rises, 0 where it may do
+        either.
+    regions : mapping of str to mapping of str to (float, float)
+        Parameters whose value is a verdict: names of the verdicts and the interval of each.
     """
 
     name: str
@@ -54,6 +61,8 @@ class Law:
     unitless: tuple[str, ...] = field(default=(), repr=False)
     level: tuple[str, Callable[..., Any]] | None = field(default=None, repr=False)
     rescaling: Callable[..., dict[str, Any]] | None = field(default=None, repr=False)
+    direction: Mapping[str, int] = field(default_factory=dict, repr=False)
+    regions: Mapping[str, Regions] = field(default_factory=dict, repr=False)
 
     def __call__(self, *predictors: Any, **parameters: Any) -> Any:
         """Evaluate the law."""
@@ -92,6 +101,7 @@ class Law:
             self,
             predictors=tuple(predictors),
             unitless=tuple(renamed[name] for name in self.unitless),
+            direction={renamed[name]: sign for name, sign in self.direction.items()},
         )
 
     @property
@@ -112,6 +122,8 @@ def law(
     unitless: tuple[str, ...] = (),
     level: tuple[str, Callable[..., Any]] | None = None,
     rescaling: Callable[..., dict[str, Any]] | None = None,
+    direction: Mapping[str, int] | None = None,
+    regions: Mapping[str, Regions] | None = None,
 ) -> Callable[[Callable[..., Any]], Law]: ...
 
 
@@ -123,6 +135,8 @@ def law(
     unitless: tuple[str, ...] = (),
     level: tuple[str, Callable[..., Any]] | None = None,
     rescaling: Callable[..., dict[str, Any]] | None = None,
+    direction: Mapping[str, int] | None = None,
+    regions: Mapping[str, Regions] | None = None,
 ) -> Law | Callable[[Callable[..., Any]], Law]:
     """Make a law of a plain function.
 
@@ -145,6 +159,11 @@ def law(
     rescaling : callable, optional
         How parameters move with the predictors' units, where `bayeslaw.rescale` cannot find it:
         called with one scale per predictor and all parameters, it gives those that change.
+    direction : mapping of str to int, optional
+        Predictors with which the response does not fall: 1 where it rises, 0 where it may do
+        either.
+    regions : mapping, optional
+        For a parameter whose value is a verdict: ``{"b": {"sublinear": (-inf, 0.95), ...}}``.
 
     Returns
     -------
@@ -162,12 +181,13 @@ def law(
     >>> float(shifted(0.0, L0=1.0, k=2.0, c=3.0, alpha=0.5))
     3.0
     """
+    declared = (latex, unitless, level, rescaling, direction or {}, regions or {})
     if function is None:
-        return lambda body: _make(body, latex, unitless, level, rescaling)
-    return _make(function, latex, unitless, level, rescaling)
+        return lambda body: _make(body, *declared)
+    return _make(function, *declared)
 
 
-def _make(function, latex, unitless, level, rescaling) -> Law:
+def _make(function: Callable[..., Any], *declared: Any) -> Law:
     signature = inspect.signature(function)
     roles = _annotations(function)
     predictors, parameters = [], {}
@@ -186,16 +206,7 @@ def _make(function, latex, unitless, level, rescaling) -> Law:
             f"law {function.__name__!r} needs predictors before the * and parameters after it, "
             f"got {signature}"
         )
-    return Law(
-        function.__name__,
-        function,
-        tuple(predictors),
-        parameters,
-        latex,
-        unitless,
-        level,
-        rescaling,
-    )
+    return Law(function.__name__, function, tuple(predictors), parameters, *declared)
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
@@ -214,7 +225,8 @@ def _role(function: Callable[..., Any], name: str, annotation: Any) -> Role:
             return item
     raise TypeError(
         f"law {function.__name__!r}: parameter {name!r} needs a role as its annotation "
-        f"(Floor, Amplitude, Exponent, Scale, Fraction, Rate or Real), got {annotation!r}"
+        f"(Floor, Amplitude, Exponent, Scale, Shape, Fraction, Rate, Reference or Real), "
+        f"got {annotation!r}"
     )
 
 

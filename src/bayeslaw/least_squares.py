@@ -12,7 +12,7 @@ from bayeslaw.coordinates import Coordinates, Frame, coordinates
 from bayeslaw.law import Law
 from bayeslaw.model import Model
 from bayeslaw.pilot import Design, design_of, fly
-from bayeslaw.units import rescale
+from bayeslaw.units import rescale, scales_of
 
 __all__ = ["least_squares", "predict"]
 
@@ -50,7 +50,7 @@ def least_squares(model: Model, runs: xr.Dataset) -> pd.DataFrame:
         _one(model, system, design, {name: start[name][i] for name in system.roles}, i)
         for i in range(design.n_curves)
     ]
-    reference = table.reference(runs)
+    reference = scales_of(model.law, runs)
     told = [{**rescale(model.law, reference, parameters), **fit} for parameters, fit in rows]
     return pd.DataFrame(told, index=pd.Index(design.curves["curve"].values, name="curve"))
 

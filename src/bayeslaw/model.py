@@ -86,8 +86,9 @@ class Model:
 
     @property
     def fixed(self) -> dict[str, float]:
-        """Parameters that are held at a value."""
-        return {n: prior.value for n, prior in self.priors.items() if isinstance(prior, Fixed)}
+        """Parameters that are held at a value, by a prior or by their role."""
+        priors = {name: role.prior for name, role in self.roles.items()} | dict(self.priors)
+        return {name: prior.value for name, prior in priors.items() if isinstance(prior, Fixed)}
 
     @property
     def free(self) -> tuple[str, ...]:

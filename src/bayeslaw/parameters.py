@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from bayeslaw.priors import HalfNormal, LogitNormal, LogNormal, Normal, Prior
+from bayeslaw.priors import Fixed, HalfNormal, LogitNormal, LogNormal, Normal, Prior
 
 __all__ = [
     "IDENTITY",
@@ -29,8 +29,10 @@ __all__ = [
     "Link",
     "Rate",
     "Real",
+    "Reference",
     "Role",
     "Scale",
+    "Shape",
     "link_normal",
 ]
 
@@ -73,7 +75,7 @@ class Role:
 
     name: str
     link: Link
-    prior: Normal | LogNormal | LogitNormal
+    prior: Normal | LogNormal | LogitNormal | Fixed
     spread: Prior
     doc: str
 
@@ -103,6 +105,14 @@ Fraction = Annotated[
 Rate = Annotated[
     Any,
     Role("Rate", LOG, LogNormal(0.1, 3.0), HalfNormal(0.5), "loss per e-fold of a predictor"),
+]
+Shape = Annotated[
+    Any,
+    Role("Shape", LOG, LogNormal(1.0, 2.0), HalfNormal(0.3), "a positive number without a unit"),
+]
+Reference = Annotated[
+    Any,
+    Role("Reference", LOG, Fixed(1.0), HalfNormal(1.0), "the size that other parameters refer to"),
 ]
 Real = Annotated[Any, Role("Real", IDENTITY, Normal(0.0, 1.0), HalfNormal(1.0), "any real number")]
 

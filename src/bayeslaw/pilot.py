@@ -19,6 +19,7 @@ from bayeslaw.curves import curve_index, curves
 from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, LOG, Role, link_normal
 from bayeslaw.priors import HalfNormal, Normal, Prior
+from bayeslaw.units import scales_of
 
 __all__ = ["Design", "Pilot", "design_of", "fly", "prior_of"]
 
@@ -110,7 +111,7 @@ def design_of(model: Model, runs: xr.Dataset) -> Design:
             f"law {model.law.name!r} needs the predictor {missing[0]!r}; the runs have "
             f"{table.predictors(runs)}. Read it, or use law.of(...)"
         )
-    scaled = table.scaled(runs, table.reference(runs))
+    scaled = table.scaled(runs, scales_of(model.law, runs))
     found = curves(runs)
     response = table.response(runs).values
     error = runs["stderr"].values / response if "stderr" in runs else np.zeros(response.size)

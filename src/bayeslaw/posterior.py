@@ -17,7 +17,7 @@ from bayeslaw.model import Model
 from bayeslaw.parameters import Role
 from bayeslaw.pilot import Design
 from bayeslaw.pooling import Grouping, Layout, groupings, is_pooled, layout
-from bayeslaw.units import rescale
+from bayeslaw.units import rescale, scales_of
 
 __all__ = ["dim_of", "law_values", "link_dataset", "natural", "posterior_dataset"]
 
@@ -149,7 +149,7 @@ def posterior_dataset(
         ``<parameter>_<group>_effect``: what a level of a group adds to it;
         ``sd_<parameter>_own`` and ``sd_<parameter>_<group>``: spreads on the link scale.
     """
-    system, reference = coordinates(model), table.reference(runs)
+    system, reference = coordinates(model), scales_of(model.law, runs)
     theta = link["theta"].values
     rows = {name: theta[..., row, :] for row, name in enumerate(link["parameter"].values)}
     curve = natural(model, system, rows, reference)

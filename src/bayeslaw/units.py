@@ -12,10 +12,37 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
+from bayeslaw import runs as table
 from bayeslaw.law import Law
 
-__all__ = ["rescale"]
+__all__ = ["rescale", "scales_of"]
+
+
+def scales_of(law: Law, runs: xr.Dataset) -> dict[str, float]:
+    """The scale in whose units a law is evaluated on runs, for each of its predictors.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    runs : xarray.Dataset
+        The runs that carry the reference scales.
+
+    Returns
+    -------
+    dict of str to float
+        The reference scale, and 1 for predictors without a unit.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> scales_of(bl.laws.power.of("D"), bl.datasets.load("learners")).keys()
+    dict_keys(['D'])
+    """
+    reference = table.reference(runs)
+    return {n: 1.0 if n in law.unitless else reference[n] for n in law.predictors}
 
 
 def rescale(law: Law, scales: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +115,8 @@ def _find(law: Law, position: int) -> Moves:
 
 def _candidates(law: Law) -> Iterator[Moves]:
     exponents = [name for name, role in law.parameters.items() if role.name == "Exponent"]
-    choices = {"Scale": ["", "1"], "Amplitude": ["", *exponents], "Rate": ["", *exponents]}
+    size, term = ["", "1"], ["", *exponents]
+    choices = {"Scale": size, "Reference": size, "Amplitude": term, "Rate": term}
     per_parameter = [choices.get(role.name, [""]) for role in law.parameters.values()]
     for combination in itertools.product(*per_parameter):
         yield dict(zip(law.parameters, combination, strict=True))
