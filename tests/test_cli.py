@@ -265,11 +265,11 @@ def test_warnings_are_notes(run: Run, folder: Path, tmp_path: Path) -> None:
         ),
         (
             ["fit", "runs.csv", *GROUPED, "--law", "powr"],
-            f"no law is called 'powr'; did you mean 'power'? There are {bl.laws.__all__}",
+            f"no law is called 'powr'; did you mean 'power'? There are {bl.laws.names()}",
         ),
         (
             ["compare", "runs.csv", *GROUPED, "--laws", "power,zzz"],
-            f"no law is called 'zzz' There are {bl.laws.__all__}",
+            f"no law is called 'zzz' There are {bl.laws.names()}",
         ),
         (["check", "runs.csv"], 'Command "check" parameter --predictor requires an argument.'),
         (

@@ -189,7 +189,7 @@ def test_log_jacobian_is_that_of_finite_differences(case: str, data: st.DataObje
     assert sign == 1
     # Entries grow with the exponents; so does the error of their differences.
     tolerance = 1e-7 * max(1.0, np.abs(slopes).max())
-    np.testing.assert_allclose(log_determinant, system.log_jacobian(eta, frame), atol=tolerance)
+    np.testing.assert_allclose(log_determinant, system.log_jacobian(eta, frame, weight), atol=tolerance)
 
 
 @every_case
@@ -207,7 +207,7 @@ def test_tensors_agree_with_arrays(case: str) -> None:
         theta = system.from_pivot(eta, frame, weight)
         there = system.to_pivot(theta, frame, weight)
         parameters = system.parameters(theta)
-        jacobian = system.log_jacobian(eta, frame)
+        jacobian = system.log_jacobian(eta, frame, weight)
         return [*theta.values(), *there.values(), *parameters.values(), jacobian]
 
     eta = pt.dmatrix("eta")

@@ -125,11 +125,14 @@ def test_mean_loss_falls_along_every_curve(learners: pd.DataFrame, kept: str) ->
 
 @pytest.mark.parametrize("function", [datasets.load, datasets.info, datasets.table])
 def test_unknown_name_suggests_the_nearest(function: Callable[[str], object]) -> None:
-    sentence = "unknown data set 'learner' (did you mean 'learners'?); there are: learners"
+    sentence = (
+        "unknown data set 'learner' (did you mean 'learners'?); there are: learners, and "
+        f"{len(datasets.names(public=True))} public ones that names(public=True) lists"
+    )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         function("learner")
 
 
 def test_unknown_name_unlike_any_lists_what_there_is() -> None:
-    with pytest.raises(ValueError, match=r"^unknown data set 'chess'; there are: learners$"):
+    with pytest.raises(ValueError, match=r"^unknown data set 'chess'; there are: learners, and"):
         datasets.load("chess")

@@ -9,6 +9,7 @@ repeated data, and held-out runs with about ten times the compute of the rest.
     python benchmarks/tiny_lm plan       # what would be run, and how long it takes
     python benchmarks/tiny_lm run        # everything that is not yet in the table
     python benchmarks/tiny_lm plot       # figures to look at before believing the table
+    python benchmarks/tiny_lm export     # the tables, compressed, as the package carries them
 
 Every command resumes: a run whose key is in `tiny_lm.csv` is skipped, and the table is written after
 each run. Needs `jax`, `optax`, `numpy`, `pandas` and, for `plot`, `matplotlib`; measured with Python
@@ -161,10 +162,20 @@ def measure(runs: list[Run], texts: Path, results: Path, minutes: float) -> None
         )
 
 
+def export(results: Path, package: Path) -> None:
+    """Write the tables as the package carries them, the same bytes every time."""
+    order = ["corpus", "architecture", "n_params", "tokens", "unique_tokens", "seed", "purpose"]
+    for name in (RUNS, CURVES):
+        table = pd.read_csv(results / name)
+        table = table.sort_values([key for key in order if key in table], kind="stable")
+        compression = {"method": "gzip", "mtime": 0}
+        table.to_csv(package / f"{name}.gz", index=False, compression=compression)
+
+
 def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["corpora", "tune", "plan", "run", "plot"])
+    parser.add_argument("command", choices=["corpora", "tune", "plan", "run", "plot", "export"])
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tiny_lm"
     parser.add_argument("--texts", type=Path, default=cache, help="where the texts are built")
     parser.add_argument("--results", type=Path, default=HERE.parent / "results" / "tiny_lm")
@@ -183,6 +194,8 @@ def main() -> None:
         import plots
 
         plots.save_all(options.results / RUNS, options.results)
+    elif options.command == "export":
+        export(options.results, HERE.parents[1] / "src" / "bayeslaw" / "data")
     else:
         runs = plan.Planner(plan.load_rules(rules_file)).all()
         if options.command == "plan":

@@ -15,6 +15,8 @@ from .law import law as law
 from .law import maximum as maximum
 from .law import minimum as minimum
 from .least_squares import least_squares as least_squares
+from .marginal import marginal as marginal
+from .marginal import saturation as saturation
 from .model import Model as Model
 from .noise import StudentT as StudentT
 from .parameters import Amplitude as Amplitude
@@ -26,6 +28,7 @@ from .parameters import Real as Real
 from .parameters import Reference as Reference
 from .parameters import Scale as Scale
 from .parameters import Shape as Shape
+from .plan import plan as plan
 from .plots import plot_comparison as plot_comparison
 from .plots import plot_forecast as plot_forecast
 from .plots import plot_prior as plot_prior
@@ -36,6 +39,7 @@ from .priors import LogNormal as LogNormal
 from .priors import Normal as Normal
 from .priors import Prior as Prior
 from .refit import refit as refit
+from .requirement import requirement as requirement
 from .runs import check_runs as check_runs
 from .runs import grid as grid
 from .runs import read_runs as read_runs
@@ -47,4 +51,5 @@ from .store import save as save
 from .summary import summary as summary
 from .tables import RunsError as RunsError
 from .tables import RunsWarning as RunsWarning
+from .trade import training_flops as training_flops
 from .units import rescale as rescale

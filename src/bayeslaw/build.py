@@ -332,6 +332,9 @@ class _CurveTransform(Transform):
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         _, spread, _, information = inputs[-3 * self.n_predictors - 4 :][:4]
         stretch = pt.sum(pt.log(spread) - pt.log1p(spread**2 * information) / 2)
-        eta, _ = self._eta(value, inputs)
-        rows = {name: eta[row] for row, name in enumerate(self.system.roles)}
-        return stretch + pt.sum(self.system.log_jacobian(rows, self._frame(inputs)))
+        eta, weight = self._eta(value, inputs)
+        rows, weights = (
+            {name: values[row] for row, name in enumerate(self.system.roles)}
+            for values in (eta, weight)
+        )
+        return stretch + pt.sum(self.system.log_jacobian(rows, self._frame(inputs), weights))

@@ -194,6 +194,84 @@ def forecast(
 
 
 @app.command
+def plan(
+    fit: Path,
+    *,
+    budget: str,
+    at: Many | None = None,
+    draw_new: Many | None = None,
+    prob: float = 0.9,
+    json: bool = False,
+) -> int:
+    """Give the compute-optimal sizes for budgets, from a saved fit of a law of N and D.
+
+    Parameters
+    ----------
+    fit
+        File of the fit.
+    budget
+        FLOPs to train with, 6 N D; several with commas.
+    at
+        Which curves, as task=c4; several with commas; repeat for more. All unless given.
+    draw_new
+        Group whose unknown levels are drawn from the population; repeat for more.
+    prob
+        Probability inside the bands.
+    json
+        Print one JSON object instead of text.
+    """
+    kept = bl.load(fit)
+    found = bl.plan(kept, _list("--budget", budget), at=_held(at, kept), draw_new=draw_new or ())
+    return _answered("plan", found, prob, json)
+
+
+@app.command
+def requirement(
+    fit: Path,
+    *,
+    target: str,
+    along: str | None = None,
+    at: Many | None = None,
+    largest: float = float("inf"),
+    draw_new: Many | None = None,
+    prob: float = 0.9,
+    json: bool = False,
+) -> int:
+    """Give the size or the budget at which the curve reaches a target, from a saved fit.
+
+    Parameters
+    ----------
+    fit
+        File of the fit.
+    target
+        Response to reach; several with commas.
+    along
+        Predictor that grows; or training_flops, the budget at compute-optimal sizes. By default
+        the predictor that is not held.
+    at
+        Which curves and what is held, as task=c4 or D=1e12; several with commas; repeat for more.
+    largest
+        Largest size or budget that could be had.
+    draw_new
+        Group whose unknown levels are drawn from the population; repeat for more.
+    prob
+        Probability inside the bands.
+    json
+        Print one JSON object instead of text.
+    """
+    kept = bl.load(fit)
+    found = bl.requirement(
+        kept,
+        _list("--target", target),
+        along=bl.training_flops if along == bl.training_flops.__name__ else along,
+        at=_held(at, kept),
+        largest=largest,
+        draw_new=draw_new or (),
+    )
+    return _answered("requirement", found, prob, json)
+
+
+@app.command
 def compare(
     table: Path,
     *,
@@ -346,14 +424,16 @@ def _places(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
     }
 
 
-def _law(name: str, predictor: list[str]) -> bl.Law:
-    import difflib
+def _held(items: list[str] | None, fit: bl.Fit) -> xr.Dataset | None:
+    return bl.grid(**_places(items, fit)) if items else None
 
-    if name not in bl.laws.__all__:
-        near = difflib.get_close_matches(name, bl.laws.__all__, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"no law is called {name!r}{hint} There are {bl.laws.__all__}")
-    law, names = getattr(bl.laws, name), list(_pairs(predictor))
+
+def _list(name: str, values: str) -> list[float]:
+    return [_number(name, value) for value in values.split(",")]
+
+
+def _law(name: str, predictor: list[str]) -> bl.Law:
+    law, names = bl.laws.find(name), list(_pairs(predictor))
     return law.of(*names) if len(law.predictors) == len(names) == 1 else law
 
 
@@ -365,3 +445,19 @@ def _bands(drawn: xr.Dataset, prob: float) -> pd.DataFrame:
         for bound in bands["bound"].values:
             frame[f"{what}_{bound}"] = bands[what].sel(bound=bound).values
     return frame.reset_index(drop=True)
+
+
+def _answered(name: str, drawn: xr.Dataset, prob: float, as_json: bool) -> int:
+    """Print bands of what was drawn, and the probabilities beside it."""
+    [asked] = set(drawn.dims) - {"chain", "draw", "curve"}
+    plain = drawn.drop_vars("curve")  # its groups say it
+    bands = bl.interval(plain, prob).to_array("quantity").to_dataset("bound")
+    shares = plain[[each for each in plain if "draw" not in plain[each].dims]]
+    order = ["curve", str(asked)]
+    told = {
+        "converged": not any(each.startswith("NOT") for each in drawn.attrs["caveats"]),
+        "caveats": drawn.attrs["caveats"],
+        name: bands.to_dataframe([*order, "quantity"]).reset_index().drop(columns="curve"),
+        "probability": shares.to_dataframe(order).reset_index().drop(columns="curve"),
+    }
+    return answer(told, as_json)

@@ -1,25 +1,32 @@
-"""Training runs that come with the package, and what is known about them.
+"""Training runs that come with the package or are public, and what is known about them.
 
-A data set is two files in ``bayeslaw/data``: a CSV with the rows and a JSON with the description.
+A data set that comes with the package is two files in ``bayeslaw/data``: a CSV with the rows and a
+JSON with the description. A public one is not ours to ship: `fetch` gets its files.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
+from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from bayeslaw.public import FetchError, describe, local_files, table_names
+from bayeslaw.public_tables import read_table
 from bayeslaw.runs import read_runs
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-__all__ = ["DatasetInfo", "info", "load", "names", "table"]
+__all__ = ["DatasetInfo", "FetchError", "fetch", "info", "load", "names", "table"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,18 @@ class DatasetInfo:
     rows : int
         Number of runs.
     licence : str
-        SPDX identifier.
+        SPDX identifier, or "none stated".
     provenance : mapping
-        Script, its version, versions of what it ran on, date and machine.
+        Script, its version, versions of what it ran on, date and machine; of public data the
+        citation, and repository, commit, path and hash of each file.
+    stderr : str, optional
+        Column of the response's standard error.
+    best : float, optional
+        For a response where higher is better, its best value, as in `bayeslaw.read_runs`.
+    coordinates : tuple of str
+        Further columns that become coordinates of the runs.
+    notes : tuple of str
+        What was dropped or changed, and what to beware of; also in ``runs.attrs["notes"]``.
     """
 
     name: str
@@ -57,10 +73,19 @@ class DatasetInfo:
     rows: int
     licence: str
     provenance: Mapping[str, Any]
+    stderr: str | None = None
+    best: float | None = None
+    coordinates: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def names() -> list[str]:
+def names(*, public: bool = False) -> list[str]:
     """List the data sets by name.
+
+    Parameters
+    ----------
+    public : bool
+        Whether to list the public ones, rather than those that come with the package.
 
     Returns
     -------
@@ -72,7 +97,11 @@ def names() -> list[str]:
     >>> from bayeslaw import datasets
     >>> datasets.names()
     ['learners']
+    >>> datasets.names(public=True)[:3]
+    ['chinchilla_epoch', 'datablations', 'datablations_curves']
     """
+    if public:
+        return table_names()
     files = (file.name for file in _folder().iterdir())
     return sorted(name.removesuffix(".json") for name in files if name.endswith(".json"))
 
@@ -83,7 +112,7 @@ def info(name: str) -> DatasetInfo:
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of `names`, public or not.
 
     Returns
     -------
@@ -99,18 +128,65 @@ def info(name: str) -> DatasetInfo:
     >>> from bayeslaw import datasets
     >>> datasets.info("learners").groups
     ('task', 'learner')
+    >>> datasets.info("chinchilla_epoch").notes[0]
+    'D is not in the source: it is C / (6 N).'
     """
-    description = json.loads(_file(name, "json").read_text(encoding="utf-8"))
-    return DatasetInfo(**{**description, "groups": tuple(description["groups"])})
+    facts = describe(name) if _is_public(name) else json.loads(_file(name, "json"))
+    lists: dict[str, Any] = {
+        key: tuple(value) for key, value in facts.items() if isinstance(value, list)
+    }
+    return DatasetInfo(**facts | lists)
 
 
-def table(name: str) -> pd.DataFrame:
-    """Read the rows of a data set as they were measured.
+def fetch(name: str, files: Sequence[str] | None = None) -> dict[str, Path]:
+    """Get the files of a public data set, each with the right hash.
+
+    A file is taken from the folder that the environment variable ``BAYESLAW_DATA`` names, at
+    ``<source>/<file>``. One that is not there is downloaded, once, if its publication has it as it
+    is (``unchanged`` in `info`'s provenance); files that were converted are only read from there.
 
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of ``names(public=True)``.
+    files : list of str, optional
+        Names of files of that publication; by default those that the runs are read from.
+
+    Returns
+    -------
+    dict of str to pathlib.Path
+        Path by the name of the file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such public data set.
+    FetchError
+        If a file is not there, cannot be downloaded, or has another hash.
+    ImportError
+        If a download needs pooch, the extra ``bayeslaw[data]``.
+
+    Examples
+    --------
+    >>> from bayeslaw import datasets
+    >>> list(datasets.fetch("revisiting_nsl_ic"))  # doctest: +SKIP
+    ['benchmark.vision.csv']
+    """
+    if not _is_public(name):
+        raise ValueError(f"data set {name!r} comes with the package: there is nothing to fetch")
+    return local_files(name, files)
+
+
+def table(name: str) -> pd.DataFrame:
+    """Read the rows of a data set, a row per run, with everything that is known of each.
+
+    Rows of a public data set are tidy: its notes tell what was dropped or changed. The file as it
+    was published is at its path, which `fetch` gives.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`, public or not.
 
     Returns
     -------
@@ -130,8 +206,9 @@ def table(name: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    with _file(name, "csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file)
+    if _is_public(name):
+        return read_table(name, local_files(name))
+    return pd.read_csv(StringIO(_file(name, "csv")))
 
 
 def load(name: str) -> xr.Dataset:
@@ -140,17 +217,20 @@ def load(name: str) -> xr.Dataset:
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of `names`, public or not.
 
     Returns
     -------
     xarray.Dataset
-        Runs, as `bayeslaw.read_runs` gives them.
+        Runs, as `bayeslaw.read_runs` gives them. Those of public data have coordinates for
+        columns that are neither predictors nor groups, and ``attrs["notes"]``.
 
     Raises
     ------
     ValueError
         If there is no such data set.
+    FetchError
+        If it is public, and a file cannot be had.
 
     Examples
     --------
@@ -158,25 +238,39 @@ def load(name: str) -> xr.Dataset:
     >>> datasets.load("learners").attrs["predictors"]
     ['D']
     """
-    about = info(name)
-    return read_runs(
-        table(name), response=about.response, predictors=about.predictors, groups=about.groups
+    about, rows = info(name), table(name)
+    runs = read_runs(
+        rows,
+        response=about.response,
+        predictors=about.predictors,
+        groups=about.groups,
+        stderr=about.stderr,
+        best=about.best,
     )
+    more = {column: ("run", np.array(rows[column].tolist())) for column in about.coordinates}
+    return runs.assign_coords(more).assign_attrs({"notes": [*about.notes]} if about.notes else {})
+
+
+def _is_public(name: str) -> bool:
+    _require_known(name)
+    return name in names(public=True)
+
+
+def _file(name: str, suffix: str) -> str:
+    return (_folder() / f"{name}.{suffix}").read_text(encoding="utf-8")
 
 
 def _folder() -> Traversable:
     return resources.files("bayeslaw") / "data"
 
 
-def _file(name: str, suffix: str) -> Traversable:
-    _require_known(name)
-    return _folder() / f"{name}.{suffix}"
-
-
 def _require_known(name: str) -> None:
-    known = names()
-    if name in known:
+    own, public = names(), names(public=True)
+    if name in own + public:
         return
-    nearest = difflib.get_close_matches(str(name), known, n=1)
+    nearest = difflib.get_close_matches(str(name), own + public, n=1)
     guess = f" (did you mean {nearest[0]!r}?)" if nearest else ""
-    raise ValueError(f"unknown data set {name!r}{guess}; there are: {', '.join(known)}")
+    raise ValueError(
+        f"unknown data set {name!r}{guess}; there are: {', '.join(own)}, and {len(public)} public "
+        "ones that names(public=True) lists"
+    )

@@ -9,14 +9,12 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw import runs as table
-from bayeslaw.coordinates import coordinates
 from bayeslaw.fit import Fit
 from bayeslaw.gate import Gate
-from bayeslaw.pooling import groupings, is_pooled, layout
-from bayeslaw.posterior import law_values, natural
-from bayeslaw.units import scales_of
+from bayeslaw.places import parameters_at, require_predictors
+from bayeslaw.posterior import law_values
 
-__all__ = ["forecast", "interval"]
+__all__ = ["caveats_of", "forecast", "interval", "observed_range"]
 
 NO_MISFIT = (
     "Beyond the data these bands hold only if the law does: what the law gets wrong is not in them."
@@ -60,14 +58,12 @@ def forecast(
     >>> grid = bl.grid(D=[1e3, 1e4], task="digits", learner="linear")
     >>> forecast = bl.forecast(fit, grid)  # doctest: +SKIP
     """
-    _require_same_predictors(fit, grid)
+    require_predictors(fit, grid)
     rng = np.random.default_rng([random_seed, 3])
-    wanted = table.curves(_with_groups(fit, grid))
-    parameters = _parameters(fit, wanted, tuple(draw_new), random_seed)
-    curve = table.curve_index(_with_groups(fit, grid), wanted)
+    parameters = parameters_at(fit, grid, draw_new, random_seed)
     predictors = {name: grid[name].values for name in fit.model.law.predictors}
-    mean = law_values(fit.model, parameters, predictors, curve)
-    sigma = parameters["sigma"][..., curve]
+    mean = law_values(fit.model, parameters, predictors, slice(None))
+    sigma = parameters["sigma"]
     if "stderr" in grid:
         with np.errstate(divide="ignore", invalid="ignore"):
             sigma = np.hypot(sigma, grid["stderr"].values / mean)
@@ -76,12 +72,12 @@ def forecast(
 
 
 def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
-    """Credible bands of a forecast.
+    """Credible bands of what was drawn: a forecast, a plan, a requirement.
 
     Parameters
     ----------
     forecast : xarray.Dataset
-        Draws, as of `forecast`.
+        Draws on dims chain and draw; they may be infinite.
     prob : float
         Probability inside the equal-tailed band, between 0 and 1.
 
@@ -106,114 +102,18 @@ def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
         raise ValueError(f"prob must lie between 0 and 1, got {prob}")
     levels = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
     drawn = forecast[[name for name in forecast if "draw" in forecast[name].dims]]
-    with np.errstate(invalid="ignore"):  # draws may be infinite far beyond the data
-        bands = drawn.quantile(levels, dim=("chain", "draw"), keep_attrs=True, skipna=False)
+    settings = {"dim": ("chain", "draw"), "keep_attrs": True, "skipna": False}
+    with np.errstate(invalid="ignore"):  # draws may be infinite, where nothing lies in between
+        bands = drawn.quantile(levels, **settings)
+        bands = bands.fillna(drawn.quantile(levels, method="lower", **settings))
     bands = bands.rename(quantile="bound").assign_coords(bound=["lower", "median", "upper"])
     return bands.assign_attrs(forecast.attrs, prob=prob)
-
-
-def _require_same_predictors(fit: Fit, grid: xr.Dataset) -> None:
-    missing = [name for name in fit.model.law.predictors if name not in grid]
-    if missing:
-        raise ValueError(
-            f"the grid has no {missing[0]!r}, which law {fit.model.law.name!r} needs; "
-            f"it has {table.predictors(grid)}"
-        )
-    lacking = [name for name in table.groups(fit.runs) if name not in grid.coords]
-    if lacking:
-        raise ValueError(
-            f"the grid does not say which {lacking[0]!r}; the fit has "
-            f"{_levels(fit.runs, lacking[0])}"
-        )
-
-
-def _levels(runs: xr.Dataset, group: str) -> list[str]:
-    return list(dict.fromkeys(str(label) for label in runs[group].values))
-
-
-def _with_groups(fit: Fit, grid: xr.Dataset) -> xr.Dataset:
-    """The grid with the groups of the fit, in their order."""
-    return grid.assign_attrs(groups=table.groups(fit.runs))
-
-
-def _parameters(
-    fit: Fit, wanted: xr.Dataset, draw_new: tuple[str, ...], random_seed: int
-) -> dict[str, np.ndarray]:
-    """Parameters of the wanted curves in the user's units, each (chain, draw, curve)."""
-    known = table.curves(fit.runs)
-    groups = table.groups(fit.runs)
-    where = {_key(known, groups, i): i for i in range(known.sizes["curve"])}
-    places = [where.get(_key(wanted, groups, i)) for i in range(wanted.sizes["curve"])]
-    _require_known_levels(fit, wanted, places, draw_new)
-    link = fit.tree["link"].to_dataset()
-    names = [str(name) for name in link["parameter"].values]
-    columns = [
-        link["theta"].values[..., place]
-        if place is not None
-        else _new_curve(fit, names, wanted.isel(curve=i), random_seed)
-        for i, place in enumerate(places)
-    ]
-    theta = np.stack(columns, axis=-1)
-    rows = {name: theta[:, :, row] for row, name in enumerate(names)}
-    return natural(fit.model, coordinates(fit.model), rows, scales_of(fit.model.law, fit.runs))
-
-
-def _key(curves: xr.Dataset, groups: list[str], i: int) -> tuple[str, ...]:
-    return tuple(str(curves[group].values[i]) for group in groups)
-
-
-def _require_known_levels(
-    fit: Fit, wanted: xr.Dataset, places: list[int | None], draw_new: tuple[str, ...]
-) -> None:
-    unknown = [i for i, place in enumerate(places) if place is None]
-    if unknown and not is_pooled(fit.model, table.curves(fit.runs)):
-        label = str(wanted["curve"].values[unknown[0]])
-        raise ValueError(
-            f"no curve {label!r} in this fit, which was made without pooling: nothing is known "
-            "about other curves"
-        )
-    for group in table.groups(fit.runs):
-        seen = _levels(fit.runs, group)
-        for i in unknown:
-            label = str(wanted[group].values[i])
-            if label not in seen and group not in draw_new:
-                raise ValueError(
-                    f"{group} {label!r} is not in this fit, which has {seen}; to draw a new "
-                    f"{group} from the population ask for draw_new=[{group!r}]"
-                )
-
-
-def _new_curve(fit: Fit, names: list[str], labels: xr.Dataset, random_seed: int) -> np.ndarray:
-    """Reference coordinates (chain, draw, parameter) of a curve drawn from the population.
-
-    What is drawn depends on the names of curve and level alone: all curves of a new level share
-    its effect, and a curve is the same whatever else is asked for.
-    """
-    link = fit.tree["link"].to_dataset()
-    where = layout(groupings(fit.model, table.curves(fit.runs)), names)
-    spread = link["spread"].values
-    center = link["center"].values
-    own = _standard_normal(center.shape, random_seed, "own", str(labels["curve"].values))
-    theta = center + spread[..., : len(names)] * own
-    for i, (name, group) in enumerate(where.spreads[len(names) :], start=len(names)):
-        level = (name, group, str(labels[group].values))
-        if level in where.levels:
-            effect = link["effects"].values[..., where.levels.index(level)]
-        else:
-            effect = _standard_normal(theta.shape[:2], random_seed, *level)
-        theta[..., names.index(name)] += spread[..., i] * effect
-    return theta
-
-
-def _standard_normal(shape: tuple[int, ...], random_seed: int, *name: str) -> np.ndarray:
-    rng = np.random.default_rng([random_seed, *repr(name).encode()])
-    return rng.standard_normal(shape)
 
 
 def _labelled(
     fit: Fit, grid: xr.Dataset, mean: np.ndarray, new_run: np.ndarray, sigma: np.ndarray
 ) -> xr.Dataset:
-    gate, dims = Gate.of(fit.tree), ("chain", "draw", "run")
+    dims = ("chain", "draw", "run")
     units = {"long_name": fit.runs.attrs["response"]}
     made = grid[[name for name in grid if name in fit.model.law.predictors]]
     made = made.set_coords(list(made.data_vars))
@@ -226,17 +126,46 @@ def _labelled(
         predictors=list(fit.model.law.predictors),
         groups=table.groups(fit.runs),
         law=fit.model.law.name,
-        observed=json.dumps(_observed(fit.runs)),
-        caveats=[sentence for sentence in (_distrust(gate), NO_MISFIT) if sentence],
+        observed=json.dumps(observed_range(fit.runs)),
+        caveats=caveats_of(fit),
     )
 
 
-def _distrust(gate: Gate) -> str:
-    return "" if gate.passed else gate.sentence
+def caveats_of(fit: Fit) -> list[str]:
+    """What every answer of a fit is subject to, the failure of its gate first.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    gate = Gate.of(fit.tree)
+    return [NO_MISFIT] if gate.passed else [gate.sentence, NO_MISFIT]
 
 
-def _observed(runs: xr.Dataset) -> dict[str, tuple[float, float]]:
-    """Smallest and largest value of each predictor that the law was fitted to."""
+def observed_range(runs: xr.Dataset) -> dict[str, tuple[float, float]]:
+    """Smallest and largest value of each predictor.
+
+    Parameters
+    ----------
+    runs : xarray.Dataset
+        Runs.
+
+    Returns
+    -------
+    dict of str to (float, float)
+
+    Examples
+    --------
+    >>> from bayeslaw.runs import grid
+    >>> observed_range(grid(N=[1.0, 10.0]))
+    {'N': (1.0, 10.0)}
+    """
     return {
         name: (float(runs[name].min()), float(runs[name].max())) for name in table.predictors(runs)
     }

@@ -51,6 +51,10 @@ class Law:
         either.
     regions : mapping of str to mapping of str to (float, float)
         Parameters whose value is a verdict: names of the verdicts and the interval of each.
+    recentring : tuple of (str, str, callable) or None
+        For a law that keeps its form when the size its parameters refer to moves: its level, its
+        slope there, and ``move(log_ratio, **parameters)``, which gives the parameters at the
+        size that many e-folds larger.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Law:
     rescaling: Callable[..., dict[str, Any]] | None = field(default=None, repr=False)
     direction: Mapping[str, int] = field(default_factory=dict, repr=False)
     regions: Mapping[str, Regions] = field(default_factory=dict, repr=False)
+    recentring: tuple[str, str, Callable[..., Any]] | None = field(default=None, repr=False)
 
     def __call__(self, *predictors: Any, **parameters: Any) -> Any:
         """Evaluate the law."""
@@ -124,6 +129,7 @@ def law(
     rescaling: Callable[..., dict[str, Any]] | None = None,
     direction: Mapping[str, int] | None = None,
     regions: Mapping[str, Regions] | None = None,
+    recentring: tuple[str, str, Callable[..., Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Law]: ...
 
 
@@ -137,6 +143,7 @@ def law(
     rescaling: Callable[..., dict[str, Any]] | None = None,
     direction: Mapping[str, int] | None = None,
     regions: Mapping[str, Regions] | None = None,
+    recentring: tuple[str, str, Callable[..., Any]] | None = None,
 ) -> Law | Callable[[Callable[..., Any]], Law]:
     """Make a law of a plain function.
 
@@ -164,6 +171,8 @@ def law(
         either.
     regions : mapping, optional
         For a parameter whose value is a verdict: ``{"b": {"sublinear": (-inf, 0.95), ...}}``.
+    recentring : tuple of (str, str, callable), optional
+        For a law that keeps its form when its reference size moves: level, slope and the move.
 
     Returns
     -------
@@ -181,7 +190,7 @@ def law(
     >>> float(shifted(0.0, L0=1.0, k=2.0, c=3.0, alpha=0.5))
     3.0
     """
-    declared = (latex, unitless, level, rescaling, direction or {}, regions or {})
+    declared = (latex, unitless, level, rescaling, direction or {}, regions or {}, recentring)
     if function is None:
         return lambda body: _make(body, *declared)
     return _make(function, *declared)

@@ -297,8 +297,10 @@ def _law_record(law: Law) -> dict[str, Any]:
 
 
 def _catalogued(name: str) -> Law | None:
-    law = getattr(laws, name) if name in laws.__all__ else None
-    return law if isinstance(law, Law) else None
+    try:
+        return laws.find(name)
+    except ValueError:
+        return None
 
 
 def _roles(law: Law) -> dict[str, str]:

@@ -1,106 +1,20 @@
-"""Coordinates in which a law's posterior is round enough to sample.
-
-Curves are pooled in *reference coordinates*, one per free parameter and named after it: the level
-(log response), stick-breaking logits of the terms' shares, links of all other parameters, at the
-reference scale. The sampler moves in *pivot coordinates*: level and shares at the middle of the
-curve's own range, and for an exponent the log-log slope of its term there. The map between the
-two has determinant one for sums of terms, so priors are untouched.
-
-Everything here serves NumPy arrays and PyTensor tensors alike. Predictors are in units of their
-reference scale.
-"""
+"""Coordinates of sums of terms: one level, stick-breaking shares, slopes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from bayeslaw.coordinates.base import Frame, Values, completed, free_roles
 from bayeslaw.law import Law, maximum, minimum
-from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, SHARE, TREND, Role
-from bayeslaw.structure import Structure, reference_point
+from bayeslaw.structure import reference_point
 
-__all__ = ["Coordinates", "Frame", "Links", "SignedPair", "SumOfTerms", "coordinates"]
-
-type Values = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Where a curve has been observed: its middle and its ends, one value per predictor."""
-
-    pivot: tuple[Any, ...]
-    smallest: tuple[Any, ...]
-    largest: tuple[Any, ...]
-
-
-class Coordinates(Protocol):
-    """Reference and pivot coordinates of one law with its fixed and tied parameters."""
-
-    @property
-    def law(self) -> Law:
-        """The law."""
-        ...
-
-    @property
-    def roles(self) -> Mapping[str, Role]:
-        """The role that each free parameter plays as a coordinate."""
-        ...
-
-    def parameters(self, theta: Values) -> dict[str, Any]:
-        """All parameters of the law, at the reference scale, from reference coordinates."""
-        ...
-
-    def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
-        """Pivot coordinates from reference coordinates.
-
-        A weight per parameter, between 0 and 1, says how far to go: 1 all the way to the pivot,
-        where the data are; 0 stays at the reference, where the prior is.
-        """
-        ...
-
-    def from_pivot(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
-        """Reference coordinates from pivot coordinates of the same weights."""
-        ...
-
-    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
-        """Log of the determinant of `from_pivot`."""
-        ...
-
-
-@dataclass(frozen=True)
-class Links:
-    """Each parameter on the scale of its role's link: for laws without a known structure."""
-
-    law: Law
-    fixed: Values
-    tie: Mapping[str, str]
-
-    @property
-    def roles(self) -> Mapping[str, Role]:
-        """The roles of the free parameters."""
-        return _free(self.law, self.fixed, self.tie)
-
-    def parameters(self, theta: Values) -> dict[str, Any]:
-        """All parameters of the law."""
-        free = {name: role.link.inverse(theta[name]) for name, role in self.roles.items()}
-        return _complete(self.law, free, self.fixed, self.tie)
-
-    def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
-        """The same coordinates."""
-        return dict(theta)
-
-    def from_pivot(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
-        """The same coordinates."""
-        return dict(eta)
-
-    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
-        """Zero."""
-        return 0.0
+__all__ = ["SignedPair", "SumOfTerms"]
 
 
 @dataclass(frozen=True)
@@ -132,7 +46,7 @@ class SumOfTerms:
     @property
     def roles(self) -> Mapping[str, Role]:
         """Level and shares for the coefficients, their own roles for the others."""
-        free = _free(self.law, self.fixed, self.tie)
+        free = free_roles(self.law, self.fixed, self.tie)
         if self.explicit:
             return free
         return {**free, **dict.fromkeys(self.terms[:-1], SHARE), self.terms[-1]: LEVEL}
@@ -151,7 +65,7 @@ class SumOfTerms:
         at_reference = self._reference_terms(theta, shape)
         sizes = self._log_sizes(reference_point(self.law), shape)
         free = {name: np.exp(at_reference[name] - sizes[name]) for name in self._free_terms}
-        return _complete(self.law, {**shape, **free}, self.fixed, self.tie)
+        return completed(self.law, {**shape, **free}, self.fixed, self.tie)
 
     def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Level, shares and slopes at the pivot."""
@@ -169,7 +83,7 @@ class SumOfTerms:
         growth = self._growth(self._shape(theta), frame)
         return {**theta, **self._moved(eta, growth, weight, -1, theta)}
 
-    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
+    def log_jacobian(self, eta: Values, frame: Frame, weight: Values) -> Any:
         """Zero: every step of `from_pivot` is a shear."""
         return 0.0
 
@@ -177,7 +91,7 @@ class SumOfTerms:
         """The parameters that are not coefficients."""
         return {
             name: role.link.inverse(theta[name])
-            for name, role in _free(self.law, self.fixed, self.tie).items()
+            for name, role in free_roles(self.law, self.fixed, self.tie).items()
             if name not in self.terms
         }
 
@@ -188,7 +102,7 @@ class SumOfTerms:
         def size(name: str) -> Any:
             one = {**zeros, name: 1.0, **shape}
             held = {key: value for key, value in self.fixed.items() if key not in self.terms}
-            return np.log(self.law(*at, **_complete(self.law, one, held, self.tie)))
+            return np.log(self.law(*at, **completed(self.law, one, held, self.tie)))
 
         return {name: size(name) for name in self.terms}
 
@@ -250,52 +164,6 @@ class SumOfTerms:
 
 
 @dataclass(frozen=True)
-class SingleTerm:
-    """A law without amplitudes whose level one parameter sets: level and links of the others."""
-
-    law: Law
-    name: str
-    solve: Any
-    fixed: Values
-    tie: Mapping[str, str]
-
-    @property
-    def roles(self) -> Mapping[str, Role]:
-        """The level in place of the parameter that sets it."""
-        return {**_free(self.law, self.fixed, self.tie), self.name: LEVEL}
-
-    def parameters(self, theta: Values) -> dict[str, Any]:
-        """All parameters of the law."""
-        return self._solved(theta[self.name], reference_point(self.law), theta)
-
-    def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
-        """The level at the pivot."""
-        rise = weight[self.name] * self._rise(theta, frame)
-        return {**theta, self.name: theta[self.name] + rise}
-
-    def from_pivot(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
-        """The level at the reference."""
-        rise = weight[self.name] * self._rise(eta, frame)
-        return {**eta, self.name: eta[self.name] - rise}
-
-    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
-        """Zero where the level moves by the other parameters alone."""
-        return 0.0
-
-    def _rise(self, values: Values, frame: Frame) -> Any:
-        """Change of the level from the reference to the pivot, by the other parameters alone."""
-        parameters = self._solved(0.0, reference_point(self.law), values)
-        return np.log(self.law(*frame.pivot, **parameters))
-
-    def _solved(self, level: Any, at: tuple[Any, ...], values: Values) -> dict[str, Any]:
-        roles = _free(self.law, self.fixed, self.tie)
-        free = {n: role.link.inverse(values[n]) for n, role in roles.items() if n != self.name}
-        others = {**free, **self.fixed, **{a: free[b] for a, b in self.tie.items()}}
-        solved = {self.name: self.solve(np.exp(level), *at, **others)}
-        return _complete(self.law, {**free, **solved}, self.fixed, self.tie)
-
-
-@dataclass(frozen=True)
 class SignedPair:
     """A constant and a trend that may cross zero, such as ``a - b log N``.
 
@@ -335,7 +203,7 @@ class SignedPair:
         drop = np.log1p(-np.exp(trend) * self._height(frame.pivot))
         return {self.constant: eta[self.constant] - weight[self.constant] * drop, self.trend: trend}
 
-    def log_jacobian(self, eta: Values, frame: Frame) -> Any:
+    def log_jacobian(self, eta: Values, frame: Frame, weight: Values) -> Any:
         """How the bound on the trend stretches it."""
         return -np.log1p(self._reach(frame) * np.exp(eta[self.trend]))
 
@@ -347,59 +215,10 @@ class SignedPair:
         return maximum(maximum(low, high), 0.0)
 
 
-def coordinates(model: Model) -> Coordinates:
-    """The coordinates that suit a model's law, found from the law itself.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-
-    Returns
-    -------
-    Coordinates
-
-    Examples
-    --------
-    >>> import bayeslaw as bl
-    >>> type(coordinates(bl.Model(bl.laws.power))).__name__
-    'SumOfTerms'
-    >>> type(coordinates(bl.Model(bl.laws.log_linear))).__name__
-    'SignedPair'
-    """
-    law, tie = model.law, dict(model.tie)
-    fixed = {name: value for name, value in model.fixed.items() if name in law.parameters}
-    given = {name for name in model.priors if name in law.parameters}
-    probe = Structure(law)
-    if law.level and law.level[0] not in given | set(tie):
-        return SingleTerm(law, *law.level, fixed, tie)
-    if probe.is_linear and not set(probe.terms) & {*tie, *tie.values()}:
-        if probe.is_positive:
-            terms = tuple(name for name in probe.terms if fixed.get(name) != 0)
-            held = [name for name in terms if name in fixed]
-            free_slopes = all(probe.is_constant(name) for name in held)
-            steepens = probe.steepens(tie, fixed) if free_slopes else {}
-            explicit = bool(given & set(terms))
-            return SumOfTerms(law, fixed, tie, terms, steepens, explicit)
-        if probe.is_signed_pair and not given & set(probe.terms):
-            return SignedPair(law, *probe.terms)
-    return Links(law, fixed, tie)
-
-
-def _free(law: Law, fixed: Values, tie: Mapping[str, str]) -> dict[str, Role]:
-    return {n: role for n, role in law.parameters.items() if n not in fixed and n not in tie}
-
-
 def _below_one(drop: Any) -> Any:
     # A population's trend may be too steep for a curve that reaches far; it then only has to be
     # near, as it is used to place the sampler.
     return minimum(drop, 0.999)
-
-
-def _complete(law: Law, free: Values, fixed: Values, tie: Mapping[str, str]) -> dict[str, Any]:
-    values = {**free, **fixed}
-    values |= {name: values[other] for name, other in tie.items()}
-    return {name: values[name] for name in law.parameters}
 
 
 def _log_sum(logs: list[Any]) -> Any:

@@ -1,0 +1,71 @@
+"""Coordinates in which a law's posterior is round enough to sample.
+
+Curves are pooled in *reference coordinates*, one per free parameter and named after it: the level
+(log response), stick-breaking logits of the terms' shares, links of all other parameters, at the
+reference scale. The sampler moves in *pivot coordinates*: level and shares at the middle of the
+curve's own range, and for an exponent the log-log slope of its term there. The map between the
+two has determinant one for sums of terms, so priors are untouched.
+
+Everything here serves NumPy arrays and PyTensor tensors alike. Predictors are in units of their
+reference scale.
+"""
+
+from __future__ import annotations
+
+from bayeslaw.coordinates.base import Coordinates, Frame
+from bayeslaw.coordinates.single import Links, Recentred, SingleTerm
+from bayeslaw.coordinates.sums import SignedPair, SumOfTerms
+from bayeslaw.model import Model
+from bayeslaw.structure import Structure
+
+__all__ = [
+    "Coordinates",
+    "Frame",
+    "Links",
+    "Recentred",
+    "SignedPair",
+    "SingleTerm",
+    "SumOfTerms",
+    "coordinates",
+]
+
+
+def coordinates(model: Model) -> Coordinates:
+    """The coordinates that suit a model's law, found from the law itself.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+
+    Returns
+    -------
+    Coordinates
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> type(coordinates(bl.Model(bl.laws.power))).__name__
+    'SumOfTerms'
+    >>> type(coordinates(bl.Model(bl.laws.log_linear))).__name__
+    'SignedPair'
+    """
+    law, tie = model.law, dict(model.tie)
+    fixed = {name: value for name, value in model.fixed.items() if name in law.parameters}
+    given = {name for name in model.priors if name in law.parameters}
+    if law.recentring and not (model.priors.keys() | tie.keys()) & law.parameters.keys():
+        return Recentred(law)
+    probe = Structure(law)
+    if law.level and law.level[0] not in given | set(tie):
+        return SingleTerm(law, *law.level, fixed, tie)
+    if probe.is_linear and not set(probe.terms) & {*tie, *tie.values()}:
+        if probe.is_positive:
+            terms = tuple(name for name in probe.terms if fixed.get(name) != 0)
+            held = [name for name in terms if name in fixed]
+            free_slopes = all(probe.is_constant(name) for name in held)
+            steepens = probe.steepens(tie, fixed) if free_slopes else {}
+            explicit = bool(given & set(terms))
+            return SumOfTerms(law, fixed, tie, terms, steepens, explicit)
+        if probe.is_signed_pair and not given & set(probe.terms):
+            return SignedPair(law, *probe.terms)
+    return Links(law, fixed, tie)

@@ -1,0 +1,151 @@
+"""What a little more of a predictor changes, and where it is no longer worth while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayeslaw import runs as table
+from bayeslaw.answers import amounts, labelled
+from bayeslaw.derivatives import log_slope
+from bayeslaw.fit import Fit
+from bayeslaw.forecast import caveats_of
+from bayeslaw.places import parameters_at, places, require_predictors
+from bayeslaw.search import first_crossing, scan
+from bayeslaw.slices import Slice, line_of
+
+__all__ = ["marginal", "saturation"]
+
+DRAWN = ("chain", "draw", "run", "predictor")
+
+
+def marginal(
+    fit: Fit, at: xr.Dataset, *, draw_new: Sequence[str] = (), random_seed: int = 0
+) -> xr.Dataset:
+    """Posterior draws of what more of each predictor changes at given sizes.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    at : xarray.Dataset
+        Where: `bayeslaw.grid` of all predictors, or runs; for all curves of the fit unless the
+        grid names groups.
+    draw_new : sequence of str, optional
+        Groups whose levels that the fit has not seen are drawn from the population.
+    random_seed : int
+        Seed of what is drawn from the population.
+
+    Returns
+    -------
+    xarray.Dataset
+        With dims chain, draw, run, predictor: ``slope``, the exact derivative of the curve with
+        respect to the logarithm of the predictor (the response's units per e-fold), and
+        ``doubling``, what the curve changes by when the predictor doubles. Negative where the
+        response falls.
+
+    Raises
+    ------
+    ValueError
+        If the grid lacks a predictor or group of the fit.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> gain = bl.marginal(fit, bl.grid(N=1e10, D=[1e11, 1e12]))  # doctest: +SKIP
+    >>> bl.interval(gain)["doubling"].sel(predictor="D")  # doctest: +SKIP
+    """
+    rows = places(fit, at)
+    require_predictors(fit, rows)
+    law, parameters = fit.model.law, parameters_at(fit, rows, draw_new, random_seed)
+    plane = Slice(law, law.predictors, ())
+    known = (None, *(parameters[name] for name in law.parameters))
+    sizes = {name: rows[name].values for name in law.predictors}
+    response = partial(plane.response, known=known)
+    level = response(sizes)
+    changes = {
+        "slope": [log_slope(response, name, sizes) for name in law.predictors],
+        "doubling": [response({**sizes, name: 2 * sizes[name]}) - level for name in law.predictors],
+    }
+    drawn = {
+        name: (DRAWN, np.stack(np.broadcast_arrays(level, *values)[1:], axis=-1))
+        for name, values in changes.items()
+    }
+    where = (
+        rows[list(law.predictors)]
+        .set_coords(law.predictors)
+        .assign_coords(predictor=list(law.predictors))
+    )
+    return where.assign(drawn).assign_attrs(
+        response=fit.runs.attrs["response"], law=law.name, caveats=caveats_of(fit)
+    )
+
+
+def saturation(
+    fit: Fit,
+    threshold: float | Sequence[float] | np.ndarray,
+    *,
+    along: str | None = None,
+    at: xr.Dataset | None = None,
+    draw_new: Sequence[str] = (),
+    random_seed: int = 0,
+) -> xr.Dataset:
+    """Posterior draws of the size beyond which a doubling gains less than a threshold.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    threshold : float or sequence of float
+        Gains of the curve per doubling, in the response's units.
+    along : str, optional
+        The predictor that is doubled, all others being held; by default the one that is not held.
+    at : xarray.Dataset, optional
+        `bayeslaw.grid` of the curves (such as ``task="c4"``) and of the other predictors; all
+        curves of the fit unless the grid names groups.
+    draw_new : sequence of str, optional
+        Groups whose levels that the fit has not seen are drawn from the population.
+    random_seed : int
+        Seed of what is drawn from the population.
+
+    Returns
+    -------
+    xarray.Dataset
+        The predictor, with dims chain, draw, curve, threshold: zero where no doubling gains as
+        much, infinite where all do. `bayeslaw.interval` gives bands.
+
+    Raises
+    ------
+    ValueError
+        If a predictor is neither `along` nor held.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> enough = bl.saturation(fit, 0.01, along="N", at=bl.grid(D=1e12))  # doctest: +SKIP
+    >>> bl.interval(enough)["N"]  # doctest: +SKIP
+    """
+    rows, thresholds = places(fit, at), amounts("threshold", threshold)
+    line = line_of(fit.model.law, along, rows)
+    [doubled] = line.free
+    known = line.known(thresholds, rows, parameters_at(fit, rows, draw_new, random_seed))
+    # Downwards: a curve may start with a plateau, where doublings gain nothing yet.
+    points = scan(np.log(table.reference(fit.runs)[doubled]))[::-1]
+    found = np.exp(first_crossing(partial(_wasted, line), points, known))
+    about = f"{doubled} beyond which a doubling gains less than the threshold"
+    asked = xr.Variable("threshold", thresholds, {"long_name": fit.runs.attrs["response"]})
+    return labelled(fit, rows, asked, {doubled: (found, about)}, {})
+
+
+def _wasted(line: Slice, log_size: Any, *known: Any) -> Any:
+    """How far the gain of a doubling is below the threshold."""
+    [doubled] = line.free
+    before, after = (
+        line.response(line.sizes({doubled: factor * np.exp(log_size)}, known), known)
+        for factor in (1, 2)
+    )
+    return known[0] - line.sense * (before - after)

@@ -1,0 +1,216 @@
+"""Where a question is asked: sizes that are held, curves, and the parameters there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from bayeslaw import runs as table
+from bayeslaw.coordinates import coordinates
+from bayeslaw.fit import Fit
+from bayeslaw.pooling import groupings, is_pooled, layout
+from bayeslaw.posterior import natural
+from bayeslaw.units import scales_of
+
+__all__ = ["parameters_at", "places", "require_predictors", "with_groups"]
+
+
+def places(fit: Fit, at: xr.Dataset | None) -> xr.Dataset:
+    """The rows of a grid, for every curve of a fit where the grid does not tell curves apart.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    at : xarray.Dataset or None
+        `bayeslaw.grid` of predictors, groups or both.
+
+    Returns
+    -------
+    xarray.Dataset
+        On dim run: the numbers of the grid, and the groups of the fit as coordinates.
+
+    Raises
+    ------
+    TypeError
+        If `at` is not a grid.
+    """
+    if not isinstance(at, xr.Dataset | None):
+        raise TypeError(
+            f"at takes a grid, such as bayeslaw.grid(D=1e12), got {type(at).__name__}: {at!r}"
+        )
+    known, groups = table.curves(fit.runs), table.groups(fit.runs)
+    if at is not None and (not groups or any(name in at.coords for name in groups)):
+        return at
+    numbers = {} if at is None else {name: at[name].values for name in table.predictors(at)}
+    n_rows = 1 if at is None else at.sizes["run"]
+    curve = np.repeat(np.arange(known.sizes["curve"]), n_rows)
+    row = np.tile(np.arange(n_rows), known.sizes["curve"])
+    return xr.Dataset(
+        {name: ("run", values[row]) for name, values in numbers.items()},
+        {"run": range(row.size)} | {name: ("run", known[name].values[curve]) for name in groups},
+        {"predictors": list(numbers), "groups": groups},
+    )
+
+
+def with_groups(fit: Fit, rows: xr.Dataset) -> xr.Dataset:
+    """The rows with the groups of the fit, in their order.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    rows : xarray.Dataset
+        Runs or a grid.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    return rows.assign_attrs(groups=table.groups(fit.runs))
+
+
+def parameters_at(
+    fit: Fit, rows: xr.Dataset, draw_new: Sequence[str] = (), random_seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Parameters of law and noise in the user's units at each row, (chain, draw, run).
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    rows : xarray.Dataset
+        Runs or a grid with the groups of the fit.
+    draw_new : sequence of str
+        Groups whose levels that the fit has not seen are drawn from the population.
+    random_seed : int
+        Seed of what is drawn from the population.
+
+    Returns
+    -------
+    dict of str to array
+
+    Raises
+    ------
+    ValueError
+        If the rows lack a group of the fit, or have a level that the fit has not seen and that
+        `draw_new` does not name.
+    """
+    _require_groups(fit, rows)
+    grouped = with_groups(fit, rows)
+    wanted = table.curves(grouped)
+    curve = table.curve_index(grouped, wanted)
+    parameters = _parameters(fit, wanted, tuple(draw_new), random_seed)
+    return {name: values[..., curve] for name, values in parameters.items()}
+
+
+def require_predictors(fit: Fit, rows: xr.Dataset) -> None:
+    """Raise unless rows have all predictors of a fit.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    rows : xarray.Dataset
+        Runs or a grid.
+
+    Raises
+    ------
+    ValueError
+        Naming the first that is missing.
+    """
+    missing = [name for name in fit.model.law.predictors if name not in rows]
+    if missing:
+        raise ValueError(
+            f"the grid has no {missing[0]!r}, which law {fit.model.law.name!r} needs; "
+            f"it has {table.predictors(rows)}"
+        )
+
+
+def _require_groups(fit: Fit, rows: xr.Dataset) -> None:
+    lacking = [name for name in table.groups(fit.runs) if name not in rows.coords]
+    if lacking:
+        raise ValueError(
+            f"the grid does not say which {lacking[0]!r}; the fit has "
+            f"{_levels(fit.runs, lacking[0])}"
+        )
+
+
+def _parameters(
+    fit: Fit, wanted: xr.Dataset, draw_new: tuple[str, ...], random_seed: int
+) -> dict[str, np.ndarray]:
+    """Parameters of the wanted curves in the user's units, each (chain, draw, curve)."""
+    known = table.curves(fit.runs)
+    groups = table.groups(fit.runs)
+    where = {_key(known, groups, i): i for i in range(known.sizes["curve"])}
+    found = [where.get(_key(wanted, groups, i)) for i in range(wanted.sizes["curve"])]
+    _require_known_levels(fit, wanted, found, draw_new)
+    link = fit.tree["link"].to_dataset()
+    names = [str(name) for name in link["parameter"].values]
+    columns = [
+        link["theta"].values[..., place]
+        if place is not None
+        else _new_curve(fit, names, wanted.isel(curve=i), random_seed)
+        for i, place in enumerate(found)
+    ]
+    theta = np.stack(columns, axis=-1)
+    rows = {name: theta[:, :, row] for row, name in enumerate(names)}
+    return natural(fit.model, coordinates(fit.model), rows, scales_of(fit.model.law, fit.runs))
+
+
+def _levels(runs: xr.Dataset, group: str) -> list[str]:
+    return list(dict.fromkeys(str(label) for label in runs[group].values))
+
+
+def _key(curves: xr.Dataset, groups: list[str], i: int) -> tuple[str, ...]:
+    return tuple(str(curves[group].values[i]) for group in groups)
+
+
+def _require_known_levels(
+    fit: Fit, wanted: xr.Dataset, places: list[int | None], draw_new: tuple[str, ...]
+) -> None:
+    unknown = [i for i, place in enumerate(places) if place is None]
+    if unknown and not is_pooled(fit.model, table.curves(fit.runs)):
+        label = str(wanted["curve"].values[unknown[0]])
+        raise ValueError(
+            f"no curve {label!r} in this fit, which was made without pooling: nothing is known "
+            "about other curves"
+        )
+    for group in table.groups(fit.runs):
+        seen = _levels(fit.runs, group)
+        for i in unknown:
+            label = str(wanted[group].values[i])
+            if label not in seen and group not in draw_new:
+                raise ValueError(
+                    f"{group} {label!r} is not in this fit, which has {seen}; to draw a new "
+                    f"{group} from the population ask for draw_new=[{group!r}]"
+                )
+
+
+def _new_curve(fit: Fit, names: list[str], labels: xr.Dataset, random_seed: int) -> np.ndarray:
+    """Reference coordinates (chain, draw, parameter) of a curve drawn from the population.
+
+    What is drawn depends on the names of curve and level alone: all curves of a new level share
+    its effect, and a curve is the same whatever else is asked for.
+    """
+    link = fit.tree["link"].to_dataset()
+    where = layout(groupings(fit.model, table.curves(fit.runs)), names)
+    spread = link["spread"].values
+    center = link["center"].values
+    own = _standard_normal(center.shape, random_seed, "own", str(labels["curve"].values))
+    theta = center + spread[..., : len(names)] * own
+    for i, (name, group) in enumerate(where.spreads[len(names) :], start=len(names)):
+        level = (name, group, str(labels[group].values))
+        if level in where.levels:
+            effect = link["effects"].values[..., where.levels.index(level)]
+        else:
+            effect = _standard_normal(theta.shape[:2], random_seed, *level)
+        theta[..., names.index(name)] += spread[..., i] * effect
+    return theta
+
+
+def _standard_normal(shape: tuple[int, ...], random_seed: int, *name: str) -> np.ndarray:
+    rng = np.random.default_rng([random_seed, *repr(name).encode()])
+    return rng.standard_normal(shape)
