@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
+from bayeslaw.coordinates import coordinates
 from bayeslaw.fit import Fit, fit
+from bayeslaw.gate import Gate
+from bayeslaw.law import Law
 from bayeslaw.laws import log_linear, power, pure_power
 from bayeslaw.model import Model
 from bayeslaw.noise import StudentT
+from bayeslaw.pilot import design_of
+from bayeslaw.pooling import roles_of
+from bayeslaw.posterior import link_dataset, posterior_dataset
+from bayeslaw.priors import Fixed, LogNormal
 from bayeslaw.runs import read_runs, split_at
+from bayeslaw.units import rescale, scales_of
 
 TASKS, DATASETS = ["c4", "books", "code"], ["web", "wiki", "forum", "news"]
 SIZES = np.geomspace(1e6, 1e9, 8)
@@ -98,3 +108,27 @@ def lone_runs() -> xr.Dataset:
 def lone_fit(lone_runs: xr.Dataset) -> Fit:
     """The true law on one curve."""
     return fit(Model(power), lone_runs, random_seed=1, **SAMPLING)
+
+
+@pytest.fixture(scope="session")
+def known_fit() -> Callable[..., Fit]:
+    """Make a fit whose draws are given, without sampling.
+
+    Called with a law, its parameters in the user's units (chain, draw, curve), and runs.
+    """
+
+    def make(law: Law, parameters: Mapping[str, np.ndarray], runs: xr.Dataset) -> Fit:
+        priors = dict.fromkeys(law.parameters, LogNormal(1.0, 2.0))  # sampled in their roles' links
+        model = Model(law, pooling=None, priors={**priors, "sigma": Fixed(SIGMA)})
+        to_reference = {name: 1 / scale for name, scale in scales_of(law, runs).items()}
+        at_reference = rescale(law, to_reference, parameters)
+        roles, design = roles_of(model, coordinates(model)), design_of(model, runs)
+        theta = [role.link.forward(at_reference[name]) for name, role in roles.items()]
+        link = link_dataset({"theta": np.stack(theta, axis=2)}, roles, None, design.curves)
+        posterior = posterior_dataset(model, design, link, runs)
+        tree = xr.DataTree.from_dict({"/posterior": posterior, "/link": link})
+        gate = Gate(1.0, 1000.0, 1000.0, "alpha", 0, 1.0, 1000)
+        tree.attrs["gate"] = gate.to_json()
+        return Fit(model, runs, tree)
+
+    return make

@@ -47,15 +47,18 @@ def test_info_tells_provenance(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", datasets.names())
-def test_load_gives_every_row(name: str) -> None:
+def test_load_gives_every_row_that_is_kept(name: str) -> None:
     about, rows, runs = datasets.info(name), datasets.table(name), datasets.load(name)
+    assert len(rows) == about.rows
+    for column, values in about.keep.items():
+        rows = rows[rows[column].isin(values)]
     check_runs(runs)
-    assert dict(runs.sizes) == {"run": about.rows}
+    assert dict(runs.sizes) == {"run": len(rows)}
     np.testing.assert_array_equal(runs[about.response], rows[about.response])
     for predictor, column in about.predictors.items():
         np.testing.assert_array_equal(runs[predictor], rows[column])
     for group in about.groups:
-        assert runs[group].values.tolist() == rows[group].tolist()
+        assert runs[group].values.tolist() == rows[group].astype(str).tolist()
 
 
 def test_info_is_frozen() -> None:
@@ -126,7 +129,8 @@ def test_mean_loss_falls_along_every_curve(learners: pd.DataFrame, kept: str) ->
 @pytest.mark.parametrize("function", [datasets.load, datasets.info, datasets.table])
 def test_unknown_name_suggests_the_nearest(function: Callable[[str], object]) -> None:
     sentence = (
-        "unknown data set 'learner' (did you mean 'learners'?); there are: learners, and "
+        "unknown data set 'learner' (did you mean 'learners'?); there are: learners, tiny_lm, "
+        "tiny_lm_curves, tiny_lm_repeats, and "
         f"{len(datasets.names(public=True))} public ones that names(public=True) lists"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
@@ -134,5 +138,5 @@ def test_unknown_name_suggests_the_nearest(function: Callable[[str], object]) ->
 
 
 def test_unknown_name_unlike_any_lists_what_there_is() -> None:
-    with pytest.raises(ValueError, match=r"^unknown data set 'chess'; there are: learners, and"):
+    with pytest.raises(ValueError, match=r"^unknown data set 'chess'; there are: learners, tiny_lm"):
         datasets.load("chess")

@@ -463,7 +463,7 @@ def test_a_loss_below_the_first_floor_stays_a_number() -> None:
 
 
 def test_steps_and_compute_trade_along_a_hyperbola() -> None:
-    """(S / S_min - 1) (C / C_min - 1) = 1 at any batch size (McCandlish et al. 2018, eq. 2.11)."""
+    """(S / S_min - 1) (C / C_min - 1) = 1 at any batch size (Kaplan et al. 2020, eq. 5.1)."""
     B = np.array([1e5, 1e6, 3e7])
     steps, compute = laws.minimum_steps(1.0, B, 1e6), laws.minimum_compute(1.0, B, 1e6)
     np.testing.assert_allclose((1 / steps - 1) * (1 / compute - 1), 1, rtol=1e-12)
@@ -473,8 +473,8 @@ def test_steps_and_compute_trade_along_a_hyperbola() -> None:
 def test_optimal_exponents_are_those_of_the_paper() -> None:
     exact = laws.optimal_exponents(alpha_N=0.5, alpha_S=0.25, alpha_B=0.25)
     assert exact == pytest.approx({"L": -0.1, "N": 0.2, "B": 0.4, "S": 0.4, "D": 0.8})
-    # Kaplan et al. 2020 derive .054 and .71 (eqs. 6.3 and 6.6) from less rounded constants, and
-    # measure .050, .73, .24, .03 and .27.
+    # Kaplan et al. 2020 derive .054 and .71 in section 6.2, from less rounded constants, and
+    # measure .050, .73, .24, .03 and .27 in section 6.1.
     found = laws.optimal_exponents(alpha_N=0.076, alpha_S=0.76, alpha_B=0.21)
     assert found == pytest.approx(
         {"L": -0.054, "N": 0.71, "B": 0.25, "S": 0.07, "D": 0.3}, abs=0.03

@@ -221,7 +221,9 @@ def plan(
         Print one JSON object instead of text.
     """
     kept = bl.load(fit)
-    found = bl.plan(kept, _list("--budget", budget), at=_held(at, kept), draw_new=draw_new or ())
+    found = bl.plan(
+        kept, _list("--budget", budget), at=_places(at or (), kept), draw_new=draw_new or ()
+    )
     return _answered("plan", found, prob, json)
 
 
@@ -264,7 +266,7 @@ def requirement(
         kept,
         _list("--target", target),
         along=bl.training_flops if along == bl.training_flops.__name__ else along,
-        at=_held(at, kept),
+        at=_places(at or (), kept),
         largest=largest,
         draw_new=draw_new or (),
     )
@@ -422,10 +424,6 @@ def _places(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
         name: [_number(name, each) for each in values] if name in sizes else values
         for name, values in split.items()
     }
-
-
-def _held(items: list[str] | None, fit: bl.Fit) -> xr.Dataset | None:
-    return bl.grid(**_places(items, fit)) if items else None
 
 
 def _list(name: str, values: str) -> list[float]:

@@ -1,7 +1,8 @@
 """Training runs that come with the package or are public, and what is known about them.
 
 A data set that comes with the package is two files in ``bayeslaw/data``: a CSV with the rows and a
-JSON with the description. A public one is not ours to ship: `fetch` gets its files.
+JSON with the description; several descriptions may read the same rows. A public one is not ours to
+ship: `fetch` gets its files.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,8 @@ class DatasetInfo:
         Further columns that become coordinates of the runs.
     notes : tuple of str
         What was dropped or changed, and what to beware of; also in ``runs.attrs["notes"]``.
+    keep : mapping of str to list
+        Values that a column has in the rows that `load` reads; `table` reads all.
     """
 
     name: str
@@ -77,6 +79,7 @@ class DatasetInfo:
     best: float | None = None
     coordinates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    keep: Mapping[str, list[Any]] = field(default_factory=dict)
 
 
 def names(*, public: bool = False) -> list[str]:
@@ -96,7 +99,7 @@ def names(*, public: bool = False) -> list[str]:
     --------
     >>> from bayeslaw import datasets
     >>> datasets.names()
-    ['learners']
+    ['learners', 'tiny_lm', 'tiny_lm_curves', 'tiny_lm_repeats']
     >>> datasets.names(public=True)[:3]
     ['chinchilla_epoch', 'datablations', 'datablations_curves']
     """
@@ -131,7 +134,8 @@ def info(name: str) -> DatasetInfo:
     >>> datasets.info("chinchilla_epoch").notes[0]
     'D is not in the source: it is C / (6 N).'
     """
-    facts = describe(name) if _is_public(name) else json.loads(_file(name, "json"))
+    facts = describe(name) if _is_public(name) else _facts(name)
+    facts = {key: value for key, value in facts.items() if key != "file"}
     lists: dict[str, Any] = {
         key: tuple(value) for key, value in facts.items() if isinstance(value, list)
     }
@@ -208,7 +212,8 @@ def table(name: str) -> pd.DataFrame:
 
     if _is_public(name):
         return read_table(name, local_files(name))
-    return pd.read_csv(StringIO(_file(name, "csv")))
+    with resources.as_file(_folder() / _facts(name).get("file", f"{name}.csv")) as path:
+        return pd.read_csv(path)
 
 
 def load(name: str) -> xr.Dataset:
@@ -239,6 +244,8 @@ def load(name: str) -> xr.Dataset:
     ['D']
     """
     about, rows = info(name), table(name)
+    for column, values in about.keep.items():
+        rows = rows[rows[column].isin(values)]
     runs = read_runs(
         rows,
         response=about.response,
@@ -256,8 +263,10 @@ def _is_public(name: str) -> bool:
     return name in names(public=True)
 
 
-def _file(name: str, suffix: str) -> str:
-    return (_folder() / f"{name}.{suffix}").read_text(encoding="utf-8")
+def _facts(name: str) -> dict[str, Any]:
+    """The description of a data set that comes with the package, on top of one it is like."""
+    own = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
+    return {**_facts(own.pop("like")), **own} if "like" in own else own
 
 
 def _folder() -> Traversable:

@@ -14,7 +14,7 @@ from bayeslaw.answers import amounts, labelled
 from bayeslaw.derivatives import log_slope
 from bayeslaw.fit import Fit
 from bayeslaw.forecast import caveats_of
-from bayeslaw.places import parameters_at, places, require_predictors
+from bayeslaw.places import At, parameters_at, places, require_predictors
 from bayeslaw.search import first_crossing, scan
 from bayeslaw.slices import Slice, line_of
 
@@ -90,7 +90,7 @@ def saturation(
     threshold: float | Sequence[float] | np.ndarray,
     *,
     along: str | None = None,
-    at: xr.Dataset | None = None,
+    at: At = None,
     draw_new: Sequence[str] = (),
     random_seed: int = 0,
 ) -> xr.Dataset:
@@ -104,9 +104,9 @@ def saturation(
         Gains of the curve per doubling, in the response's units.
     along : str, optional
         The predictor that is doubled, all others being held; by default the one that is not held.
-    at : xarray.Dataset, optional
-        `bayeslaw.grid` of the curves (such as ``task="c4"``) and of the other predictors; all
-        curves of the fit unless the grid names groups.
+    at : mapping, optional
+        Which curves, all of the fit unless given, and the other predictors: what `bayeslaw.grid`
+        takes, such as ``{"task": "c4", "D": 1e12}``, or such a grid.
     draw_new : sequence of str, optional
         Groups whose levels that the fit has not seen are drawn from the population.
     random_seed : int
@@ -126,7 +126,7 @@ def saturation(
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> enough = bl.saturation(fit, 0.01, along="N", at=bl.grid(D=1e12))  # doctest: +SKIP
+    >>> enough = bl.saturation(fit, 0.01, along="N", at={"D": 1e12})  # doctest: +SKIP
     >>> bl.interval(enough)["N"]  # doctest: +SKIP
     """
     rows, thresholds = places(fit, at), amounts("threshold", threshold)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,45 +16,60 @@ from bayeslaw.pooling import groupings, is_pooled, layout
 from bayeslaw.posterior import natural
 from bayeslaw.units import scales_of
 
-__all__ = ["parameters_at", "places", "require_predictors", "with_groups"]
+__all__ = ["At", "parameters_at", "places", "require_predictors", "with_groups"]
+
+type At = Mapping[str, Any] | xr.Dataset | None
 
 
-def places(fit: Fit, at: xr.Dataset | None) -> xr.Dataset:
-    """The rows of a grid, for every curve of a fit where the grid does not tell curves apart.
+def places(fit: Fit, at: At) -> xr.Dataset:
+    """Rows of what is held, for every curve of a fit where nothing tells curves apart.
 
     Parameters
     ----------
     fit : Fit
         The fit.
-    at : xarray.Dataset or None
-        `bayeslaw.grid` of predictors, groups or both.
+    at : mapping, xarray.Dataset or None
+        What `bayeslaw.grid` takes, predictors or groups or both; or such a grid.
 
     Returns
     -------
     xarray.Dataset
-        On dim run: the numbers of the grid, and the groups of the fit as coordinates.
+        On dim run: numbers, and the groups of the fit as coordinates.
 
     Raises
     ------
     TypeError
-        If `at` is not a grid.
+        If `at` is neither.
+    ValueError
+        If it names a group that the fit does not have.
     """
-    if not isinstance(at, xr.Dataset | None):
-        raise TypeError(
-            f"at takes a grid, such as bayeslaw.grid(D=1e12), got {type(at).__name__}: {at!r}"
-        )
-    known, groups = table.curves(fit.runs), table.groups(fit.runs)
-    if at is not None and (not groups or any(name in at.coords for name in groups)):
+    rows, groups = _rows(fit, at), table.groups(fit.runs)
+    for name in table.groups(rows):
+        if name not in groups:
+            raise ValueError(f"{name!r} in at is no group of the fit; those are {groups or None}")
+    return rows if table.groups(rows) else _for_all_curves(fit, rows)
+
+
+def _rows(fit: Fit, at: At) -> xr.Dataset:
+    if isinstance(at, xr.Dataset):
         return at
-    numbers = {} if at is None else {name: at[name].values for name in table.predictors(at)}
-    n_rows = 1 if at is None else at.sizes["run"]
+    if not isinstance(at, Mapping | None):
+        raise TypeError(f"at takes a mapping, such as {{'D': 1e12}}, got {at!r}")
+    # A grid has a predictor; where none is held, one is put in and taken out again.
+    name = fit.model.law.predictors[0]
+    rows = table.grid(**{name: 1.0, **(at or {})})
+    if at and name in at:
+        return rows
+    others = [other for other in table.predictors(rows) if other != name]
+    return rows.drop_vars(name).assign_attrs(predictors=others)
+
+
+def _for_all_curves(fit: Fit, rows: xr.Dataset) -> xr.Dataset:
+    known, n_rows = table.curves(fit.runs), rows.sizes["run"]
     curve = np.repeat(np.arange(known.sizes["curve"]), n_rows)
-    row = np.tile(np.arange(n_rows), known.sizes["curve"])
-    return xr.Dataset(
-        {name: ("run", values[row]) for name, values in numbers.items()},
-        {"run": range(row.size)} | {name: ("run", known[name].values[curve]) for name in groups},
-        {"predictors": list(numbers), "groups": groups},
-    )
+    repeated = rows.isel(run=np.tile(np.arange(n_rows), known.sizes["curve"]))
+    groups = {name: ("run", known[name].values[curve]) for name in table.groups(fit.runs)}
+    return repeated.assign_coords(run=np.arange(curve.size), **groups)
 
 
 def with_groups(fit: Fit, rows: xr.Dataset) -> xr.Dataset:

@@ -11,7 +11,7 @@ import xarray as xr
 from bayeslaw.answers import amounts, labelled
 from bayeslaw.fit import Fit
 from bayeslaw.forecast import observed_range
-from bayeslaw.places import parameters_at, places
+from bayeslaw.places import At, parameters_at, places
 from bayeslaw.slices import Known
 from bayeslaw.trade import (
     Cost,
@@ -34,7 +34,7 @@ def plan(
     budget: float | Sequence[float] | np.ndarray,
     *,
     cost: Cost = training_flops,
-    at: xr.Dataset | None = None,
+    at: At = None,
     draw_new: Sequence[str] = (),
     random_seed: int = 0,
 ) -> xr.Dataset:
@@ -53,9 +53,9 @@ def plan(
     cost : callable
         What a run costs: a plain function that rises with each of its arguments, written as a
         law is. Arguments are predictors by name, or given by `at`, or have a default.
-    at : xarray.Dataset, optional
-        `bayeslaw.grid` of the curves (such as ``task="c4"``) and of whatever is held; all curves
-        of the fit unless the grid names groups.
+    at : mapping, optional
+        Which curves, all of the fit unless given, and what is held: what `bayeslaw.grid` takes,
+        such as ``{"task": "c4", "T": [1e11, 1e12]}``, or such a grid.
     draw_new : sequence of str, optional
         Groups whose levels that the fit has not seen are drawn from the population.
     random_seed : int
@@ -87,7 +87,7 @@ def plan(
 
     >>> def lifetime_flops(N, D, served):
     ...     return 6 * N * D + 2 * N * served
-    >>> bl.plan(fit, 1e22, cost=lifetime_flops, at=bl.grid(served=1e12))  # doctest: +SKIP
+    >>> bl.plan(fit, 1e22, cost=lifetime_flops, at={"served": 1e12})  # doctest: +SKIP
 
     So does the output layer of models about 2 N^(1/3) wide, where N leaves embeddings out:
 

@@ -11,7 +11,7 @@ import xarray as xr
 from bayeslaw import runs as table
 from bayeslaw.answers import amounts, labelled
 from bayeslaw.fit import Fit
-from bayeslaw.places import parameters_at, places
+from bayeslaw.places import At, parameters_at, places
 from bayeslaw.search import REACH, first_crossing, scan
 from bayeslaw.slices import Known, Slice, line_of
 from bayeslaw.trade import Cost, Trade, optimum, require_optimum, scale_of_target, trade_of
@@ -24,7 +24,7 @@ def requirement(
     target: float | Sequence[float] | np.ndarray,
     *,
     along: str | Cost | None = None,
-    at: xr.Dataset | None = None,
+    at: At = None,
     largest: float = float("inf"),
     draw_new: Sequence[str] = (),
     random_seed: int = 0,
@@ -44,9 +44,9 @@ def requirement(
         What grows: a predictor, all others being held; or a cost, such as
         `bayeslaw.training_flops`, spent as `bayeslaw.plan` says. By default the one predictor
         that is not held.
-    at : xarray.Dataset, optional
-        `bayeslaw.grid` of the curves (such as ``task="c4"``) and of whatever is held; all curves
-        of the fit unless the grid names groups.
+    at : mapping, optional
+        Which curves, all of the fit unless given, and what is held: what `bayeslaw.grid` takes,
+        such as ``{"task": "c4", "T": [1e11, 1e12]}``, or such a grid.
     largest : float
         Largest size or budget that could be had, in its units.
     draw_new : sequence of str, optional
@@ -59,8 +59,9 @@ def requirement(
     xarray.Dataset
         With dims chain, draw, curve, target: the predictor, or for a cost ``budget`` and both
         predictors there; infinite where the target is out of reach, zero where any size reaches
-        it, NaN where no split of a budget is best. With dims curve, target: ``probability`` that the target is reached at all, by
-        `largest` if it is given. `bayeslaw.interval` gives bands.
+        it, NaN where no split of a budget is best. With dims curve, target: ``probability`` that
+        the target is reached at all, by `largest` if it is given. `bayeslaw.interval` gives
+        bands.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def requirement(
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> need = bl.requirement(fit, 2.0, along="N", at=bl.grid(D=1e12))  # doctest: +SKIP
+    >>> need = bl.requirement(fit, 2.0, along="N", at={"D": 1e12})  # doctest: +SKIP
     >>> bl.interval(need, 0.9)["N"], need["probability"]  # doctest: +SKIP
     >>> bl.requirement(fit, [2.1, 2.0], along=bl.training_flops, largest=1e25)  # doctest: +SKIP
     """

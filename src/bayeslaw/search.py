@@ -43,9 +43,9 @@ def root(function: Function, low: Any, high: Any, known: tuple[Any, ...]) -> np.
     def finite(point: Any, *known: Any) -> Any:
         return np.clip(function(point, *known), -1e300, 1e300)
 
-    low, high, *known = np.broadcast_arrays(low, high, *known)
+    low, high, *rest = np.broadcast_arrays(low, high, *known)
     with np.errstate(all="ignore"):
-        return np.asarray(find_root(finite, (low, high), args=tuple(known)).x)
+        return np.asarray(find_root(finite, (low, high), args=tuple(rest)).x)
 
 
 def scan(centre: Any) -> np.ndarray:

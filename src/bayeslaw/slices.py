@@ -93,20 +93,18 @@ def line_of(law: Law, along: str | None, rows: xr.Dataset) -> Slice:
         along = left[0]
     if along not in law.predictors:
         raise ValueError(
-            f"along={along!r} is not a predictor of law {law.name!r}; say which of {left or held} "
-            "grows and hold the others with at=bayeslaw.grid(...); or give a cost, such as "
-            "along=bayeslaw.training_flops"
+            f"along={along!r} is not a predictor of law {law.name!r}; say along which of "
+            f"{list(law.predictors)} and hold the others, as in at={{{law.predictors[-1]!r}: ...}}"
         )
+    others = [name for name in law.predictors if name != along]
     for name in held:
-        if name not in law.predictors or name == along:
-            others = [other for other in law.predictors if other != along]
+        if name not in others:
             raise ValueError(
-                f"the grid gives {name!r}; along {along!r} law {law.name!r} takes {others or None}"
+                f"at holds {name!r}; along {along!r} law {law.name!r} takes {others or 'nothing'}"
             )
-    for name in left:
-        if name != along:
+    for name in others:
+        if name not in held:
             raise ValueError(
-                f"law {law.name!r} needs {name!r} too; hold it at a value with "
-                f"at=bayeslaw.grid({name}=...)"
+                f"law {law.name!r} needs {name!r} too; hold it at a value: at={{{name!r}: ...}}"
             )
     return Slice(law, (along,), held)

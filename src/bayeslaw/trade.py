@@ -201,23 +201,23 @@ def trade_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Trade:
     called = f"cost {name}({', '.join(arguments)})"
     _refuse(
         [n for n in held if n not in law.predictors and n not in arguments],
-        f"the grid gives {{}}, which neither law {law.name!r} nor {called} takes",
+        f"at holds {{}}, which neither law {law.name!r} nor {called} takes",
     )
     _refuse(
         [n for n in needed if n not in law.predictors and n not in held],
         f"{called} takes {{}}, which is no predictor of law {law.name!r}; those are "
-        f"{list(law.predictors)}; hold it at a value with at=bayeslaw.grid({{}}=...)",
+        f"{list(law.predictors)}; hold it at a value: at={{{{}}: ...}}",
     )
     _refuse(
         [n for n in law.predictors if n not in arguments and n not in held],
-        f"law {law.name!r} needs {{}}, which {called} does not take; hold it at a value with "
-        "at=bayeslaw.grid({}=...)",
+        f"law {law.name!r} needs {{}}, which {called} does not take; hold it at a value: "
+        "at={{}: ...}",
     )
     free = [n for n in law.predictors if n not in held]
     if len(free) != 2:
         raise ValueError(
             f"two predictors can be traded, and law {law.name!r} with {called} leaves "
-            f"{len(free)}: {free}; hold others with at=bayeslaw.grid(...), or hold fewer"
+            f"{free or 'none'}; hold all others with at={{...}}"
         )
     first, second = (float(np.log(table.reference(fit.runs)[n])) for n in free)
     return Trade(Slice(law, tuple(free), held), cost, (second - first, (first + second) / 2))
@@ -248,7 +248,7 @@ def require_optimum(trade: Trade, ratio: np.ndarray) -> None:
 
 def _refuse(names: list[str], sentence: str) -> None:
     if names:
-        raise ValueError(sentence.replace("{}", repr(names[0]), 1).replace("{}", names[0]))
+        raise ValueError(sentence.replace("{}", repr(names[0])))
 
 
 def _name(cost: Cost) -> str:

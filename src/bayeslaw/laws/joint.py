@@ -33,9 +33,6 @@ def chinchilla(
     Published: E 1.69, A 406.4, alpha 0.34, B 410.7, beta 0.28 (rounding the exponents moves the
     loss by several percent); refitted on the same runs E 1.817, A 482, alpha 0.348, B 2085,
     beta 0.366 (Besiroglu et al. 2024).
-
-    >>> chinchilla(16.0, 27.0, E=1.0, A=2.0, alpha=0.5, B=3.0, beta=1 / 3)
-    2.5
     """
     return E + A * N**-alpha + B * D**-beta
 
@@ -81,7 +78,7 @@ def generalised_sum(
 def multiplicative(
     N: Any, D: Any, *, E: Floor, A: Amplitude, alpha: Exponent, beta: Exponent
 ) -> Any:
-    """Product of power laws in two scales, such as full data times tuned (Zhang et al. 2024).
+    """Product of power laws in two scales, as in fine-tuning (Zhang et al. 2024).
 
     More of the one makes up for any lack of the other, so at a given cost N D the best is at an
     end: it does not allocate compute.
@@ -186,7 +183,7 @@ def over_training(C: Any, M: Any, *, E: Floor, a: Amplitude, b: Amplitude, eta: 
     """Compute C spent at M = D/N tokens per parameter (Gadre et al. 2024).
 
     `chinchilla` with C = 6 N D and alpha = beta = 2 eta: a = 6^eta A and b = 6^eta B. The best M
-    is (b/a)^(1/eta/2) at any compute, and over-training shifts the curve but keeps its slope.
+    is (b/a)^(1 / (2 eta)) at any compute, and over-training shifts the curve but keeps its slope.
     """
     return E + (a * M**eta + b * M**-eta) * C**-eta
 

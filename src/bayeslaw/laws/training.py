@@ -105,7 +105,7 @@ def minimum_compute(C: Any, B: Any, B_crit: Any) -> Any:
 
 
 def optimal_exponents(alpha_N: float, alpha_S: float, alpha_B: float) -> dict[str, float]:
-    """How the best model, batch, steps and tokens grow with compute (Kaplan et al. 2020, sec. 6.1).
+    """How the best model, batch, steps and tokens grow with compute (Kaplan et al. 2020, sec. 6.2).
 
     They minimise `kaplan_steps` at compute 6 N B S with the critical batch size.
 
