@@ -196,6 +196,77 @@ def test_forecast(run: Run, folder: Path) -> None:
     assert f"{told['forecast'][0]['mean_median']:.4g}" in text
 
 
+@pytest.fixture(scope="module")
+def joint(tmp_path_factory: pytest.TempPathFactory, known_fit: Callable[..., bl.Fit]) -> Path:
+    """A fit of a law of N and D to two tasks."""
+    rng = np.random.default_rng(8)
+    published = {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28}
+    drawn = {n: v * np.exp(0.05 * rng.standard_normal((2, 50, 2))) for n, v in published.items()}
+    rows = [
+        {"N": N, "D": D, "loss": 3.0 + 1e9 / N, "task": task}
+        for task in ("c4", "code")
+        for N in (1e8, 1e9, 1e10)
+        for D in (1e10, 1e11)
+    ]
+    runs = bl.read_runs(pd.DataFrame(rows), predictors=["N", "D"], groups=["task"])
+    place = tmp_path_factory.mktemp("joint") / "fit.nc"
+    bl.save(known_fit(bl.laws.chinchilla, drawn, runs), place)
+    return place
+
+
+def test_plan(run: Run, joint: Path) -> None:
+    code, text, err = run("plan", joint, "--budget", "1e21,1e22", "--prob", 0.5, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(text)
+    assert list(told) == ["converged", "caveats", "plan", "probability"]
+    assert [(row["task"], row["budget"]) for row in told["probability"]] == [
+        ("c4", 1e21), ("c4", 1e22), ("code", 1e21), ("code", 1e22),
+    ]  # fmt: skip
+    assert set(told["probability"][0]) == {"task", "budget", "in_range", "has_optimum"}
+    assert [row["quantity"] for row in told["plan"][:6]] == [
+        "N", "D", "D_per_N", "mean", "N_exponent", "D_exponent"
+    ]  # fmt: skip
+    drawn = bl.plan(bl.load(joint), [1e21, 1e22])
+    bands = bl.interval(drawn, 0.5)["N"].sel(curve="code", budget=1e22)
+    [row] = [
+        row for row in told["plan"]
+        if (row["task"], row["budget"], row["quantity"]) == ("code", 1e22, "N")
+    ]  # fmt: skip
+    for bound in ("lower", "median", "upper"):
+        assert row[bound] == pytest.approx(float(bands.sel(bound=bound)), rel=1e-12)
+    code, text, _ = run("plan", joint, "--budget", "1e21", "--at", "task=c4")
+    assert code == 0
+    assert text.startswith("Beyond the data these bands hold only if the law does: ")
+    assert "code" not in text
+    assert "D_per_N" in text
+
+
+def test_requirement(run: Run, joint: Path, folder: Path) -> None:
+    held = ["--along", "N", "--at", "D=1e11,1e12", "--at", "task=c4"]
+    code, text, err = run("requirement", joint, "--target", "2.2,1.7", *held, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(text)
+    assert [(row["task"], row["D"], row["target"]) for row in told["requirement"]] == [
+        ("c4", 1e11, 2.2), ("c4", 1e11, 1.7), ("c4", 1e12, 2.2), ("c4", 1e12, 1.7),
+    ]  # fmt: skip
+    assert told["requirement"][3]["median"] is None  # infinite
+    assert told["probability"][3]["probability"] < told["probability"][2]["probability"]
+    code, text, _ = run("requirement", joint, "--target", "1.7", *held)
+    assert "inf" in text
+    paid = ["--along", "training_flops", "--largest", "1e22"]
+    code, text, _ = run("requirement", joint, "--target", "2.2", *paid, "--json")
+    told = json.loads(text)
+    assert code == 0
+    assert [row["quantity"] for row in told["requirement"]] == ["budget", "N", "D"] * 2
+    expected = bl.requirement(bl.load(joint), 2.2, along=bl.training_flops, largest=1e22)
+    found = [row["probability"] for row in told["probability"]]
+    assert found == expected["probability"].values[:, 0].tolist()
+    failed = [folder / "failed.nc", "--target", "4", "--at", "task=c4", "--at", "dataset=web"]
+    code, text, _ = run("requirement", *failed)
+    assert code == 1
+    assert text.startswith("NOT CONVERGED")
+
+
 def test_compare(run: Run, folder: Path, prepared: list[dict[str, Any]]) -> None:
     arguments = ["compare", folder / "runs.csv", *GROUPED, "--hold-out", "N=2e8", "--seed", 9]
     code, text, err = run(*arguments, "--json")
@@ -283,7 +354,7 @@ def test_warnings_are_notes(run: Run, folder: Path, tmp_path: Path) -> None:
         (
             ["fot"],
             'Unknown command "fot". Did you mean "fit"? Available commands: demo, fit, forecast, '
-            "compare, check.",
+            "plan, requirement, compare, check.",
         ),
         (
             ["fit", "runs.csv", *GROUPED, "--hold-out", "N=large"],
@@ -324,6 +395,19 @@ def test_warnings_are_notes(run: Run, folder: Path, tmp_path: Path) -> None:
             ["forecast", "fit.nc", "--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web",
              "--prob", "90"],
             "prob must lie between 0 and 1, got 90.0",
+        ),
+        (
+            ["plan", "fit.nc", "--budget", "1e21"],
+            "cost training_flops(N, D) takes 'D', which is no predictor of law 'power'; those are "
+            "['N']; take a law that has it, or hold it at a value: at={'D': ...}",
+        ),
+        (
+            ["plan", "fit.nc", "--budget", "large"],
+            "--budget=large: 'large' is not a number; write --budget=1e9",
+        ),
+        (
+            ["requirement", "fit.nc", "--target", "2", "--along", "D"],
+            "along='D' is no predictor of law 'power'; say which of ['N']",
         ),
         (
             ["fit", "runs.csv", *GROUPED, "--draws", "0"],
@@ -378,8 +462,8 @@ def test_help_is_quick() -> None:
     code = (
         "import sys\n"
         "from bayeslaw.cli import run\n"
-        "for command in ([], ['demo'], ['fit'], ['forecast'], ['compare'], ['check']):\n"
-        "    assert run([*command, '--help']) == 0\n"
+        "for name in ('', 'demo', 'fit', 'forecast', 'plan', 'requirement', 'compare', 'check'):\n"
+        "    assert run([*name.split(), '--help']) == 0\n"
         "heavy = {'pymc', 'pytensor', 'arviz', 'scipy', 'matplotlib', 'pandas', 'xarray', 'numpy'}"
         " & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -159,3 +159,59 @@ def test_scatter_is_the_adjoint_of_gather(seed: int, layout: tuple, n_curves: in
     there = np.vdot(kernels.gather(p.z, p.codes, p.bounds), p.residual)
     back = np.vdot(p.z, kernels.scatter(p.z, p.residual, p.codes, p.bounds))
     np.testing.assert_allclose(there, back, rtol=1e-10, atol=1e-12)
+
+
+def settled(seed: int, spread: float = 1.0) -> list[np.ndarray]:
+    """Arguments of `settle`: three parameters of four curves."""
+    rng = np.random.default_rng(seed)
+    roots = rng.normal(size=(4, 3, 3)) * 3
+    return [
+        rng.normal(size=(3, 4)),
+        rng.normal(size=(3, 4)),
+        spread * np.exp(rng.normal(size=(3, 1))),
+        rng.normal(size=(3, 4)),
+        np.moveaxis(roots @ np.swapaxes(roots, 1, 2), 0, -1),
+    ]
+
+
+def test_settled_curves_have_the_conditional_distribution() -> None:
+    z, expected, spread, mode, precision = settled(5)
+    found, log_det = kernels.settle(z, expected, spread, mode, precision)
+    center, _ = kernels.settle(np.zeros_like(z), expected, spread, mode, precision)
+    total = 0.0
+    for g in range(4):
+        covariance = np.linalg.inv(np.diag(spread[:, 0] ** -2) + precision[:, :, g])
+        mean = covariance @ precision[:, :, g] @ (mode - expected)[:, g]
+        np.testing.assert_allclose(center[:, g], mean, rtol=1e-9)
+        # Coordinates are distances in units of the distribution.
+        away = found[:, g] - mean
+        np.testing.assert_allclose(away @ np.linalg.solve(covariance, away), z[:, g] @ z[:, g])
+        total += np.linalg.slogdet(covariance)[1] / 2
+    np.testing.assert_allclose(log_det, total, rtol=1e-10)
+
+
+def test_settle_gradient_is_that_of_finite_differences() -> None:
+    inputs, rng = settled(6), np.random.default_rng(7)
+    out_bar, log_det_bar = rng.normal(size=(3, 4)), 0.7
+
+    def objective(values: list[np.ndarray]) -> float:
+        out, log_det = kernels.settle(*values)
+        return float(np.sum(out * out_bar) + log_det * log_det_bar)
+
+    found = kernels.settle_gradient(*inputs, out_bar, log_det_bar)
+    for position, gradient in enumerate(found):
+        expected = np.zeros(inputs[position].shape)
+        for index in np.ndindex(expected.shape):
+            ends = []
+            for step in (1e-6, -1e-6):
+                moved = [value.copy() for value in inputs]
+                moved[position][index] += step
+                ends.append(objective(moved))
+            expected[index] = (ends[0] - ends[1]) / 2e-6
+        np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_no_spread_leaves_curves_where_they_are_expected() -> None:
+    z, expected, spread, mode, precision = settled(8, spread=1e-12)
+    found, _ = kernels.settle(z, expected, spread, mode, precision)
+    np.testing.assert_allclose(found, spread * z, rtol=1e-6)

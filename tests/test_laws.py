@@ -29,6 +29,7 @@ RANGES = {
     "Real": (-1.0, 1.0),
     "Shape": (0.5, 2.0),
     "Reference": (0.5, 2.0),
+    "Curvature": (-1.0, 3.0),
 }
 OWN_RANGES = {
     ("annealing", "C"): (0.01, 0.03),  # the annealing area may not cost more than the loss

@@ -248,6 +248,35 @@ def test_a_law_that_is_no_sum(known_fit: Make) -> None:
     np.testing.assert_allclose(found["D"], D, rtol=1e-10)
 
 
+@bl.law(unitless=("N", "D"))
+def scarcest(N: Any, D: Any, *, A: bl.Scale, B: bl.Scale) -> Any:
+    """Whichever of the two is short decides."""
+    return bl.maximum((N / A) ** -0.3, (D / B) ** -0.2)
+
+
+def test_an_optimum_at_a_corner(known_fit: Make) -> None:
+    drawn = draws_about({"A": 1e9, "B": 1e10})
+    found = bl.plan(known_fit(scarcest, drawn, table()), 1e22)
+    A, B = (values[..., None] for values in drawn.values())
+    N = A * (1e22 / 6 / (A * B)) ** 0.4
+    np.testing.assert_allclose(found["N"], N, rtol=1e-10)
+    np.testing.assert_allclose(found["N_exponent"], 0.4, rtol=1e-8)
+
+
+@bl.law(unitless=("N", "D"))
+def two_valleys(N: Any, D: Any, *, depth: bl.Real) -> Any:
+    """Along sizes of equal cost, a valley at 1 and one at e^8 tokens per parameter."""
+    ratio = np.log(D / N)
+    return 10 - depth * np.exp(-((ratio - 8) ** 2)) - np.exp(-(ratio**2)) - 0.001 * np.log(N * D)
+
+
+def test_the_better_of_two_optima(known_fit: Make) -> None:
+    drawn = {"depth": np.linspace(0.5, 1.5, 100).reshape(*SHAPE, 1)}
+    found = bl.plan(known_fit(two_valleys, drawn, table()), 1e20)["D_per_N"][:, :, 0, 0]
+    expected = np.where(drawn["depth"][..., 0] > 1, np.exp(8), 1.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
 @bl.law(unitless=("N", "D", "U"))
 def repeated(N: Any, D: Any, U: Any, *, E: bl.Floor, A: bl.Amplitude, B: bl.Amplitude) -> Any:
     """Tokens beyond the unique ones are worth less and less (after Muennighoff et al. 2023)."""
@@ -286,13 +315,13 @@ def test_a_product_has_no_optimum(known_fit: Make, beta: float) -> None:
 
 
 @bl.law(unitless=("N", "D"))
-def either(N: Any, D: Any, *, A: bl.Amplitude, B: bl.Amplitude, w: bl.Real) -> Any:
+def either(N: Any, D: Any, *, k: bl.Amplitude, w: bl.Real) -> Any:
     """A sum, or where w is not positive a law of N alone."""
-    return A * N**-0.3 + B * D**-0.3 * bl.maximum(w, 0.0)
+    return k * (N**-0.3 + bl.maximum(w, 0.0) * D**-0.3)
 
 
 def test_draws_without_an_optimum_are_told(known_fit: Make) -> None:
-    drawn = draws_about({"A": 400.0, "B": 400.0, "w": 1.0})
+    drawn = draws_about({"k": 400.0, "w": 1.0})
     drawn["w"][0, :10] = -1.0
     found = bl.plan(known_fit(either, drawn, table()), [1e20, 1e21])
     assert np.all(np.isnan(found["N"][0, :10]))
@@ -309,7 +338,7 @@ def test_every_curve_has_its_plan(grouped: bl.Fit) -> None:
     found = bl.plan(grouped, [1e20, 1e21])
     assert found["curve"].values.tolist() == ["c4 / a", "c4 / b", "code / a"]
     assert found["task"].values.tolist() == ["c4", "c4", "code"]
-    one = bl.plan(grouped, [1e20, 1e21], at={"task": "code", model="a"})
+    one = bl.plan(grouped, [1e20, 1e21], at={"task": "code", "model": "a"})
     np.testing.assert_array_equal(one["N"].isel(curve=0), found["N"].isel(curve=2))
 
 
@@ -337,7 +366,8 @@ def test_a_new_curve_is_drawn_as_for_a_forecast(crossed_fit: bl.Fit) -> None:
         (
             {"budget": 1e20, "cost": served},
             "cost served(N, D, served) takes 'served', which is no predictor of law 'chinchilla'; "
-            "those are ['N', 'D']; hold it at a value: at={'served': ...}",
+            "those are ['N', 'D']; take a law that has it, or hold it at a value: "
+            "at={'served': ...}",
         ),
         (
             {"budget": 1e20, "at": {"width": 10.0}},
@@ -360,10 +390,11 @@ def test_what_cannot_be_planned(fit: bl.Fit, asked: dict[str, Any], sentence: st
         bl.plan(fit, **asked)
 
 
-def test_a_law_of_one_predictor(lone_fit: bl.Fit) -> None:
+def test_a_law_of_one_predictor(known_fit: Make) -> None:
+    drawn = draws_about({"L0": 2.0, "k": 300.0, "alpha": 0.4})
     sentence = "cost training_flops(N, D) takes 'D', which is no predictor of law 'power'"
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
-        bl.plan(lone_fit, 1e20)
+        bl.plan(known_fit(bl.laws.power, drawn, table()), 1e20)
 
 
 def test_at_is_a_mapping_or_a_grid(fit: bl.Fit, grouped: bl.Fit) -> None:

@@ -53,3 +53,4 @@ from .tables import RunsError as RunsError
 from .tables import RunsWarning as RunsWarning
 from .trade import training_flops as training_flops
 from .units import rescale as rescale
+from .verdict import verdict as verdict

@@ -67,12 +67,12 @@ def _wrong(sentence: str) -> int:
 
 @app.command
 def demo(*, out: Path = Path("bayeslaw-demo"), seed: int = 1, json: bool = False) -> int:
-    """Do the whole job on the embedded data: fit, compare laws, forecast what was held out.
+    """Do the whole job on the embedded data: fit, forecast, judge by runs that were held out.
 
     Parameters
     ----------
     out
-        Folder for the figure and the fit.
+        Folder for the figures and the fits.
     seed
         Seed; the same seed gives the same numbers.
     json
@@ -80,7 +80,8 @@ def demo(*, out: Path = Path("bayeslaw-demo"), seed: int = 1, json: bool = False
     """
     from bayeslaw import demo as show
 
-    return answer(show.run(out, seed, quiet=json), json)
+    told = show.run(out, seed, quiet=json)  # unless quiet, it tells on the way
+    return answer(told if json else {"converged": told["converged"]}, json)
 
 
 @app.command
@@ -451,11 +452,16 @@ def _answered(name: str, drawn: xr.Dataset, prob: float, as_json: bool) -> int:
     plain = drawn.drop_vars("curve")  # its groups say it
     bands = bl.interval(plain, prob).to_array("quantity").to_dataset("bound")
     shares = plain[[each for each in plain if "draw" not in plain[each].dims]]
-    order = ["curve", str(asked)]
     told = {
         "converged": not any(each.startswith("NOT") for each in drawn.attrs["caveats"]),
         "caveats": drawn.attrs["caveats"],
-        name: bands.to_dataframe([*order, "quantity"]).reset_index().drop(columns="curve"),
-        "probability": shares.to_dataframe(order).reset_index().drop(columns="curve"),
+        name: _rows(bands, "curve", asked, "quantity"),
+        "probability": _rows(shares, "curve", asked),
     }
     return answer(told, as_json)
+
+
+def _rows(values: xr.Dataset, *dims: Any) -> pd.DataFrame:
+    """A row for each place, what it is first."""
+    frame = values.to_dataframe(list(dims)).reset_index().drop(columns="curve")
+    return frame.filter(items=sorted(frame, key=lambda column: column in values.data_vars))

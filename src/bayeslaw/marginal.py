@@ -62,27 +62,26 @@ def marginal(
     rows = places(fit, at)
     require_predictors(fit, rows)
     law, parameters = fit.model.law, parameters_at(fit, rows, draw_new, random_seed)
-    plane = Slice(law, law.predictors, ())
     known = (None, *(parameters[name] for name in law.parameters))
+    response = partial(Slice(law, law.predictors, ()).response, known=known)
     sizes = {name: rows[name].values for name in law.predictors}
-    response = partial(plane.response, known=known)
     level = response(sizes)
-    changes = {
-        "slope": [log_slope(response, name, sizes) for name in law.predictors],
-        "doubling": [response({**sizes, name: 2 * sizes[name]}) - level for name in law.predictors],
-    }
-    drawn = {
-        name: (DRAWN, np.stack(np.broadcast_arrays(level, *values)[1:], axis=-1))
-        for name, values in changes.items()
-    }
-    where = (
-        rows[list(law.predictors)]
-        .set_coords(law.predictors)
-        .assign_coords(predictor=list(law.predictors))
-    )
-    return where.assign(drawn).assign_attrs(
-        response=fit.runs.attrs["response"], law=law.name, caveats=caveats_of(fit)
-    )
+    slope = [log_slope(response, name, sizes) for name in sizes]
+    doubling = [response({**sizes, name: 2 * size}) - level for name, size in sizes.items()]
+    told = fit.runs.attrs["response"]
+    where = rows[list(sizes)].set_coords(list(sizes)).assign_coords(predictor=list(sizes))
+    return where.assign(
+        slope=(DRAWN, _stacked(slope, level), {"long_name": f"change of {told} per e-fold"}),
+        doubling=(
+            DRAWN,
+            _stacked(doubling, level),
+            {"long_name": f"change of {told} per doubling"},
+        ),
+    ).assign_attrs(response=told, law=law.name, caveats=caveats_of(fit))
+
+
+def _stacked(changes: list[np.ndarray], like: np.ndarray) -> np.ndarray:
+    return np.stack([np.broadcast_to(change, like.shape) for change in changes], axis=-1)
 
 
 def saturation(

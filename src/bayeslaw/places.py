@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
 from typing import Any
 
 import numpy as np
@@ -69,7 +68,7 @@ def _for_all_curves(fit: Fit, rows: xr.Dataset) -> xr.Dataset:
     curve = np.repeat(np.arange(known.sizes["curve"]), n_rows)
     repeated = rows.isel(run=np.tile(np.arange(n_rows), known.sizes["curve"]))
     groups = {name: ("run", known[name].values[curve]) for name in table.groups(fit.runs)}
-    return repeated.assign_coords(run=np.arange(curve.size), **groups)
+    return repeated.assign_coords({"run": np.arange(curve.size), **groups})
 
 
 def with_groups(fit: Fit, rows: xr.Dataset) -> xr.Dataset:

@@ -82,7 +82,7 @@ def crossing(
     known : tuple of array
         What else the function takes; all broadcast.
     price : callable
-        ``price(point, *known)`` decides among several crossings.
+        ``price(point, *known)`` at the point after it decides among several crossings.
 
     Returns
     -------

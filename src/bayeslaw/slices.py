@@ -92,9 +92,10 @@ def line_of(law: Law, along: str | None, rows: xr.Dataset) -> Slice:
     if along is None and len(left) == 1:
         along = left[0]
     if along not in law.predictors:
+        more = f", and hold the others: at={{{law.predictors[-1]!r}: ...}}"
         raise ValueError(
-            f"along={along!r} is not a predictor of law {law.name!r}; say along which of "
-            f"{list(law.predictors)} and hold the others, as in at={{{law.predictors[-1]!r}: ...}}"
+            f"along={along!r} is no predictor of law {law.name!r}; say which of "
+            f"{list(law.predictors)}{more if len(law.predictors) > 1 else ''}"
         )
     others = [name for name in law.predictors if name != along]
     for name in held:

@@ -151,7 +151,7 @@ def optimum(trade: Trade, path: Path, known: Known) -> tuple[np.ndarray, np.ndar
     Returns
     -------
     ratio, scale : array
-        The best of all such points; NaN where there is none.
+        NaN where there is no such point; where there are several, that in the best surroundings.
     """
 
     def worse(ratio: Any, *known: Any) -> Any:  # one of the terms is constant along the path
@@ -206,7 +206,7 @@ def trade_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Trade:
     _refuse(
         [n for n in needed if n not in law.predictors and n not in held],
         f"{called} takes {{}}, which is no predictor of law {law.name!r}; those are "
-        f"{list(law.predictors)}; hold it at a value: at={{{{}}: ...}}",
+        f"{list(law.predictors)}; take a law that has it, or hold it at a value: at={{{{}}: ...}}",
     )
     _refuse(
         [n for n in law.predictors if n not in arguments and n not in held],

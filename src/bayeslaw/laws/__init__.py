@@ -6,6 +6,7 @@ import difflib
 import re
 
 from bayeslaw.law import Law
+from bayeslaw.laws.curvature import curvature
 from bayeslaw.laws.downstream import (
     decoding_time,
     inference_time,
@@ -58,6 +59,7 @@ __all__ = [
     "broken",
     "chinchilla",
     "critical_batch",
+    "curvature",
     "data_constrained",
     "decoding_time",
     "double_power",
