@@ -11,43 +11,64 @@ import bayeslaw as bl
 from bayeslaw.least_squares import predict
 from bayeslaw.units import rescale
 
-CATALOGUE = [item for name in bl.laws.__all__ if isinstance(item := getattr(bl.laws, name), bl.Law)]
+CATALOGUE = [bl.laws.find(name) for name in bl.laws.names()]
 # At the reference scale.
 VALUES = {
     "Floor": 0.7,
     "Amplitude": 1.5,
     "Exponent": 0.4,
     "Scale": 2.0,
+    "Shape": 1.3,
     "Fraction": 0.6,
     "Rate": 0.1,
     "Real": 0.3,
+    "Curvature": 1.2,
 }
+OWN_VALUES = {
+    ("annealing", "C"): 0.01,  # annealing may not cost more than the loss
+    ("curvature", "N_0"): 1.0,  # held: the other parameters are those at the reference
+    ("log_log_linear", "a"): 0.2,  # the response is positive at the smallest size
+    ("loss_to_loss", "E_0"): 0.01,  # below the smallest loss
+}
+REFERENCE = 1e7
+# In the middle of the runs is the reference, or for predictors without a unit what they count.
+COUNTS = {"epochs": (1, 16), "P": (2, 16), "E": (1, 128), "k": (1, 100), "N": (1, 100)}
 every_law = pytest.mark.parametrize("law", CATALOGUE, ids=lambda law: law.name)
 
 
-def truth_of(law: bl.Law, reference: dict[str, float], factor: float = 1.0) -> dict[str, float]:
-    at_reference = {name: factor * VALUES[role.name] for name, role in law.parameters.items()}
-    return {name: float(value) for name, value in rescale(law, reference, at_reference).items()}
+def values_of(law: bl.Law, factor: float = 1.0) -> dict[str, float]:
+    """Parameters at the reference scale."""
+    return {
+        name: OWN_VALUES.get((law.name, name)) or factor * VALUES[role.name]
+        for name, role in law.parameters.items()
+    }
+
+
+def truth_of(law: bl.Law, factor: float = 1.0) -> dict[str, float]:
+    """Parameters in units of the runs."""
+    reference = dict.fromkeys(law.predictors, REFERENCE)
+    return {name: float(x) for name, x in rescale(law, reference, values_of(law, factor)).items()}
+
+
+def sizes_of(law: bl.Law, runs: int = 24) -> dict[str, np.ndarray]:
+    """Predictors that are not in step with each other."""
+    rng, around = np.random.default_rng(1), (REFERENCE * np.exp(-4), REFERENCE * np.exp(4))
+    ends = {name: COUNTS[name] if name in law.unitless else around for name in law.predictors}
+    return {name: rng.permutation(np.geomspace(*each, runs)) for name, each in ends.items()}
 
 
 def noiseless(law: bl.Law, factors: tuple[float, ...] = (1.0,)) -> tuple[xr.Dataset, pd.DataFrame]:
     """Runs of one or more curves without noise, and their parameters."""
-    rng = np.random.default_rng(1)
-    reference = dict.fromkeys(law.predictors, 1e7)
-    truths, frames = [], []
-    for i, factor in enumerate(factors):
-        truth = truth_of(law, reference, factor)
-        at = {
-            name: 1e7 * np.exp(rng.permutation(np.linspace(-4, 4, 16))) for name in law.predictors
-        }
-        loss = law(*at.values(), **truth)
-        truths.append(truth)
-        frames.append(pd.DataFrame({**at, "loss": loss, "task": f"task{i}"}))
+    truths, at = [truth_of(law, factor) for factor in factors], sizes_of(law)
+    rows = [
+        pd.DataFrame({**at, "loss": law(*at.values(), **truth), "task": f"task{i}"})
+        for i, truth in enumerate(truths)
+    ]
     runs = bl.read_runs(
-        pd.concat(frames, ignore_index=True),
+        pd.concat(rows, ignore_index=True),
         predictors=list(law.predictors),
         groups=["task"] if len(factors) > 1 else [],
-        reference=reference,
+        reference={name: REFERENCE for name in law.predictors if name not in law.unitless},
     )
     return runs, pd.DataFrame(truths)
 
@@ -68,7 +89,7 @@ def test_every_curve_has_its_own_truth(law: bl.Law) -> None:
     found = bl.least_squares(bl.Model(law, pooling=["task"]), runs)
     assert list(found.index) == ["task0", "task1", "task2"]
     assert found.index.name == "curve"
-    assert list(found.columns) == [*law.parameters, "rmsle", "converged"]
+    assert list(found.columns) == [*law.parameters, "rmsle", "objective", "converged"]
     np.testing.assert_allclose(found[list(law.parameters)], truth, rtol=1e-6)
     np.testing.assert_allclose(predict(law, found, runs), runs["loss"], rtol=1e-8)
 
@@ -76,7 +97,7 @@ def test_every_curve_has_its_own_truth(law: bl.Law) -> None:
 @every_law
 def test_fixed_parameters_are_held(law: bl.Law) -> None:
     runs, truth = noiseless(law)
-    at_reference = {name: VALUES[role.name] for name, role in law.parameters.items()}
+    at_reference = values_of(law)
     unmoved = [n for n in law.parameters if truth[n].item() == pytest.approx(at_reference[n])]
     name = unmoved[-1]
     model = bl.Model(law, priors={name: bl.Fixed(at_reference[name])})

@@ -180,9 +180,9 @@ def test_an_outlier_does_not_move_the_mode() -> None:
 
 
 def finite(pilot: Pilot) -> bool:
-    placing = vars(pilot.placing).values()
-    modes = [*pilot.mode.values(), *pilot.pivot_mode.values()]
-    return all(np.all(np.isfinite(value)) for value in [*placing, *modes]) and all(
+    return all(
+        np.all(np.isfinite(value)) for part in vars(pilot).values() for value in part.values()
+    ) and all(
         np.all(value > 0)
         for part in (pilot.information, pilot.pivot_information)
         for value in part.values()

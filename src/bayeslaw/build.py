@@ -16,7 +16,7 @@ import xarray as xr
 from pymc.logprob.transforms import Transform
 
 from bayeslaw.coordinates import Coordinates, Frame, coordinates
-from bayeslaw.effects import gather, place, settle
+from bayeslaw.effects import gather, place
 from bayeslaw.model import Model
 from bayeslaw.parameters import Role, link_normal
 from bayeslaw.pilot import Design, Pilot, design_of, fly, prior_of
@@ -81,7 +81,6 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
 
 THETA = ("parameter", "curve")
 FRAME_ENDS = ("pivot", "smallest", "largest")
-PLACED = ("mode", "information", "weight", "pivot_mode", "bend", "precision", "stretch")
 
 
 def _coords(
@@ -105,17 +104,11 @@ def _data(design: Design, pilot: Pilot, names: tuple[str, ...]) -> dict[str, Any
     per_curve = {
         f"{end}_{i}": x for end, values in vars(frame).items() for i, x in enumerate(values)
     }
-    told = np.array([pilot.information[name] for name in names])
-    n, placing = len(names), pilot.placing
-    placed = {"information": told, "mode": placing.mode[:n]}
-    placed |= {"weight": placing.weight[:n], "pivot_mode": placing.pivot_mode[:n]}
-    between = {"bend": placing.bend[:n, :n], "precision": placing.precision[:n, :n]}
-    between["stretch"] = np.linalg.slogdet(np.moveaxis(placing.bend, -1, 0))[1].sum()
+    placed = {key: np.array([values[n] for n in names]) for key, values in vars(pilot).items()}
     return {
         **{name: pm.Data(name, values, dims="run") for name, values in per_run.items()},
         **{name: pm.Data(name, values, dims="curve") for name, values in per_curve.items()},
         **{name: pm.Data(name, values, dims=THETA) for name, values in placed.items()},
-        **{name: pm.Data(name, values) for name, values in between.items()},
     }
 
 
@@ -227,12 +220,12 @@ def _curves(
 
     size = len(system.law.predictors)
     frame = [data[f"{end}_{i}"] for end in FRAME_ENDS for i in range(size)]
-    placed = [data[name] for name in PLACED]
+    placed = (data["pivot_mode"], data["pivot_information"])
     ends = ",(c)" * len(frame)
     return pm.CustomDist(
         "theta", mean, spread, *placed, *frame, logp=log_density, random=draw, dims=THETA,
         transform=_CurveTransform(system, tuple(roles)),
-        signature=f"(p,c),(p,o),(p,c),(p,c),(p,c),(p,c),(p,p,c),(p,p,c),(){ends}->(p,c)",
+        signature=f"(p,c),(p,o),(p,c),(p,c){ends}->(p,c)",
     )  # fmt: skip
 
 
@@ -288,13 +281,10 @@ class _EffectTransform(Transform):
 
 
 class _CurveTransform(Transform):
-    """Reference coordinates of all curves from coordinates that are near standard normal.
+    """Reference coordinates of all curves from pivot coordinates placed by information.
 
-    If what a curve says were normal in reference coordinates, so would be its posterior given
-    what the population expects, with known mean and covariance: `settle` makes them 0 and 1. The
-    rest is the curve's own bend. Its deviation is carried to pivot coordinates by their
-    derivative, added to what is expected there, and moved from where that would put the mode to
-    where the mode is, as far as the data say more than the spread.
+    Each coordinate starts from the curve that the population and its groups expect there, and
+    moves towards the curve's own mode as far as the data say more than the spread.
     """
 
     name = "pivot"
@@ -304,52 +294,47 @@ class _CurveTransform(Transform):
         self.system, self.names = system, names
         self.n_predictors = len(system.law.predictors)
 
-    def _inputs(self, inputs: tuple[Any, ...]) -> tuple[Any, Any, dict[str, Any], Frame]:
+    def _frame(self, inputs: tuple[Any, ...]) -> Frame:
         n = self.n_predictors
-        mean, spread, *placed = inputs[-3 * n - len(PLACED) - 2 : -3 * n]
         ends = inputs[-3 * n :]
-        frame = Frame(ends[:n], ends[n : 2 * n], ends[2 * n :])
-        return mean, spread, dict(zip(PLACED, placed, strict=True)), frame
+        return Frame(ends[:n], ends[n : 2 * n], ends[2 * n :])
 
     def _mapped(self, change: Any, values: Any, weight: Any, frame: Frame) -> Any:
         """A change of coordinates of the law's rows; those of the noise stay."""
         n_law = len(self.system.roles)
-        changed = change(self._rows(values), frame, self._rows(weight))
-        law = pt.stack([changed[name] for name in self.system.roles])
+        rows = {name: values[row] for row, name in enumerate(self.names[:n_law])}
+        weights = {name: weight[row] for row, name in enumerate(self.names[:n_law])}
+        changed = change(rows, frame, weights)
+        law = pt.stack([changed[name] for name in rows])
         return law if n_law == len(self.names) else pt.concatenate([law, values[n_law:]])
 
-    def _rows(self, values: Any) -> dict[str, Any]:
-        return {name: values[row] for row, name in enumerate(self.system.roles)}
-
     def _eta(self, value: Any, inputs: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Pivot coordinates, and the log determinant of their map from the sampler's."""
-        expected, spread, at, frame = self._inputs(inputs)
-        deviation, log_det = settle(
-            value, expected, pt.broadcast_to(spread, (len(self.names), 1)), at["mode"],
-            at["precision"],
-        )  # fmt: skip
-        there = self._mapped(self.system.to_pivot, expected, at["weight"], frame)
-        told = 1 - 1 / (1 + spread**2 * at["information"])
-        missed = at["pivot_mode"] - there - _times(at["bend"], at["mode"] - expected)
-        eta = there + _times(at["bend"], deviation) + told * missed
-        return eta, log_det + at["stretch"]
+        """Pivot coordinates and their weights: how much more the data say than the spread.
+
+        If what a curve says of one coordinate, given the others, is normal, then so is the
+        posterior, with this mean and scale: what is left to sample is standard normal.
+        """
+        mean, spread, mode, information = inputs[-3 * self.n_predictors - 4 :][:4]
+        told = 1 + spread**2 * information
+        weight = 1 - 1 / told
+        at_reference = [0.0] * len(self.names)
+        expected = self._mapped(self.system.to_pivot, mean, at_reference, self._frame(inputs))
+        return expected + weight * (mode - expected) + spread * value / pt.sqrt(told), weight
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        _, _, at, frame = self._inputs(inputs)
-        eta, _ = self._eta(value, inputs)
-        return self._mapped(self.system.from_pivot, eta, at["weight"], frame)
+        eta, weight = self._eta(value, inputs)
+        return self._mapped(self.system.from_pivot, eta, weight, self._frame(inputs))
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         # Only asked for starting points, which are as good at the origin of the coordinates.
         return pt.zeros_like(value)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        _, _, at, frame = self._inputs(inputs)
-        eta, log_det = self._eta(value, inputs)
-        bent = self.system.log_jacobian(self._rows(eta), frame, self._rows(at["weight"]))
-        return log_det + pt.sum(bent)
-
-
-def _times(matrices: Any, vectors: Any) -> Any:
-    """Products per curve: matrices (parameters, parameters, curves), vectors (parameters, curves)."""
-    return pt.sum(matrices * vectors[None], axis=1)
+        _, spread, _, information = inputs[-3 * self.n_predictors - 4 :][:4]
+        stretch = pt.sum(pt.log(spread) - pt.log1p(spread**2 * information) / 2)
+        eta, weight = self._eta(value, inputs)
+        rows, weights = (
+            {name: values[row] for row, name in enumerate(self.system.roles)}
+            for values in (eta, weight)
+        )
+        return stretch + pt.sum(self.system.log_jacobian(rows, self._frame(inputs), weights))

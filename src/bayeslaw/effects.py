@@ -1,4 +1,4 @@
-"""PyTensor operations that place the sampler: `bayeslaw.kernels` with their gradients."""
+"""PyTensor operations of the group effects: `bayeslaw.kernels` with their gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from bayeslaw import kernels
 
-__all__ = ["gather", "place", "settle"]
+__all__ = ["gather", "place"]
 
 
 # Compiled code is kept on disk under this key: other kernels must not find it.
@@ -42,49 +42,29 @@ class _Kernel(Op):
             output[0] = np.asarray(value)
 
 
-class _Placing(_Kernel):
-    """Places of the shape of the first input, and the log determinant of their map."""
-
-    gradient: type[_Kernel]
-    n_data: int  # inputs at the end that are no variables
+class _Place(_Kernel):
+    kernel, out = kernels.place, (pt.dvector, pt.dscalar)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
         return [shapes[0], ()]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        n_variables = len(node.inputs) - self.n_data
-        return [[True, True]] * n_variables + [[False, False]] * self.n_data
+        return [[True, True]] * 4 + [[False, False]] * 2
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         bars = [
             pt.zeros_like(output) if isinstance(bar.type, DisconnectedType) else bar
             for output, bar in zip(outputs, cotangents, strict=True)
         ]
-        slopes: Any = self.gradient()(*inputs, *bars)
-        return [*slopes, *(disconnected_type() for _ in range(self.n_data))]
+        slopes: Any = _PlaceGradient()(*inputs, *bars)
+        return [*slopes, disconnected_type(), disconnected_type()]
 
 
-class _Gradient(_Kernel):
-    def infer_shape(self, node: Apply, shapes: Any) -> Any:
-        return shapes[: len(self.out)]
-
-
-class _PlaceGradient(_Gradient):
+class _PlaceGradient(_Kernel):
     kernel, out = kernels.place_gradient, (pt.dvector, pt.dmatrix, pt.dmatrix, pt.dvector)
 
-
-class _Place(_Placing):
-    kernel, out = kernels.place, (pt.dvector, pt.dscalar)
-    gradient, n_data = _PlaceGradient, 2
-
-
-class _SettleGradient(_Gradient):
-    kernel, out = kernels.settle_gradient, (pt.dmatrix, pt.dmatrix, pt.dmatrix)
-
-
-class _Settle(_Placing):
-    kernel, out = kernels.settle, (pt.dmatrix, pt.dscalar)
-    gradient, n_data = _SettleGradient, 2
+    def infer_shape(self, node: Apply, shapes: Any) -> Any:
+        return shapes[:4]
 
 
 class _Gather(_Kernel):
@@ -133,27 +113,6 @@ def _numba_place_gradient(op: _PlaceGradient, **_: Any) -> tuple[Any, str]:
     return gradient, _key(op)
 
 
-@register_funcify_and_cache_key(_Settle)
-def _numba_settle(op: _Settle, **_: Any) -> tuple[Any, str]:
-    @numba_basic.numba_njit
-    def settle(z, expected, spread, mode, precision):
-        deviations, log_det = kernels.settle(z, expected, spread, mode, precision)
-        return deviations, np.asarray(log_det)
-
-    return settle, _key(op)
-
-
-@register_funcify_and_cache_key(_SettleGradient)
-def _numba_settle_gradient(op: _SettleGradient, **_: Any) -> tuple[Any, str]:
-    @numba_basic.numba_njit
-    def gradient(z, expected, spread, mode, precision, out_bar, log_det_bar):
-        return kernels.settle_gradient(
-            z, expected, spread, mode, precision, out_bar, log_det_bar.item()
-        )
-
-    return gradient, _key(op)
-
-
 @register_funcify_and_cache_key(_Gather)
 def _numba_gather(op: _Gather, **_: Any) -> tuple[Any, str]:
     return kernels.gather, _key(op)
@@ -167,11 +126,6 @@ def _numba_scatter(op: _Scatter, **_: Any) -> tuple[Any, str]:
 def place(z: Any, weight: Any, residual: Any, scale: Any, codes: Any, bounds: Any) -> Any:
     """`bayeslaw.kernels.place` in a graph: standardised effects and a log determinant."""
     return _Place()(z, weight, residual, scale, codes, bounds)
-
-
-def settle(z: Any, expected: Any, spread: Any, mode: Any, precision: Any) -> Any:
-    """`bayeslaw.kernels.settle` in a graph: deviations of the curves and a log determinant."""
-    return _Settle()(z, expected, spread, mode, precision)
 
 
 def gather(effects: Any, codes: Any, bounds: Any) -> Any:

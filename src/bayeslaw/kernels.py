@@ -1,13 +1,10 @@
-"""Numba kernels with gradients written by hand: where the sampler is placed.
+"""Numba kernels with gradients written by hand: the group effects of all parameters.
 
 Effects have a joint Gaussian posterior, given their scales, that is known up to what the curves
 say. With ``L L' = I + T Z' W Z T`` (T the effects' scales, Z the memberships of curves in levels,
 W the weights of the curves) standardised effects are ``e = L^-T (z + L^-1 T Z' W r)``: in
 coordinates z they are close to independent standard normal whatever the scales are, also as a
 scale goes to zero. Z is never formed: `codes[j, g]` is the level of curve g in grouping j.
-
-The parameters of a curve, given what the population and its groups expect, are placed in the same
-way with all that the curve says, correlations between parameters included.
 
 Groupings and levels of all parameters are counted through; `bounds[p]` holds the first grouping
 of parameter p, one past its last, its first level, one past its last.
@@ -23,7 +20,7 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["gather", "place", "place_gradient", "scatter", "settle", "settle_gradient"]
+__all__ = ["gather", "place", "place_gradient", "scatter"]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
@@ -203,94 +200,3 @@ def scatter(effects, sums, codes, bounds):
             for g in range(codes.shape[1]):
                 out[codes[j, g]] += sums[p, g]
     return out
-
-
-@numba.njit(**_COMPILE)
-def _curve_factor(precision, spread, g):
-    """The lower factor of I + S J S for one curve."""
-    size = spread.shape[0]
-    lower = np.zeros((size, size))
-    for i in range(size):
-        for j in range(i + 1):
-            total = precision[i, j, g] * spread[i, 0] * spread[j, 0]
-            if i == j:
-                total += 1.0
-            for k in range(j):
-                total -= lower[i, k] * lower[j, k]
-            lower[i, j] = math.sqrt(total) if i == j else total / lower[j, j]
-    return lower
-
-
-@numba.njit(**_COMPILE)
-def settle(z, expected, spread, mode, precision):
-    """How far each curve's parameters are from what is expected of them.
-
-    With ``L L' = I + S J S`` (S the spreads, J what the curve says) the deviations are
-    ``S L^-T (z + L^-1 S J (mode - expected))``.
-
-    Parameters
-    ----------
-    z : array (parameters, curves)
-        Coordinates.
-    expected : array (parameters, curves)
-        What the population and the groups expect.
-    spread : array (parameters, 1)
-        Standard deviation of the curves about that.
-    mode : array (parameters, curves)
-        What each curve says of itself.
-    precision : array (parameters, parameters, curves)
-        How surely.
-
-    Returns
-    -------
-    tuple
-        Deviations, shape (parameters, curves), and the log determinant of their map from z.
-    """
-    size = z.shape[0]
-    out, log_det, values = np.zeros(z.shape), 0.0, np.zeros(size)
-    for g in range(z.shape[1]):
-        lower = _curve_factor(precision, spread, g)
-        for i in range(size):
-            values[i] = 0.0
-            for j in range(size):
-                values[i] += spread[i, 0] * precision[i, j, g] * (mode[j, g] - expected[j, g])
-            log_det += math.log(spread[i, 0]) - math.log(lower[i, i])
-        _solve(lower, values)
-        for i in range(size):
-            values[i] += z[i, g]
-        _solve_transposed(lower, values)
-        for i in range(size):
-            out[i, g] = spread[i, 0] * values[i]
-    return out, log_det
-
-
-@numba.njit(**_COMPILE)
-def settle_gradient(z, expected, spread, mode, precision, out_bar, log_det_bar):
-    """Adjoints of z, expected and spread; arguments as in `settle`."""
-    size = z.shape[0]
-    z_bar, expected_bar, spread_bar = np.zeros(z.shape), np.zeros(z.shape), np.zeros(spread.shape)
-    sums, half, values = np.zeros(size), np.zeros(size), np.zeros(size)
-    bar, pulled = np.zeros(size), np.zeros(size)
-    for g in range(z.shape[1]):
-        lower = _curve_factor(precision, spread, g)
-        for i in range(size):
-            sums[i] = 0.0
-            for j in range(size):
-                sums[i] += precision[i, j, g] * (mode[j, g] - expected[j, g])
-            half[i] = spread[i, 0] * sums[i]
-            bar[i] = spread[i, 0] * out_bar[i, g]
-        _solve(lower, half)
-        _solve(lower, bar)
-        for i in range(size):
-            values[i] = z[i, g] + half[i]
-            pulled[i] = z_bar[i, g] = bar[i]
-        _solve_transposed(lower, values)
-        _solve_transposed(lower, pulled)
-        matrix_bar = _matrix_adjoint(lower, values, half, bar, pulled, -log_det_bar)
-        for i in range(size):
-            spread_bar[i, 0] += values[i] * out_bar[i, g] + pulled[i] * sums[i]
-            spread_bar[i, 0] += log_det_bar / spread[i, 0]
-            for j in range(size):
-                expected_bar[j, g] -= spread[i, 0] * pulled[i] * precision[i, j, g]
-                spread_bar[i, 0] += 2 * matrix_bar[i, j] * precision[i, j, g] * spread[j, 0]
-    return z_bar, expected_bar, spread_bar

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -11,18 +15,27 @@ from bayeslaw import runs as table
 from bayeslaw.coordinates import Coordinates, Frame, coordinates
 from bayeslaw.law import Law
 from bayeslaw.model import Model
-from bayeslaw.pilot import Design, design_of, fly
+from bayeslaw.parameters import LEVEL, link_normal
+from bayeslaw.pilot import Design, design_of, fly, prior_of
 from bayeslaw.units import rescale, scales_of
 
 __all__ = ["least_squares", "predict"]
 
-STARTS = (0.0, -1.5, 1.5)  # added to each exponent-like coordinate of the quick fit
+SEED = 11  # of the starts that are drawn
+STARTS = 24  # at most, for each curve
+AGREE = 3  # starts that have to reach the lowest objective, unless it is nil
+SAME = 1e-6  # relative difference of objectives of the same optimum
+NIL = 1e-10  # root mean squared log residual of an exact fit
+STEP = 1e-5  # of central differences
+FAR = 1e3  # log residual where the law has no value
 
 
-def least_squares(model: Model, runs: xr.Dataset) -> pd.DataFrame:
+def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None) -> pd.DataFrame:
     """Fit the law of a model to each curve by least squares on the log response.
 
-    No pooling, no priors, no noise model: what most papers do. Several starts, the best kept.
+    No pooling, no priors, no noise model: what most papers do. The search starts from several
+    places, first from the pilot's fit and then from draws of the priors, until the lowest
+    objective has been reached three times or the fit is exact.
 
     Parameters
     ----------
@@ -30,28 +43,42 @@ def least_squares(model: Model, runs: xr.Dataset) -> pd.DataFrame:
         Its law, fixed and tied parameters are used.
     runs : xarray.Dataset
         Training runs.
+    huber : float, optional
+        Log residual r beyond which the loss grows linearly: ``huber |r| - huber**2 / 2``.
+        Scaling-law papers take 1e-3 (Hoffmann et al. 2022). Without it the loss is ``r**2 / 2``
+        everywhere.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by curve: parameters in the user's units, ``rmsle`` (root mean squared log
-        residual) and ``converged``.
+        residual), ``objective`` (the sum of the loss over the curve's runs) and ``converged``:
+        whether no small step lowers the objective, and either a second start came to it or the
+        fit is exact.
+
+    Raises
+    ------
+    ValueError
+        If huber is not above 0, or the runs lack what the model names.
 
     Examples
     --------
     >>> import bayeslaw as bl
     >>> train, later = bl.split_held_out(bl.datasets.load("learners"))
     >>> bl.least_squares(bl.Model(bl.laws.power.of("D")), train).shape
-    (20, 5)
+    (20, 6)
     """
+    if huber is not None and not 0 < huber < np.inf:
+        raise ValueError(f"huber must be a finite number above 0, or None, got {huber!r}")
     design, system = design_of(model, runs), coordinates(model)
-    start = fly(model, system, design).pivot_mode
-    rows = [
-        _one(model, system, design, {name: start[name][i] for name in system.roles}, i)
-        for i in range(design.n_curves)
-    ]
-    reference = scales_of(model.law, runs)
-    told = [{**rescale(model.law, reference, parameters), **fit} for parameters, fit in rows]
+    pilot = fly(model, system, design).pivot_mode
+    reference, told = scales_of(model.law, runs), []
+    for i in range(design.n_curves):
+        curve = _Curve.of(model, system, design, i)
+        first = np.array([pilot[name][i] for name in system.roles])
+        eta, fit = _best(curve, _starts(model, design, curve, first), huber)
+        with np.errstate(over="ignore"):
+            told.append({**rescale(model.law, reference, curve.parameters(eta)), **fit})
     return pd.DataFrame(told, index=pd.Index(design.curves["curve"].values, name="curve"))
 
 
@@ -79,37 +106,91 @@ def predict(law: Law, fitted: pd.DataFrame, runs: xr.Dataset) -> np.ndarray:
         return np.asarray(law(*(runs[name].values for name in law.predictors), **parameters))
 
 
-def _one(
-    model: Model, system: Coordinates, design: Design, start: dict[str, float], i: int
-) -> tuple[dict[str, float], dict[str, float | bool]]:
-    own = design.curve == i
-    predictors, response = [x[own] for x in design.predictors], np.log(design.response[own])
-    frame = Frame(*(tuple(x[i] for x in end) for end in vars(design.frame).values()))
-    whole = dict.fromkeys(start, 1.0)
+@dataclass(frozen=True)
+class _Curve:
+    """The runs of one curve, and their log residuals in the sampler's coordinates."""
 
-    def parameters(eta: np.ndarray) -> dict[str, float]:
-        named = dict(zip(start, eta, strict=True))
-        return system.parameters(system.from_pivot(named, frame, whole))
+    law: Law
+    system: Coordinates
+    frame: Frame
+    predictors: list[np.ndarray]
+    log_response: np.ndarray
 
-    def residual(eta: np.ndarray) -> np.ndarray:
+    @classmethod
+    def of(cls, model: Model, system: Coordinates, design: Design, i: int) -> _Curve:
+        own = design.curve == i
+        frame = Frame(*(tuple(x[i] for x in end) for end in vars(design.frame).values()))
+        predictors = [x[own] for x in design.predictors]
+        return cls(model.law, system, frame, predictors, np.log(design.response[own]))
+
+    def parameters(self, eta: np.ndarray) -> dict[str, np.ndarray]:
+        named = dict(zip(self.system.roles, eta, strict=True))
+        whole = dict.fromkeys(named, 1.0)
         with np.errstate(all="ignore"):
-            misfit = response - np.log(model.law(*predictors, **parameters(eta)))
-        return np.where(np.isfinite(misfit), misfit, 1e3)
+            return self.system.parameters(self.system.from_pivot(named, self.frame, whole))
 
-    first = np.array(list(start.values()))
-    tries = [
-        optimize.least_squares(
-            residual, first + step, method="trf", xtol=1e-15, ftol=1e-15, gtol=1e-15
-        )
-        for step in _steps(system, list(start))
-    ]
-    best = min(tries, key=lambda found: found.cost)
-    return parameters(best.x), {
-        "rmsle": float(np.sqrt(2 * best.cost / response.size)),
-        "converged": bool(best.success),
+    def residual(self, eta: np.ndarray) -> np.ndarray:
+        """Coordinates (coordinate, ...) to residuals (..., run)."""
+        with np.errstate(all="ignore"):
+            mean = self.law(*self.predictors, **self.parameters(eta[..., None]))
+            misfit = self.log_response - np.log(mean)
+        return np.where(np.isfinite(misfit), misfit, FAR)
+
+    def slopes(self, eta: np.ndarray) -> np.ndarray:
+        steps = STEP * np.eye(eta.size)
+        ahead, behind = (self.residual(eta[:, None] + step) for step in (steps, -steps))
+        return (ahead - behind).T / (2 * STEP)
+
+
+def _starts(
+    model: Model, design: Design, curve: _Curve, first: np.ndarray
+) -> Iterator[np.ndarray]:
+    """The pilot's fit, then draws from the priors at the curve's own level."""
+    yield first
+    rng, roles = np.random.default_rng(SEED), curve.system.roles
+    whole, level = dict.fromkeys(roles, 1.0), curve.log_response.mean()
+    normals = {}
+    for name, role in roles.items():
+        normal = link_normal(prior_of(model, name, role, level), role.link)
+        normals[name] = normal or link_normal(role.prior, role.link)
+    while True:
+        theta = {name: rng.normal(normal.mean, normal.sd) for name, normal in normals.items()}
+        with np.errstate(all="ignore"):
+            eta = curve.system.to_pivot(theta, curve.frame, whole)
+        yield np.array([level if roles[name] is LEVEL else eta[name] for name in roles])
+
+
+def _best(
+    curve: _Curve, starts: Iterator[np.ndarray], huber: float | None
+) -> tuple[np.ndarray, dict[str, float | bool]]:
+    nil, found = curve.log_response.size * NIL**2 / 2, []
+    for start in islice(starts, STARTS):
+        found.append(_descend(curve, start, huber))
+        lowest = min(cost for cost, _ in found)
+        reached = sum(cost <= lowest * (1 + SAME) for cost, _ in found)
+        if lowest <= nil or reached == AGREE:
+            break
+    cost, eta = min(found, key=lambda each: each[0])
+    fit = {
+        "rmsle": float(np.sqrt(np.mean(curve.residual(eta) ** 2))),
+        "objective": float(cost),
+        "converged": bool(cost <= nil or (reached > 1 and _is_still(curve, eta, huber, cost))),
     }
+    return eta, fit
 
 
-def _steps(system: Coordinates, names: list[str]) -> list[np.ndarray]:
-    level = [role.name == "level" for role in (system.roles[name] for name in names)]
-    return [np.where(level, 0.0, step) for step in STARTS]
+def _descend(curve, start, huber):
+    found = optimize.least_squares(
+        curve.residual, start, curve.slopes, xtol=1e-15, ftol=1e-15, gtol=1e-15,
+        loss="linear" if huber is None else "huber", f_scale=huber or 1.0,
+    )
+    return found.cost, found.x
+
+
+def _is_still(curve, eta, huber, cost):
+    residual, slopes = curve.residual(eta), curve.slopes(eta)
+    weight = 1.0 if huber is None else np.minimum(1.0, huber/np.maximum(np.abs(residual), huber))
+    root = np.sqrt(weight*np.ones_like(residual))
+    step = np.linalg.lstsq(root[:,None]*slopes, -root*residual)[0]
+    gain = np.sum((root*(slopes@step))**2)/2
+    return gain <= SAME*cost

@@ -68,32 +68,6 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Placing:
-    """Mode and information of each curve with all correlations; the last row is the noise.
-
-    Parameters
-    ----------
-    weight : array (parameters, curves)
-        How far each coordinate goes to the pivot: all the way where the data are worth more
-        than the prior of a single curve.
-    pivot_mode : array (parameters, curves)
-        The mode in coordinates of that weight.
-    mode : array (parameters, curves)
-        The mode in reference coordinates.
-    bend : array (parameters, parameters, curves)
-        Derivative of those coordinates (first index) by reference coordinates (second).
-    precision : array (parameters, parameters, curves)
-        Information about reference coordinates.
-    """
-
-    weight: np.ndarray
-    pivot_mode: np.ndarray
-    mode: np.ndarray
-    bend: np.ndarray
-    precision: np.ndarray
-
-
-@dataclass(frozen=True)
 class Pilot:
     """Mode and information of each curve.
 
@@ -103,15 +77,12 @@ class Pilot:
         In pivot coordinates.
     mode, information : mapping of str to array (curves,)
         In reference coordinates.
-    placing : Placing
-        What the sampler's own coordinates are made of.
     """
 
     pivot_mode: Mapping[str, np.ndarray]
     pivot_information: Mapping[str, np.ndarray]
     mode: Mapping[str, np.ndarray]
     information: Mapping[str, np.ndarray]
-    placing: Placing
 
     @property
     def n_curves(self) -> int:
@@ -256,41 +227,13 @@ class _Search:
             )
         )
         at_reference = np.einsum("pqg,gqr,srg->psg", bend, covariance, bend)
-        variance = np.einsum("gpp->pg", covariance)
         sigma = np.log(self._scale(eta))
         told = self._counts() * 2 * self.model.noise.nu / (self.model.noise.nu + 3)
         return Pilot(
             {**self._named(eta), "sigma": sigma},
-            {**self._named(self._beyond_prior(variance)), "sigma": told},
+            {**self._named(self._beyond_prior(np.einsum("gpp->pg", covariance))), "sigma": told},
             {**self._named(self._theta(eta)), "sigma": sigma},
             {**self._named(self._beyond_prior(np.einsum("ppg->pg", at_reference))), "sigma": told},
-            self._placing(eta, self._beyond_prior(variance), scale, sigma, told),
-        )
-
-    def _placing(
-        self,
-        eta: np.ndarray,
-        information: np.ndarray,
-        scale: np.ndarray,
-        sigma: np.ndarray,
-        told: np.ndarray,
-    ) -> Placing:
-        weight, theta = information / (information + self.precision), self._theta(eta)
-
-        def partly(theta: np.ndarray) -> np.ndarray:
-            weights = self._named(weight)
-            return self._stack(self.coordinates.to_pivot(self._named(theta), self.frame, weights))
-
-        inverse = np.linalg.inv(np.moveaxis(self._bend(eta), -1, 0))
-        curvature = np.moveaxis(self._curvature(self._slopes(eta), scale), -1, 0)
-        precision = np.moveaxis(np.swapaxes(inverse, 1, 2) @ curvature @ inverse, 0, -1)
-        bend = np.moveaxis(_derivative(partly, theta), 0, 1)
-        return Placing(
-            np.vstack([weight, np.zeros_like(sigma)]),
-            np.vstack([partly(theta), sigma]),
-            np.vstack([theta, sigma]),
-            _bordered(bend, np.ones_like(sigma)),
-            _bordered(precision, told),
         )
 
     def _beyond_prior(self, variance: np.ndarray) -> np.ndarray:
@@ -354,14 +297,6 @@ class _Search:
 
     def _prior_curvature(self, bend: np.ndarray) -> np.ndarray:
         return np.einsum("pqg,p,prg->qrg", bend, self.precision[:, 0], bend)
-
-
-def _bordered(matrices: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """Matrices (parameters, parameters, curves) with one more row and column, zero but there."""
-    size = len(matrices)
-    out = np.zeros((size + 1, size + 1, corner.size))
-    out[:size, :size], out[size, size] = matrices, corner
-    return out
 
 
 def _derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndarray:
