@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import arviz as az
@@ -250,3 +251,32 @@ def test_different_outcomes_are_refused(crossed_fit: bl.Fit, change: str) -> Non
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         bl.compare({"one": crossed_fit, "two": replace(crossed_fit, runs=other)})
+
+
+# Verdicts by a law's own parameter
+
+
+@pytest.mark.parametrize(
+    ("b", "tasks", "told"),
+    [
+        ([[0.5], [0.6], [1.0]], ["s", "s"], "; sublinear with probability 0.67"),
+        ([[0.5, 0.5]] * 3, ["s", "u"], ""),
+    ],
+)
+def test_a_parameter_may_tell_the_kind_of_law(
+    known_fit: Callable[..., bl.Fit], b: list[list[float]], tasks: list[str], told: str
+) -> None:
+    frame = pd.DataFrame({"X": [1.0, 4.0] * len(tasks), "loss": [1.0, 2.0] * len(tasks)})
+    runs = bl.read_runs(
+        frame.assign(task=np.repeat(tasks, 2)) if told == "" else frame.iloc[:2],
+        predictors=["X"],
+        groups=["task"] if told == "" else [],
+    )
+    values = np.array([b])
+    fit = known_fit(bl.laws.proportional, {"a": np.ones_like(values), "b": values}, runs)
+    assert module._by_parameter(fit) == told
+    assert module._by_parameter(failed(fit)) == ""
+
+
+def test_baselines_and_other_laws_tell_nothing_more(crossed_fit: bl.Fit) -> None:
+    assert module._by_parameter(None) == module._by_parameter(crossed_fit) == ""

@@ -26,6 +26,11 @@ VALUES = {
 }
 OWN_VALUES = {
     ("annealing", "C"): 0.01,  # annealing may not cost more than the loss
+    # Breaks that are narrow and far apart: wide ones next to each other are one.
+    ("broken_2", "d_1"): 0.3,
+    ("broken_2", "f_1"): 0.3,
+    ("broken_2", "g_2"): 20.0,
+    ("broken_2", "f_2"): 0.3,
     ("curvature", "N_0"): 1.0,  # held: the other parameters are those at the reference
     ("log_log_linear", "a"): 0.2,  # the response is positive at the smallest size
     ("loss_to_loss", "E_0"): 0.01,  # below the smallest loss

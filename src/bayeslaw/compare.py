@@ -18,6 +18,7 @@ from bayeslaw.forecast import forecast
 from bayeslaw.gate import NOT_CONVERGED, Gate
 from bayeslaw.least_squares import least_squares, predict
 from bayeslaw.scores import score_runs
+from bayeslaw.verdict import verdict
 
 __all__ = ["compare"]
 
@@ -44,9 +45,10 @@ def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        A row per fit and baseline, indexed by ``law``. ``verdict``; ``elpd_loo``, ``elpd_loo_se``,
-        ``loo_weight`` (stacking) and ``bad_pareto_k`` (runs too influential for the
-        approximation); with `later` also ``log_score`` (mean log density of a held-out
+        A row per fit and baseline, indexed by ``law``. ``verdict``, by the scores and, for a law
+        that says what its parameters mean, by their posterior (see `verdict`); ``elpd_loo``,
+        ``elpd_loo_se``, ``loo_weight`` (stacking) and ``bad_pareto_k`` (runs too influential for
+        the approximation); with `later` also ``log_score`` (mean log density of a held-out
         response), ``log_score_se`` (between curves), ``log_score_diff`` to the best and
         ``log_score_diff_se`` (paired by curve), ``rmsle``, ``crps``, ``coverage_90``.
 
@@ -201,9 +203,19 @@ def _verdicts(
 ) -> list[str]:
     best = rows.loc[_trusted(fits), difference].abs().fillna(np.inf).idxmin()
     return [
-        _verdict(str(name), fits, str(best), *values)
+        _verdict(str(name), fits, str(best), *values) + _by_parameter(fits.get(str(name)))
         for name, *values in rows[[difference, error]].itertuples(name=None)
     ]
+
+
+def _by_parameter(fit: Fit | None) -> str:
+    """What a law's own parameter tells of the kind of law, such as kappa of `laws.curvature`."""
+    if fit is None or not fit.model.law.regions or not Gate.of(fit.tree).passed:
+        return ""
+    told = verdict(fit)
+    if told.index[0] != "population" and len(told) > 1:  # curves that share nothing
+        return ""
+    return f"; {told.iloc[0].idxmax()} with probability {told.iloc[0].max():.2f}"
 
 
 def _trusted(fits: Mapping[str, Fit]) -> list[str]:

@@ -22,20 +22,24 @@ from bayeslaw.units import rescale, scales_of
 __all__ = ["least_squares", "predict"]
 
 SEED = 11  # of the starts that are drawn
-STARTS = 24  # at most, for each curve
-AGREE = 3  # starts that have to reach the lowest objective, unless it is nil
+STARTS = 16  # at most, for each curve
+STEPS = 300  # at most, from each start
+AGREE = 3  # starts, and half of all, that have to reach the lowest objective unless it is nil
 SAME = 1e-6  # relative difference of objectives of the same optimum
 NIL = 1e-10  # root mean squared log residual of an exact fit
 STEP = 1e-5  # of central differences
+FLAT = 1e-6  # slope, relative to the steepest, that their error hides
 FAR = 1e3  # log residual where the law has no value
+
+type Optimum = tuple[float, np.ndarray]  # an objective and the coordinates where it is
 
 
 def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None) -> pd.DataFrame:
     """Fit the law of a model to each curve by least squares on the log response.
 
     No pooling, no priors, no noise model: what most papers do. The search starts from several
-    places, first from the pilot's fit and then from draws of the priors, until the lowest
-    objective has been reached three times or the fit is exact.
+    places, first from the pilot's fit and then from draws of the priors, until three
+    of them and half of all have reached the lowest objective, or the fit is exact.
 
     Parameters
     ----------
@@ -76,7 +80,7 @@ def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None)
     for i in range(design.n_curves):
         curve = _Curve.of(model, system, design, i)
         first = np.array([pilot[name][i] for name in system.roles])
-        eta, fit = _best(curve, _starts(model, design, curve, first), huber)
+        eta, fit = _best(curve, _starts(model, curve, first), huber)
         with np.errstate(over="ignore"):
             told.append({**rescale(model.law, reference, curve.parameters(eta)), **fit})
     return pd.DataFrame(told, index=pd.Index(design.curves["curve"].values, name="curve"))
@@ -142,19 +146,18 @@ class _Curve:
         return (ahead - behind).T / (2 * STEP)
 
 
-def _starts(
-    model: Model, design: Design, curve: _Curve, first: np.ndarray
-) -> Iterator[np.ndarray]:
+def _starts(model: Model, curve: _Curve, first: np.ndarray) -> Iterator[np.ndarray]:
     """The pilot's fit, then draws from the priors at the curve's own level."""
     yield first
     rng, roles = np.random.default_rng(SEED), curve.system.roles
-    whole, level = dict.fromkeys(roles, 1.0), curve.log_response.mean()
-    normals = {}
-    for name, role in roles.items():
-        normal = link_normal(prior_of(model, name, role, level), role.link)
-        normals[name] = normal or link_normal(role.prior, role.link)
+    level, whole = float(curve.log_response.mean()), dict.fromkeys(roles, 1.0)
+    priors = {
+        name: link_normal(prior_of(model, name, role, level), role.link)
+        or link_normal(role.prior, role.link)
+        for name, role in roles.items()
+    }
     while True:
-        theta = {name: rng.normal(normal.mean, normal.sd) for name, normal in normals.items()}
+        theta = {n: rng.normal(prior.mean, prior.sd) for n, prior in priors.items() if prior}
         with np.errstate(all="ignore"):
             eta = curve.system.to_pivot(theta, curve.frame, whole)
         yield np.array([level if roles[name] is LEVEL else eta[name] for name in roles])
@@ -163,34 +166,50 @@ def _starts(
 def _best(
     curve: _Curve, starts: Iterator[np.ndarray], huber: float | None
 ) -> tuple[np.ndarray, dict[str, float | bool]]:
+    """The lowest of the optima found, and how good it is."""
     nil, found = curve.log_response.size * NIL**2 / 2, []
     for start in islice(starts, STARTS):
         found.append(_descend(curve, start, huber))
-        lowest = min(cost for cost, _ in found)
-        reached = sum(cost <= lowest * (1 + SAME) for cost, _ in found)
-        if lowest <= nil or reached == AGREE:
+        if _lowest(found)[0] <= nil or _reached(found) >= max(AGREE, len(found) / 2):
             break
-    cost, eta = min(found, key=lambda each: each[0])
-    fit = {
+    objective, eta = _lowest(found)
+    is_sure = _reached(found) > 1 and _is_still(curve, eta, huber, objective)
+    return eta, {
         "rmsle": float(np.sqrt(np.mean(curve.residual(eta) ** 2))),
-        "objective": float(cost),
-        "converged": bool(cost <= nil or (reached > 1 and _is_still(curve, eta, huber, cost))),
+        "objective": objective,
+        "converged": objective <= nil or is_sure,
     }
-    return eta, fit
 
 
-def _descend(curve, start, huber):
+def _lowest(found: list[Optimum]) -> Optimum:
+    return min(found, key=lambda optimum: optimum[0])
+
+
+def _reached(found: list[Optimum]) -> int:
+    """How many starts have come to the lowest objective."""
+    return sum(objective <= _lowest(found)[0] * (1 + SAME) for objective, _ in found)
+
+
+def _descend(curve: _Curve, start: np.ndarray, huber: float | None) -> Optimum:
+    """The nearest optimum: its objective and its place."""
     found = optimize.least_squares(
-        curve.residual, start, curve.slopes, xtol=1e-15, ftol=1e-15, gtol=1e-15,
-        loss="linear" if huber is None else "huber", f_scale=huber or 1.0,
+        curve.residual,
+        start,
+        curve.slopes,  # pyright: ignore[reportArgumentType]
+        loss="linear" if huber is None else "huber",
+        f_scale=huber or 1.0,
+        max_nfev=STEPS,
+        **dict.fromkeys(("xtol", "ftol", "gtol"), 1e-15),
     )
-    return found.cost, found.x
+    return float(found.cost), found.x
 
 
-def _is_still(curve, eta, huber, cost):
+def _is_still(curve: _Curve, eta: np.ndarray, huber: float | None, objective: float) -> bool:
+    """Whether a Gauss-Newton step, reweighted as Huber's loss asks, has nothing to gain."""
     residual, slopes = curve.residual(eta), curve.slopes(eta)
-    weight = 1.0 if huber is None else np.minimum(1.0, huber/np.maximum(np.abs(residual), huber))
-    root = np.sqrt(weight*np.ones_like(residual))
-    step = np.linalg.lstsq(root[:,None]*slopes, -root*residual)[0]
-    gain = np.sum((root*(slopes@step))**2)/2
-    return gain <= SAME*cost
+    size = np.abs(residual)
+    root = np.sqrt(np.minimum(1.0, (huber or np.inf) / np.maximum(size, 1e-300)))
+    weighted, target = root[:, None] * slopes, -root * residual
+    # Directions in which nothing moves, such as a floor near zero, are left out.
+    step = np.linalg.lstsq(weighted, target, rcond=FLAT)[0]
+    return bool(np.sum((weighted @ step) ** 2) / 2 <= SAME * objective)

@@ -38,8 +38,10 @@ def _recentre(log_ratio: Any, *, m: Any, s: Any, kappa: Any) -> dict[str, Any]:
     recentring=("m", "s", _recentre),
     regions={
         "kappa": {
-            "log-linear (|kappa| < .25)": (-0.25, 0.25),
-            "power law with a positive floor (kappa > 1)": (1.0, math.inf),
+            "faster than log-linear": (-math.inf, -0.25),
+            "log-linear": (-0.25, 0.25),
+            "between log-linear and power law": (0.25, 1.0),
+            "power law with a floor": (1.0, math.inf),
         }
     },
 )
@@ -48,7 +50,8 @@ def curvature(N: Any, *, m: Amplitude, s: Rate, kappa: Curvature, N_0: Reference
 
     The response at N_0 is m, its fall per e-fold of N there is s, and kappa says how the fall
     slows down: 0 is the log-linear law, 1 the power law that falls to zero, more than 1 a power
-    law with a positive floor ``m (1 - 1 / kappa)``; the exponent is ``kappa s / m``.
+    law with a positive floor ``m (1 - 1 / kappa)``; the exponent is ``kappa s / m``. kappa is that
+    at N_0, the reference scale of the runs unless it is given.
     """
     u = np.log(N / N_0)
     return m - s * u * _relative_growth(-kappa * s / m * u)
