@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -150,6 +152,81 @@ def test_it_is_the_optimum(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None
     for name in ("L0", "k", "alpha"):
         for step in (0.999, 1.001):
             assert np.all(squares(found.assign(**{name: found[name] * step})) > best)
+
+
+def huber_sum(residual: np.ndarray, delta: float) -> float:
+    size = np.abs(residual)
+    return float(np.where(size <= delta, size**2 / 2, delta * size - delta**2 / 2).sum())
+
+
+@pytest.mark.parametrize("delta", [1e-3, 1e-2])
+def test_huber_is_the_optimum(lone_runs: xr.Dataset, delta: float) -> None:
+    loss = lone_runs["loss"] * np.where(np.arange(30) % 7 == 0, 1.2, 1.0)
+    runs, model = lone_runs.assign(loss=loss), bl.Model(bl.laws.power)
+    found = bl.least_squares(model, runs, huber=delta)
+
+    def objective(parameters: pd.DataFrame) -> float:
+        return huber_sum(np.log(loss.values / predict(model.law, parameters, runs)), delta)
+
+    best = found.loc["all", "objective"]
+    assert found.loc["all", "converged"]
+    assert objective(found) == pytest.approx(best, rel=1e-12)
+    for name in ("L0", "k", "alpha"):
+        for step in (0.999, 1.001):
+            assert objective(found.assign(**{name: found[name] * step})) > best
+    outliers_pull = bl.least_squares(model, runs)
+    assert objective(outliers_pull) > best
+
+
+def test_wide_huber_is_squares(lone_runs: xr.Dataset) -> None:
+    model = bl.Model(bl.laws.power)
+    squares, wide = (bl.least_squares(model, lone_runs, huber=h) for h in (None, 10.0))
+    np.testing.assert_allclose(wide.drop(columns="converged"), squares.drop(columns="converged"))
+    assert squares["objective"].item() == pytest.approx(30 / 2 * squares["rmsle"].item() ** 2)
+
+
+@pytest.mark.parametrize("huber", [0, -1.0, np.inf, np.nan])
+def test_huber_is_a_size(lone_runs: xr.Dataset, huber: float) -> None:
+    with pytest.raises(ValueError, match=rf"huber must be .* above 0, or None, got {huber}"):
+        bl.least_squares(bl.Model(bl.laws.power), lone_runs, huber=huber)
+
+
+def test_an_optimum_that_one_start_found_is_not_sure(
+    lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("bayeslaw.least_squares")
+    monkeypatch.setattr(module, "STARTS", 1)
+    assert not bl.least_squares(bl.Model(bl.laws.power), lone_runs)["converged"].item()
+    assert bl.least_squares(bl.Model(bl.laws.power), noiseless(bl.laws.power)[0])["converged"].item()
+
+
+def test_where_a_step_still_gains_it_has_not_converged(
+    lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("bayeslaw.least_squares")
+    monkeypatch.setattr(module, "STEPS", 1)
+    assert not bl.least_squares(bl.Model(bl.laws.power), lone_runs)["converged"].item()
+
+
+def test_a_floor_at_zero_is_an_optimum() -> None:
+    """A curve that bends the other way: the best floor is none, though it is never reached."""
+    at = np.geomspace(1e6, 1e9, 12)
+    loss = 30 * at**-0.1 * np.exp(-0.01 * np.log(at / 1e7) ** 2)
+    runs = bl.read_runs(pd.DataFrame({"N": at, "loss": loss}), predictors=["N"])
+    found = bl.least_squares(bl.Model(bl.laws.power), runs).loc["all"]
+    without = bl.least_squares(bl.Model(bl.laws.pure_power), runs).loc["all"]
+    assert found["L0"] < 1e-6
+    assert found["objective"] == pytest.approx(without["objective"], rel=1e-5)
+    assert found["converged"]
+
+
+def test_a_local_optimum_is_left() -> None:
+    """Where the pilot and more than half of the starts end in a worse optimum."""
+    law = bl.laws.find("broken_2")
+    model = bl.Model(law, priors={"f_2": bl.Fixed(0.3)})
+    runs, truth = noiseless(law)
+    found = bl.least_squares(model, runs)
+    np.testing.assert_allclose(found[list(law.parameters)], truth, rtol=1e-6)
 
 
 def test_predict_equals_the_law() -> None:

@@ -53,4 +53,5 @@ from .tables import RunsError as RunsError
 from .tables import RunsWarning as RunsWarning
 from .trade import training_flops as training_flops
 from .units import rescale as rescale
+from .through import forecast_through as forecast_through
 from .verdict import verdict as verdict

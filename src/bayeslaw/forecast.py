@@ -14,7 +14,7 @@ from bayeslaw.gate import Gate
 from bayeslaw.places import parameters_at, require_predictors
 from bayeslaw.posterior import law_values
 
-__all__ = ["caveats_of", "forecast", "interval", "observed_range"]
+__all__ = ["answer", "caveats_of", "forecast", "interval", "observed_range"]
 
 NO_MISFIT = (
     "Beyond the data these bands hold only if the law does: what the law gets wrong is not in them."
@@ -68,7 +68,7 @@ def forecast(
         with np.errstate(divide="ignore", invalid="ignore"):
             sigma = np.hypot(sigma, grid["stderr"].values / mean)
     new_run = fit.model.noise.draw(rng, mean, sigma)
-    return _labelled(fit, grid, mean, new_run, sigma)
+    return answer(fit, grid, mean, new_run, sigma)
 
 
 def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
@@ -110,9 +110,24 @@ def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
     return bands.assign_attrs(forecast.attrs, prob=prob)
 
 
-def _labelled(
+def answer(
     fit: Fit, grid: xr.Dataset, mean: np.ndarray, new_run: np.ndarray, sigma: np.ndarray
 ) -> xr.Dataset:
+    """Draws of a fit with the labels, units and caveats of a forecast.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    grid : xarray.Dataset
+        Where.
+    mean, new_run, sigma : array (chain, draw, run)
+        The curve, a run observed there, and its relative noise.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
     dims = ("chain", "draw", "run")
     units = {"long_name": fit.runs.attrs["response"]}
     made = grid[[name for name in grid if name in fit.model.law.predictors]]

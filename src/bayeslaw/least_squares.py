@@ -24,7 +24,7 @@ __all__ = ["least_squares", "predict"]
 SEED = 11  # of the starts that are drawn
 STARTS = 16  # at most, for each curve
 STEPS = 300  # at most, from each start
-AGREE = 3  # starts, and half of all, that have to reach the lowest objective unless it is nil
+AGREE = 4  # starts that suffice if they come to the same objective
 SAME = 1e-6  # relative difference of objectives of the same optimum
 NIL = 1e-10  # root mean squared log residual of an exact fit
 STEP = 1e-5  # of central differences
@@ -37,9 +37,9 @@ type Optimum = tuple[float, np.ndarray]  # an objective and the coordinates wher
 def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None) -> pd.DataFrame:
     """Fit the law of a model to each curve by least squares on the log response.
 
-    No pooling, no priors, no noise model: what most papers do. The search starts from several
-    places, first from the pilot's fit and then from draws of the priors, until three
-    of them and half of all have reached the lowest objective, or the fit is exact.
+    No pooling, no priors, no noise model: what most papers do. The search starts from the
+    pilot's fit and from three draws of the priors and, unless they all come to the same objective
+    or one to an exact fit, from twelve more.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def _best(
     nil, found = curve.log_response.size * NIL**2 / 2, []
     for start in islice(starts, STARTS):
         found.append(_descend(curve, start, huber))
-        if _lowest(found)[0] <= nil or _reached(found) >= max(AGREE, len(found) / 2):
+        if _lowest(found)[0] <= nil or _reached(found) == len(found) == AGREE:
             break
     objective, eta = _lowest(found)
     is_sure = _reached(found) > 1 and _is_still(curve, eta, huber, objective)
