@@ -54,12 +54,13 @@ def test_the_global_optimum_is_reached(runs: xr.Dataset) -> None:
 
 
 def test_published_estimates_score_as_published(runs: xr.Dataset) -> None:
-    assert objective(PUBLISHED, runs) == pytest.approx(0.0010186447, abs=1e-8)
+    # The score is of all digits; the printed ones move it by 1e-7.
+    assert objective(PUBLISHED, runs) == pytest.approx(0.0010186447, abs=2e-7)
     assert objective(HOFFMANN, runs) == pytest.approx(0.0041210, abs=5e-8)
 
 
 def test_with_the_outliers_the_optimum_is_below_the_published_one(all_runs: xr.Dataset) -> None:
-    """The published optimiser stopped short: its estimate scores 0.0018558."""
+    """The published estimate (0.0018558) is not the optimum of this sum, whatever it is of."""
     found = bl.least_squares(bl.Model(bl.laws.chinchilla), all_runs, huber=DELTA).loc["all"]
     assert found["objective"] == pytest.approx(0.0018260105230693, rel=1e-11)
     assert objective(PUBLISHED_OF_ALL, all_runs) == pytest.approx(0.0018558448, rel=1e-6)

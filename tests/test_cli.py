@@ -17,6 +17,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw import cli
+from bayeslaw.console import plain
 from bayeslaw.gate import Gate
 
 GROUPED = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
@@ -312,6 +313,87 @@ def test_check(run: Run, folder: Path) -> None:
     assert (code, json.loads(text)) == (0, {"sentences": expected})
 
 
+def test_laws(run: Run) -> None:
+    code, text, err = run("laws")
+    assert (code, err) == (0, "")
+    assert all(name in text for name in bl.laws.names())
+    assert "L_0 + k N^-alpha" in text
+    code, text, _ = run("laws", "--json")
+    told = {row["law"]: row for row in json.loads(text)["laws"]}
+    assert (code, list(told)) == (0, bl.laws.names())
+    assert told["chinchilla"] == {
+        "law": "chinchilla",
+        "formula": "E + A N^-alpha + B D^-beta",
+        "predictors": ["N", "D"],
+        "parameters": {
+            "E": "Floor", "A": "Amplitude", "alpha": "Exponent", "B": "Amplitude",
+            "beta": "Exponent",
+        },
+        "about": "Additive power laws in parameters and tokens (Hoffmann et al. 2022, eq. 2).",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", bl.laws.names())
+def test_formulas_are_plain(name: str) -> None:
+    formula = plain(bl.laws.find(name).latex or "")
+    assert formula
+    assert not set(formula) & set("\\{}")
+    assert formula.count("(") == formula.count(")")
+
+
+def test_one_law(run: Run) -> None:
+    code, text, err = run("laws", "data_constrained")
+    assert (code, err) == (0, "")
+    assert text.startswith(
+        "law: data_constrained\nformula: E + A [U_N (1 + R_N (1 - e^(-r_N / R_N)))]"
+    )
+    assert bl.laws.data_constrained.doc in text
+    told = json.loads(run("laws", "data_constrained", "--json")[1])
+    assert told["latex"] == bl.laws.data_constrained.latex
+    assert told["predictors"][2] == {"predictor": "epochs", "response": "rises", "unit": "none"}
+    assert told["parameters"][1] == {
+        "parameter": "A",
+        "role": "Amplitude",
+        "prior": "LogNormal(median=1.0, factor=4.5)",
+        "spread": "HalfNormal(sd=1.0)",
+        "meaning": "size of a term at the reference",
+    }
+
+
+def test_data(run: Run) -> None:
+    code, text, err = run("data")
+    assert (code, err) == (0, "")
+    public = bl.datasets.names(public=True)
+    assert all(name in text for name in [*bl.datasets.names(), *public])
+    told = {row["data"]: row for row in json.loads(run("data", "--json")[1])["data"]}
+    assert {name for name, row in told.items() if row["from"] == "public"} == set(public)
+    assert told["tiny_lm"]["predictors"] == ["N", "D"]
+    assert told["steplaw"]["licence"] == "none stated"
+    assert (told["steplaw"]["rows"], told["steplaw"]["groups"]) == (1911, [])
+
+
+def test_one_data_set(run: Run) -> None:
+    code, text, err = run("data", "steplaw")
+    assert (code, err) == (0, "")
+    assert "rows: 1911\nlicence: none stated\n" in text
+    for line in (
+        *bl.datasets.info("steplaw").notes,
+        *bl.datasets.info("steplaw").provenance["citation"],
+    ):
+        assert f"\n{line}\n" in text
+    assert (
+        "dense_lr_bs_loss.csv: made from data/dense_lr_bs_loss.csv of https://github.com/" in text
+    )
+    told = json.loads(run("data", "learners", "--json")[1])
+    assert told["provenance"] == dict(bl.datasets.info("learners").provenance)
+    uses = {row["column"]: row["use"] for row in told["columns"]}
+    about = bl.datasets.info("learners")
+    assert uses[about.response] == "response"
+    assert uses[about.predictors["D"]] == "predictor D"
+    assert {column for column, use in uses.items() if use == "group"} == set(about.groups)
+    assert "Measured by benchmarks/learners" in run("data", "learners")[1]
+
+
 def test_warnings_are_notes(run: Run, folder: Path, tmp_path: Path) -> None:
     table = pd.read_csv(folder / "runs.csv").query("task == 'c4'")
     table.to_csv(tmp_path / "one.csv", index=False)
@@ -354,7 +436,16 @@ def test_warnings_are_notes(run: Run, folder: Path, tmp_path: Path) -> None:
         (
             ["fot"],
             'Unknown command "fot". Did you mean "fit"? Available commands: demo, fit, forecast, '
-            "plan, requirement, compare, check.",
+            "plan, requirement, compare, check, laws, ...",
+        ),
+        (
+            ["laws", "powr"],
+            f"no law is called 'powr'; did you mean 'power'? There are {bl.laws.names()}",
+        ),
+        (
+            ["data", "lerners"],
+            "unknown data set 'lerners' (did you mean 'learners'?); there are: learners, tiny_lm, "
+            "tiny_lm_curves, tiny_lm_repeats, and 29 public ones that names(public=True) lists",
         ),
         (
             ["fit", "runs.csv", *GROUPED, "--hold-out", "N=large"],
@@ -462,7 +553,8 @@ def test_help_is_quick() -> None:
     code = (
         "import sys\n"
         "from bayeslaw.cli import run\n"
-        "for name in ('', 'demo', 'fit', 'forecast', 'plan', 'requirement', 'compare', 'check'):\n"
+        "for name in ('', 'demo', 'fit', 'forecast', 'plan', 'requirement', 'compare', 'check', "
+        "'laws', 'data'):\n"
         "    assert run([*name.split(), '--help']) == 0\n"
         "heavy = {'pymc', 'pytensor', 'arviz', 'scipy', 'matplotlib', 'pandas', 'xarray', 'numpy'}"
         " & set(sys.modules)\n"

@@ -15,7 +15,7 @@ from bayeslaw.fit import Fit, fit
 from bayeslaw.forecast import forecast
 from bayeslaw.laws.curvature import curvature
 from bayeslaw.model import Model
-from bayeslaw.priors import Fixed, LogNormal
+from bayeslaw.priors import Fixed, HalfNormal, LogNormal, Normal, Prior
 from bayeslaw.runs import grid, read_runs, reference
 
 SIZES = np.array([1e6, 3e6, 1e7, 1e9])
@@ -98,11 +98,22 @@ def test_parameters_refer_to_the_reference() -> None:
     assert parameters == pytest.approx({"m": 2.0, "s": 0.2, "kappa": 0.5, "N_0": 1.0})
 
 
-@pytest.mark.parametrize("name", ["m", "kappa", "N_0"])
-def test_own_priors_are_sampled_as_links(name: str) -> None:
-    prior = Fixed(0.5) if name == "kappa" else LogNormal(1.0, 2.0)
+@pytest.mark.parametrize(
+    ("name", "prior", "kind"),
+    [
+        ("m", LogNormal(1.0, 2.0), Links),
+        ("s", LogNormal(0.1, 2.0), Links),
+        ("N_0", LogNormal(1.0, 2.0), Links),
+        ("N_0", Fixed(2.0), Links),
+        ("kappa", Fixed(0.5), Links),
+        ("kappa", Normal(0.0, 0.5), Recentred),
+        ("sigma", Fixed(0.01), Recentred),
+        ("sd_kappa", HalfNormal(0.1), Recentred),
+    ],
+)
+def test_priors_that_leave_it_free_to_move(name: str, prior: Prior, kind: type) -> None:
     model = Model(curvature, priors={name: prior})
-    assert isinstance(coordinates(model), Links)
+    assert type(coordinates(model)) is kind
 
 
 def test_a_population_that_crosses_zero_still_places_the_sampler() -> None:

@@ -37,8 +37,8 @@ OWN_VALUES = {
     ("log_log_linear", "a"): 0.2,  # the response is positive at the smallest size
     ("loss_to_loss", "E_0"): 0.01,  # below the smallest loss
 }
-REFERENCE = 1e7
-# In the middle of the runs is the reference, or for predictors without a unit what they count.
+REFERENCE = 1e7  # in the middle of the runs
+# Ends of the runs where a predictor has no unit: epochs, bits, experts, samples drawn.
 COUNTS = {"epochs": (1, 16), "P": (2, 16), "E": (1, 128), "k": (1, 100), "N": (1, 100)}
 every_law = pytest.mark.parametrize("law", CATALOGUE, ids=lambda law: law.name)
 
@@ -196,8 +196,9 @@ def test_an_optimum_that_one_start_found_is_not_sure(
 ) -> None:
     module = importlib.import_module("bayeslaw.least_squares")
     monkeypatch.setattr(module, "STARTS", 1)
-    assert not bl.least_squares(bl.Model(bl.laws.power), lone_runs)["converged"].item()
-    assert bl.least_squares(bl.Model(bl.laws.power), noiseless(bl.laws.power)[0])["converged"].item()
+    exact, model = noiseless(bl.laws.power)[0], bl.Model(bl.laws.power)
+    assert not bl.least_squares(model, lone_runs)["converged"].item()
+    assert bl.least_squares(model, exact)["converged"].item()
 
 
 def test_where_a_step_still_gains_it_has_not_converged(

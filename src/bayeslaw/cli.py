@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 import bayeslaw as bl
-from bayeslaw.console import answer
+from bayeslaw.console import answer, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -374,6 +374,34 @@ def check(
     return answer({"sentences": [f"{count}.", *describe_runs(runs)]}, json)
 
 
+@app.command
+def laws(name: str | None = None, /, *, json: bool = False) -> int:
+    """List the laws of the catalogue, or tell all about one of them.
+
+    Parameters
+    ----------
+    name
+        Name of a law; all of them unless given.
+    json
+        Print one JSON object instead of text.
+    """
+    return answer(_all_laws() if name is None else _one_law(bl.laws.find(name)), json)
+
+
+@app.command
+def data(name: str | None = None, /, *, json: bool = False) -> int:
+    """List the data sets, of the package and public ones, or tell all about one of them.
+
+    Parameters
+    ----------
+    name
+        Name of a data set; all of them unless given.
+    json
+        Print one JSON object instead of text.
+    """
+    return answer(_all_data() if name is None else _one_dataset(name, json), json)
+
+
 def _read(
     path: Path,
     response: str,
@@ -465,3 +493,107 @@ def _rows(values: xr.Dataset, *dims: Any) -> pd.DataFrame:
     """A row for each place, what it is first."""
     frame = values.to_dataframe(list(dims)).reset_index().drop(columns="curve")
     return frame.filter(items=sorted(frame, key=lambda column: column in values.data_vars))
+
+
+def _all_laws() -> dict[str, Any]:
+    import pandas as pd
+
+    found = {name: bl.laws.find(name) for name in bl.laws.names()}
+    rows = [
+        {
+            "law": name,
+            "formula": plain(law.latex or ""),
+            "predictors": list(law.predictors),
+            "parameters": {each: role.name for each, role in law.parameters.items()},
+            "about": law.doc.partition("\n")[0].replace("``", ""),
+        }
+        for name, law in found.items()
+    ]
+    return {"laws": pd.DataFrame(rows)}
+
+
+def _one_law(law: bl.Law) -> dict[str, Any]:
+    import pandas as pd
+
+    ways = {-1: "falls", 0: "either", 1: "rises"}
+    predictors = [
+        {"predictor": name, "response": ways[law.direction.get(name, -1)], "unit": unit}
+        for name in law.predictors
+        for unit in ["none" if name in law.unitless else "any"]
+    ]
+    parameters = [
+        {
+            "parameter": name,
+            "role": role.name,
+            "prior": str(role.prior),
+            "spread": str(role.spread),
+            "meaning": role.doc,
+        }
+        for name, role in law.parameters.items()
+    ]
+    return {
+        "law": law.name,
+        "formula": plain(law.latex or ""),
+        "latex": law.latex,
+        "about": law.doc.splitlines(),
+        "predictors": pd.DataFrame(predictors),
+        "parameters": pd.DataFrame(parameters),
+    }
+
+
+def _all_data() -> dict[str, Any]:
+    import pandas as pd
+
+    public = bl.datasets.names(public=True)
+    rows = [
+        {
+            "data": name,
+            "from": "public" if name in public else "package",
+            "rows": about.rows,
+            "predictors": list(about.predictors),
+            "groups": list(about.groups),
+            "licence": about.licence,
+            "title": about.title,
+        }
+        for name in [*bl.datasets.names(), *public]
+        for about in [bl.datasets.info(name)]
+    ]
+    return {"data": pd.DataFrame(rows)}
+
+
+def _one_dataset(name: str, as_json: bool) -> dict[str, Any]:
+    import pandas as pd
+
+    about = bl.datasets.info(name)
+    uses = {about.response: "response", about.stderr: "standard error", "held_out": "held out"}
+    uses |= {column: f"predictor {each}" for each, column in about.predictors.items()}
+    uses |= dict.fromkeys(about.groups, "group")
+    columns = [
+        {"column": column, "use": uses.get(column, ""), "meaning": meaning}
+        for column, meaning in about.columns.items()
+    ]
+    return {
+        "data": name,
+        "title": about.title,
+        "rows": about.rows,
+        "licence": about.licence,
+        "notes": list(about.notes),
+        "columns": pd.DataFrame(columns),
+        "provenance": about.provenance if as_json else _sources(about.provenance),
+    }
+
+
+def _sources(provenance: Mapping[str, Any]) -> list[str]:
+    """Where data are from, in lines; JSON has more, such as hashes and versions."""
+    if "script" in provenance:
+        return ["\nMeasured by {script}, {date}, on {machine}.".format_map(provenance)]
+    files = {name: provenance["files"][name] for name in provenance["read_from"]}
+    return [
+        "",
+        *provenance["citation"],
+        *(
+            f"{name}: {'' if file['unchanged'] else 'made from '}{file['path']} of "
+            f"https://github.com/{file['repository']} at {file['commit'][:10]}"
+            for name, file in files.items()
+        ),
+    ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["answer"]
+__all__ = ["answer", "plain"]
 
 GOOD, FAILED = 0, 1
 
@@ -35,6 +36,42 @@ def answer(told: Mapping[str, Any], as_json: bool) -> int:
     else:
         _print(told)
     return GOOD if told.get("converged", True) else FAILED
+
+
+def plain(latex: str) -> str:
+    r"""A formula as one line of text.
+
+    Parameters
+    ----------
+    latex : str
+        Of the kind that laws have.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> plain(r"L_0 + \frac{k}{1 + (N/d)^{\alpha}}")
+    'L_0 + k / (1 + (N/d)^alpha)'
+    """
+    text = re.sub(r"\\(?:left|right|quad)(?![a-z])|\\,", "", latex)
+    text = re.sub(r"\\hat\{(\w+)\}", r"\1'", text)
+    text = re.sub(r"\\mathrm\{(\w+)\}", r"\1", text)
+    text = re.sub(r"\\(?=[a-z])", "", text)
+    while re.search(power := r"(?<=[\^_])\{([^{}]*)\}", text):
+        text = re.sub(power, lambda found: _atom(found[1]), text)
+    text = re.sub(
+        r"frac\{([^{}]*)\}\{([^{}]*)\}",
+        lambda found: f"{_atom(found[1])} / {_atom(found[2])}",
+        text,
+    )
+    return " ".join(text.split())
+
+
+def _atom(text: str) -> str:
+    """A part of a formula, in brackets if it is more than a symbol or a function of one."""
+    return text if re.fullmatch(r"-?[\w']+(\([^()]*\))?", text) else f"({text})"
 
 
 def _plain(value: Any) -> Any:
@@ -79,7 +116,8 @@ def _rich_table(frame: pd.DataFrame) -> Any:
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in flat.columns:
         numeric = flat[column].dtype.kind in "fi"
-        shown.add_column(str(column).replace("_", " "), justify="right" if numeric else "left")
+        title, side = str(column).replace("_", " "), "right" if numeric else "left"
+        shown.add_column(title, justify=side, overflow="fold")
     for row in flat.itertuples(index=False):
         shown.add_row(*(_cell(value) for value in row))
     return shown
@@ -95,6 +133,10 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(value: Any) -> str:
+    from rich.markup import escape
+
     if isinstance(value, float):
         return "" if value != value else f"{value:.4g}"
-    return str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    return ", ".join(value) if isinstance(value, list) else escape(str(value))

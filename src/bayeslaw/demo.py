@@ -17,7 +17,7 @@ __all__ = ["run"]
 
 GROUPS = ["corpus", "architecture"]
 LARGEST = 4e4  # parameters of a model that the first act fits
-LENGTH = {"draws": 500, "tune": 500}
+TUNE = 500
 ENOUGH = 0.75  # share inside the 90% band; less, of 16 runs, would be a rare accident
 ABOUT = (
     "Training runs of small language models, measured on 4 corpora x 2 architectures: loss in nats "
@@ -31,7 +31,8 @@ class _Act(NamedTuple):
     law: bl.Law
     train: xr.Dataset
     later: xr.Dataset
-    suffix: str = ""  # of its files
+    draws: int
+    suffix: str  # of its files
 
 
 def run(out: Path, seed: int, *, quiet: bool) -> dict[str, Any]:
@@ -57,8 +58,8 @@ def run(out: Path, seed: int, *, quiet: bool) -> dict[str, Any]:
     tell({"about": [ABOUT]})
     for name, act in acts.items():
         tell({"intro": ["", _intro(act)]})
-        model = bl.Model(act.law, pooling=GROUPS)
-        fits[name] = bl.fit(model, act.train, random_seed=seed, progressbar=not quiet, **LENGTH)
+        model, length = bl.Model(act.law, pooling=GROUPS), {"draws": act.draws, "tune": TUNE}
+        fits[name] = bl.fit(model, act.train, random_seed=seed, progressbar=not quiet, **length)
         found[name] = _found(act, fits[name])
         tell(found[name])
     out.mkdir(parents=True, exist_ok=True)  # only now: an interrupt leaves nothing behind
@@ -70,10 +71,12 @@ def run(out: Path, seed: int, *, quiet: bool) -> dict[str, Any]:
 
 
 def _acts(train: xr.Dataset, later: xr.Dataset) -> dict[str, _Act]:
-    most_data = train.isel(run=(train["D"] == train["D"].max()).values)
-    size = _Act("Act 1, larger models", bl.laws.power, *bl.split_at(most_data, N=LARGEST), "_size")
-    joint = _Act("Act 2, larger models and more data", bl.laws.chinchilla, train, later)
-    return {"size": size, "joint": joint}
+    small, large = bl.split_at(train.isel(run=(train["D"] == train["D"].max()).values), N=LARGEST)
+    one, two = "Act 1, larger models", "Act 2, larger models and more data"
+    return {
+        "size": _Act(one, bl.laws.power, small, large, 1000, "_size"),
+        "joint": _Act(two, bl.laws.chinchilla, train, later, 500, ""),
+    }
 
 
 def _intro(act: _Act) -> str:
@@ -144,5 +147,5 @@ def _curves(act: _Act, fit: bl.Fit) -> xr.Dataset:
     grid = bl.grid(**{name: np.unique(act.later[name]) for name in GROUPS[::-1]}, N=sizes)
     path = np.interp(np.log(grid["N"]), np.log(gap), data)
     forecast = bl.forecast(fit, grid.assign(D=("run", path)))
-    note = f"Drawn at D = {data[0]:.3g} where N is fitted, D = {data[1]:.3g} where it is held out."
-    return forecast.assign_attrs(caveats=[note, *forecast.attrs["caveats"]])
+    told = ", beyond the fitted N rising to ".join(dict.fromkeys(f"{each:.3g}" for each in data))
+    return forecast.assign_attrs(caveats=[f"Drawn at D = {told}.", *forecast.attrs["caveats"]])

@@ -15,6 +15,7 @@ from bayeslaw import runs as table
 from bayeslaw.coordinates import coordinates
 from bayeslaw.fit import Fit
 from bayeslaw.gate import Gate
+from bayeslaw.modes import modes
 from bayeslaw.pooling import roles_of
 
 __all__ = ["Diagnosis", "describe_runs", "diagnose", "leave_one_out"]
@@ -65,7 +66,8 @@ def diagnose(fit: Fit) -> Diagnosis:
     >>> print(bl.diagnose(fit))  # doctest: +SKIP
     """
     gate, learned = Gate.of(fit.tree), _learned(fit)
-    sentences = [gate.sentence, _influence(fit), *describe_runs(fit.runs), *_identified(learned)]
+    found = [str(modes(fit))] if gate.modes > 1 else []
+    sentences = [gate.sentence, *found, _influence(fit), *describe_runs(fit.runs), *_identified(learned)]
     sentences += [_separable(fit)]
     return Diagnosis(gate, learned, tuple(sentence for sentence in sentences if sentence))
 

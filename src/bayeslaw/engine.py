@@ -14,10 +14,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numba
 import numpy as np
+import nutpie
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
@@ -48,12 +50,15 @@ class Engine:
         The data.
     start : array
         A point of the unconstrained space to start near.
+    points : array (points, unknowns), optional
+        Points for the chains to start near, in turn; the start unless given.
     """
 
     entries: tuple[Any, Any]
     names: tuple[str, ...]
     data: Mapping[str, np.ndarray]
     start: np.ndarray
+    points: np.ndarray | None = None
 
     def on(self, other: pm.Model) -> Engine:
         """The same compiled model on the data of another PyMC model of the same structure.
@@ -78,15 +83,27 @@ class Engine:
                 f"these runs need another compilation: their model has no {missing[0]!r}, so they "
                 "differ in the groups that can be pooled"
             )
-        return replace(self, data=_values(other, self.names), start=_start(other))
+        return replace(self, data=_values(other, self.names), start=_start(other), points=None)
 
-    def sampler(self) -> CompiledPyMCModel:
-        """The model as nutpie samples it."""
-        size, start = self.start.size, self.start
+    def sampler(self, numbers: Mapping[int, int] = MappingProxyType({})) -> CompiledPyMCModel:
+        """The model as nutpie samples it.
+
+        Parameters
+        ----------
+        numbers : mapping of int to int
+            Number of each chain by the seed of its start; see `numbers`.
+
+        Returns
+        -------
+        nutpie.compile_pymc.CompiledPyMCModel
+        """
+        size = self.start.size
+        points = self.start[None] if self.points is None else self.points
         arrays = [np.array(self.data[name], order="C") for name in self.names]
         table = np.array([n for x in arrays for n in (x.ctypes.data, *x.shape)], dtype=np.int64)
 
         def jittered(seed: Any) -> np.ndarray:
+            start = points[numbers.get(seed, 0) % len(points)]
             return start + np.random.default_rng(seed).uniform(-0.5, 0.5, size)
 
         return CompiledPyMCModel(
@@ -106,6 +123,29 @@ class Engine:
             _coords={f"{POINT}_index": np.arange(size)},
             reparameterized_names=[],
         )
+
+    def numbers(self, random_seed: int, chains: int) -> dict[int, int]:
+        """A number of each chain by the seed that nutpie asks its starting point with.
+
+        A call of nutpie has one function for all chains' starts, which gets a seed and not the
+        chain. The seeds depend on nothing but the seed of the call, so a call for one draw tells
+        them. With one point to start near nothing is asked.
+        """
+        if self.points is None:
+            return {}
+        seeds, sampler = [], self.sampler()
+
+        def noted(seed: Any) -> np.ndarray:
+            seeds.append(seed)
+            return sampler.initial_point_func(seed)
+
+        trial = nutpie.sample(
+            replace(sampler, initial_point_func=noted), draws=1, tune=1, chains=chains, cores=1,
+            seed=random_seed, progress_bar=False, blocking=False,
+        )  # fmt: skip
+        trial._sampler.wait()
+        trial._sampler.take_results()
+        return {seed: i for i, seed in enumerate(sorted(seeds))}
 
 
 def compile_engine(model: pm.Model) -> Engine:

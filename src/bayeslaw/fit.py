@@ -25,9 +25,10 @@ from bayeslaw.curves import warn_thin_groups
 from bayeslaw.engine import POINT, Engine, compile_engine, unconstrained
 from bayeslaw.gate import Gate, check
 from bayeslaw.model import Model
-from bayeslaw.pilot import Design, design_of
+from bayeslaw.design import Design, design_of
 from bayeslaw.pooling import groupings, is_pooled, layout, roles_of
 from bayeslaw.posterior import law_values, link_dataset, posterior_dataset
+from bayeslaw.starts import near_optima
 from bayeslaw.tables import RunsError
 
 __all__ = ["Fit", "fit"]
@@ -167,6 +168,7 @@ def sample(
     started = time.perf_counter()
     # One thread of linear algebra per chain: more of them fight, and it gets six times slower.
     with threadpool_limits(1):
+        engine = near_optima(engine, model, design, built)
         (link, posterior), stats, gate = _until_gate(engine, sampler, expanded)
     tree = {"/posterior": posterior, "/link": link, "/sample_stats": stats}
     tree |= _predictive(model, design, posterior, runs, sampler.random_seed)
@@ -196,7 +198,7 @@ def _until_gate(
             variables = expanded(trace["posterior"][POINT].values)
             stats = _kept_stats(trace["sample_stats"].to_dataset())
             gate = check(variables[1], stats)
-            if gate.passed:
+            if gate.is_settled:
                 return variables, stats, gate
             if not gate.would_more_draws_help:
                 break
@@ -236,7 +238,7 @@ def _start(engine: Engine, sampler: Sampler, draws: int, at_once: int) -> _Job:
         finished[:] = [chain.finished_draws for chain in progress]
 
     handle = nutpie.sample(
-        engine.sampler(), draws=draws, tune=sampler.tune, chains=sampler.chains, cores=at_once,
+        engine.sampler(engine.numbers(sampler.random_seed, sampler.chains)), draws=draws, tune=sampler.tune, chains=sampler.chains, cores=at_once,
         seed=sampler.random_seed, target_accept=sampler.target_accept, progress_bar=False,
         progress_callback=note, progress_rate=50, save_warmup=False, blocking=False,
     )  # fmt: skip

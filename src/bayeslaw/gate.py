@@ -9,6 +9,8 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
+from bayeslaw.modes import modes_of
+
 __all__ = ["NOT_CONVERGED", "Gate", "check"]
 
 R_HAT, ESS, BFMI = 1.01, 400.0, 0.3
@@ -31,6 +33,8 @@ class Gate:
         The lowest energy Bayesian fraction of missing information among chains.
     draws : int
         Draws in all chains.
+    modes : int
+        Modes that the chains found; see `bayeslaw.modes`.
     """
 
     r_hat: float
@@ -40,12 +44,14 @@ class Gate:
     divergences: int
     bfmi: float
     draws: int
+    modes: int = 1
 
     @property
     def failures(self) -> list[str]:
         """What did not pass, each with its number."""
         ess = min(self.ess_bulk, self.ess_tail)
         found = {
+            f"chains in {self.modes} modes, which are not averaged (one is right)": self.modes == 1,
             f"R-hat {self.r_hat:.3f} of {self.worst} (below {R_HAT} is right)": self.r_hat < R_HAT,
             f"effective sample size {ess:.0f} (above {ESS:.0f} is right)": ess > ESS,
             f"{self.divergences} divergences (none is right)": self.divergences == 0,
@@ -61,7 +67,12 @@ class Gate:
     @property
     def would_more_draws_help(self) -> bool:
         """Whether only precision is lacking, not the geometry."""
-        return self.divergences == 0 and self.bfmi > BFMI
+        return self.divergences == 0 and self.bfmi > BFMI and self.modes == 1
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether neither more draws nor smaller steps would change the verdict."""
+        return self.passed or (self.modes > 1 and self.divergences == 0)
 
     @property
     def sentence(self) -> str:
@@ -104,6 +115,7 @@ def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
         r_hats = az.rhat(judged).fillna(np.inf)
     r_hat = {str(name): float(values.max()) for name, values in r_hats.items()}
     worst = max(r_hat, key=lambda name: r_hat[name])
+    agree = r_hat[worst] < R_HAT
     return Gate(
         r_hat=r_hat[worst],
         ess_bulk=_least(az.ess(judged, method="bulk")),
@@ -112,6 +124,7 @@ def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
         divergences=int(stats["diverging"].sum()),
         bfmi=float(az.bfmi(stats)["energy"].min()),
         draws=posterior.sizes["chain"] * posterior.sizes["draw"],
+        modes=1 if agree else len(modes_of(judged)),
     )
 
 

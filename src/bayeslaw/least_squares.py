@@ -81,7 +81,7 @@ def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None)
         curve = _Curve.of(model, system, design, i)
         first = np.array([pilot[name][i] for name in system.roles])
         eta, fit = _best(curve, _starts(model, curve, first), huber)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             told.append({**rescale(model.law, reference, curve.parameters(eta)), **fit})
     return pd.DataFrame(told, index=pd.Index(design.curves["curve"].values, name="curve"))
 

@@ -15,7 +15,9 @@ from __future__ import annotations
 from bayeslaw.coordinates.base import Coordinates, Frame
 from bayeslaw.coordinates.single import Links, Recentred, SingleTerm
 from bayeslaw.coordinates.sums import SignedPair, SumOfTerms
+from bayeslaw.law import Law
 from bayeslaw.model import Model
+from bayeslaw.priors import Fixed
 from bayeslaw.structure import Structure
 
 __all__ = [
@@ -53,7 +55,7 @@ def coordinates(model: Model) -> Coordinates:
     law, tie = model.law, dict(model.tie)
     fixed = {name: value for name, value in model.fixed.items() if name in law.parameters}
     given = {name for name in model.priors if name in law.parameters}
-    if law.recentring and not (model.priors.keys() | tie.keys()) & law.parameters.keys():
+    if law.recentring and not tie and _may_move(model):
         return Recentred(law)
     probe = Structure(law)
     if law.level and law.level[0] not in given | set(tie):
@@ -69,3 +71,16 @@ def coordinates(model: Model) -> Coordinates:
         if probe.is_signed_pair and not given & set(probe.terms):
             return SignedPair(law, *probe.terms)
     return Links(law, fixed, tie)
+
+
+def _may_move(model: Model) -> bool:
+    """Whether only priors of a law's other parameters than level and slope were given."""
+    law = model.law
+    assert law.recentring is not None
+    given = {name: prior for name, prior in model.priors.items() if name in law.parameters}
+    held = any(isinstance(prior, Fixed) for prior in given.values())
+    return not held and not given.keys() & {*law.recentring[:2], *_references(law)}
+
+
+def _references(law: Law) -> list[str]:
+    return [name for name, role in law.parameters.items() if role.name == "Reference"]

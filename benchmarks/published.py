@@ -1,0 +1,440 @@
+"""Do this package's laws give the published numbers, from the published points?
+
+    BAYESLAW_DATA=... uv run python benchmarks/published.py [--quick] [--out FILE]
+
+One table: what a paper printed and its 95% interval, what is found here, whether that lies inside
+the paper's interval and whether our 95% interval holds the paper's number. With --quick every fit
+is least squares, in seconds; otherwise small posteriors, in minutes. Then what measured times say
+of two forms of an inference-time law. Nothing is tuned: every choice is the paper's or a default.
+
+Where a paper gives no interval, the rounding of its digits stands in for one if the digits are
+all there is to compare (Clark, Kaplan).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import bayeslaw as bl
+from bayeslaw.gate import Gate
+
+NAN = float("nan")
+SAMPLER = {"random_seed": 1, "draws": 500, "tune": 500, "chains": 2, "progressbar": False}
+
+# Besiroglu et al. 2024, 95% bootstrap intervals.
+CHINCHILLA = {
+    "E": (1.81686, 1.769, 1.871),
+    "A": (482.006, 285.21, 743.63),
+    "alpha": (0.34781, 0.317, 0.373),
+    "B": (2085.434, 1042.4, 5810.3),
+    "beta": (0.36585, 0.331, 0.415),
+}
+# Muennighoff et al. 2023: what they hold fixed, and the objective of their optimum.
+C4_BASE = {
+    "A": np.exp(6.255414),
+    "B": np.exp(7.3049974),
+    "E": np.exp(0.6254804),
+    "alpha": 0.3526596,
+}
+DECAY = {"R_D": 15.387756, "R_N": 5.309743}
+DATA_DECAY, DECAY_OBJECTIVE, HUBER = 2.9157, 0.0158259, 1e-3
+RECIPE = ["dataset", "hparams", "warmup", "decay", "param_count"]
+# Li et al. 2025: power and its standard error, of the learning rate and of the batch in tokens.
+STEP_LAW = {"p": (-0.713, 0.030), "q": (0.307, 0.019), "b": (0.571, 0.019)}
+NEAR = 1.0025  # cells this near to the best, which their code counts as best, too
+# Clark et al. 2022: a, b, c, d, E_start, E_max.
+ROUTERS = {
+    "S-Base": (-0.082, -0.108, 0.009, 1.104, 1.847, 314.478),
+    "RL-R": (-0.083, -0.126, 0.012, 1.111, 1.880, 469.982),
+    "Hash": (-0.087, -0.136, 0.012, 1.157, 4.175, 477.741),
+}
+DIGIT = 0.0005  # half of the last digit of a, b, c and d
+# Kaplan et al. 2020.
+KAPLAN = {"N_c": 6.4e13, "alpha_N": 0.076, "D_c": 1.8e13, "alpha_D": 0.103}
+STEPS = {"alpha_N": 0.077, "alpha_S": 0.76, "alpha_B": 0.21}
+PREDICTED_FALL = -0.054
+MEASURED = {"N": 0.73, "B": 0.24, "S": 0.03, "D": 0.27}
+KAPLAN_NOISE = 0.02  # overfitting below this relative loss is lost in the noise
+
+
+@dataclass(frozen=True)
+class Row:
+    """A published number, and what is found here; NaN where there is no interval."""
+
+    paper: str
+    quantity: str
+    published: float
+    low: float
+    high: float
+    found: float
+    lower: float
+    upper: float
+    how: str
+
+    @property
+    def inside(self) -> bool | None:
+        """Whether what is found lies in the published interval."""
+        return None if np.isnan(self.low) else bool(self.low <= self.found <= self.high)
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether our interval holds the published number."""
+        return None if np.isnan(self.lower) else bool(self.lower <= self.published <= self.upper)
+
+
+@bl.law(
+    latex=r"c\, N^{p} D^{q}",
+    rescaling=lambda n, d, *, c, p, q: {"c": c * n**-p * d**-q},
+    direction={"N": 0, "D": 0},
+)
+def step_law(N: Any, D: Any, *, c: bl.Amplitude, p: bl.Real, q: bl.Real) -> Any:
+    """The best learning rate in parameters and tokens (Li et al. 2025)."""
+    return c * N**p * D**q
+
+
+def estimate(model: bl.Model, runs: Any, quick: bool, huber: float | None = None) -> pd.DataFrame:
+    """Parameters of each curve: value, 95% interval (NaN for least squares) and how."""
+    if quick:
+        values = bl.least_squares(model, runs, huber=huber)[[*model.law.parameters]].stack()
+        return pd.DataFrame({"median": values, "lower": NAN, "upper": NAN, "how": "least squares"})
+    fit = bl.fit(model, runs, **SAMPLER)
+    passed = Gate.of(fit.tree).passed
+    told = bl.summary(fit, prob=0.95).loc["curve"][["median", "lower", "upper"]]
+    return told.assign(how="posterior" if passed else "posterior, NOT CONVERGED")
+
+
+def row(paper: str, quantity: str, published: tuple[float, ...], found: pd.Series) -> Row:
+    """A row from (value, low, high) or (value,) and an estimate."""
+    value, low, high = published if len(published) == 3 else (published[0], NAN, NAN)
+    numbers = (float(found[name]) for name in ("median", "lower", "upper"))
+    return Row(paper, quantity, value, low, high, *numbers, found["how"])
+
+
+def evaluated(value: float, lower: float = NAN, upper: float = NAN) -> pd.Series:
+    """What a law gives at published constants, in the form of an estimate."""
+    return pd.Series({"median": value, "lower": lower, "upper": upper, "how": "evaluated"})
+
+
+def chinchilla(quick: bool) -> Iterator[Row]:
+    """The refit of Chinchilla's runs: 240 digitised points, Huber's loss; no posterior here."""
+    runs = bl.datasets.load("chinchilla_epoch")
+    kept = runs.isel(run=runs["kept"].values)
+    found = estimate(bl.Model(bl.laws.chinchilla), kept, quick=True, huber=HUBER).loc["all"]
+    for name, published in CHINCHILLA.items():
+        yield row("Besiroglu 2024", name, published, found.loc[name])
+
+
+def read(
+    table: pd.DataFrame, response: str, predictors: list[str], groups: Sequence[str] = ()
+) -> Any:
+    """Runs of measurements that may agree to the last digit without being copies."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bl.RunsWarning)
+        return bl.read_runs(
+            table, response=response, predictors=predictors, groups=groups, duplicates="keep"
+        )
+
+
+def repeated_runs() -> Any:
+    """The 182 runs of Muennighoff's fit; fixed parameters hold at N = D = 1."""
+    table = bl.datasets.table("datablations").query("in_published_fit")
+    table = table.assign(epochs=table["D"] / table["U"])
+    predictors = ["N", "D", "epochs"]
+    return bl.read_runs(table, predictors=predictors, reference=dict.fromkeys(predictors, 1.0))
+
+
+def repeated_model(law: bl.Law) -> bl.Model:
+    """A law of repeated data on their base."""
+    fixed = {name: bl.Fixed(float(value)) for name, value in C4_BASE.items()}
+    return bl.Model(law, priors=fixed, tie={"beta": "alpha"})
+
+
+def huber_sum(runs: Any, **decay: float) -> float:
+    """Their objective at given decays."""
+    law, base = bl.laws.data_constrained, {**C4_BASE, "beta": C4_BASE["alpha"]}
+    mean = law(*(runs[name].values for name in law.predictors), **base, **decay)
+    size = np.abs(np.log(runs["loss"].values) - np.log(mean))
+    return float(np.where(size < HUBER, size**2 / 2, HUBER * (size - HUBER / 2)).sum())
+
+
+def muennighoff(quick: bool) -> Iterator[Row]:
+    """How fast repeats wear out."""
+    paper, runs = "Muennighoff 2023", repeated_runs()
+    only_data, both = map(repeated_model, (bl.laws.repeated_data, bl.laws.data_constrained))
+    found = estimate(only_data, runs, quick=True, huber=HUBER).loc["all"]
+    yield row(paper, "R_D, data alone", (DATA_DECAY,), found.loc["R_D"])
+    there = evaluated(huber_sum(runs, **DECAY))
+    yield row(paper, "objective there", digits(DECAY_OBJECTIVE, 5e-8), there)
+    best = bl.least_squares(both, runs, huber=HUBER).loc["all"]
+    lowest = evaluated(best["objective"]).replace("evaluated", "least squares")
+    yield row(paper, "lowest objective", (DECAY_OBJECTIVE,), lowest)
+    for fast in (True,) if quick else (True, False):
+        found = estimate(both, runs, quick=fast, huber=HUBER).loc["all"]
+        for name, value in DECAY.items():
+            yield row(paper, name, (value,), found.loc[name])
+
+
+def porian(quick: bool) -> Iterator[Row]:
+    """How the best size grows with compute, recipe by recipe."""
+    files = ["isoflop_optima.csv", "published_fits.csv"]
+    optima, fits = (pd.read_csv(p) for p in bl.datasets.fetch("porian_isoflop", files).values())
+    optima, fits = (
+        table.assign(recipe=table[RECIPE].agg(" ".join, axis=1)) for table in (optima, fits)
+    )
+    optima = optima.dropna(subset="n_opt").rename(columns={"flops": "C"})
+    optima["stderr"] = optima["n_opt"] * optima["log_n_opt_std"]
+    runs = bl.read_runs(
+        optima, response="n_opt", predictors=["C"], groups=["recipe"], stderr="stderr"
+    )
+    found = estimate(bl.Model(bl.laws.proportional.of("C"), pooling=None), runs, quick)
+    for each in fits.itertuples():
+        published = each.n_exponent, each.n_exp_ci_lo, each.n_exp_ci_hi
+        yield row("Porian 2024", f"a, {each.recipe}", published, found.loc[(each.recipe, "b")])
+
+
+def best_cells(nearness: float) -> pd.DataFrame:
+    """The best cell of learning rate and batch for each N and D, or all that are near it."""
+    table = bl.datasets.table("steplaw")
+    best = table.groupby(["N", "D"])["loss"].transform("min")
+    return table[table["loss"] <= nearness * best].assign(tokens=2048 * table["batch"])
+
+
+def steplaw(quick: bool) -> Iterator[Row]:
+    """How the best learning rate and batch grow."""
+    rate, batch = bl.Model(step_law), bl.Model(bl.laws.proportional.of("D"))
+    for cells, nearness in (("best cell", 1.0), ("cells within .25%", NEAR)):
+        table = best_cells(nearness)
+        rates = read(table, "lr", ["N", "D"])
+        sizes = read(table, "tokens", ["D"])
+        found = pd.concat([estimate(rate, rates, quick), estimate(batch, sizes, quick)]).loc["all"]
+        for name, what in {"p": "lr in N", "q": "lr in D", "b": "batch in D"}.items():
+            value, error = STEP_LAW[name]
+            published = value, value - error, value + error
+            yield row("Li 2025", f"power of {what}, {cells}", published, found.loc[name])
+
+
+def routed_runs(router: str) -> pd.DataFrame:
+    """Final losses of a router, one expert per token in half of the layers, and plain ones."""
+    table = bl.datasets.table("routed_lm_final")
+    plain = (table["experts_per_token"] == 1) & (table["routing_frequency"] == 0.5)
+    return table[plain & table["router"].isin([router, "Dense"])]
+
+
+def experts(a: float, b: float, c: float, d: float, start: float, most: float) -> dict[str, float]:
+    """Parameters of the law from Clark's constants, whose logarithms are decimal."""
+    powers = {"alpha": -a, "beta": -b, "gamma": c / np.log(10), "k": 10**d}
+    return {**powers, "E_0": 1 / (1 / start - 1 / most), "E_max": most}
+
+
+def rounding_error(constants: tuple[float, ...], N: np.ndarray, E: np.ndarray) -> float:
+    """Mean relative error that rounding a, b, c and d to three digits can make, at most."""
+    law = bl.laws.mixture_of_experts
+    signs = (np.array([*each, 0, 0]) for each in product((-1, 1), repeat=4))
+    middle = law(N, E, **experts(*constants))
+    moved = (law(N, E, **experts(*(constants + DIGIT * sign))) for sign in signs)
+    return float(max(np.abs(each / middle - 1).mean() for each in moved))
+
+
+def clark(quick: bool) -> Iterator[Row]:
+    """Routed models: their constants on their runs, and a refit of S-Base."""
+    law, paper = bl.laws.mixture_of_experts, "Clark 2022"
+    for router, constants in ROUTERS.items():
+        table = routed_runs(router)
+        N, E = (table[name].to_numpy(float) for name in ("N", "E"))
+        error = np.abs(law(N, E, **experts(*constants)) / table["loss"] - 1).mean()
+        published = 0.0, 0.0, rounding_error(constants, N, E)
+        yield row(paper, f"relative error of {router}", published, evaluated(error))
+    runs = bl.read_runs(routed_runs("S-Base"), predictors=["N", "E"])
+    # E_0 and E_max are told apart by the few runs at either end: their posterior has no peak of its
+    # own that chains agree on, so it is not shown.
+    found = estimate(bl.Model(law), runs, quick=True).loc["all"]
+    for name, value in experts(*ROUTERS["S-Base"]).items():
+        yield row(paper, f"{name} of S-Base", (value,), found.loc[name])
+
+
+def kaplan(quick: bool) -> Iterator[Row]:
+    """What Kaplan derives from fitted constants, derived again; ours varies with their digits."""
+    half = {"alpha_N": 0.0005, "alpha_S": 0.005, "alpha_B": 0.005}
+    corners = [
+        bl.laws.optimal_exponents(
+            **{name: STEPS[name] + s * half[name] for name, s in signs.items()}
+        )
+        for signs in (dict(zip(half, each, strict=True)) for each in product((-1, 1), repeat=3))
+    ]
+    middle, ends = bl.laws.optimal_exponents(**STEPS), pd.DataFrame(corners).agg(["min", "max"])
+    found = {name: evaluated(middle[name], *ends[name]) for name in middle}
+    yield row("Kaplan 2020", "power of C in L", digits(PREDICTED_FALL, 0.0005), found["L"])
+    for name, value in MEASURED.items():
+        yield row("Kaplan 2020", f"power of C in {name}, measured", (value,), found[name])
+    gap = evaluated(STEPS["alpha_N"] / STEPS["alpha_S"])
+    yield row("Kaplan 2020", "converged gap", digits(0.10, 0.005), gap)
+    needed = evaluated(tokens_for(1e9) / 1e9**0.74)
+    yield row("Kaplan 2020", "D / N^.74 not to overfit", digits(5e3, 500), needed)
+
+
+def tokens_for(N: float) -> float:
+    """Tokens at which Kaplan's loss is within the noise of its value at infinite data."""
+    share = KAPLAN["alpha_N"] / KAPLAN["alpha_D"]
+    needed = (N / KAPLAN["N_c"]) ** share * KAPLAN["D_c"]
+    needed /= (1 + KAPLAN_NOISE) ** (1 / KAPLAN["alpha_D"]) - 1
+    excess = bl.laws.kaplan(N, needed, **KAPLAN) / bl.laws.kaplan(N, 1e40, **KAPLAN) - 1
+    assert abs(excess - KAPLAN_NOISE) < 1e-9
+    return needed
+
+
+def digits(value: float, half: float) -> tuple[float, float, float]:
+    """A published number, and what rounds to it."""
+    return value, value - half, value + half
+
+
+PARTS: Mapping[str, Callable[[bool], Iterator[Row]]] = {
+    "chinchilla": chinchilla,
+    "muennighoff": muennighoff,
+    "porian": porian,
+    "steplaw": steplaw,
+    "clark": clark,
+    "kaplan": kaplan,
+}
+
+
+def times() -> dict[str, pd.DataFrame]:
+    """Measured times, with the work and the setting of each."""
+    step, first = (bl.datasets.table(f"inference_time_{name}") for name in ("step", "first_token"))
+    step, first = (
+        step.assign(tokens=step["batch"]),
+        first.assign(tokens=first.eval("batch * context")),
+    )
+    tiny = bl.datasets.table("tiny_lm").rename(columns={"n_params": "N"})
+    tiny = tiny.assign(milliseconds=1e3 / tiny["eval_tokens_per_second"])
+    return {"time per token": step, "time to first token": first, "tiny_lm, time per byte": tiny}
+
+
+def slopes(table: pd.DataFrame, setting: list[str]) -> pd.Series:
+    """Slopes d log T / d log N, one per setting with four sizes or more."""
+    sizes = table.groupby(setting)["N"].transform("nunique")
+    runs = read(table[sizes >= 4], "milliseconds", ["N"], setting)
+    return bl.least_squares(bl.Model(bl.laws.proportional.of("N")), runs)["b"]
+
+
+def misfit(table: pd.DataFrame, law: bl.Law) -> float:
+    """Median over contexts of a time law's RMSLE, each fitted alone."""
+    table = table.assign(flops=2 * table["N"] * table["tokens"])
+    runs = read(table, "milliseconds", [*law.predictors], ["context"])
+    return float(bl.least_squares(bl.Model(law), runs)["rmsle"].median())
+
+
+def inference() -> pd.DataFrame:
+    """Which way time goes with size, and how far the two forms miss it."""
+    falls = bl.laws.inference_time.of("N", "tokens", "flops")
+    grows = bl.laws.decoding_time.of("N", "tokens")
+    told = []
+    for name, table in times().items():
+        is_tiny = "corpus" in table
+        setting = ["corpus"] if is_tiny else ["batch", "context"]
+        for architecture, part in table.groupby("architecture"):
+            slope = slopes(part, setting)
+            low, middle, high = slope.quantile([0.05, 0.5, 0.95])
+            forms = (NAN, NAN) if is_tiny else (misfit(part, falls), misfit(part, grows))
+            told.append(
+                [f"{name}, {architecture}", slope.size, middle, low, high, slope.min(), *forms]
+            )
+    columns = [
+        "times",
+        "settings",
+        "slope",
+        "low",
+        "high",
+        "lowest",
+        "additive_rmsle",
+        "decoding_rmsle",
+    ]
+    return pd.DataFrame(told, columns=columns)
+
+
+def says(table: pd.DataFrame) -> list[str]:
+    """What the times say of the two forms, in words that follow from the numbers."""
+    refused = table["lowest"].min() > 0
+    both = table.dropna()
+    return [
+        f"T grows with N in {'every' if refused else 'not every'} setting: d log T / d log N is "
+        f"{table['slope'].min():.2f} to {table['slope'].max():.2f} in the medians, "
+        f"{table['lowest'].min():.2f} at least.",
+        "laws.inference_time can only fall in N: its best fit of a single pass is a constant, with "
+        f"RMSLE {both['additive_rmsle'].min():.2f} to {both['additive_rmsle'].max():.2f}, against "
+        f"{both['decoding_rmsle'].min():.2f} to {both['decoding_rmsle'].max():.2f} of "
+        "laws.decoding_time. For the time of a pass the data "
+        f"{'refuse the additive form' if refused else 'do not settle it'}.",
+        "The slopes lie below 1: these models do not fill their machines, so time proportional to "
+        "N is not what was measured either, and decoding_time misses step times by a tenth to a "
+        "quarter.",
+        "A time to a solution, for which the additive form is meant, is not among these data: of "
+        "that they say nothing.",
+    ]
+
+
+def text(rows: list[Row]) -> str:
+    """The table as people read it."""
+    shown = [
+        {
+            "paper": each.paper,
+            "quantity": each.quantity,
+            "published": f"{each.published:.5g}",
+            "its interval": _interval(each.low, each.high),
+            "found": f"{each.found:.5g}",
+            "our interval": _interval(each.lower, each.upper),
+            "inside": {True: "yes", False: "NO", None: ""}[each.inside],
+            "holds": {True: "yes", False: "NO", None: ""}[each.holds],
+            "how": each.how,
+        }
+        for each in rows
+    ]
+    return pd.DataFrame(shown).to_string(index=False)
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if np.isnan(low) else f"{low:.4g} to {high:.4g}"
+
+
+def record(rows: list[Row], quick: bool, told: pd.DataFrame) -> dict[str, Any]:
+    """Everything, for machines; what is not there is null."""
+    numbers = [asdict(each) | {"inside": each.inside, "holds": each.holds} for each in rows]
+    numbers = [{k: None if v != v else v for k, v in each.items()} for each in numbers]
+    return {
+        "bayeslaw": bl.__version__,
+        "quick": quick,
+        "rows": numbers,
+        "inference_time": json.loads(told.to_json(orient="records")),
+        "inference_time_says": says(told),
+    }
+
+
+def main() -> None:
+    """Recover, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="least squares instead of posteriors")
+    parser.add_argument("--out", type=Path, help="file for the numbers, as JSON")
+    options = parser.parse_args()
+    rows = [each for part in PARTS.values() for each in part(options.quick)]
+    told = inference()
+    judged = [each.inside for each in rows if each.inside is not None]
+    print(text(rows))
+    print(f"\n{sum(judged)} of {len(judged)} lie inside the published interval.\n")
+    print(told.round(3).to_string(index=False))
+    print(*says(told), sep="\n")
+    if options.out:
+        told_json = json.dumps(record(rows, options.quick, told), indent=1)
+        options.out.write_text(told_json + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,327 @@
+"""Modes of each curve under a wide prior, searched from several places, all curves at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from bayeslaw.coordinates import Coordinates, SumOfTerms
+from bayeslaw.design import Design, prior_of
+from bayeslaw.model import Model
+from bayeslaw.parameters import LEVEL, LOG, Role, link_normal
+from bayeslaw.priors import HalfNormal, Normal, Prior
+
+__all__ = ["Search", "is_plain"]
+
+STEPS = 60
+STILL = 0.1  # standard deviations: a search that would go on by less has arrived
+MANY_RUNS = 20_000  # runs times starts, beyond which there are fewer starts, but a few
+FEW = 4
+SEED = 5  # of the places to start from
+STARTS = 16  # at most, beside the one in the middle of the prior
+BETTER = 1.0  # in log weight: the first start keeps its place unless another beats it by more
+GOOD = float(np.log(20))  # in log weight: how far below the best an optimum still counts
+APART = 5.0  # standard deviations between two optima that are not one
+
+
+def is_plain(coordinates: Coordinates) -> bool:
+    """Whether a law is a sum of power terms, not more than one per predictor.
+
+    The objective of such a law has one optimum, as experience goes. Breaks, plateaus and terms
+    that compete for the same predictor give others.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+        Coordinates of the law.
+
+    Returns
+    -------
+    bool
+    """
+    if not isinstance(coordinates, SumOfTerms):
+        return False
+    known = {*coordinates.terms, *coordinates.steepens}
+    return known >= set(coordinates.roles) and len(coordinates.steepens) <= len(
+        coordinates.law.predictors
+    )
+
+
+class Search:
+    """Residuals, derivatives and steps of the pilot; arrays are (parameters, curves)."""
+
+    def __init__(
+        self, model: Model, coordinates: Coordinates, design: Design, level: float
+    ) -> None:
+        self.model, self.coordinates, self.design, self.level = model, coordinates, design, level
+        self.frame = design.frame
+        self.names = tuple(coordinates.roles)
+        self.whole = dict.fromkeys(self.names, 1.0)
+        priors = [
+            _wide(prior_of(model, name, role, level), role)
+            for name, role in coordinates.roles.items()
+        ]
+        self.center = np.array([[prior.mean] for prior in priors])
+        self.precision = np.array([[prior.sd**-2.0] for prior in priors])
+
+    def optima(self) -> np.ndarray:
+        """Places (optima, parameters, curves) where the search ends, the best of a curve first."""
+        first = self.descend(self.start())
+        every = np.arange(self.design.n_curves)
+        unsure = every[~self._is_still(first)] if is_plain(self.coordinates) else every
+        if not unsure.size:
+            return first[None]
+        found, kept = self._from_elsewhere(first, unsure)
+        out = np.repeat(first[None], max(map(len, kept)), axis=0)
+        for column, (curve, order) in enumerate(zip(unsure, kept, strict=True)):
+            out[:, :, curve] = found[:, np.resize(order, len(out)), column].T
+        return out
+
+    def _from_elsewhere(
+        self, first: np.ndarray, unsure: np.ndarray
+    ) -> tuple[np.ndarray, list[list[int]]]:
+        """Where the search of some curves ends from all starts, and which of them to keep."""
+        n = int(np.clip(MANY_RUNS // self.design.response.size, FEW, STARTS))
+        many = self.on(np.tile(unsure, n))
+        with np.errstate(all="ignore"):  # some of the starts are absurd
+            ends = many.descend(many.scattered(n)).reshape(len(first), n, unsure.size)
+            found = np.concatenate([first[:, None, unsure], ends], axis=1)
+            return found, self.on(np.tile(unsure, n + 1)).ranked(found)
+
+    def on(self, curves: np.ndarray) -> Search:
+        """The same search on some of the curves."""
+        return Search(self.model, self.coordinates, self.design.chosen(curves), self.level)
+
+    def start(self) -> np.ndarray:
+        theta = self.center * np.ones((1, self.design.n_curves))
+        theta[self._levels()] = self._mean()
+        return self._stack(self.coordinates.to_pivot(self._named(theta), self.frame, self.whole))
+
+    def scattered(self, n: int) -> np.ndarray:
+        """Places over the wide prior at the curves' own levels, the same for all curves."""
+        theta = self.center + _normals(n, len(self.names)) / np.sqrt(self.precision)
+        theta = np.repeat(theta, self.design.n_curves // n, axis=1)
+        eta = self._stack(self.coordinates.to_pivot(self._named(theta), self.frame, self.whole))
+        eta[self._levels()] = self._mean()
+        return eta
+
+    def descend(self, eta: np.ndarray) -> np.ndarray:
+        damping = np.full(self.design.n_curves, 1e-2)
+        for _ in range(STEPS):
+            eta, damping = self.step(eta, damping)
+        return eta
+
+    def ranked(self, found: np.ndarray) -> list[list[int]]:
+        """For each curve which of its places (parameters, starts, curves) to keep, best first."""
+        size, n, _ = found.shape
+        eta = found.reshape(size, -1)
+        curvature = self._whole_curvature(eta, self._expected_weight(eta))
+        weight = self._log_weight(eta, curvature).reshape(n, -1)
+        curvature = curvature.reshape(size, size, n, -1)
+        chosen = []
+        for curve in range(weight.shape[1]):
+            own = found[:, :, curve]
+            apart = own[:, :, None] - own[:, None]
+            square = np.einsum("pij,pqi,qij->ij", apart, curvature[..., curve], apart)
+            chosen.append(_best_first(weight[:, curve], np.sqrt(np.maximum(square, 0))))
+        return chosen
+
+    def step(self, eta: np.ndarray, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gradient, curvature, weight = self._local(eta)
+        diagonal = np.einsum("ppg->pg", curvature)
+        damped = curvature + np.einsum("pq,qg,g->pqg", np.eye(len(eta)), diagonal, damping)
+        trial = eta + np.clip(_solved(damped, gradient), -2, 2)
+        better = self._objective(trial, weight) < self._objective(eta, weight)
+        eta = np.where(better, trial, eta)
+        return eta, np.clip(np.where(better, damping / 5, damping * 10), 1e-9, 1e9)
+
+    def place(self, eta: np.ndarray) -> dict[str, np.ndarray]:
+        """Reference coordinates of a place, and the noise there."""
+        return {**self._named(self._theta(eta)), "sigma": np.log(self._scale(eta))}
+
+    def information(self, eta: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """What a curve tells beyond the prior, in pivot and in reference coordinates."""
+        bend = self._bend(eta)
+        curvature = self._whole_curvature(eta, self._expected_weight(eta))
+        covariance = np.linalg.inv(np.moveaxis(curvature, -1, 0))
+        at_reference = np.einsum("pqg,gqr,srg->psg", bend, covariance, bend)
+        noise = self._counts() * 2 * self.model.noise.nu / (self.model.noise.nu + 3)
+        pivot, reference = np.einsum("gpp->pg", covariance), np.einsum("ppg->pg", at_reference)
+        return (
+            {**self._named(self._beyond_prior(pivot)), "sigma": noise},
+            {**self._named(self._beyond_prior(reference)), "sigma": noise},
+        )
+
+    def _beyond_prior(self, variance: np.ndarray) -> np.ndarray:
+        return np.maximum(1 / variance - self.precision, 1e-3 * self.precision)
+
+    def _local(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Downhill gradient, curvature, and the weights of the runs that they hold for."""
+        residual, weight = self._weighted(eta)
+        slopes, bend = self._slopes(eta), self._bend(eta)
+        pull = self.precision * (self._theta(eta) - self.center)
+        gradient = self.design.sums(slopes * weight * residual) - np.einsum(
+            "pqg,pg->qg", bend, pull
+        )
+        return gradient, self._curvature(slopes, weight) + self._prior_curvature(bend), weight
+
+    def _is_still(self, eta: np.ndarray) -> np.ndarray:
+        """Whether the next step would be short, for each curve."""
+        gradient, curvature, _ = self._local(eta)
+        return np.sum(gradient * _solved(curvature, gradient), axis=0) < STILL**2
+
+    def _expected_weight(self, eta: np.ndarray) -> np.ndarray:
+        expected = (self.model.noise.nu + 1) / (self.model.noise.nu + 3)
+        noise = np.hypot(self._scale(eta)[self.design.curve], self.design.relative_error)
+        return expected / noise**2
+
+    def _whole_curvature(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return self._curvature(self._slopes(eta), weight) + self._prior_curvature(self._bend(eta))
+
+    def _log_weight(self, eta: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+        """Laplace's approximation of the log posterior mass around a mode, up to a constant."""
+        nu, log_scale = self.model.noise.nu, np.log(self._scale(eta))
+        scale = np.hypot(np.exp(log_scale)[self.design.curve], self.design.relative_error)
+        z = self._residual(eta) / scale
+        likelihood = self.design.sums(-(nu + 1) / 2 * np.log1p(z**2 / nu) - np.log(scale))
+        prior = np.sum(self.precision * (self._theta(eta) - self.center) ** 2, axis=0)
+        prior += ((log_scale - self._noise_prior.mean) / self._noise_prior.sd) ** 2
+        # In reference coordinates, where the prior is: pivot coordinates may stretch the volume.
+        volume = np.linalg.slogdet(np.moveaxis(self._bend(eta), -1, 0))[1]
+        volume -= np.linalg.slogdet(np.moveaxis(curvature, -1, 0))[1] / 2
+        return np.nan_to_num(likelihood - prior / 2 + volume, nan=-1e300, neginf=-1e300)
+
+    @property
+    def _noise_prior(self) -> Normal:
+        prior = link_normal(self.model.roles["sigma"].prior, LOG)
+        assert prior is not None
+        return prior
+
+    def _levels(self) -> list[int]:
+        return [i for i, role in enumerate(self.coordinates.roles.values()) if role is LEVEL]
+
+    def _mean(self) -> np.ndarray:
+        return self.design.sums(np.log(self.design.response)) / self._counts()
+
+    def _named(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(self.names, values, strict=True))
+
+    def _stack(self, values: Mapping[str, Any]) -> np.ndarray:
+        return np.array([np.broadcast_to(values[n], self.design.n_curves) for n in self.names])
+
+    def _theta(self, eta: np.ndarray) -> np.ndarray:
+        return self._stack(self.coordinates.from_pivot(self._named(eta), self.frame, self.whole))
+
+    def _counts(self) -> np.ndarray:
+        return self.design.sums(np.ones(self.design.response.size))
+
+    def _residual(self, eta: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            theta = self.coordinates.from_pivot(self._named(eta), self.frame, self.whole)
+            parameters = self.coordinates.parameters(theta)
+            on_runs = {
+                name: np.broadcast_to(value, self.design.n_curves)[self.design.curve]
+                for name, value in parameters.items()
+            }
+            mean = self.model.law(*self.design.predictors, **on_runs)
+            residual = np.log(self.design.response) - np.log(mean)
+        return np.where(np.isfinite(residual), residual, 1e3)
+
+    def _scale(self, eta: np.ndarray) -> np.ndarray:
+        # The mode of log sigma under its prior, with squares weighted as Student-t noise asks.
+        nu, squares = self.model.noise.nu, self._residual(eta) ** 2
+        prior = self._noise_prior
+        log_scale = np.log(np.sqrt(self.design.sums(squares) / self._counts()) + 1e-9)
+        for _ in range(20):
+            z = squares * np.exp(-2 * log_scale[self.design.curve])
+            explained = self.design.sums((nu + 1) * z / (nu + z))
+            slope = explained - self._counts() - (log_scale - prior.mean) / prior.sd**2
+            log_scale = log_scale + np.clip(slope / (2 * self._counts() + prior.sd**-2), -1, 1)
+        return np.exp(log_scale)
+
+    def _weighted(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        nu, residual = self.model.noise.nu, self._residual(eta)
+        scale = self._scale(eta)[self.design.curve]
+        scale = np.hypot(scale, self.design.relative_error)
+        return residual, (nu + 1) / (nu + (residual / scale) ** 2) / scale**2
+
+    def _objective(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        misfit = self.design.sums(weight * self._residual(eta) ** 2)
+        return misfit + np.sum(self.precision * (self._theta(eta) - self.center) ** 2, axis=0)
+
+    def _slopes(self, eta: np.ndarray) -> np.ndarray:
+        return -_derivative(self._residual, eta)
+
+    def _bend(self, eta: np.ndarray) -> np.ndarray:
+        return np.moveaxis(_derivative(self._theta, eta), 0, 1)
+
+    def _curvature(self, slopes: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return self.design.sums(slopes[:, None] * slopes[None] * weight)
+
+    def _prior_curvature(self, bend: np.ndarray) -> np.ndarray:
+        return np.einsum("pqg,p,prg->qrg", bend, self.precision[:, 0], bend)
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.linalg.solve(np.moveaxis(matrix, -1, 0), right.T[..., None])[..., 0].T
+
+
+def _derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndarray:
+    steps = 1e-5 * np.eye(len(eta))[:, :, None]
+    return np.array([(function(eta + step) - function(eta - step)) / 2e-5 for step in steps])
+
+
+def _wide(prior: Prior, role: Role) -> Normal:
+    """The prior of one curve: the population's, widened by the spread between curves."""
+    normal = link_normal(prior, role.link) or link_normal(role.prior, role.link)
+    spread = role.spread.sd if isinstance(role.spread, HalfNormal) else 1.0
+    assert normal is not None
+    return Normal(normal.mean, float(np.hypot(normal.sd, spread)))
+
+
+def _normals(n: int, size: int) -> np.ndarray:
+    """Points that fill a standard normal distribution evenly, the same ones every time.
+
+    Parameters
+    ----------
+    n : int
+        How many, up to 16.
+    size : int
+        Number of coordinates.
+
+    Returns
+    -------
+    array, shape (size, n)
+    """
+    # Sobol points are even in powers of two, so the whole set is drawn.
+    even = stats.qmc.Sobol(size, rng=np.random.default_rng(SEED)).random(STARTS)
+    return stats.norm.ppf(even[:n]).T
+
+
+def _best_first(weight: np.ndarray, distance: np.ndarray) -> list[int]:
+    """Indices of the optima that are good and differ, the best first.
+
+    Parameters
+    ----------
+    weight : array (starts,)
+        Log posterior mass around the optimum that each start came to.
+    distance : array (starts, starts)
+        Standard deviations from the optimum of the row to that of the column.
+
+    Returns
+    -------
+    list of int
+        The first is 0, the first start, if no other is better by more than rounding.
+    """
+    order = [int(i) for i in np.argsort(-weight, kind="stable")]
+    best = weight[order[0]]
+    if weight[0] > best - BETTER:
+        order = [0, *(i for i in order if i != 0)]
+    kept = order[:1]
+    for i in order[1:]:
+        if weight[i] > best - GOOD and np.all(distance[kept, i] > APART):
+            kept.append(i)
+    return kept
