@@ -15,7 +15,7 @@ from scipy import stats
 
 from bayeslaw.fit import Fit, Sampler, fit
 from bayeslaw.gate import Gate
-from bayeslaw.laws import power
+from bayeslaw.laws import broken, double_power, power
 from bayeslaw.model import Model
 from bayeslaw.runs import RunsError, RunsWarning, grid, read_runs
 
@@ -199,6 +199,34 @@ def test_the_unit_of_a_predictor_does_not_matter(lone_fit: Fit, lone_runs: xr.Da
         assert abs(difference) < 4 * error, name
         ratio = float((one.std() / other.std())[name])
         assert abs(np.log(ratio)) < 4 / np.sqrt(400), name  # the gate's effective size or more
+
+
+# Laws with breaks and with two terms of one predictor
+
+
+def test_a_break_is_recovered() -> None:
+    truth = {"L0": 0.5, "alpha": 0.15, "c_1": 0.4, "d_1": 3e7, "f_1": 0.2}
+    sizes = np.geomspace(1e4, 1e10, 60)
+    mean = broken(1)(sizes, k=2.0 * 1e7**0.15, **truth)
+    loss = mean * np.exp(0.002 * np.random.default_rng(1).normal(size=60))
+    found = fit(Model(broken(1)), lone(loss, sizes, 1e7), random_seed=1, **QUICK)
+    assert Gate.of(found.tree).passed, Gate.of(found.tree).sentence
+    for name, value in truth.items():
+        draws = found.tree["posterior"][name]
+        assert abs(float(draws.mean()) - value) < 4 * float(draws.std()), name
+
+
+def test_exponents_of_two_terms_keep_their_order() -> None:
+    truth = {"L0": 0.5, "alpha": 0.15, "delta": 0.5}
+    sizes = np.geomspace(1e4, 1e10, 60)
+    mean = double_power(sizes / 1e7, k_1=1.0, k_2=0.3, **truth)
+    loss = mean * np.exp(0.003 * np.random.default_rng(1).normal(size=60))
+    found = fit(Model(double_power), lone(loss, sizes, 1e7), random_seed=1, **QUICK)
+    assert Gate.of(found.tree).passed, Gate.of(found.tree).sentence
+    assert np.all(found.tree["posterior"]["delta"] > 0)
+    for name, value in truth.items():
+        draws = found.tree["posterior"][name]
+        assert abs(float(draws.mean()) - value) < 4 * float(draws.std()), name
 
 
 # Sampling

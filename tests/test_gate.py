@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,7 @@ def test_sentence_of_a_fit_that_passes() -> None:
         ({"ess_bulk": 12.3}, "effective sample size 12 (above 400 is right)"),
         ({"divergences": 2}, "2 divergences (none is right)"),
         ({"bfmi": 0.3}, "energy information 0.30 (above 0.3 is right)"),
+        ({"modes": 2}, "chains in 2 modes, which are not averaged (one is right)"),
         ({"r_hat": float("nan")}, "R-hat nan of alpha (below 1.01 is right)"),
         (
             {"r_hat": 2.5, "divergences": 1, "bfmi": 0.1, "ess_bulk": 5.0},
@@ -144,6 +146,19 @@ def test_sentence_of_a_fit_that_fails(changes: dict[str, Any], failures: str) ->
     gate = Gate(**{**GOOD, **changes})
     assert not gate.passed
     assert gate.sentence == f"NOT CONVERGED, do not use: {failures}."
+
+
+def test_sampling_is_settled_when_nothing_would_change_the_verdict() -> None:
+    assert Gate(**GOOD).is_settled
+    assert Gate(**{**GOOD, "modes": 2}).is_settled
+    assert not Gate(**{**GOOD, "r_hat": 1.1}).is_settled
+    assert not Gate(**{**GOOD, "modes": 2, "divergences": 3}).is_settled  # smaller steps may help
+
+
+def test_a_gate_that_was_kept_before_modes_were_counted_is_read() -> None:
+    tree = xr.DataTree()
+    tree.attrs["gate"] = json.dumps(GOOD)
+    assert Gate.of(tree).modes == 1
 
 
 def test_a_tree_carries_its_gate() -> None:

@@ -12,10 +12,11 @@ import xarray as xr
 
 from bayeslaw.coordinates import coordinates
 from bayeslaw.law import law
-from bayeslaw.laws import log_linear, power, pure_power
+from bayeslaw.laws import broken, double_power, find, log_linear, power, pure_power
 from bayeslaw.model import Model
+from bayeslaw.optima import is_plain
 from bayeslaw.parameters import Amplitude, Exponent, Floor
-from bayeslaw.pilot import Design, Pilot, design_of, fly, prior_of
+from bayeslaw.pilot import Design, Pilot, design_of, fly, prior_of, several
 from bayeslaw.priors import HalfNormal, LogNormal, Normal
 from bayeslaw.runs import RunsError, grid, read_runs
 
@@ -177,6 +178,72 @@ def test_an_outlier_does_not_move_the_mode() -> None:
     one, other = flown(model, read(frame)), flown(model, read(spoilt))
     error = 1 / np.sqrt(one.pivot_information["k"])
     assert np.all(np.abs(one.pivot_mode["k"] - other.pivot_mode["k"]) < 3 * error)
+
+
+# Several optima
+
+
+def broken_twice(sigma: float, **truth: float) -> xr.Dataset:
+    """Sixty runs of a law with two breaks, which come with the parameters at 1e6."""
+    sizes, rng = np.geomspace(1e4, 1e10, 60), np.random.default_rng(2)
+    loss = broken(2)(sizes / 1e6, **truth) * np.exp(sigma * rng.normal(size=60))
+    return read(pd.DataFrame({"N": sizes, "loss": loss, "task": "x"}))
+
+
+@pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.runs.RunsWarning")
+def test_the_better_of_two_breaks_is_found() -> None:
+    # From the middle of the prior the search ends where noise of 6% explains the larger break.
+    shape = {"f_1": 0.05, "f_2": 0.05, "c_1": 0.117, "c_2": -0.387, "g_2": 2903.0}
+    runs = broken_twice(0.003, L0=0.05, k=2.8, alpha=0.15, d_1=0.06, **shape)
+    pilot = flown(Model(broken(1)), runs)
+    assert np.exp(pilot.mode["sigma"][0]) < 0.01
+    np.testing.assert_allclose(np.exp(pilot.mode["d_1"]), 0.06 * 2904, rtol=0.2)
+    np.testing.assert_allclose(pilot.mode["c_1"], -0.387, atol=0.05)
+
+
+@pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.runs.RunsWarning")
+def test_both_breaks_are_found() -> None:
+    truth = {"L0": 0.1, "k": 2.0, "alpha": 0.1, "c_1": 0.3, "d_1": 1.0, "f_1": 0.1}
+    truth |= {"c_2": -0.25, "g_2": 30.0, "f_2": 0.1}
+    model = Model(broken(2))
+    found = coordinates(model).parameters(flown(model, broken_twice(0.003, **truth)).mode)
+    for name in ("c_1", "d_1", "c_2", "g_2"):
+        np.testing.assert_allclose(found[name], truth[name], rtol=0.2, err_msg=name)
+
+
+def test_each_curve_keeps_its_own_best() -> None:
+    model, runs = Model(double_power), read(table(SIZES, 0.01))
+    design = design_of(model, runs)
+    optima = several(model, coordinates(model), design)
+    best = fly(model, coordinates(model), design)
+    for name, values in best.mode.items():
+        np.testing.assert_array_equal(optima[0][name], values)
+    assert all(values.shape == (2,) for optimum in optima for values in optimum.values())
+
+
+@pytest.mark.parametrize(
+    ("law", "plain"),
+    [
+        ("power", True),
+        ("chinchilla", True),
+        ("double_power", False),
+        ("broken_1", False),
+        ("plateau_power", False),
+        ("sigmoid", False),
+        ("log_linear", False),
+    ],
+)
+def test_laws_that_are_plain_sums_of_powers(law: str, plain: bool) -> None:
+    assert is_plain(coordinates(Model(find(law)))) is plain
+
+
+def test_chosen_curves_may_come_twice() -> None:
+    design = design_of(Model(power), read(table([1e5, 1e6, 1e8])))
+    chosen = design.chosen(np.array([1, 0, 1]))
+    np.testing.assert_array_equal(chosen.curve, [0, 0, 0, 1, 1, 1, 2, 2, 2])
+    first, second = design.response[:3], design.response[3:]
+    np.testing.assert_array_equal(chosen.response, [*second, *first, *second])
+    assert chosen.n_curves == 3
 
 
 def finite(pilot: Pilot) -> bool:

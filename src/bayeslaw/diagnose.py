@@ -67,7 +67,13 @@ def diagnose(fit: Fit) -> Diagnosis:
     """
     gate, learned = Gate.of(fit.tree), _learned(fit)
     found = [str(modes(fit))] if gate.modes > 1 else []
-    sentences = [gate.sentence, *found, _influence(fit), *describe_runs(fit.runs), *_identified(learned)]
+    sentences = [
+        gate.sentence,
+        *found,
+        _influence(fit),
+        *describe_runs(fit.runs),
+        *_identified(learned),
+    ]
     sentences += [_separable(fit)]
     return Diagnosis(gate, learned, tuple(sentence for sentence in sentences if sentence))
 

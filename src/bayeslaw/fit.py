@@ -22,10 +22,10 @@ from bayeslaw import runs as table
 from bayeslaw.build import build
 from bayeslaw.coordinates import coordinates
 from bayeslaw.curves import warn_thin_groups
+from bayeslaw.design import Design, design_of
 from bayeslaw.engine import POINT, Engine, compile_engine, unconstrained
 from bayeslaw.gate import Gate, check
 from bayeslaw.model import Model
-from bayeslaw.design import Design, design_of
 from bayeslaw.pooling import groupings, is_pooled, layout, roles_of
 from bayeslaw.posterior import law_values, link_dataset, posterior_dataset
 from bayeslaw.starts import near_optima
@@ -237,8 +237,9 @@ def _start(engine: Engine, sampler: Sampler, draws: int, at_once: int) -> _Job:
     def note(progress: Any) -> None:
         finished[:] = [chain.finished_draws for chain in progress]
 
+    compiled = engine.sampler(engine.numbers(sampler.random_seed, sampler.chains))
     handle = nutpie.sample(
-        engine.sampler(engine.numbers(sampler.random_seed, sampler.chains)), draws=draws, tune=sampler.tune, chains=sampler.chains, cores=at_once,
+        compiled, draws=draws, tune=sampler.tune, chains=sampler.chains, cores=at_once,
         seed=sampler.random_seed, target_accept=sampler.target_accept, progress_bar=False,
         progress_callback=note, progress_rate=50, save_warmup=False, blocking=False,
     )  # fmt: skip

@@ -59,7 +59,7 @@ class Modes:
         first = self.medians[mode].iloc[:SHOWN]
         values = [f"{' of '.join(filter(None, key))} = {x:.3g}" for key, x in first.items()]
         density = f"log density {self.log_density[mode]:.1f}"
-        return f"chains {_listed(self.chains[mode])} ({', '.join([density, *values])})"
+        return f"{_listed(self.chains[mode])} ({', '.join([density, *values])})"
 
 
 class _Sampled(Protocol):
@@ -88,7 +88,7 @@ def modes(fit: _Sampled) -> Modes:
     2
     """
     posterior = fit.tree["posterior"].to_dataset()
-    density = fit.tree["sample_stats"]["logp"].mean("draw").values
+    density = fit.tree["sample_stats"].to_dataset()["logp"].mean("draw").values
     groups = sorted(modes_of(posterior), key=lambda group: -density[list(group)].mean())
     return Modes(
         tuple(groups),
@@ -120,12 +120,12 @@ def modes_of(posterior: xr.Dataset) -> list[Group]:
 
 def _quantities(posterior: xr.Dataset) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
     """Name, label and draws (chain, draw) of every number that the gate judges."""
-    for name, values in posterior.items():
+    for name in posterior.data_vars:
         if str(name).endswith("_effect"):
             continue
-        values = values.transpose("chain", "draw", ...)
-        labels = values[values.dims[2]].values.tolist() if values.ndim == 3 else [""]
-        flat = values.values.reshape(*values.shape[:2], -1)
+        values: xr.DataArray = posterior[name].transpose("chain", "draw", ...)
+        labels = values[str(values.dims[2])].values.tolist() if values.ndim == 3 else [""]
+        flat = values.to_numpy().reshape(*values.shape[:2], -1)
         for i, label in enumerate(labels):
             # A lone curve is called "all", which would tell a reader nothing.
             yield (str(name), "" if label == "all" else str(label)), flat[..., i]
@@ -159,14 +159,16 @@ def _connected(near: np.ndarray) -> list[Group]:
 
 def _medians(posterior: xr.Dataset, groups: list[Group]) -> pd.DataFrame:
     """Medians per mode of what tells the modes apart, the most distant first."""
-    rows = {}
+    rows, distance = {}, []
     for key, draws in _quantities(posterior):
         between = _apart(draws)
         if any(between[np.ix_(a, b)].all() for a in groups for b in groups if a != b):
             rows[key] = [float(np.median(draws[list(group)])) for group in groups]
+            distance.append(np.ptp(rows[key]) / draws.std(axis=1).mean())
     index = pd.MultiIndex.from_tuples(list(rows), names=["parameter", "label"])
-    return pd.DataFrame(list(rows.values()), index, columns=range(len(groups)))
+    found = pd.DataFrame(list(rows.values()), index, columns=range(len(groups)))
+    return found.iloc[np.argsort(distance, kind="stable")[::-1]]
 
 
 def _listed(chains: Group) -> str:
-    return ", ".join(str(chain) for chain in chains)
+    return f"chain{'s' * (len(chains) > 1)} {', '.join(str(chain) for chain in chains)}"

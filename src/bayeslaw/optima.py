@@ -96,6 +96,7 @@ class Search:
         return Search(self.model, self.coordinates, self.design.chosen(curves), self.level)
 
     def start(self) -> np.ndarray:
+        """The middle of the prior, at the curves' own levels."""
         theta = self.center * np.ones((1, self.design.n_curves))
         theta[self._levels()] = self._mean()
         return self._stack(self.coordinates.to_pivot(self._named(theta), self.frame, self.whole))
@@ -109,6 +110,7 @@ class Search:
         return eta
 
     def descend(self, eta: np.ndarray) -> np.ndarray:
+        """Where the steps from a place lead."""
         damping = np.full(self.design.n_curves, 1e-2)
         for _ in range(STEPS):
             eta, damping = self.step(eta, damping)
@@ -130,6 +132,7 @@ class Search:
         return chosen
 
     def step(self, eta: np.ndarray, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The next place, and how cautious to be from there."""
         gradient, curvature, weight = self._local(eta)
         diagonal = np.einsum("ppg->pg", curvature)
         damped = curvature + np.einsum("pq,qg,g->pqg", np.eye(len(eta)), diagonal, damping)

@@ -68,9 +68,7 @@ def fly(model: Model, coordinates: Coordinates, design: Design) -> Pilot:
     return Pilot({**pivot, "sigma": place["sigma"]}, told[0], place, told[1])
 
 
-def several(
-    model: Model, coordinates: Coordinates, design: Design
-) -> list[dict[str, np.ndarray]]:
+def several(model: Model, coordinates: Coordinates, design: Design) -> list[dict[str, np.ndarray]]:
     """Modes of each curve that differ and have comparable posterior mass, the best first.
 
     Parameters
