@@ -189,7 +189,9 @@ def test_log_jacobian_is_that_of_finite_differences(case: str, data: st.DataObje
     assert sign == 1
     # Entries grow with the exponents; so does the error of their differences.
     tolerance = 1e-7 * max(1.0, np.abs(slopes).max())
-    np.testing.assert_allclose(log_determinant, system.log_jacobian(eta, frame, weight), atol=tolerance)
+    np.testing.assert_allclose(
+        log_determinant, system.log_jacobian(eta, frame, weight), atol=tolerance
+    )
 
 
 @every_case

@@ -138,5 +138,5 @@ def test_unknown_name_suggests_the_nearest(function: Callable[[str], object]) ->
 
 
 def test_unknown_name_unlike_any_lists_what_there_is() -> None:
-    with pytest.raises(ValueError, match="unknown data set .chess.; there are: learners, tiny"):
+    with pytest.raises(ValueError, match=r"^unknown data set 'chess'; there are: learners, tiny"):
         datasets.load("chess")

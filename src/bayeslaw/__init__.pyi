@@ -51,7 +51,7 @@ from .store import save as save
 from .summary import summary as summary
 from .tables import RunsError as RunsError
 from .tables import RunsWarning as RunsWarning
+from .through import forecast_through as forecast_through
 from .trade import training_flops as training_flops
 from .units import rescale as rescale
-from .through import forecast_through as forecast_through
 from .verdict import verdict as verdict

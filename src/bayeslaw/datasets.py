@@ -245,7 +245,7 @@ def load(name: str) -> xr.Dataset:
     """
     about, rows = info(name), table(name)
     for column, values in about.keep.items():
-        rows = rows[rows[column].isin(values)]
+        rows = rows.loc[rows[column].isin(values)]
     runs = read_runs(
         rows,
         response=about.response,

@@ -57,7 +57,7 @@ def verdict(fit: Fit) -> pd.DataFrame:
 
 def _probability(fit: Fit, parameter: str, bounds: tuple[float, float]) -> pd.Series:
     posterior = fit.tree["posterior"].to_dataset()
-    told = {str(curve.item()): posterior[parameter].sel(curve=curve) for curve in posterior["curve"]}
+    told = {str(curve): draws for curve, draws in posterior[parameter].groupby("curve")}
     if f"{parameter}_population" in posterior:
         told = {"population": posterior[f"{parameter}_population"], **told}
     return pd.Series({where: _inside(draws, bounds) for where, draws in told.items()})
