@@ -218,7 +218,7 @@ def test_tokens_to_serve_make_models_smaller(fit: bl.Fit) -> None:
 # Other laws
 
 
-@bl.law(direction={"N": 1, "D": 1}, unitless=("N", "D"))
+@bl.law(direction={"N": 1, "D": 1}, unitless=("N", "D"), higher_is_better=True)
 def accuracy(N: Any, D: Any, *, best: bl.Fraction, A: bl.Amplitude, B: bl.Amplitude) -> Any:
     """A response that rises with both."""
     return best - A * N**-0.3 - B * D**-0.2

@@ -151,7 +151,7 @@ def test_laws_of_one_predictor(known_fit: Make) -> None:
     np.testing.assert_allclose(found["N"], np.exp((own["a"] - 2.0) / own["b"]), rtol=1e-9)
 
 
-@bl.law(direction={"N": 1}, unitless=("N",))
+@bl.law(direction={"N": 1}, unitless=("N",), higher_is_better=True)
 def accuracy(N: Any, *, best: bl.Fraction, k: bl.Amplitude) -> Any:
     """A response that rises."""
     return best - k * N**-0.3
@@ -165,6 +165,35 @@ def test_a_rising_response(known_fit: Make) -> None:
     expected = np.where(rest > 0, (k / np.maximum(rest, 1e-9)) ** (1 / 0.3), np.inf)
     np.testing.assert_allclose(found["N"], expected, rtol=1e-9)
     assert 0.5 < float(found["probability"].item()) < 1
+
+
+@pytest.mark.parametrize(
+    ("target", "loss", "probability"),
+    [(0.55, 2.0, 1), (0.9, 0.0, 0), (0.2, np.inf, 1)],
+    ids=["between", "above the ceiling", "below guessing"],
+)
+def test_an_accuracy_along_the_loss(
+    known_fit: Make, target: float, loss: float, probability: float
+) -> None:
+    one = np.ones((1, 4, 1))
+    drawn = {"g": 0.25 * one, "h": 0.8 * one, "L_0": 2.0 * one, "w": 0.3 * one}
+    runs = bl.read_runs(pd.DataFrame({"L": [1.0, 3.0], "loss": [0.8, 0.3]}), predictors=["L"])
+    found = bl.requirement(known_fit(bl.laws.loss_to_accuracy, drawn, runs), target)
+    np.testing.assert_allclose(found["L"], loss, rtol=1e-9)
+    assert found["probability"].item() == probability
+
+
+def test_the_largest_model_that_is_fast_enough(known_fit: Make) -> None:
+    one = np.ones((1, 4, 1))
+    drawn = {"T0": one, "xi": one, "p_1": 0.5 * one, "p_2": one}
+    runs = bl.read_runs(
+        pd.DataFrame({"N": [1e2, 1e4], "D_inf": [1.0, 2.0], "loss": [11.0, 201.0]}),
+        predictors=["N", "D_inf"],
+    )
+    fit = known_fit(bl.laws.decoding_time, drawn, runs)
+    found = bl.requirement(fit, [11.0, 0.5], along="N", at={"D_inf": 1.0})
+    np.testing.assert_allclose(found["N"].isel(chain=0, draw=0, curve=0), [1e2, 0.0], rtol=1e-9)
+    assert found["probability"].values.tolist() == [[1.0, 0.0]]
 
 
 @bl.law(direction={"N": 0}, unitless=("N",))

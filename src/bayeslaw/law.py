@@ -55,6 +55,8 @@ class Law:
         For a law that keeps its form when the size its parameters refer to moves: its level, its
         slope there, and ``move(log_ratio, **parameters)``, which gives the parameters at the
         size that many e-folds larger.
+    higher_is_better : bool
+        Whether the response is an accuracy or the like rather than a loss.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Law:
     direction: Mapping[str, int] = field(default_factory=dict, repr=False)
     regions: Mapping[str, Regions] = field(default_factory=dict, repr=False)
     recentring: tuple[str, str, Callable[..., Any]] | None = field(default=None, repr=False)
+    higher_is_better: bool = field(default=False, repr=False)
 
     def __call__(self, *predictors: Any, **parameters: Any) -> Any:
         """Evaluate the law."""
@@ -130,6 +133,7 @@ def law(
     direction: Mapping[str, int] | None = None,
     regions: Mapping[str, Regions] | None = None,
     recentring: tuple[str, str, Callable[..., Any]] | None = None,
+    higher_is_better: bool = False,
 ) -> Callable[[Callable[..., Any]], Law]: ...
 
 
@@ -144,6 +148,7 @@ def law(
     direction: Mapping[str, int] | None = None,
     regions: Mapping[str, Regions] | None = None,
     recentring: tuple[str, str, Callable[..., Any]] | None = None,
+    higher_is_better: bool = False,
 ) -> Law | Callable[[Callable[..., Any]], Law]:
     """Make a law of a plain function.
 
@@ -173,6 +178,8 @@ def law(
         For a parameter whose value is a verdict: ``{"b": {"sublinear": (-inf, 0.95), ...}}``.
     recentring : tuple of (str, str, callable), optional
         For a law that keeps its form when its reference size moves: level, slope and the move.
+    higher_is_better : bool
+        Whether the response is an accuracy or the like rather than a loss.
 
     Returns
     -------
@@ -190,7 +197,7 @@ def law(
     >>> float(shifted(0.0, L0=1.0, k=2.0, c=3.0, alpha=0.5))
     3.0
     """
-    declared = (latex, unitless, level, rescaling, direction or {}, regions or {}, recentring)
+    declared = (latex, unitless, level, rescaling, direction or {}, regions or {}, recentring, higher_is_better)
     if function is None:
         return lambda body: _make(body, *declared)
     return _make(function, *declared)

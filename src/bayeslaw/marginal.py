@@ -147,4 +147,4 @@ def _wasted(line: Slice, log_size: Any, *known: Any) -> Any:
         line.response(line.sizes({doubled: factor * np.exp(log_size)}, known), known)
         for factor in (1, 2)
     )
-    return known[0] - line.sense * (before - after)
+    return known[0] - line.falls * (before - after)

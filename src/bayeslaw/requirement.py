@@ -32,7 +32,8 @@ def requirement(
     """Posterior draws of the size, or of the budget, at which the curve reaches a target.
 
     The smallest size at which the response is as low as the target, or as high for a predictor
-    with which the law's response rises.
+    with which it rises. Where growth makes it worse (time, or accuracy along the loss) it is the
+    largest size that still keeps the target.
 
     Parameters
     ----------
@@ -59,8 +60,9 @@ def requirement(
     xarray.Dataset
         With dims chain, draw, curve, target: the predictor, or for a cost ``budget`` and both
         predictors there; infinite where the target is out of reach, zero where any size reaches
-        it, NaN where no split of a budget is best. With dims curve, target: ``probability`` that
-        the target is reached at all, by `largest` if it is given. `bayeslaw.interval` gives
+        it, NaN where no split of a budget is best; where growth makes the response worse, zero
+        where no size keeps the target, infinite where any does. With dims curve, target:
+        ``probability`` that the target is reached at all, by `largest` if it is given. `bayeslaw.interval` gives
         bands.
 
     Raises
@@ -78,15 +80,17 @@ def requirement(
     rows, targets = places(fit, at), amounts("target", target)
     parameters = parameters_at(fit, rows, draw_new, random_seed)
     if callable(along):
-        trade = trade_of(fit, along, rows)
+        trade, worsens = trade_of(fit, along, rows), False
         found = _budgets(trade, trade.plane.known(targets, rows, parameters))
     else:
         line = line_of(fit.model.law, along, rows)
+        worsens = line.falls != line.sense
         points = scan(np.log(table.reference(fit.runs)[line.free[0]]))
         found = _sizes(line, points, line.known(targets, rows, parameters))
     grown, response = next(iter(found)), fit.runs.attrs["response"]
     drawn = {name: (values, f"{name} at the target") for name, values in found.items()}
-    reached = np.isfinite(found[grown]) & (found[grown] <= largest)
+    sizes = found[grown]
+    reached = sizes > 0 if worsens else np.isfinite(sizes) & (sizes <= largest)
     told = {"probability": (reached, f"probability that {grown} up to {largest:g} is enough")}
     asked = xr.Variable("target", targets, {"long_name": response})
     return labelled(fit, rows, asked, drawn, told).assign_attrs(largest=largest)
@@ -97,7 +101,7 @@ def _sizes(line: Slice, points: np.ndarray, known: Known) -> dict[str, np.ndarra
 
     def short(log_size: Any, *known: Any) -> Any:
         response = line.response(line.sizes({along: np.exp(log_size)}, known), known)
-        return line.sense * (response - known[0])
+        return line.falls * (response - known[0])
 
     return {along: np.exp(first_crossing(short, points, known))}
 

@@ -39,7 +39,12 @@ class Slice:
 
     @property
     def sense(self) -> int:
-        """1 if the lowest response is the best, -1 if the highest is: it rises with all sizes."""
+        """1 if the lowest response is the best, -1 if the highest is."""
+        return -1 if self.law.higher_is_better else 1
+
+    @property
+    def falls(self) -> int:
+        """1 if the response falls as all free predictors grow, -1 if it rises."""
         return -1 if all(self.law.direction.get(name) == 1 for name in self.free) else 1
 
     def known(

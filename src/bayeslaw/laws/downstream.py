@@ -70,7 +70,12 @@ def decoding_time(N: Any, D_inf: Any, *, T0: Floor, xi: Amplitude, p_1: Shape, p
     return T0 + xi * N**p_1 * D_inf**p_2
 
 
-@law(latex=r"e^{-a\, k^{-b}}", unitless=("k",), direction={"k": 1})
+@law(
+    latex=r"e^{-a\, k^{-b}}",
+    unitless=("k",),
+    direction={"k": 1},
+    higher_is_better=True,
+)
 def pass_at_k(k: Any, *, a: Shape, b: Exponent) -> Any:
     """Share of problems that one of k samples solves (Brown et al. 2024; Schaeffer et al. 2025).
 
@@ -80,7 +85,10 @@ def pass_at_k(k: Any, *, a: Shape, b: Exponent) -> Any:
     return np.exp(-a * k**-b)
 
 
-@law(latex=r"g + \frac{(1 - g)\, h}{1 + e^{(L - L_0) / w}}")
+@law(
+    latex=r"g + \frac{(1 - g)\, h}{1 + e^{(L - L_0) / w}}",
+    higher_is_better=True,
+)
 def loss_to_accuracy(L: Any, *, g: Fraction, h: Fraction, L_0: Scale, w: Scale) -> Any:
     """Accuracy of a task as a sigmoid of a loss (Bhagia et al. 2024).
 

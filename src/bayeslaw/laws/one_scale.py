@@ -103,6 +103,7 @@ def log_linear(N: Any, *, a: Amplitude, b: Rate) -> Any:
     latex=r"\log(1 + a \log N + b)",
     rescaling=lambda scale, *, a, b: {"b": b - a * np.log(scale)},
     direction={"N": 1},
+    higher_is_better=True,
 )
 def log_log_linear(N: Any, *, a: Shape, b: Shape) -> Any:
     """Accuracy that rises as a double logarithm (Domhan et al. 2015, ``loglog_linear``).
@@ -159,7 +160,11 @@ def plateau_power(N: Any, *, L0: Floor, k: Amplitude, d: Scale, alpha: Exponent,
     return L0 + k * _bend(N, d, alpha, f)
 
 
-@law(latex=r"g + \frac{(1 - g)\, h}{1 + (N/d)^{-\alpha}}", direction={"N": 1})
+@law(
+    latex=r"g + \frac{(1 - g)\, h}{1 + (N/d)^{-\alpha}}",
+    direction={"N": 1},
+    higher_is_better=True,
+)
 def sigmoid(N: Any, *, g: Fraction, h: Fraction, d: Scale, alpha: Exponent) -> Any:
     """Accuracy that rises in log size from guessing to a ceiling (Domhan et al. 2015, ``hill3``).
 
