@@ -7,19 +7,10 @@ import pytest
 
 import bayeslaw as bl
 
-CATALOGUE = [item for name in bl.laws.__all__ if isinstance(item := getattr(bl.laws, name), bl.Law)]
 NO_UNIT = (
     "ValueError: law '{}': no rule found for a change of the unit of 'N'; declare it with "
     "@law(rescaling=...) or, where it has no unit, @law(unitless=...)"
 )
-
-
-@pytest.mark.parametrize("law", CATALOGUE, ids=lambda law: law.name)
-def test_the_catalogue_passes(law: bl.Law) -> None:
-    report = bl.check_law(law)
-    assert report.passed, str(report)
-    assert report.law is law
-    assert str(report) == f"law {law.name!r} is sound; sampled as {report.coordinates}"
 
 
 @bl.law
@@ -40,10 +31,111 @@ def votes_of(votes, N, *, k: bl.Amplitude, alpha: bl.Exponent):
     return k * N**-alpha / (1 + votes)
 
 
-@pytest.mark.parametrize("law", [shifted, capped, votes_of], ids=lambda law: law.name)
+@bl.law(latex=r"a N^{b_\mathrm{old}} \varepsilon + kN", unitless=("N",), direction={"N": 0})
+def mixed(N, *, a: bl.Amplitude, b_old: bl.Real, epsilon: bl.Amplitude, k: bl.Rate):
+    """Goes up or down as b says, and says so; letters of its LaTeX stand side by side."""
+    return a * N**b_old * epsilon + k * N
+
+
+@bl.law(rescaling=lambda scale, *, a, b: {"b": b / scale})
+def line(N, *, a: bl.Amplitude, b: bl.Amplitude):
+    """A line that crosses zero, but mostly before that where its roles let it be."""
+    return 10 * a - b * N
+
+
+@pytest.mark.parametrize("law", [shifted, capped, votes_of, mixed], ids=lambda law: law.name)
 def test_laws_of_users_pass(law: bl.Law) -> None:
     report = bl.check_law(law)
     assert report.passed, str(report)
+
+
+def test_a_law_may_be_negative_somewhere_but_not_nearly_everywhere() -> None:
+    assert "response" not in bl.check_law(line).failures
+
+    @bl.law(rescaling=lambda scale, *, a, b: {"b": b / scale})
+    def sunk(N, *, a: bl.Rate, b: bl.Amplitude):
+        """A line below zero."""
+        return a - b * N
+
+    [(what, why)] = bl.check_law(sunk).failures.items()
+    assert what == "response"
+    assert why.startswith("ValueError: not positive at N = ")
+    assert ", a = 0.0" in why
+
+
+def test_a_response_that_is_not_finite_in_some_places() -> None:
+    @bl.law(unitless=("N",))
+    def rooted(N, *, a: bl.Amplitude, s: bl.Shape):
+        """The root of a number that is negative for large N."""
+        return a * np.sqrt(9 - N + s)
+
+    [(what, why)] = bl.check_law(rooted).failures.items()
+    assert what == "response"
+    assert why.startswith("ValueError: not finite at N = ")
+
+
+def rising(**declared: object) -> bl.Law:
+    def grown(N, *, a: bl.Amplitude, alpha: bl.Exponent):
+        """Grows as a power."""
+        return a * N**alpha
+
+    rule = {"rescaling": lambda scale, *, a, alpha: {"a": a * scale**-alpha}}
+    return bl.law(**rule, **declared)(grown)
+
+
+def falling(**declared: object) -> bl.Law:
+    def shrunk(N, *, a: bl.Amplitude, alpha: bl.Exponent):
+        """Falls as a power."""
+        return a * N**-alpha
+
+    return bl.law(**declared)(shrunk)
+
+
+def either(**declared: object) -> bl.Law:
+    def bent(N, *, a: bl.Amplitude, b: bl.Real):
+        """Either."""
+        return a * N**b
+
+    return bl.law(rescaling=lambda scale, *, a, b: {"a": a * scale**-b}, **declared)(bent)
+
+
+@pytest.mark.parametrize(
+    ("law", "why"),
+    [
+        (rising(direction={"N": 1}), None),
+        (rising(direction={"N": 0}), None),
+        (falling(direction={"N": -1}), None),
+        (falling(direction={"N": 0}), None),
+        (either(direction={"N": 0}), None),
+        (rising(), "rises with 'N' and has to fall unless declared: {1}"),
+        (rising(direction={"N": -1}), "rises with 'N' and is declared to fall: {1}"),
+        (falling(direction={"N": 1}), "falls with 'N' and is declared to rise: {-1}"),
+        (either(), "rises and falls with 'N' and has to fall unless declared: {0}"),
+        (
+            either(direction={"N": 1}),
+            "rises and falls with 'N' and is declared to rise: {0}",
+        ),
+    ],
+)
+def test_direction(law: bl.Law, why: str | None) -> None:
+    found = bl.check_law(law).failures
+    if why is None:
+        assert found == {}
+    else:
+        sentence, sign = why.removesuffix("}").split("{")
+        right = f"write @law(direction={{'N': {sign}}})"
+        assert found == {"direction": f"ValueError: the response {sentence}{right}"}
+
+
+@pytest.mark.parametrize("latex", [r"a N^{-x}", r"k N^{-\beta}", r"k N^{-\mathrm{alp}}"])
+def test_latex_without_a_parameter(latex: str) -> None:
+    @bl.law(latex=latex)
+    def told(N, *, k: bl.Amplitude, alpha: bl.Exponent):
+        """A power law."""
+        return k * N**-alpha
+
+    missing = "k" if "k" not in latex else "alpha"
+    assert bl.check_law(told).failures == {"LaTeX": f"ValueError: no {missing!r} in {latex}"}
 
 
 def test_numpy_that_tensors_do_not_know() -> None:

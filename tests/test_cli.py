@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw import cli
-from bayeslaw.console import plain
+from bayeslaw.console import answer, plain
 from bayeslaw.gate import Gate
 
 GROUPED = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
@@ -250,7 +251,7 @@ def test_requirement(run: Run, joint: Path, folder: Path) -> None:
     assert [(row["task"], row["D"], row["target"]) for row in told["requirement"]] == [
         ("c4", 1e11, 2.2), ("c4", 1e11, 1.7), ("c4", 1e12, 2.2), ("c4", 1e12, 1.7),
     ]  # fmt: skip
-    assert told["requirement"][3]["median"] is None  # infinite
+    assert told["requirement"][3]["median"] == "inf"
     assert told["probability"][3]["probability"] < told["probability"][2]["probability"]
     code, text, _ = run("requirement", joint, "--target", "1.7", *held)
     assert "inf" in text
@@ -370,12 +371,13 @@ def test_data(run: Run) -> None:
     assert told["tiny_lm"]["predictors"] == ["N", "D"]
     assert told["steplaw"]["licence"] == "none stated"
     assert (told["steplaw"]["rows"], told["steplaw"]["groups"]) == (1911, [])
+    assert (told["tiny_lm"]["rows"], told["tiny_lm"]["runs"]) == (1552, 888)
 
 
 def test_one_data_set(run: Run) -> None:
     code, text, err = run("data", "steplaw")
     assert (code, err) == (0, "")
-    assert "rows: 1911\nlicence: none stated\n" in text
+    assert "rows: 1911\nruns: 1911\nlicence: none stated\n" in text
     for line in (
         *bl.datasets.info("steplaw").notes,
         *bl.datasets.info("steplaw").provenance["citation"],
@@ -422,7 +424,7 @@ def test_warnings_are_notes(run: Run, folder: Path, tmp_path: Path) -> None:
         ),
         (
             ["compare", "runs.csv", *GROUPED, "--laws", "power,zzz"],
-            f"no law is called 'zzz' There are {bl.laws.names()}",
+            f"no law is called 'zzz'. There are {bl.laws.names()}",
         ),
         (["check", "runs.csv"], 'Command "check" parameter --predictor requires an argument.'),
         (
@@ -504,6 +506,20 @@ def test_warnings_are_notes(run: Run, folder: Path, tmp_path: Path) -> None:
             ["fit", "runs.csv", *GROUPED, "--draws", "0"],
             "draws must be at least 1, got 0",
         ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--seed", "-1"],
+            "random_seed must be a whole number, 0 or more, got -1",
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--law", "chinchilla"],
+            "law 'chinchilla' needs the predictor 'D', and --predictor names ['N']; add "
+            "--predictor D=COLUMN",
+        ),
+        (
+            ["compare", "runs.csv", *GROUPED, "--laws", "power,chinchilla"],
+            "law 'chinchilla' needs the predictor 'D', and --predictor names ['N']; add "
+            "--predictor D=COLUMN",
+        ),
     ],
 )  # fmt: skip
 def test_wrong_input_is_one_line_and_exits_with_two(
@@ -546,6 +562,30 @@ def test_main_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("arguments", [["laws"], ["laws", "--json"]])
+def test_a_reader_that_stops_is_no_failure(arguments: list[str]) -> None:
+    code = f"from bayeslaw.cli import main; main({arguments})"
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_infinities_are_text_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    values = [np.inf, -np.inf, np.nan, 0.1]
+    answer({"table": pd.DataFrame({"size": values, "name": list("abcd")})}, True)
+    rows = json.loads(capsys.readouterr().out)["table"]
+    assert [row["size"] for row in rows] == ["inf", "-inf", None, 0.1]
+    assert [row["name"] for row in rows] == list("abcd")
 
 
 def test_help_is_quick() -> None:

@@ -40,6 +40,13 @@ def chinchilla(
     return E + A * N**-alpha + B * D**-beta
 
 
+@law(unitless=("N", "D"))
+def unitless_sum(
+    N: Any, D: Any, *, E: Floor, A: Amplitude, alpha: Exponent, B: Amplitude, beta: Exponent
+) -> Any:
+    return E + A * N**-alpha + B * D**-beta
+
+
 @law
 def product(N: Any, *, L0: Floor, k: Amplitude, w: Fraction) -> Any:
     return L0 * (1 + k * w / N)
@@ -70,7 +77,7 @@ CASES: dict[str, tuple[Model, type]] = {
     "shifted, known scale": (Model(shifted, priors={"c": Fixed(2.0)}), SumOfTerms),
     "sum": (Model(chinchilla), SumOfTerms),
     "sum, tied exponents": (Model(chinchilla, tie={"beta": "alpha"}), SumOfTerms),
-    "sum, tied amplitudes": (Model(chinchilla, tie={"B": "A"}), Links),
+    "sum, tied amplitudes": (Model(unitless_sum, tie={"B": "A"}), Links),
     "sum, known floor": (Model(chinchilla, priors={"E": Fixed(1.69)}), SumOfTerms),
     "sum, no floor": (Model(chinchilla, priors={"E": Fixed(0.0)}), SumOfTerms),
     "sum, known term": (Model(chinchilla, priors={"A": Fixed(0.7)}), SumOfTerms),

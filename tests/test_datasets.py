@@ -53,7 +53,7 @@ def test_load_gives_every_row_that_is_kept(name: str) -> None:
     for column, values in about.keep.items():
         rows = rows[rows[column].isin(values)]
     check_runs(runs)
-    assert dict(runs.sizes) == {"run": len(rows)}
+    assert dict(runs.sizes) == {"run": len(rows)} == {"run": about.runs}
     np.testing.assert_array_equal(runs[about.response], rows[about.response])
     for predictor, column in about.predictors.items():
         np.testing.assert_array_equal(runs[predictor], rows[column])

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.diagnose import describe_runs, leave_one_out
+from bayeslaw.diagnose import _against_direction, describe_runs, leave_one_out
 from bayeslaw.gate import Gate
 
 SPAN = "N: 2.1 decades and 6 distinct sizes in the median of 12 curve(s), at least 2.1 and 6."
@@ -145,6 +145,87 @@ def test_sizes_on_one_ray() -> None:
     opposite = "N and D move together (correlation -1.000 of their logarithms): their terms cannot "
     opposite += "be told apart."
     assert describe_runs(runs_of(N=N, D=1e16 / N))[2:] == [opposite]
+
+
+DETERMINED = "{} (R^2 {}): their terms cannot be told apart by these runs."
+
+
+def test_a_size_that_others_determine() -> None:
+    rng = np.random.default_rng(1)
+    N, D = np.exp(rng.uniform(10, 20, (2, 40)))
+    exact = DETERMINED.format("C is determined by N and D", "1.000")
+    assert describe_runs(runs_of(N=N, D=D, C=6 * N * D))[3:] == [exact]
+    assert describe_runs(runs_of(N=N, C=6 * N * D, D=D))[3:] == [
+        DETERMINED.format("D is determined by N and C", "1.000")
+    ]
+    assert describe_runs(runs_of(N=N, D=D, C=6 * N * D), ["N", "D"])[2:] == []
+    some = 6 * N * D * np.exp(rng.normal(0, 0.06, 40))  # their logarithm varies by 4
+    assert describe_runs(runs_of(N=N, D=D, C=some))[3:] == [exact]
+    epochs = np.exp(rng.uniform(0, 3, 40))
+    assert describe_runs(runs_of(N=N, D=D, C=6 * N * D * epochs))[3:] == []
+    assert describe_runs(runs_of(N=N, D=D, e=epochs, C=6 * N * D))[4:] == [exact]
+
+
+def test_a_pair_on_a_ray_is_told_once() -> None:
+    rng = np.random.default_rng(1)
+    N, C = np.exp(rng.uniform(10, 20, (2, 40)))
+    found = describe_runs(runs_of(N=N, D=20 * N, C=C))
+    assert [sentence for sentence in found if "cannot be told apart" in sentence] == [
+        "N and D move together (correlation 1.000 of their logarithms): their terms cannot be "
+        "told apart."
+    ]
+
+
+# The direction of the law
+
+
+def rising(crossed_fit: bl.Fit, curves: int = 12) -> bl.Fit:
+    """The fit, of runs whose response rises in some curves."""
+    runs = crossed_fit.runs.copy(deep=True)
+    index = bl.runs.curve_index(runs, bl.runs.curves(runs))
+    runs["loss"] = runs["loss"].where(index >= curves, 10 / runs["loss"])
+    return replace(crossed_fit, runs=runs)
+
+
+def test_a_response_that_goes_against_the_law_is_told_early(crossed_fit: bl.Fit) -> None:
+    told = "The response rises with N in {} of 12 curves; law 'power' only falls with N."
+    assert bl.diagnose(rising(crossed_fit)).sentences[1] == told.format(12)
+    assert bl.diagnose(rising(crossed_fit, 7)).sentences[1] == told.format(7)
+    for few in (6, 0):
+        assert "The response rises" not in str(bl.diagnose(rising(crossed_fit, few)))
+
+
+def against(law: bl.Law, loss: np.ndarray, **columns: np.ndarray) -> list[str]:
+    return _against_direction(bl.Fit(bl.Model(law), runs_of(loss, **columns), xr.DataTree()))
+
+
+def test_each_predictor_is_judged_at_given_others() -> None:
+    rng, laws = np.random.default_rng(1), bl.laws
+    N = np.exp(rng.uniform(10, 20, 30))
+    D, noise = 1e9 / N * np.exp(rng.uniform(-1, 1, 30)), np.exp(rng.normal(0, 0.01, 30))
+    down = N**-0.1 * D**-0.3 * noise
+    assert np.corrcoef(np.log(N), np.log(down))[0, 1] > 0.9
+    assert against(laws.chinchilla, down, N=N, D=D) == []  # at given D it falls with N
+    assert against(laws.chinchilla, N**-0.1 * D**0.3 * noise, N=N, D=D) == [
+        "The response rises with D in 1 of 1 curves; law 'chinchilla' only falls with D."
+    ]
+    assert against(laws.over_training, N**0.1 * D**-0.3 * noise, C=D, M=N) == []
+    assert against(laws.decoding_time, N**0.5 * D**-0.5 * noise, N=N, D_inf=D) == [
+        "The response falls with D_inf in 1 of 1 curves; law 'decoding_time' only rises with D_inf."
+    ]
+
+
+def test_what_runs_cannot_tell_is_not_told() -> None:
+    rng, law = np.random.default_rng(1), bl.laws.chinchilla
+    N, D = np.exp(rng.uniform(10, 20, (2, 30)))
+    noise = np.exp(rng.normal(0, 0.01, 30))
+    assert against(law, 2 * noise, N=N, D=D) == []
+    assert against(law, N[:3] ** 0.1, N=N[:3], D=D[:3]) == []
+    assert against(law, N**0.1 * noise, N=N, D=20 * N) == []
+    assert against(bl.laws.pretraining, N**0.1 * D * noise, N=N, D=D, C=6 * N * D) == []
+    assert against(law, N**0.1 * noise, N=N, D=np.full(30, 1e9)) == [
+        "The response rises with N in 1 of 1 curves; law 'chinchilla' only falls with N."
+    ]
 
 
 def test_a_size_that_does_not_vary() -> None:

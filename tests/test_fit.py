@@ -290,13 +290,15 @@ def test_another_seed_gives_other_draws_and_bad_fits_say_so(
         ({"draws": 0}, "draws must be at least 1, got 0"),
         ({"tune": 0}, "tune must be at least 1, got 0"),
         ({"chains": -1}, "chains must be at least 1, got -1"),
+        ({"random_seed": -1}, "random_seed must be a whole number, 0 or more, got -1"),
+        ({"random_seed": 1.5}, "random_seed must be a whole number, 0 or more, got 1.5"),
         ({"target_accept": 1.0}, "target_accept must lie between 0 and 1, got 1.0"),
         ({"target_accept": 0.0}, "target_accept must lie between 0 and 1, got 0.0"),
     ],
 )
 def test_sampler_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        Sampler(1, **arguments)
+        Sampler(**{"random_seed": 1, **arguments})
     assert str(error.value) == message
 
 

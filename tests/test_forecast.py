@@ -232,6 +232,30 @@ def test_what_a_grid_lacks(
         bl.forecast(crossed_fit, bl.grid(**where), draw_new=draw_new)
 
 
+@pytest.mark.parametrize(
+    ("draw_new", "kind", "sentence"),
+    [
+        (
+            ["tsk"],
+            ValueError,
+            "'tsk' in draw_new is no group of the fit; did you mean 'task'? Those are "
+            "['task', 'dataset']",
+        ),
+        (
+            ["task", "zzz"],
+            ValueError,
+            "'zzz' in draw_new is no group of the fit. Those are ['task', 'dataset']",
+        ),
+        ("task", TypeError, "draw_new takes a list of groups, got the string 'task'"),
+    ],
+)
+def test_what_draw_new_names(
+    crossed_fit: bl.Fit, draw_new: list[str] | str, kind: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(kind, match=f"^{re.escape(sentence)}$"):
+        bl.forecast(crossed_fit, bl.grid(N=1e9, task="c4", dataset="web"), draw_new=draw_new)
+
+
 def test_without_pooling_nothing_is_known_of_other_curves(alone_fit: bl.Fit) -> None:
     sentence = (
         "no curve 'c4 / plays' in this fit, which was made without pooling: nothing is known "

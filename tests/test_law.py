@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayeslaw.law import law, maximum, minimum
-from bayeslaw.laws import power
+from bayeslaw.laws import chinchilla, power
 from bayeslaw.parameters import Amplitude, Exponent, Floor, Real
 
 NUMBERS = st.floats(-1e6, 1e6)
@@ -153,6 +153,44 @@ def test_of_renames_predictors() -> None:
     message = "law 'mixed' has 2 predictor(s) ['N', 'D'], got 1: ['C']"
     with pytest.raises(ValueError, match=re.escape(message)):
         mixed.of("C")
+
+
+@pytest.mark.parametrize("names", [("N", "N"), ("N", ""), ("N", 3), ("N", None)])
+def test_predictors_need_names_that_differ(names: tuple) -> None:
+    message = f"law 'chinchilla': predictors need names that differ, got {list(names)}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        chinchilla.of(*names)
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"direction": {"M": 1}}, "direction names 'M', which is no predictor of it; {'N'}"),
+        ({"direction": {"k": 1}}, "direction names 'k', which is no predictor of it; {'N'}"),
+        ({"direction": {"N": 2}}, "direction of 'N' must be -1, 0 or 1, got 2"),
+        ({"direction": {"N": "up"}}, "direction of 'N' must be -1, 0 or 1, got 'up'"),
+        ({"unitless": ("zzz",)}, "unitless names 'zzz', which is no predictor of it; {'N'}"),
+        (
+            {"regions": {"q": {"small": (0.0, 1.0)}}},
+            "regions names 'q', which is no parameter of it; {'k', 'alpha'}",
+        ),
+        (
+            {"level": ("zzz", max)},
+            "level names 'zzz', which is no parameter of it; {'k', 'alpha'}",
+        ),
+        (
+            {"recentring": ("k", "s", max)},
+            "recentring names 's', which is no parameter of it; {'k', 'alpha'}",
+        ),
+    ],
+)
+def test_what_a_law_declares_is_its_own(declared: dict[str, Any], message: str) -> None:
+    def pure(N: Any, *, k: Amplitude, alpha: Exponent) -> Any:
+        return k * N**-alpha
+
+    message = message.replace("{", "those are [").replace("}", "]")
+    with pytest.raises(ValueError, match=f"^{re.escape(f"law 'pure': {message}")}$"):
+        law(**declared)(pure)
 
 
 def _variants() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -517,3 +517,9 @@ def test_optimal_exponents_minimise_compute() -> None:
     found = laws.optimal_exponents(alpha_N, alpha_S, alpha_B)
     assert (large - small) / (dear - cheap) == pytest.approx(found["N"], rel=1e-4)
     assert np.log(1 / 2) / (dear - cheap) == pytest.approx(found["L"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", [None, 3, laws.power])
+def test_a_name_is_text(name: Any) -> None:
+    with pytest.raises(ValueError, match=r"^the name of a law is text such as 'power', got "):
+        laws.find(name)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import preliz as pz
 import pytest
 
 from bayeslaw.law import law
-from bayeslaw.laws import power
+from bayeslaw.laws import broken, double_power, inverse_log, kaplan, power, pure_power
 from bayeslaw.model import Model
 from bayeslaw.noise import StudentT
-from bayeslaw.parameters import Amplitude, Exponent, Floor, Scale
+from bayeslaw.parameters import Amplitude, Exponent, Floor, Fraction, Real, Scale
 from bayeslaw.priors import Fixed, HalfNormal, LogNormal
 
 
@@ -62,6 +64,177 @@ def test_spreads_have_priors() -> None:
 @law
 def noisy(N: Any, *, sigma: Scale) -> Any:
     return sigma / N
+
+
+@law
+def doubled(N: Any, *, k_1: Amplitude, k_2: Amplitude, alpha: Exponent) -> Any:
+    return (k_1 + k_2 / 2) * N**-alpha
+
+
+@law
+def share(N: Any, *, g: Fraction, k: Amplitude, alpha: Exponent, c: Real) -> Any:
+    return g * k * N**-alpha + c
+
+
+@law
+def without_units(N: Any, *, k: Amplitude, alpha: Exponent, beta: Exponent) -> Any:
+    return k * np.exp(-alpha * N) * N**-beta
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"law": two, "priors": {"E": Fixed(0)}},
+        {"law": two, "priors": {"E": Fixed(0.0), "A": Fixed(1e-9)}},
+        {"law": share, "priors": {"g": Fixed(0.25), "c": Fixed(-3)}},
+        {"law": share, "priors": {"c": Fixed(np.float32(0))}},
+        {"law": power, "priors": {"alpha": pz.LogNormal(-1.0, 1.0), "sd_k": Fixed(0.0)}},
+        {"law": two, "tie": {"beta": "alpha"}},
+        {"law": two, "tie": {"beta": "alpha"}, "priors": {"alpha": Fixed(0.3)}},
+        {"law": doubled, "tie": {"k_2": "k_1"}},  # both move alike with N
+        {"law": inverse_log, "priors": {"L0": Fixed(0.0)}},
+    ],
+)
+def test_what_is_sound_is_accepted(arguments: dict[str, Any]) -> None:
+    assert Model(**arguments).free
+
+
+TAKES = "a model takes a law, such as bl.laws.power, or bl.laws.broken(2), got "
+ONLY_HERE = (
+    "a change of the predictors' units moves them differently, so they would be equal at the "
+    "reference scale only; tie parameters that units do not move, such as exponents"
+)
+ANY_PRIOR = "must be a distribution, such as bl.LogNormal(1.0, 2.0), or bl.Fixed(1.0), got"
+
+
+@pytest.mark.parametrize(
+    ("law", "arguments", "kind", "message"),
+    [
+        ("power", {}, TypeError, TAKES + "'power'"),
+        (broken, {}, TypeError, TAKES + "broken"),
+        (
+            two,
+            {"discrepancy": "gp"},
+            NotImplementedError,
+            "discrepancy is not modelled yet: leave it None, got 'gp'",
+        ),
+        (
+            two,
+            {"priors": {"E": 1.69}},
+            TypeError,
+            "prior of 'E' is a bare number: write bl.Fixed(1.69)",
+        ),
+        (two, {"priors": {"E": "x"}}, TypeError, f"prior of 'E' {ANY_PRIOR} 'x'"),
+        (two, {"priors": {"E": None}}, TypeError, f"prior of 'E' {ANY_PRIOR} None"),
+        (
+            two,
+            {"priors": {"E": LogNormal}},
+            TypeError,
+            f"prior of 'E' {ANY_PRIOR} <class 'bayeslaw.priors.LogNormal'>",
+        ),
+        *(
+            (law, {"priors": {name: Fixed(value)}}, ValueError, f"a fixed {what}, got {found}")
+            for law, name, value, what, found in [
+                (two, "E", -1, "Floor, 'E', must be finite and at or above 0", "Fixed(value=-1)"),
+                (
+                    two,
+                    "E",
+                    np.inf,
+                    "Floor, 'E', must be finite and at or above 0",
+                    "Fixed(value=inf)",
+                ),
+                (two, "A", 0.0, "Amplitude, 'A', must be finite and above 0", "Fixed(value=0.0)"),
+                (
+                    two,
+                    "A",
+                    np.nan,
+                    "Amplitude, 'A', must be finite and above 0",
+                    "Fixed(value=nan)",
+                ),
+                (
+                    two,
+                    "A",
+                    "big",
+                    "Amplitude, 'A', must be finite and above 0",
+                    "Fixed(value='big')",
+                ),
+                (
+                    two,
+                    "alpha",
+                    -0.3,
+                    "Exponent, 'alpha', must be finite and above 0",
+                    "Fixed(value=-0.3)",
+                ),
+                (
+                    share,
+                    "g",
+                    1.5,
+                    "Fraction, 'g', must be strictly between 0 and 1",
+                    "Fixed(value=1.5)",
+                ),
+                (
+                    share,
+                    "g",
+                    0,
+                    "Fraction, 'g', must be strictly between 0 and 1",
+                    "Fixed(value=0)",
+                ),
+                (share, "c", np.inf, "Real, 'c', must be finite", "Fixed(value=inf)"),
+                (power, "sigma", 0, "noise, 'sigma', must be finite and above 0", "Fixed(value=0)"),
+                (
+                    power,
+                    "sd_k",
+                    -1,
+                    "spread, 'sd_k', must be finite and at or above 0",
+                    "Fixed(value=-1)",
+                ),
+            ]
+        ),
+        (
+            power,
+            {"priors": {"L0": Fixed(1), "k": Fixed(2), "alpha": Fixed(0.5)}},
+            ValueError,
+            "nothing to infer: all parameters of law 'power' are fixed, "
+            "{'L0': 1, 'k': 2, 'alpha': 0.5}; leave one free",
+        ),
+        (
+            two,
+            {"tie": {"B": "alpha"}},
+            ValueError,
+            "tie 'B' = 'alpha': Amplitude and Exponent are different roles; tie parameters of the "
+            "same role",
+        ),
+        (
+            pure_power,
+            {"tie": {"N_c": "alpha"}},
+            ValueError,
+            "tie 'N_c' = 'alpha': Scale and Exponent are different roles; tie parameters of the "
+            "same role",
+        ),
+        (two, {"tie": {"B": "A"}}, ValueError, f"tie 'B' = 'A': {ONLY_HERE}"),
+        (
+            two,
+            {"tie": {"B": "A", "beta": "alpha"}},
+            ValueError,
+            f"tie 'B' = 'A': {ONLY_HERE}",
+        ),
+        (kaplan, {"tie": {"D_c": "N_c"}}, ValueError, f"tie 'D_c' = 'N_c': {ONLY_HERE}"),
+        (double_power, {"tie": {"k_2": "k_1"}}, ValueError, f"tie 'k_2' = 'k_1': {ONLY_HERE}"),
+        (
+            without_units,
+            {"tie": {"beta": "alpha"}},
+            ValueError,
+            "law 'without_units': no rule found for a change of the unit of 'N'; declare it with "
+            "@law(rescaling=...) or, where it has no unit, @law(unitless=...)",
+        ),
+    ],
+)
+def test_what_is_refused(
+    law: Any, arguments: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind) as error:
+        Model(law, **arguments)
+    assert str(error.value) == message
 
 
 KNOWN = "['L0', 'k', 'alpha', 'sigma', 'sd_L0', 'sd_k', 'sd_alpha', 'sd_sigma']"

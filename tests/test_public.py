@@ -112,7 +112,8 @@ def test_every_set_has_a_reader_and_is_tested() -> None:
 def test_info(name: str) -> None:
     about = datasets.info(name)
     rows, held_out, groups = SETS[name]
-    assert (about.name, about.rows, list(about.groups)) == (name, rows, list(groups))
+    assert (about.name, about.rows, about.runs) == (name, rows, rows)
+    assert list(about.groups) == list(groups)
     assert ("held_out" in about.columns) == (held_out is not None)
     named = {about.response, *about.predictors.values(), *about.groups, *about.coordinates}
     stderr = {about.stderr} - {None}
@@ -221,13 +222,15 @@ def test_a_tampered_file_is_refused(
         datasets.fetch("toy")
 
 
-@pytest.mark.parametrize("state", ["is not set", "has no such file"])
+@pytest.mark.parametrize("given", [False, True])
 def test_a_converted_file_that_is_not_there(
-    toy: Callable[[bool], None], request: pytest.FixtureRequest, state: str
+    toy: Callable[[bool], None], request: pytest.FixtureRequest, given: bool
 ) -> None:
     toy(False)
-    if state == "has no such file":
-        request.getfixturevalue("folder")
+    state = "is not set"
+    if given:
+        place = request.getfixturevalue("folder")
+        state = f"is {str(place.parent)!r}, where {str(place / 'toy.csv')!r} is missing"
     sentence = (
         f"data set 'toy' needs 'toy.csv', and BAYESLAW_DATA {state}; put the file at "
         "$BAYESLAW_DATA/toy/toy.csv, with BAYESLAW_DATA an environment variable that names a "
@@ -263,7 +266,9 @@ def test_a_download_with_another_hash_is_refused(
 ) -> None:
     toy(True)
     server.write_bytes(b"another")
-    sentence = rf"what {public.HOST}/me/toys/{COMMIT}/data/t.csv gives is another file: put the"
+    sentence = (
+        rf"what {public.HOST}/me/toys/{COMMIT}/data/t.csv gives is another file, and BAYESLAW_"
+    )
     with pytest.raises(FetchError, match=sentence):
         datasets.fetch("toy")
     assert not list((tmp_path / "cache").rglob("*.csv"))
@@ -275,11 +280,22 @@ def test_offline(toy: Callable[[bool], None], request: pytest.FixtureRequest, fa
     if fault == "HTTPError":
         request.getfixturevalue("server").unlink()
     sentence = (
-        f"cannot download {public.HOST}/me/toys/{COMMIT}/data/t.csv ({fault}): put the file at "
-        "$BAYESLAW_DATA/toy/toy.csv instead, with BAYESLAW_DATA an environment variable that "
-        "names a folder"
+        f"cannot download {public.HOST}/me/toys/{COMMIT}/data/t.csv ({fault}), and BAYESLAW_DATA "
+        "is not set; put the file at $BAYESLAW_DATA/toy/toy.csv instead, with BAYESLAW_DATA an "
+        "environment variable that names a folder"
     )
     with pytest.raises(FetchError, match=f"^{re.escape(sentence)}$"):
+        datasets.fetch("toy")
+
+
+def test_offline_with_a_folder_that_lacks_the_file(
+    toy: Callable[[bool], None], folder: Path
+) -> None:
+    toy(True)
+    state = f"is {str(folder.parent)!r}, where {str(folder / 'toy.csv')!r} is missing; put"
+    with pytest.raises(
+        FetchError, match=re.escape(f"(ConnectionError), and BAYESLAW_DATA {state}")
+    ):
         datasets.fetch("toy")
 
 
@@ -294,6 +310,8 @@ def test_an_unknown_file(toy: Callable[[bool], None]) -> None:
     toy(True)
     with pytest.raises(FetchError, match=r"^data set 'toy' has no file 'x'; there are: toy.csv$"):
         datasets.fetch("toy", ["x"])
+    with pytest.raises(ValueError, match=r"^files takes a list, got 'x'; write \['x'\]$"):
+        datasets.fetch("toy", "x")
 
 
 # The real files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,14 +29,20 @@ app = App(
     suppress_keyboard_interrupt=False,  # `run` says what an interrupt leaves
 )
 
-GOOD, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+GOOD, WRONG_INPUT, INTERRUPTED, UNREAD = 0, 2, 130, 141
 
 type Many = Annotated[list[str], Parameter(consume_multiple=False)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 good, 1 a fit failed its gate, 2 wrong input."""
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    try:
+        code = run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
+        code = UNREAD
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -48,6 +55,8 @@ def run(arguments: list[str]) -> int:
             )
     except CycloptsError as error:
         return _wrong(str(error))
+    except BrokenPipeError:
+        raise  # no wrong input
     except (ValueError, OSError) as error:
         return _wrong(str(error))
     except KeyboardInterrupt:
@@ -461,7 +470,15 @@ def _list(name: str, values: str) -> list[float]:
 
 def _law(name: str, predictor: list[str]) -> bl.Law:
     law, names = bl.laws.find(name), list(_pairs(predictor))
-    return law.of(*names) if len(law.predictors) == len(names) == 1 else law
+    if len(law.predictors) == len(names) == 1:
+        return law.of(*names)
+    missing = [each for each in law.predictors if each not in names]
+    if missing:
+        raise ValueError(
+            f"law {law.name!r} needs the predictor {missing[0]!r}, and --predictor names {names}; "
+            f"add --predictor {missing[0]}=COLUMN"
+        )
+    return law
 
 
 def _bands(drawn: xr.Dataset, prob: float) -> pd.DataFrame:
@@ -550,6 +567,7 @@ def _all_data() -> dict[str, Any]:
             "data": name,
             "from": "public" if name in public else "package",
             "rows": about.rows,
+            "runs": about.runs,
             "predictors": list(about.predictors),
             "groups": list(about.groups),
             "licence": about.licence,
@@ -576,6 +594,7 @@ def _one_dataset(name: str, as_json: bool) -> dict[str, Any]:
         "data": name,
         "title": about.title,
         "rows": about.rows,
+        "runs": about.runs,
         "licence": about.licence,
         "notes": list(about.notes),
         "columns": pd.DataFrame(columns),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
 __all__ = ["answer", "plain"]
 
@@ -24,7 +25,8 @@ def answer(told: Mapping[str, Any], as_json: bool) -> int:
         Sentences (lists), tables (data frames) and single values by name; ``converged`` decides
         the exit code.
     as_json : bool
-        Print one JSON object instead of text.
+        Print one JSON object instead of text; in its tables what is infinite is the text "inf",
+        and null is no number.
 
     Returns
     -------
@@ -76,8 +78,15 @@ def _atom(text: str) -> str:
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "to_dict"):
-        return json.loads(_flat(value).to_json(None, orient="records", double_precision=15) or "[]")
+        frame = _spelled(_flat(value))
+        return json.loads(frame.to_json(None, orient="records", double_precision=15) or "[]")
     return str(value)
+
+
+def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with infinities as text: JSON has no number for them, and null is no number."""
+    infinities = {float("inf"): "inf", float("-inf"): "-inf"}
+    return frame.assign(**frame.select_dtypes("float").replace(infinities))
 
 
 def _print(told: Mapping[str, Any]) -> None:
@@ -86,14 +95,20 @@ def _print(told: Mapping[str, Any]) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 1000  # a log has no edge to wrap at
-    for key, value in told.items():
-        if isinstance(value, list):
-            console.print(*value, sep="\n", markup=False, highlight=False)
-        elif hasattr(value, "columns"):
-            console.print(f"\n{key.replace('_', ' ')}:", highlight=False)
-            console.print(_rich_table(_readable(value)))
-        elif key != "converged":
-            console.print(f"{key}: {value}", markup=False, highlight=False)
+    with console.capture() as text:  # where nobody reads on, rich would exit with 1
+        for key, value in told.items():
+            _print_one(console, key, value)
+    print(text.get(), end="")
+
+
+def _print_one(console: Console, key: str, value: Any) -> None:
+    if isinstance(value, list):
+        console.print(*value, sep="\n", markup=False, highlight=False)
+    elif hasattr(value, "columns"):
+        console.print(f"\n{key.replace('_', ' ')}:", highlight=False)
+        console.print(_rich_table(_readable(value)))
+    elif key != "converged":
+        console.print(f"{key}: {value}", markup=False, highlight=False)
 
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -48,7 +48,9 @@ class DatasetInfo:
     groups : tuple of str
         Columns that tell curves apart.
     rows : int
-        Number of runs.
+        Rows of the table.
+    runs : int
+        Runs that `load` gives: as many as rows, or those that are kept.
     licence : str
         SPDX identifier, or "none stated".
     provenance : mapping
@@ -73,6 +75,7 @@ class DatasetInfo:
     predictors: Mapping[str, str]
     groups: tuple[str, ...]
     rows: int
+    runs: int
     licence: str
     provenance: Mapping[str, Any]
     stderr: str | None = None
@@ -135,7 +138,8 @@ def info(name: str) -> DatasetInfo:
     'D is not in the source: it is C / (6 N).'
     """
     facts = describe(name) if _is_public(name) else _facts(name)
-    facts = {key: value for key, value in facts.items() if key != "file"}
+    facts = {"runs": facts["rows"], **facts}
+    facts.pop("file", None)
     lists: dict[str, Any] = {
         key: tuple(value) for key, value in facts.items() if isinstance(value, list)
     }
@@ -164,7 +168,7 @@ def fetch(name: str, files: Sequence[str] | None = None) -> dict[str, Path]:
     Raises
     ------
     ValueError
-        If there is no such public data set.
+        If there is no such public data set, or files is not a list.
     FetchError
         If a file is not there, cannot be downloaded, or has another hash.
     ImportError
@@ -176,6 +180,8 @@ def fetch(name: str, files: Sequence[str] | None = None) -> dict[str, Path]:
     >>> list(datasets.fetch("revisiting_nsl_ic"))  # doctest: +SKIP
     ['benchmark.vision.csv']
     """
+    if isinstance(files, str):
+        raise ValueError(f"files takes a list, got {files!r}; write [{files!r}]")
     if not _is_public(name):
         raise ValueError(f"data set {name!r} comes with the package: there is nothing to fetch")
     return local_files(name, files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ __all__ = ["Diagnosis", "describe_runs", "diagnose", "leave_one_out"]
 
 PRIOR_DRIVEN = 0.8  # posterior sd over prior sd above which the data said little
 SAME_RAY = 0.99
+DETERMINED = 0.999  # R^2 of a predictor given others, above which it says nothing of its own
+CLEAR = 3.0  # standard errors that a slope is away from zero before its sign counts
 
 
 @dataclass(frozen=True)
@@ -70,31 +73,35 @@ def diagnose(fit: Fit) -> Diagnosis:
     sentences = [
         gate.sentence,
         *found,
+        *_against_direction(fit),
         _influence(fit),
-        *describe_runs(fit.runs),
+        *describe_runs(fit.runs, fit.model.law.predictors),
         *_identified(learned),
     ]
     sentences += [_separable(fit)]
     return Diagnosis(gate, learned, tuple(sentence for sentence in sentences if sentence))
 
 
-def describe_runs(runs: xr.Dataset) -> list[str]:
+def describe_runs(runs: xr.Dataset, names: Sequence[str] | None = None) -> list[str]:
     """What can be learned from the sizes that were run, in sentences.
 
     Parameters
     ----------
     runs : xarray.Dataset
         The runs.
+    names : sequence of str, optional
+        Predictors to look at; all of the runs' unless given.
 
     Returns
     -------
     list of str
     """
-    predictors, curves = table.predictors(runs), table.curves(runs)
+    predictors, curves = list(names or table.predictors(runs)), table.curves(runs)
     curve = table.curve_index(runs, curves)
     sentences = [_span(runs, name, curve, curves.sizes["curve"]) for name in predictors]
     for i, first in enumerate(predictors):
         sentences += [_ray(runs, first, second) for second in predictors[i + 1 :]]
+    sentences += [_determined(runs, predictors)]
     sentences += [_envelope(runs, name, curve, curves) for name in predictors[:1]]
     return [sentence for sentence in sentences if sentence]
 
@@ -139,6 +146,81 @@ def _ray(runs: xr.Dataset, first: str, second: str) -> str:
         f"{first} and {second} move together (correlation {correlation:.3f} of their logarithms): "
         "their terms cannot be told apart."
     )
+
+
+def _determined(runs: xr.Dataset, names: Sequence[str]) -> str:
+    """Whether a predictor is a product of powers of others, as C = 6 N D is."""
+    logs = _apart(runs, names)
+    for name in list(logs)[:1:-1]:
+        others = {other: logs[other] for other in logs if other != name}
+        slopes, residuals = _regressed(logs[name], np.stack([*others.values()], 1))
+        share = 1 - residuals @ residuals / (logs[name] @ logs[name])
+        if share > DETERMINED:
+            parts = [other for other, slope in zip(others, slopes, strict=True) if abs(slope) > 0.1]
+            return (
+                f"{name} is determined by {' and '.join(parts)} (R^2 {share:.3f}): their terms "
+                "cannot be told apart by these runs."
+            )
+    return ""
+
+
+def _apart(runs: xr.Dataset, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Standardised logarithms of predictors that vary, without those on the ray of another."""
+    kept: dict[str, np.ndarray] = {}
+    for name in names:
+        logs = np.log(runs[name].values)
+        if logs.std() > 0:
+            logs = (logs - logs.mean()) / logs.std()
+            if all(abs(np.mean(logs * other)) < SAME_RAY for other in kept.values()):
+                kept[name] = logs
+    return kept
+
+
+def _regressed(response: np.ndarray, predictors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least-squares slopes, and what they leave; all are centred."""
+    slopes = np.linalg.lstsq(predictors, response)[0]
+    return slopes, response - predictors @ slopes
+
+
+def _against_direction(fit: Fit) -> list[str]:
+    """Predictors with which the response goes the way that the law cannot."""
+    law = fit.model.law
+    ways = np.array([law.direction.get(name, -1) for name in law.predictors])
+    signs = np.array(_signs(fit.runs, law.predictors))
+    told, against = (~np.isnan(signs)).sum(0), (signs == -ways).sum(0)
+    verbs = {-1: ("rises", "falls"), 1: ("falls", "rises")}
+    return [
+        f"The response {verbs[way][0]} with {name} in {against[i]} of {told[i]} curves; law "
+        f"{law.name!r} only {verbs[way][1]} with {name}."
+        for i, (name, way) in enumerate(zip(law.predictors, ways, strict=True))
+        if way and against[i] > told[i] / 2
+    ]
+
+
+def _signs(runs: xr.Dataset, names: Sequence[str]) -> list[np.ndarray]:
+    """Sign of the response's slope along each predictor at given others, curve by curve.
+
+    It is 0 where the sign is not clear, and not a number where the curve cannot tell.
+    """
+    curve = table.curve_index(runs, table.curves(runs))
+    columns = [runs[name].values for name in names]
+    logs = np.log(np.stack([table.response(runs).values, *columns]))
+    return [_signs_of(logs[:, curve == i]) for i in range(curve.max() + 1)]
+
+
+def _signs_of(logs: np.ndarray) -> np.ndarray:
+    response, *predictors = logs - logs.mean(1, keepdims=True)
+    signs = np.full(len(predictors), np.nan)
+    varies = np.array([np.ptp(values) > 0 for values in predictors])
+    chosen = np.stack(predictors, 1)[:, varies]
+    free = response.size - 1 - chosen.shape[1]
+    if free > 0 and 0 < chosen.shape[1] == np.linalg.matrix_rank(
+        chosen, 1e-6 * np.abs(chosen).max()
+    ):
+        slopes, residuals = _regressed(response, chosen)
+        spread = np.linalg.inv(chosen.T @ chosen).diagonal() * (residuals @ residuals / free)
+        signs[varies] = np.sign(slopes) * (np.abs(slopes) > CLEAR * np.sqrt(spread))
+    return signs
 
 
 def _envelope(runs: xr.Dataset, name: str, curve: np.ndarray, curves: xr.Dataset) -> str:

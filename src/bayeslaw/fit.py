@@ -93,7 +93,7 @@ def fit(
     runs : xarray.Dataset
         Training runs.
     random_seed : int
-        Seed; the same seed gives the same draws.
+        Seed, 0 or more; the same seed gives the same draws.
     draws, tune, chains : int
         Draws kept per chain (at least), draws that adapt the sampler, chains.
     cores : int, optional
@@ -111,7 +111,7 @@ def fit(
     Raises
     ------
     ValueError
-        If the runs lack what the model names.
+        If the runs lack what the model names, or a number makes no sense.
     KeyboardInterrupt
         If sampling is interrupted; nothing is left behind.
 
@@ -122,9 +122,9 @@ def fit(
     >>> model = bl.Model(bl.laws.power.of("D"), pooling=["task", "learner"])
     >>> fit = bl.fit(model, train, random_seed=1)  # doctest: +SKIP
     """
+    sampler = Sampler(random_seed, draws, tune, chains, cores, target_accept, progressbar)
     _warn(model, runs)
     built = build(model, runs)
-    sampler = Sampler(random_seed, draws, tune, chains, cores, target_accept, progressbar)
     return sample(model, runs, built, compile_engine(built), sampler)
 
 
@@ -144,6 +144,10 @@ class Sampler:
         for name in ("draws", "tune", "chains"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not isinstance(self.random_seed, int | np.integer) or self.random_seed < 0:
+            raise ValueError(
+                f"random_seed must be a whole number, 0 or more, got {self.random_seed!r}"
+            )
         if self.target_accept is not None and not 0 < self.target_accept < 1:
             raise ValueError(f"target_accept must lie between 0 and 1, got {self.target_accept}")
 

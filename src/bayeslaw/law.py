@@ -8,7 +8,7 @@ import inspect
 import sys
 import textwrap
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
@@ -72,6 +72,24 @@ class Law:
     recentring: tuple[str, str, Callable[..., Any]] | None = field(default=None, repr=False)
     higher_is_better: bool = field(default=False, repr=False)
 
+    def __post_init__(self) -> None:
+        names = self.predictors
+        if not all(isinstance(name, str) and name for name in names) or len({*names}) < len(names):
+            raise ValueError(
+                f"law {self.name!r}: predictors need names that differ, got {list(names)}"
+            )
+        _require_declared(
+            self, "predictor", names, unitless=self.unitless, direction=self.direction
+        )
+        level, recentring = (self.level or ())[:1], (self.recentring or ())[:2]
+        declared = {"level": level, "regions": self.regions, "recentring": recentring}
+        _require_declared(self, "parameter", self.parameters, **declared)
+        for name, sign in self.direction.items():
+            if sign not in (-1, 0, 1):
+                raise ValueError(
+                    f"law {self.name!r}: direction of {name!r} must be -1, 0 or 1, got {sign!r}"
+                )
+
     def __call__(self, *predictors: Any, **parameters: Any) -> Any:
         """Evaluate the law."""
         return self.function(*predictors, **parameters)
@@ -92,6 +110,11 @@ class Law:
         Returns
         -------
         Law
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer names than predictors, or two are the same.
 
         Examples
         --------
@@ -197,7 +220,16 @@ def law(
     >>> float(shifted(0.0, L0=1.0, k=2.0, c=3.0, alpha=0.5))
     3.0
     """
-    declared = (latex, unitless, level, rescaling, direction or {}, regions or {}, recentring, higher_is_better)
+    declared = (
+        latex,
+        unitless,
+        level,
+        rescaling,
+        direction or {},
+        regions or {},
+        recentring,
+        higher_is_better,
+    )
     if function is None:
         return lambda body: _make(body, *declared)
     return _make(function, *declared)
@@ -223,6 +255,16 @@ def _make(function: Callable[..., Any], *declared: Any) -> Law:
             f"got {signature}"
         )
     return Law(function.__name__, function, tuple(predictors), parameters, *declared)
+
+
+def _require_declared(law: Law, kind: str, known: Iterable[str], **named: Iterable[str]) -> None:
+    for option, names in named.items():
+        for name in names:
+            if name not in known:
+                raise ValueError(
+                    f"law {law.name!r}: {option} names {name!r}, which is no {kind} of it; "
+                    f"those are {list(known)}"
+                )
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 
 from bayeslaw.law import Law
 from bayeslaw.noise import StudentT
 from bayeslaw.parameters import Role
 from bayeslaw.priors import Fixed, Prior
+from bayeslaw.units import rescale
 
 __all__ = ["Model"]
 
 type Pooling = Sequence[str] | Mapping[str, Sequence[str]] | None
+
+# Where a finite fixed value may lie, by the name of its role, else of its link.
+SUPPORTS: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "Floor": ("finite and at or above 0", lambda value: value >= 0),
+    "spread": ("finite and at or above 0", lambda value: value >= 0),
+    "log": ("finite and above 0", lambda value: value > 0),
+    "logit": ("strictly between 0 and 1", lambda value: 0 < value < 1),
+    "identity": ("finite", lambda value: True),
+}
 
 
 @dataclass(frozen=True)
@@ -37,12 +49,18 @@ class Model:
         Priors of the population's parameters, at the reference scale, in place of the roles'
         defaults; ``"sd_alpha"`` for the spread of ``alpha`` between curves and groups.
     tie : mapping of str to str
-        Parameters that equal another one.
+        Parameters that equal another one of the same role, in any units.
 
     Raises
     ------
+    TypeError
+        If `law` is no law, a prior is no distribution, or groups are a string.
     ValueError
-        If a prior, tie or pooling names a parameter that the model does not have.
+        If a prior, tie or pooling names a parameter that the model does not have, a fixed value
+        is one that its parameter cannot have, a tie would hold in some units only, or nothing
+        is left to infer.
+    NotImplementedError
+        If there is a discrepancy.
 
     Examples
     --------
@@ -60,10 +78,7 @@ class Model:
     tie: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        listed = self.pooling.values() if isinstance(self.pooling, Mapping) else [self.pooling]
-        for groups in listed:
-            if isinstance(groups, str):
-                raise TypeError(f"pooling takes lists of groups, got the string {groups!r}")
+        _require_kinds(self)
         clash = set(self.law.parameters) & set(self.noise.parameters)
         if clash:
             raise ValueError(f"law {self.law.name!r} and the noise both have {sorted(clash)}")
@@ -72,12 +87,14 @@ class Model:
         _require_known("tie", {*self.tie, *self.tie.values()}, self.law.parameters)
         if isinstance(self.pooling, Mapping):
             _require_known("pooling", self.pooling, self.free)
-        for name, other in self.tie.items():
-            if name == other or other in self.tie or name in self.priors:
-                raise ValueError(
-                    f"tie {name!r} = {other!r}: a tied parameter has no prior of its "
-                    "own, and follows one that is not tied itself"
-                )
+        for name, prior in self.priors.items():
+            _require_prior(name, prior, self.roles.get(name))
+        _require_ties(self)
+        if not set(self.free) & set(self.law.parameters):
+            raise ValueError(
+                f"nothing to infer: all parameters of law {self.law.name!r} are fixed, "
+                f"{self.fixed}; leave one free"
+            )
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -111,3 +128,74 @@ def _require_known(what: str, names: Iterable[str], known: Iterable[str]) -> Non
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ValueError(f"{what} for {name!r}: no such parameter{hint} There are {known}")
+
+
+def _require_kinds(model: Model) -> None:
+    if not isinstance(model.law, Law):
+        found = getattr(model.law, "__name__", repr(model.law))
+        raise TypeError(
+            f"a model takes a law, such as bl.laws.power, or bl.laws.broken(2), got {found}"
+        )
+    if model.discrepancy is not None:
+        raise NotImplementedError(
+            f"discrepancy is not modelled yet: leave it None, got {model.discrepancy!r}"
+        )
+    pooling = model.pooling
+    for groups in pooling.values() if isinstance(pooling, Mapping) else [pooling]:
+        if isinstance(groups, str):
+            raise TypeError(f"pooling takes lists of groups, got the string {groups!r}")
+
+
+def _require_prior(name: str, prior: Prior, role: Role | None) -> None:
+    """Raise unless a prior is one, and a fixed value is one that its parameter can have."""
+    if isinstance(prior, Real):
+        raise TypeError(f"prior of {name!r} is a bare number: write bl.Fixed({prior})")
+    if isinstance(prior, type) or not isinstance(prior, Prior):
+        raise TypeError(
+            f"prior of {name!r} must be a distribution, such as bl.LogNormal(1.0, 2.0), or "
+            f"bl.Fixed(1.0), got {prior!r}"
+        )
+    if isinstance(prior, Fixed):
+        what, link = (role.name, role.link.name) if role else ("spread", "log")
+        words, holds = SUPPORTS.get(what) or SUPPORTS.get(link, SUPPORTS["identity"])
+        value = _number(prior.value)
+        if not (math.isfinite(value) and holds(value)):
+            raise ValueError(f"a fixed {what}, {name!r}, must be {words}, got {prior}")
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _require_ties(model: Model) -> None:
+    for name, other in model.tie.items():
+        if name == other or other in model.tie or name in model.priors:
+            raise ValueError(
+                f"tie {name!r} = {other!r}: a tied parameter has no prior of its "
+                "own, and follows one that is not tied itself"
+            )
+        roles = model.roles[name].name, model.roles[other].name
+        if len({*roles}) > 1:
+            raise ValueError(
+                f"tie {name!r} = {other!r}: {roles[0]} and {roles[1]} are different roles; tie "
+                "parameters of the same role"
+            )
+    if model.tie:
+        _require_ties_in_all_units(model.law, model.tie)
+
+
+def _require_ties_in_all_units(law: Law, tie: Mapping[str, str]) -> None:
+    values = {name: 0.2 + 0.1 * i for i, name in enumerate(law.parameters)}
+    values |= {name: values[other] for name, other in tie.items()}
+    scaled = [name for name in law.predictors if name not in law.unitless]
+    moved = rescale(law, {name: 2.0 + i for i, name in enumerate(scaled)}, values)
+    for name, other in tie.items():
+        if not math.isclose(moved[name], moved[other]):
+            raise ValueError(
+                f"tie {name!r} = {other!r}: a change of the predictors' units moves them "
+                "differently, so they would be equal at the reference scale only; tie parameters "
+                "that units do not move, such as exponents"
+            )

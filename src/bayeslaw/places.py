@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -112,9 +113,10 @@ def parameters_at(
     ------
     ValueError
         If the rows lack a group of the fit, or have a level that the fit has not seen and that
-        `draw_new` does not name.
+        `draw_new` does not name, or `draw_new` names what is no group of the fit.
     """
     _require_groups(fit, rows)
+    _require_new(fit, draw_new)
     grouped = with_groups(fit, rows)
     wanted = table.curves(grouped)
     curve = table.curve_index(grouped, wanted)
@@ -152,6 +154,19 @@ def _require_groups(fit: Fit, rows: xr.Dataset) -> None:
             f"the grid does not say which {lacking[0]!r}; the fit has "
             f"{_levels(fit.runs, lacking[0])}"
         )
+
+
+def _require_new(fit: Fit, draw_new: Sequence[str]) -> None:
+    if isinstance(draw_new, str):
+        raise TypeError(f"draw_new takes a list of groups, got the string {draw_new!r}")
+    groups = table.groups(fit.runs)
+    for name in draw_new:
+        if name not in groups:
+            near = difflib.get_close_matches(name, groups, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise ValueError(
+                f"{name!r} in draw_new is no group of the fit{hint} Those are {groups or None}"
+            )
 
 
 def _parameters(

@@ -200,8 +200,12 @@ def _own_copy(file: PublicFile) -> Path | None:
     folder = Path(os.environ[VARIABLE])
     if not folder.is_dir():
         raise FetchError(f"{VARIABLE} is {str(folder)!r}, and there is no such folder")
-    path = folder / file.source / file.name
+    path = _place_in(folder, file)
     return path if path.is_file() else None
+
+
+def _place_in(folder: str | Path, file: PublicFile) -> Path:
+    return Path(folder) / file.source / file.name
 
 
 def _checked(path: Path, file: PublicFile) -> Path:
@@ -216,25 +220,31 @@ def _checked(path: Path, file: PublicFile) -> Path:
 
 
 def _how_to_get(file: PublicFile) -> str:
-    state = f"{VARIABLE} has no such file" if os.environ.get(VARIABLE) else f"{VARIABLE} is not set"
     return (
-        f"data set {file.source!r} needs {file.name!r}, and {state}; put the file at {file.place}, "
-        f"with {_THE_VARIABLE}: it cannot be downloaded, because it was made from {file.path} of "
-        f"https://github.com/{file.repository} at commit {file.commit}"
+        f"data set {file.source!r} needs {file.name!r}, and {_not_found(file)}; put the file "
+        f"at {file.place}, with {_THE_VARIABLE}: it cannot be downloaded, because it was made from "
+        f"{file.path} of https://github.com/{file.repository} at commit {file.commit}"
     )
+
+
+def _not_found(file: PublicFile) -> str:
+    folder = os.environ.get(VARIABLE)
+    if not folder:
+        return f"{VARIABLE} is not set"
+    return f"{VARIABLE} is {folder!r}, where {str(_place_in(folder, file))!r} is missing"
 
 
 def _downloaded(file: PublicFile, url: str) -> Path:
     pooch = _pooch()
     folder = pooch.os_cache("bayeslaw") / file.source
-    instead = f"put the file at {file.place} instead, with {_THE_VARIABLE}"
+    instead = f"{_not_found(file)}; put the file at {file.place} instead, with {_THE_VARIABLE}"
     try:
         path = pooch.retrieve(url, f"sha256:{file.sha256}", fname=file.name, path=folder)
     except OSError as error:  # those of requests are, too
         fault = type(error).__name__
-        raise FetchError(f"cannot download {url} ({fault}): {instead}") from error
+        raise FetchError(f"cannot download {url} ({fault}), and {instead}") from error
     except ValueError as error:
-        raise FetchError(f"what {url} gives is another file: {instead}; {error}") from error
+        raise FetchError(f"what {url} gives is another file, and {instead}; {error}") from error
     return Path(path)
 
 

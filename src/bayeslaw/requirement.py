@@ -62,8 +62,8 @@ def requirement(
         predictors there; infinite where the target is out of reach, zero where any size reaches
         it, NaN where no split of a budget is best; where growth makes the response worse, zero
         where no size keeps the target, infinite where any does. With dims curve, target:
-        ``probability`` that the target is reached at all, by `largest` if it is given. `bayeslaw.interval` gives
-        bands.
+        ``probability`` that the target is reached at all, by `largest` if it is given.
+        `bayeslaw.interval` gives bands.
 
     Raises
     ------

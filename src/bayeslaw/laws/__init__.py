@@ -137,10 +137,17 @@ def find(name: str) -> Law:
     >>> find("broken_2")
     Law(name='broken_2', predictors=('N',))
     """
+    if not isinstance(name, str):
+        raise ValueError(f"the name of a law is text such as 'power', got {name!r}")
     if family := re.fullmatch(r"broken_([1-9]\d?)", name):
         return broken(int(family[1]))
     if name in names():
         return globals()[name]
+    raise ValueError(f"no law is called {name!r}{_hint(name)} There are {names()}")
+
+
+def _hint(name: str) -> str:
+    if name.startswith("broken"):
+        return "; laws of that family are 'broken_1', 'broken_2' and so on, by the breaks."
     near = difflib.get_close_matches(name, names(), 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"no law is called {name!r}{hint} There are {names()}")
+    return f"; did you mean {near[0]!r}?" if near else "."

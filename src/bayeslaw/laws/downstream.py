@@ -108,7 +108,8 @@ def loss_to_loss(L: Any, *, E_1: Floor, K: Amplitude, E_0: Scale, kappa: Shape) 
     """One loss from another at the same compute (Brandfonbrener et al. 2024).
 
     E_0, below every L, is the irreducible part of the loss predicted from, E_1 of the one
-    predicted; both are often known from the losses' own laws.
+    predicted; both are often known from the losses' own laws. Left free they make up for K and
+    kappa: fits often need priors or fixed values for them.
     """
     # A loss below E_0 contradicts the law; the bound keeps the response a number there.
     return E_1 + K * (L * maximum(1 - E_0 / L, 1e-6)) ** kappa

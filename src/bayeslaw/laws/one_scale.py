@@ -217,7 +217,8 @@ def broken(breaks: int) -> Law:
 
         Their a, b and c_0 are L0, k and alpha. Beyond the break at d_i the exponent is larger by
         c_i, or smaller where c_i is negative; small f_i is a sharp break. Every break lies beyond
-        the one before, d_i = d_(i-1) (1 + g_i), so that no two can trade places.
+        the one before, d_i = d_(i-1) (1 + g_i), so that no two can trade places. Three parameters
+        a break are many for one curve: fits often need priors or fixed values.
         """
         loss, d = k * N**-alpha, d_1
         for i in range(1, breaks + 1):

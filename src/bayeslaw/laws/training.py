@@ -1,4 +1,14 @@
-"""Laws of a training run: steps, batch size, learning rate, and how to spend compute on them."""
+"""Laws of a training run: steps, batch size, learning rate, and how to spend compute on them.
+
+Loss against steps or tokens is `kaplan_steps`, ``power.of("S")`` or ``chinchilla.of("N", "S")``.
+Parameters that move with training are a pooled fit with the stage of training as a group::
+
+    runs = bl.read_runs(table, predictors=["N"], groups=["stage"])  # the share of steps done
+    model = bl.Model(bl.laws.power, pooling=["stage"])
+
+The hyperbolic law of the position in the context (Xiong et al. 2024, arXiv:2404.17785) is left
+out: we found no second source for its formula.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +62,7 @@ def annealing(S_1: Any, S_2: Any, *, L0: Floor, A: Amplitude, alpha: Exponent, C
 
     S_1 is the area under the learning rate up to a step, S_2 the annealing area: how much the
     rate has come down, counted with momentum and summed over steps. C is loss per unit of S_2.
+    Sizes are positive: fit it to points after annealing has begun, or of finished schedules.
     """
     return L0 + A * S_1**-alpha - C * S_2
 
