@@ -1,6 +1,6 @@
 """Simulation-based calibration of the curvature family, for kappa near 0, .5, 1 and 2.
 
-    uv run python benchmarks/curvature.py [--quick] [--seed N]
+    uv run python benchmarks/curvature.py [--quick] [--seed N] [--centres C ...]
 
 For each centre c, kappa ~ Normal(c, .5) is the prior; kappa, the relative slope and the noise are
 drawn from the prior, 8 sizes over 4 decades simulated, and the model with the same prior fitted.
@@ -53,11 +53,12 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="40 data sets for each centre, not 200"
     )
+    parser.add_argument("--centres", type=float, nargs="+", default=CENTRES)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     repeats = 40 if options.quick else 200
     print(f"{os.cpu_count()} cores, {platform.machine()}, seed {options.seed}")
-    for centre in CENTRES:
+    for centre in options.centres:
         started, rng = time.perf_counter(), np.random.default_rng([options.seed, int(10 * centre)])
         sets, truths = zip(*(simulate(centre, rng) for _ in range(repeats)), strict=True)
         priors = {"kappa": bl.Normal(centre, 0.5)}
