@@ -10,13 +10,13 @@ import pytest
 import xarray as xr
 
 from bayeslaw.coordinates import coordinates
+from bayeslaw.design import design_of
 from bayeslaw.fit import Fit, fit
 from bayeslaw.gate import Gate
 from bayeslaw.law import Law
 from bayeslaw.laws import log_linear, power, pure_power
 from bayeslaw.model import Model
 from bayeslaw.noise import StudentT
-from bayeslaw.pilot import design_of
 from bayeslaw.pooling import roles_of
 from bayeslaw.posterior import link_dataset, posterior_dataset
 from bayeslaw.priors import Fixed, LogNormal

@@ -11,12 +11,13 @@ import pytest
 import xarray as xr
 
 from bayeslaw.coordinates import coordinates
+from bayeslaw.design import Design, design_of, prior_of
 from bayeslaw.law import law
 from bayeslaw.laws import broken, double_power, find, log_linear, power, pure_power
 from bayeslaw.model import Model
 from bayeslaw.optima import is_plain
 from bayeslaw.parameters import Amplitude, Exponent, Floor
-from bayeslaw.pilot import Design, Pilot, design_of, fly, prior_of, several
+from bayeslaw.pilot import Pilot, fly, several
 from bayeslaw.priors import HalfNormal, LogNormal, Normal
 from bayeslaw.runs import RunsError, grid, read_runs
 

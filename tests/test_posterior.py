@@ -11,9 +11,9 @@ import xarray as xr
 from scipy.special import expit
 
 from bayeslaw.coordinates import coordinates
+from bayeslaw.design import design_of
 from bayeslaw.laws import power
 from bayeslaw.model import Model
-from bayeslaw.pilot import design_of
 from bayeslaw.pooling import groupings, layout, roles_of
 from bayeslaw.posterior import dim_of, law_values, link_dataset, natural, posterior_dataset
 from bayeslaw.priors import Fixed

@@ -16,10 +16,11 @@ import xarray as xr
 from pymc.logprob.transforms import Transform
 
 from bayeslaw.coordinates import Coordinates, Frame, coordinates
+from bayeslaw.design import Design, design_of, prior_of
 from bayeslaw.effects import gather, place
 from bayeslaw.model import Model
 from bayeslaw.parameters import Role, link_normal
-from bayeslaw.pilot import Design, Pilot, design_of, fly, prior_of
+from bayeslaw.pilot import Pilot, fly
 from bayeslaw.pooling import Grouping, Layout, groupings, is_pooled, layout, roles_of
 from bayeslaw.priors import HalfNormal, Prior
 from bayeslaw.units import rescale, scales_of

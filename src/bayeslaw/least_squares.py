@@ -13,10 +13,11 @@ from scipy import optimize
 
 from bayeslaw import runs as table
 from bayeslaw.coordinates import Coordinates, Frame, coordinates
+from bayeslaw.design import Design, design_of, prior_of
 from bayeslaw.law import Law
 from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, link_normal
-from bayeslaw.pilot import Design, design_of, fly, prior_of
+from bayeslaw.pilot import fly
 from bayeslaw.units import rescale, scales_of
 
 __all__ = ["least_squares", "predict"]

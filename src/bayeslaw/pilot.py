@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayeslaw.coordinates import Coordinates
-from bayeslaw.design import Design, design_of, prior_of
+from bayeslaw.design import Design
 from bayeslaw.model import Model
 from bayeslaw.optima import Search
 
-__all__ = ["Design", "Pilot", "design_of", "fly", "prior_of", "several"]
+__all__ = ["Pilot", "fly", "several"]
 
 
 @dataclass(frozen=True)

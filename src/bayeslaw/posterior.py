@@ -13,9 +13,9 @@ import xarray as xr
 
 from bayeslaw import runs as table
 from bayeslaw.coordinates import Coordinates, coordinates
+from bayeslaw.design import Design
 from bayeslaw.model import Model
 from bayeslaw.parameters import Role
-from bayeslaw.pilot import Design
 from bayeslaw.pooling import Grouping, Layout, groupings, is_pooled, layout
 from bayeslaw.units import rescale, scales_of
 

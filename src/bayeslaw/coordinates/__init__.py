@@ -56,7 +56,7 @@ def coordinates(model: Model) -> Coordinates:
     fixed = {name: value for name, value in model.fixed.items() if name in law.parameters}
     given = {name for name in model.priors if name in law.parameters}
     if law.recentring and not tie and _may_move(model):
-        return Recentred(law)
+        return Recentred(law, fixed)
     probe = Structure(law)
     if law.level and law.level[0] not in given | set(tie):
         return SingleTerm(law, *law.level, fixed, tie)

@@ -11,7 +11,6 @@ import numpy as np
 from bayeslaw.coordinates.base import Frame, Values, completed, free_roles
 from bayeslaw.law import Law, maximum
 from bayeslaw.parameters import LEVEL, TREND, Role
-from bayeslaw.priors import Fixed
 from bayeslaw.structure import reference_point
 
 __all__ = ["Links", "Recentred", "SingleTerm"]
@@ -102,22 +101,25 @@ class Recentred:
     ----------
     law : Law
         The law; it says how to recentre it.
+    fixed : mapping
+        Parameters that are held: its reference.
     """
 
     law: Law
+    fixed: Values
 
     @property
     def roles(self) -> Mapping[str, Role]:
         """The level, the slope relative to it, and the other parameters as they are."""
         level, slope = self._named
-        return {**free_roles(self.law, self._held, {}), level: LEVEL, slope: TREND}
+        return {**free_roles(self.law, self.fixed, {}), level: LEVEL, slope: TREND}
 
     def parameters(self, theta: Values) -> dict[str, Any]:
         """All parameters of the law."""
         level, slope = self._named
         value = np.exp(theta[level])
         own = {level: value, slope: value * np.exp(theta[slope])}
-        return completed(self.law, {**theta, **own}, self._held, {})
+        return completed(self.law, {**theta, **own}, self.fixed, {})
 
     def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Level, slope and the others at the pivot."""
@@ -139,11 +141,6 @@ class Recentred:
     def _named(self) -> tuple[str, str]:
         assert self.law.recentring is not None
         return self.law.recentring[:2]
-
-    @property
-    def _held(self) -> dict[str, float]:
-        roles = self.law.parameters
-        return {n: r.prior.value for n, r in roles.items() if isinstance(r.prior, Fixed)}
 
     def _moved(self, values: Values, frame: Frame, weight: Values, sign: int) -> dict[str, Any]:
         assert self.law.recentring is not None

@@ -118,7 +118,6 @@ def pretraining(
     latex=r"E + A \left[U_N (1 + R_N (1 - e^{-r_N / R_N}))\right]^{-\alpha}"
     r" + B \left[U_D (1 + R_D (1 - e^{-r_D / R_D}))\right]^{-\beta}",
     unitless=("epochs",),
-    rescaling=lambda n, d, _, *, A, alpha, B, beta, **__: {"A": A * n**alpha, "B": B * d**beta},
     direction={"epochs": 1},
 )
 def data_constrained(
@@ -157,7 +156,6 @@ def data_constrained(
     latex=r"E + A\, N^{-\alpha}"
     r" + B \left[U_D (1 + R_D (1 - e^{-r_D / R_D}))\right]^{-\beta}",
     unitless=("epochs",),
-    rescaling=lambda n, d, _, *, A, alpha, B, beta, **__: {"A": A * n**alpha, "B": B * d**beta},
     direction={"epochs": 1},
 )
 def repeated_data(
