@@ -1,11 +1,13 @@
 from . import datasets as datasets
 from . import laws as laws
 from .build import build as build
+from .calibration_plot import plot_calibration as plot_calibration
 from .check_law import LawReport as LawReport
 from .check_law import check_law as check_law
 from .compare import compare as compare
 from .diagnose import Diagnosis as Diagnosis
 from .diagnose import diagnose as diagnose
+from .discrepancy import Brownian as Brownian
 from .fit import Fit as Fit
 from .fit import fit as fit
 from .forecast import forecast as forecast
@@ -18,7 +20,9 @@ from .least_squares import least_squares as least_squares
 from .marginal import marginal as marginal
 from .marginal import saturation as saturation
 from .model import Model as Model
+from .noise import Gaussian as Gaussian
 from .noise import StudentT as StudentT
+from .noise import Undertuned as Undertuned
 from .parameters import Amplitude as Amplitude
 from .parameters import Exponent as Exponent
 from .parameters import Floor as Floor
@@ -45,6 +49,11 @@ from .runs import grid as grid
 from .runs import read_runs as read_runs
 from .runs import split_at as split_at
 from .runs import split_held_out as split_held_out
+from .scales import LogitScale as LogitScale
+from .scales import LogScale as LogScale
+from .scales import RawScale as RawScale
+from .scores import score as score
+from .scores import score_table as score_table
 from .store import StoreError as StoreError
 from .store import load as load
 from .store import save as save

@@ -18,6 +18,7 @@ from pymc.logprob.transforms import Transform
 from bayeslaw.coordinates import Coordinates, Frame, coordinates
 from bayeslaw.design import Design, design_of, prior_of
 from bayeslaw.effects import gather, place
+from bayeslaw.likelihood import observe
 from bayeslaw.model import Model
 from bayeslaw.parameters import Role, link_normal
 from bayeslaw.pilot import Pilot, fly
@@ -25,7 +26,9 @@ from bayeslaw.pooling import Grouping, Layout, groupings, is_pooled, layout, rol
 from bayeslaw.priors import HalfNormal, Prior
 from bayeslaw.units import rescale, scales_of
 
-__all__ = ["build"]
+__all__ = ["LATENT", "build"]
+
+LATENT = "latent"  # the number of each run that some noise is Gaussian given
 
 
 def build(model: Model, runs: xr.Dataset) -> pm.Model:
@@ -34,7 +37,8 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
     Its random variables, on the scale of the parameters' links, are ``center`` (the population),
     ``spread`` (standard deviations between curves and between levels of a group), ``effects``
     (standardised group effects), ``theta`` (a row per parameter, a column per curve, in the
-    coordinates of `bayeslaw.coordinates`) and the response. The transforms of their value
+    coordinates of `bayeslaw.coordinates`), ``latent`` (a number per run, next to some kinds of
+    noise) and the response. The discrepancy is integrated out. The transforms of their value
     variables make them easy to sample and change no prior. Parameters of the law in the user's
     units are deterministic variables under their own names.
 
@@ -68,6 +72,7 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
     pooled = is_pooled(model, design.curves)
     with pm.Model(coords=_coords(design, kept, roles, pooled), check_bounds=False) as built:
         data = _data(design, pilot, tuple(roles))
+        latent = model.noise.latent(LATENT, "run") if model.is_augmented else None
         priors = {name: prior_of(model, name, role, design.level) for name, role in roles.items()}
         if pooled:
             mean, spread = _population(model, roles, priors, layout(kept, list(roles)), data)
@@ -76,7 +81,8 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
             mean, spread = _alone(roles, priors, design.n_curves)
             theta = _curves(system, roles, mean, spread, _other(roles, priors), data)
         named = {name: theta[row] for row, name in enumerate(roles)}
-        _response(model, system, design, data, named, runs)
+        parameters = _parameters(model, system, design, named, runs)
+        observe(runs.attrs["response"], model, design, data, parameters, latent)
     return built
 
 
@@ -99,7 +105,7 @@ def _coords(
 def _data(design: Design, pilot: Pilot, names: tuple[str, ...]) -> dict[str, Any]:
     # All that depends on the runs is data, so that one compiled function serves other runs.
     per_run = {f"predictor_{i}": x for i, x in enumerate(design.predictors)}
-    per_run |= {"observed": design.response, "relative_error": design.relative_error}
+    per_run |= {"observed": design.response, "known_error": design.known_error}
     per_run |= {"curve_of_run": design.curve}
     frame = design.frame
     per_curve = {
@@ -235,28 +241,19 @@ def _log_density(role: Role, variable: Any, value: Any) -> Any:
     return pm.logp(variable, natural) + pt.log(pt.grad(pt.sum(natural), value))
 
 
-def _response(
-    model: Model,
-    system: Coordinates,
-    design: Design,
-    data: Mapping,
-    theta: Mapping,
-    runs: xr.Dataset,
-) -> None:
-    parameters = system.parameters({name: theta[name] for name in system.roles})
-    sigma = pt.exp(theta["sigma"]) if "sigma" in theta else pt.as_tensor(model.fixed["sigma"])
-    in_units = rescale(model.law, scales_of(model.law, runs), parameters)
-    for name, value in {**in_units, "sigma": sigma}.items():
+def _parameters(
+    model: Model, system: Coordinates, design: Design, theta: Mapping, runs: xr.Dataset
+) -> dict[str, Any]:
+    """Parameters per curve, of the law at the reference; those in the user's units are kept."""
+    law = system.parameters({name: theta[name] for name in system.roles})
+    beside = {
+        name: role.link.inverse(theta[name]) if name in theta else pt.as_tensor(model.fixed[name])
+        for name, role in model.beside.items()
+    }
+    in_units = rescale(model.law, scales_of(model.law, runs), law)
+    for name, value in {**in_units, **beside}.items():
         pm.Deterministic(name, value * pt.ones(design.n_curves), dims="curve")
-    curve = data["curve_of_run"]
-    predictors = [data[f"predictor_{i}"] for i in range(len(design.predictors))]
-    on_runs = {n: v[curve] if getattr(v, "ndim", 0) else v for n, v in parameters.items()}
-    mean = model.law(*predictors, **on_runs)
-    noise = sigma[curve] if sigma.ndim else sigma
-    if np.any(design.relative_error > 0):
-        noise = pt.sqrt(noise**2 + data["relative_error"] ** 2)
-    name = runs.attrs["response"]
-    model.noise.variable(name, np.log(mean), noise, observed=data["observed"], dims="run")
+    return {**law, **beside}
 
 
 class _EffectTransform(Transform):

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+    from rich.table import Table
 
 __all__ = ["answer", "plain"]
 
 GOOD, FAILED = 0, 1
+UNBOUNDED = 1000  # columns
 
 
 def answer(told: Mapping[str, Any], as_json: bool) -> int:
@@ -94,7 +96,7 @@ def _print(told: Mapping[str, Any]) -> None:
 
     console = Console()
     if not console.is_terminal:
-        console.width = 1000  # a log has no edge to wrap at
+        console.width = UNBOUNDED  # a log has no edge to wrap at
     with console.capture() as text:  # where nobody reads on, rich would exit with 1
         for key, value in told.items():
             _print_one(console, key, value)
@@ -106,7 +108,7 @@ def _print_one(console: Console, key: str, value: Any) -> None:
         console.print(*value, sep="\n", markup=False, highlight=False)
     elif hasattr(value, "columns"):
         console.print(f"\n{key.replace('_', ' ')}:", highlight=False)
-        console.print(_rich_table(_readable(value)))
+        _print_table(console, _readable(value))
     elif key != "converged":
         console.print(f"{key}: {value}", markup=False, highlight=False)
 
@@ -122,20 +124,43 @@ def _readable(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.Series(cells, frame.index).unstack("parameter", sort=False).pipe(pd.DataFrame)
 
 
-def _rich_table(frame: pd.DataFrame) -> Any:
+def _print_table(console: Console, frame: pd.DataFrame) -> None:
+    """As a table; where words and numbers would break in it, a line for each value."""
     from pandas import RangeIndex
+
+    flat = frame if isinstance(frame.index, RangeIndex) else frame.reset_index(names=_names(frame))
+    flat = flat.rename(columns=lambda name: str(name).replace("_", " "))
+    wide, narrow = _rich_table(flat), _rich_table(flat.rename(columns=_stacked))
+    anything = console.options.update(width=UNBOUNDED)
+    if console.measure(wide, options=anything).maximum <= console.width:
+        console.print(wide)
+    elif console.measure(narrow, options=anything).minimum <= console.width:
+        console.print(narrow)
+    else:
+        _print_records(console, flat)
+
+
+def _stacked(title: str) -> str:
+    return title.replace(" ", "\n")
+
+
+def _rich_table(flat: pd.DataFrame) -> Table:
     from rich import box
     from rich.table import Table
 
-    flat = frame if isinstance(frame.index, RangeIndex) else frame.reset_index(names=_names(frame))
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in flat.columns:
-        numeric = flat[column].dtype.kind in "fi"
-        title, side = str(column).replace("_", " "), "right" if numeric else "left"
-        shown.add_column(title, justify=side, overflow="fold")
+    for title, column in flat.items():
+        side = "right" if column.dtype.kind in "fi" else "left"
+        shown.add_column(str(title), justify=side, overflow="fold")
     for row in flat.itertuples(index=False):
         shown.add_row(*(_cell(value) for value in row))
     return shown
+
+
+def _print_records(console: Console, flat: pd.DataFrame) -> None:
+    for row in flat.itertuples(index=False):
+        lines = [f"{title}: {_cell(value)}" for title, value in zip(flat, row, strict=True)]
+        console.print("", *lines, sep="\n", highlight=False)
 
 
 def _names(frame: pd.DataFrame) -> list[str]:

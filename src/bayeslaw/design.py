@@ -13,22 +13,28 @@ from bayeslaw.curves import curve_index, curves
 from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, Role
 from bayeslaw.priors import Normal, Prior
+from bayeslaw.scales import ResponseScale
 from bayeslaw.units import scales_of
 
-__all__ = ["Design", "design_of", "prior_of"]
+__all__ = ["Design", "design_of", "prior_of", "unit_of"]
 
 AMOUNTS = ("Floor", "Amplitude", "Rate")  # default priors are in units of the median response
 
 
 @dataclass(frozen=True)
 class Design:
-    """Runs as arrays: predictors in units of their reference, responses, and curve of each run."""
+    """Runs as arrays: predictors in units of their reference, responses, and curve of each run.
+
+    Known errors are on the scale of the noise, and so are the `values` of the responses.
+    """
 
     predictors: tuple[np.ndarray, ...]
     response: np.ndarray
-    relative_error: np.ndarray
+    values: np.ndarray
+    known_error: np.ndarray
     curve: np.ndarray
     curves: xr.Dataset
+    unit: float
 
     @property
     def n_curves(self) -> int:
@@ -38,7 +44,7 @@ class Design:
     @property
     def level(self) -> float:
         """Logarithm of the median response."""
-        return float(np.log(np.median(self.response)))
+        return float(np.log(self.unit))
 
     @property
     def frame(self) -> Frame:
@@ -56,11 +62,33 @@ class Design:
 
     def chosen(self, curves: np.ndarray) -> Design:
         """The runs of some curves, by their numbers; a curve may come several times."""
-        runs = [np.flatnonzero(self.curve == i) for i in curves]
-        every, curve = np.concatenate(runs), np.repeat(np.arange(len(runs)), [*map(len, runs)])
+        every = self.runs_of(curves)
+        counts = np.bincount(self.curve, minlength=self.n_curves)[curves]
+        curve = np.repeat(np.arange(len(curves)), counts)
         predictors = tuple(x[every] for x in self.predictors)
-        amounts = self.response[every], self.relative_error[every]
-        return Design(predictors, *amounts, curve, self.curves.isel(curve=curves))
+        amounts = self.response[every], self.values[every], self.known_error[every]
+        return Design(predictors, *amounts, curve, self.curves.isel(curve=curves), self.unit)
+
+    def runs_of(self, curves: np.ndarray) -> np.ndarray:
+        """Numbers of the runs of some curves, one curve after the other."""
+        order = np.argsort(self.curve, kind="stable")
+        bounds = np.searchsorted(self.curve[order], np.arange(self.n_curves + 1))
+        parts = [order[bounds[i] : bounds[i + 1]] for i in curves]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=int)
+
+    @property
+    def position(self) -> np.ndarray:
+        """Signed e-folds of each run from the middle of its curve's range (predictors, runs)."""
+        return self.from_middle(np.array(self.predictors), self.curve)
+
+    def from_middle(self, sizes: np.ndarray, curve: np.ndarray) -> np.ndarray:
+        """Signed e-folds of places (predictors, places) from the middle of their curves' ranges.
+
+        Curves that are not there are measured from the reference.
+        """
+        new = max(0, int(curve.max(initial=0)) + 1 - self.n_curves)
+        middle = np.array([np.append(m, np.ones(new)) for m in self.frame.pivot])
+        return np.log(sizes) - np.log(middle[:, curve])
 
     def _extreme(self, function: np.ufunc, x: np.ndarray) -> np.ndarray:
         out = np.full(self.n_curves, np.inf if function is np.minimum else -np.inf)
@@ -91,15 +119,45 @@ def design_of(model: Model, runs: xr.Dataset) -> Design:
         )
     scaled = table.scaled(runs, scales_of(model.law, runs))
     found = curves(runs)
-    response = table.response(runs).values
-    error = runs["stderr"].values / response if "stderr" in runs else np.zeros(response.size)
+    response, unit = table.response(runs).values, unit_of(runs)
+    scale = model.noise.scale
+    _require_on_scale(scale, response, runs)
+    error = runs["stderr"].values if "stderr" in runs else np.zeros(response.size)
     return Design(
         tuple(np.asarray(scaled[name]) for name in model.law.predictors),
         response,
-        error,
+        np.asarray(scale.forward(response, unit)),
+        np.asarray(error * scale.slope(response, unit)),
         curve_index(runs, found),
         found,
+        unit,
     )
+
+
+def unit_of(runs: xr.Dataset) -> float:
+    """The median response, the unit that noise and discrepancy are relative to.
+
+    Parameters
+    ----------
+    runs : xarray.Dataset
+        Runs with a response.
+
+    Returns
+    -------
+    float
+    """
+    return float(np.median(table.response(runs).values))
+
+
+def _require_on_scale(scale: ResponseScale, response: np.ndarray, runs: xr.Dataset) -> None:
+    outside = np.flatnonzero(~scale.holds(response))
+    if outside.size:
+        first = outside[0]
+        raise ValueError(
+            f"{outside.size} responses are outside {scale}, the first in run "
+            f"{runs['run'].values[first]}: {runs.attrs['response']} = {response[first]:g}; "
+            "drop them, or give the noise another scale"
+        )
 
 
 def prior_of(model: Model, name: str, role: Role, level: float) -> Prior:

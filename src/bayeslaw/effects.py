@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,33 +13,12 @@ from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from bayeslaw import kernels
+from bayeslaw.kernel_op import KernelOp, cache_key
 
 __all__ = ["gather", "place"]
 
 
-# Compiled code is kept on disk under this key: other kernels must not find it.
-_KERNELS = hashlib.sha256(inspect.getsource(kernels).encode()).hexdigest()
-
-
-class _Kernel(Op):
-    """An operation that is one kernel; its outputs are told by `out`."""
-
-    __props__ = ()
-    kernel: Any
-    out: tuple[Any, ...]
-
-    def make_node(self, *inputs: Any) -> Apply:
-        tensors = [pt.as_tensor_variable(item) for item in inputs]
-        return Apply(self, tensors, [kind() for kind in self.out])
-
-    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any) -> None:
-        values = type(self).kernel(*(x if np.ndim(x) else x.item() for x in inputs))
-        values = values if len(self.out) > 1 else [values]
-        for output, value in zip(output_storage, values, strict=True):
-            output[0] = np.asarray(value)
-
-
-class _Place(_Kernel):
+class _Place(KernelOp):
     kernel, out = kernels.place, (pt.dvector, pt.dscalar)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
@@ -60,14 +36,14 @@ class _Place(_Kernel):
         return [*slopes, disconnected_type(), disconnected_type()]
 
 
-class _PlaceGradient(_Kernel):
+class _PlaceGradient(KernelOp):
     kernel, out = kernels.place_gradient, (pt.dvector, pt.dmatrix, pt.dmatrix, pt.dvector)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
         return shapes[:4]
 
 
-class _Gather(_Kernel):
+class _Gather(KernelOp):
     kernel, out = kernels.gather, (pt.dmatrix,)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
@@ -81,15 +57,11 @@ class _Gather(_Kernel):
         return [_Scatter()(effects, *cotangents, *where), disconnected_type(), disconnected_type()]
 
 
-class _Scatter(_Kernel):
+class _Scatter(KernelOp):
     kernel, out = kernels.scatter, (pt.dvector,)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
         return [shapes[0]]
-
-
-def _key(op: Op) -> str:
-    return f"{type(op).__name__}-{_KERNELS}"
 
 
 @register_funcify_and_cache_key(_Place)
@@ -99,7 +71,7 @@ def _numba_place(op: _Place, **_: Any) -> tuple[Any, str]:
         effects, log_det = kernels.place(z, weight, residual, scale, codes, bounds)
         return effects, np.asarray(log_det)
 
-    return place, _key(op)
+    return place, cache_key(op)
 
 
 @register_funcify_and_cache_key(_PlaceGradient)
@@ -110,17 +82,17 @@ def _numba_place_gradient(op: _PlaceGradient, **_: Any) -> tuple[Any, str]:
             z, weight, residual, scale, codes, bounds, effects_bar, log_det_bar.item()
         )
 
-    return gradient, _key(op)
+    return gradient, cache_key(op)
 
 
 @register_funcify_and_cache_key(_Gather)
 def _numba_gather(op: _Gather, **_: Any) -> tuple[Any, str]:
-    return kernels.gather, _key(op)
+    return kernels.gather, cache_key(op)
 
 
 @register_funcify_and_cache_key(_Scatter)
 def _numba_scatter(op: _Scatter, **_: Any) -> tuple[Any, str]:
-    return kernels.scatter, _key(op)
+    return kernels.scatter, cache_key(op)
 
 
 def place(z: Any, weight: Any, residual: Any, scale: Any, codes: Any, bounds: Any) -> Any:

@@ -19,15 +19,16 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
 from bayeslaw import runs as table
-from bayeslaw.build import build
+from bayeslaw.build import LATENT, build
 from bayeslaw.coordinates import coordinates
 from bayeslaw.curves import warn_thin_groups
 from bayeslaw.design import Design, design_of
 from bayeslaw.engine import POINT, Engine, compile_engine, unconstrained
 from bayeslaw.gate import Gate, check
 from bayeslaw.model import Model
+from bayeslaw.observation import Fitted
 from bayeslaw.pooling import groupings, is_pooled, layout, roles_of
-from bayeslaw.posterior import law_values, link_dataset, posterior_dataset
+from bayeslaw.posterior import link_dataset, posterior_dataset
 from bayeslaw.starts import near_optima
 from bayeslaw.tables import RunsError
 
@@ -51,7 +52,8 @@ class Fit:
         The training runs.
     tree : xarray.DataTree
         ArviZ groups: ``posterior`` (parameters in the user's units), ``link`` (the sampler's
-        variables), ``sample_stats``, ``log_likelihood`` (of the raw response),
+        variables), ``sample_stats``, ``log_likelihood`` (of the raw response; with a discrepancy
+        that of each given all others),
         ``posterior_predictive``, ``prior``, ``prior_predictive``, ``observed_data`` and
         ``constant_data``; provenance in its attributes.
     """
@@ -173,9 +175,10 @@ def sample(
     # One thread of linear algebra per chain: more of them fight, and it gets six times slower.
     with threadpool_limits(1):
         engine = near_optima(engine, model, design, built)
-        (link, posterior), stats, gate = _until_gate(engine, sampler, expanded)
+        variables, stats, gate = _until_gate(engine, sampler, expanded)
+    link, posterior = variables
     tree = {"/posterior": posterior, "/link": link, "/sample_stats": stats}
-    tree |= _predictive(model, design, posterior, runs, sampler.random_seed)
+    tree |= _predictive(model, design, variables, runs, sampler.random_seed)
     tree |= _prior(model, design, built, runs, sampler.random_seed)
     tree |= _data(runs)
     provenance = _provenance(model, sampler, gate, time.perf_counter() - started)
@@ -294,7 +297,8 @@ def _link(model: Model, design: Design, built: pm.Model, points: np.ndarray) -> 
 
 
 def _sampled(built: pm.Model) -> list[str]:
-    return [name for name in ("center", "spread", "effects", "theta") if name in built.named_vars]
+    every = ("center", "spread", "effects", LATENT, "theta")
+    return [name for name in every if name in built.named_vars]
 
 
 def _labelled_link(model: Model, design: Design, draws: dict[str, np.ndarray]) -> xr.Dataset:
@@ -318,40 +322,40 @@ def _kept_stats(stats: xr.Dataset) -> xr.Dataset:
 
 
 def _predictive(
-    model: Model, design: Design, posterior: xr.Dataset, runs: xr.Dataset, seed: int
+    model: Model,
+    design: Design,
+    variables: tuple[xr.Dataset, xr.Dataset],
+    runs: xr.Dataset,
+    seed: int,
 ) -> dict[str, xr.Dataset]:
-    response, mean, sigma = runs.attrs["response"], *_at_runs(model, design, posterior, runs)
-    density = model.noise.log_density(design.response, mean, sigma)
-    every = max(1, mean.shape[0] * mean.shape[1] // PREDICTIVE_DRAWS)
-    rng = np.random.default_rng([seed, 1])
-    drawn = model.noise.draw(rng, mean[:, ::every], sigma[:, ::every])
+    link, posterior = variables
+    response, rng = runs.attrs["response"], np.random.default_rng([seed, 1])
+    draws = {name: posterior[name].values for name in model.roles}
+    latent = link[LATENT].values if LATENT in link else None
+    density = Fitted.of(model, design, draws, runs, latent).left_out()
+    every = max(1, density.shape[0] * density.shape[1] // PREDICTIVE_DRAWS)
+    few = {name: values[:, ::every] for name, values in draws.items()}
+    seen = Fitted.of(model, design, few, runs, None if latent is None else latent[:, ::every])
+    new = Fitted.of(model, design, few, runs).scatter
     return {
         "/log_likelihood": _on_runs(response, density, runs),
-        "/posterior_predictive": _on_runs(response, drawn, runs),
+        "/posterior_predictive": _on_runs(response, new.draw(rng, seen.wrong_at_runs(rng)), runs),
     }
-
-
-def _at_runs(
-    model: Model, design: Design, posterior: xr.Dataset, runs: xr.Dataset
-) -> tuple[np.ndarray, np.ndarray]:
-    parameters = {name: posterior[name].values for name in model.roles}
-    predictors = {name: runs[name].values for name in model.law.predictors}
-    mean = law_values(model, parameters, predictors, design.curve)
-    return mean, np.hypot(parameters["sigma"][..., design.curve], design.relative_error)
 
 
 def _prior(
     model: Model, design: Design, built: pm.Model, runs: xr.Dataset, seed: int
 ) -> dict[str, xr.Dataset]:
     rng = np.random.default_rng([seed, 2])
-    names = _sampled(built)
+    names = [name for name in _sampled(built) if name != LATENT]
     mode = Mode(linker="py", optimizer=None)  # pyright: ignore[reportArgumentType]
     variables = [built[name] for name in names]
     drawn = pm.draw(variables, draws=PRIOR_DRAWS, mode=mode, random_seed=rng)
     draws = {name: values[None] for name, values in zip(names, drawn, strict=True)}
     link = _labelled_link(model, design, draws)
     prior = posterior_dataset(model, design, link, runs)
-    response = model.noise.draw(rng, *_at_runs(model, design, prior, runs))
+    fitted = Fitted.of(model, design, {name: prior[name].values for name in model.roles}, runs)
+    response = fitted.scatter.draw(rng, fitted.wrong_at_runs(rng, is_seen=False))
     return {
         "/prior": prior,
         "/prior_link": link,

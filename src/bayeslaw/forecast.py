@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
 from bayeslaw import runs as table
+from bayeslaw.elsewhere import Wrong, scatter_at, wrong_at
 from bayeslaw.fit import Fit
 from bayeslaw.gate import Gate
-from bayeslaw.places import parameters_at, require_predictors
-from bayeslaw.posterior import law_values
+from bayeslaw.observation import Scatter
+from bayeslaw.places import located, require_predictors
+from bayeslaw.priors import Fixed, LogNormal
+from bayeslaw.records import part_of, record_of
 
-__all__ = ["answer", "caveats_of", "forecast", "interval", "observed_range"]
+__all__ = ["answer", "caveats_of", "forecast", "interval", "log_density", "observed_range"]
 
 NO_MISFIT = (
-    "Beyond the data these bands hold only if the law does: what the law gets wrong is not in them."
+    "Beyond the data these bands hold only if the law does: this model has no discrepancy, so what "
+    "the law gets wrong is not in them."
 )
 
 
 def forecast(
-    fit: Fit, grid: xr.Dataset, *, draw_new: Sequence[str] = (), random_seed: int = 0
+    fit: Fit,
+    grid: xr.Dataset,
+    *,
+    noise: Fixed | LogNormal | None = None,
+    draw_new: Sequence[str] = (),
+    random_seed: int = 0,
 ) -> xr.Dataset:
     """Posterior draws of the curve and of a new run at given sizes.
 
@@ -32,22 +42,31 @@ def forecast(
         The fit.
     grid : xarray.Dataset
         Where: `bayeslaw.grid`, or runs that were held out.
+    noise : Fixed or LogNormal, optional
+        Size of the noise of the runs to come where it is not that of the fitted ones, which may
+        have been averaged or picked: see `observation_noise`. A `LogNormal` is drawn once for
+        each curve and draw.
     draw_new : sequence of str, optional
         Groups whose levels that the fit has not seen are drawn from the population. A curve of
         known levels that were never seen together is always forecast, with a deviation of its
         own drawn.
     random_seed : int
-        Seed of the noise and of what is drawn from the population.
+        Seed of the noise, of what the law gets wrong, and of what is drawn from the population.
 
     Returns
     -------
     xarray.Dataset
-        ``mean`` (the curve) and ``new_run`` (a run observed there) with dims chain, draw, run,
-        and the grid's coordinates. A ``new_run`` at or below zero means that the law is not
-        positive there; its attribute ``not_positive`` is the probability of that.
+        ``mean`` (the curve: the law and what it gets wrong) and ``new_run`` (a run observed there)
+        with dims chain, draw, run, and the grid's coordinates; ``law`` is the law alone. A
+        ``new_run`` that the scale of the noise cannot hold, at or below zero for a loss, means
+        that the law is there; its attribute ``not_positive`` is the probability of that.
+        ``center``, ``scale`` and ``noise`` serve scores: a response given a draw, on the scale of
+        the noise.
 
     Raises
     ------
+    TypeError
+        If `noise` is another kind of prior.
     ValueError
         If the grid lacks a predictor or group of the fit, or has a level that the fit has not
         seen and that `draw_new` does not name.
@@ -60,15 +79,32 @@ def forecast(
     """
     require_predictors(fit, grid)
     rng = np.random.default_rng([random_seed, 3])
-    parameters = parameters_at(fit, grid, draw_new, random_seed)
-    predictors = {name: grid[name].values for name in fit.model.law.predictors}
-    mean = law_values(fit.model, parameters, predictors, slice(None))
-    sigma = parameters["sigma"]
+    found = located(fit, grid, draw_new, random_seed)
+    sizes = {name: grid[name].values for name in fit.model.law.predictors}
+    scatter, wrong = scatter_at(fit, found, sizes), wrong_at(fit, found, sizes, rng)
+    if noise is not None:
+        drawn = _noise_drawn(noise, (*scatter.law.shape[:2], found.number.size), rng)
+        scatter = replace(scatter, sigma=drawn[..., found.curve])
     if "stderr" in grid:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sigma = np.hypot(sigma, grid["stderr"].values / mean)
-    new_run = fit.model.noise.draw(rng, mean, sigma)
-    return answer(fit, grid, mean, new_run, sigma)
+        scatter = _with_errors(scatter, grid["stderr"].values)
+    return answer(fit, grid, scatter, wrong, rng)
+
+
+def _noise_drawn(
+    noise: Fixed | LogNormal, shape: tuple[int, ...], rng: np.random.Generator
+) -> np.ndarray:
+    match noise:
+        case Fixed(value):
+            return np.full(shape, float(value))
+        case LogNormal(median, factor):
+            return median * factor ** rng.standard_normal(shape)
+    raise TypeError(f"noise takes bl.Fixed or bl.LogNormal, got {noise!r}")
+
+
+def _with_errors(scatter: Scatter, error: np.ndarray) -> Scatter:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        known = error * scatter.noise.scale.slope(scatter.law, scatter.unit)
+    return replace(scatter, sigma=np.hypot(scatter.sigma, known))
 
 
 def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
@@ -111,7 +147,7 @@ def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
 
 
 def answer(
-    fit: Fit, grid: xr.Dataset, mean: np.ndarray, new_run: np.ndarray, sigma: np.ndarray
+    fit: Fit, grid: xr.Dataset, scatter: Scatter, wrong: Wrong, rng: np.random.Generator
 ) -> xr.Dataset:
     """Draws of a fit with the labels, units and caveats of a forecast.
 
@@ -121,29 +157,68 @@ def answer(
         The fit.
     grid : xarray.Dataset
         Where.
-    mean, new_run, sigma : array (chain, draw, run)
-        The curve, a run observed there, and its relative noise.
+    scatter : Scatter
+        Responses about the law there.
+    wrong : Wrong
+        What the law gets wrong there.
+    rng : numpy.random.Generator
+        Source of the noise of a new run.
 
     Returns
     -------
     xarray.Dataset
     """
-    dims = ("chain", "draw", "run")
-    units = {"long_name": fit.runs.attrs["response"]}
+    mean = scatter.curve(wrong.draw)
+    absorbs = scatter.noise.absorbs  # what the law gets wrong can be integrated out
+    told = {
+        "mean": mean,
+        "new_run": scatter.draw(rng, wrong.draw),
+        "law": scatter.law,
+        "center": scatter.center + (wrong.mean if absorbs else wrong.draw),
+        "scale": np.hypot(scatter.sigma, np.sqrt(wrong.variance)) if absorbs else scatter.sigma,
+        "noise": scatter.sigma,
+        **{name: scatter.beside[name] for name in scatter.noise.parameters if name == "excess"},
+    }
+    outside = {"not_positive": float(np.mean(~scatter.noise.scale.holds(mean)))}
     made = grid[[name for name in grid if name in fit.model.law.predictors]]
     made = made.set_coords(list(made.data_vars))
-    return made.assign(
-        mean=(dims, mean, units | {"not_positive": float(np.mean(mean <= 0))}),
-        new_run=(dims, new_run, units | {"not_positive": float(np.mean(mean <= 0))}),
-        noise=(dims, sigma, {"long_name": "relative scale of the noise"}),
-    ).assign_attrs(
+    dims = ("chain", "draw", "run")
+    made = made.assign({name: (dims, values) for name, values in told.items()})
+    for name in ("mean", "new_run", "law"):
+        made[name].attrs = {"long_name": fit.runs.attrs["response"], **outside}
+    made["noise"].attrs["long_name"] = "relative scale of the noise"
+    return made.assign_attrs(
         response=fit.runs.attrs["response"],
         predictors=list(fit.model.law.predictors),
         groups=table.groups(fit.runs),
         law=fit.model.law.name,
         observed=json.dumps(observed_range(fit.runs)),
+        scatter=json.dumps({"noise": record_of("noise", scatter.noise), "unit": scatter.unit}),
         caveats=caveats_of(fit),
     )
+
+
+def log_density(forecast: xr.Dataset, observed: np.ndarray) -> np.ndarray:
+    """Log density of responses given each draw of a forecast.
+
+    Parameters
+    ----------
+    forecast : xarray.Dataset
+        A forecast.
+    observed : array (run,)
+        Responses, in the user's units.
+
+    Returns
+    -------
+    array (chain, draw, run)
+        Of the raw response; what the law gets wrong is integrated out where it can be.
+    """
+    kept = json.loads(forecast.attrs["scatter"])
+    noise = part_of(kept["noise"])
+    center, sigma = (forecast[name].values for name in ("center", "scale"))
+    beside = {name: forecast[name].values for name in noise.parameters if name in forecast}
+    law = forecast["law"].values
+    return Scatter(law, kept["unit"], center, sigma, noise, beside).log_density(observed)
 
 
 def caveats_of(fit: Fit) -> list[str]:
@@ -160,7 +235,8 @@ def caveats_of(fit: Fit) -> list[str]:
         Sentences.
     """
     gate = Gate.of(fit.tree)
-    return [NO_MISFIT] if gate.passed else [gate.sentence, NO_MISFIT]
+    failed = [] if gate.passed else [gate.sentence]
+    return failed if fit.model.discrepancy else [*failed, NO_MISFIT]
 
 
 def observed_range(runs: xr.Dataset) -> dict[str, tuple[float, float]]:

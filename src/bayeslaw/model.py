@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 
+from bayeslaw.discrepancy import Brownian
 from bayeslaw.law import Law
-from bayeslaw.noise import StudentT
+from bayeslaw.noise import Gaussian, Noise, StudentT
 from bayeslaw.parameters import Role
 from bayeslaw.priors import Fixed, Prior
 from bayeslaw.units import rescale
@@ -41,10 +42,11 @@ class Model:
         pooled: a curve's parameter is the population's, plus an effect of each of its groups,
         plus a deviation of its own. Parameters that a mapping leaves out have no group effects.
         None fits each curve alone.
-    noise : StudentT
-        Scatter of a run about the law.
-    discrepancy : None
-        What the law gets wrong; not modelled yet, so every band is the law's own.
+    noise : Gaussian, StudentT or Undertuned, optional
+        Scatter of a run about the curve. Unless given it is `Gaussian` next to a discrepancy,
+        which outliers then pass through, and `StudentT` without one.
+    discrepancy : Brownian or None
+        What the law gets wrong. Without it every band takes the law as true.
     priors : mapping of str to Prior
         Priors of the population's parameters, at the reference scale, in place of the roles'
         defaults; ``"sd_alpha"`` for the spread of ``alpha`` between curves and groups.
@@ -54,34 +56,35 @@ class Model:
     Raises
     ------
     TypeError
-        If `law` is no law, a prior is no distribution, or groups are a string.
+        If `law` is no law, a prior is no distribution, groups are a string, or noise or
+        discrepancy are something else.
     ValueError
         If a prior, tie or pooling names a parameter that the model does not have, a fixed value
-        is one that its parameter cannot have, a tie would hold in some units only, or nothing
-        is left to infer.
-    NotImplementedError
-        If there is a discrepancy.
+        is one that its parameter cannot have, a tie would hold in some units only, nothing is
+        left to infer, or the noise varies with what the law does not depend on.
 
     Examples
     --------
     >>> import bayeslaw as bl
     >>> model = bl.Model(bl.laws.power, pooling=["task"], priors={"L0": bl.Fixed(1.69)})
     >>> model.free
-    ('k', 'alpha', 'sigma')
+    ('k', 'alpha', 'sigma', 'tau')
+    >>> model.noise
+    Gaussian(scale=LogScale(), varies_with=None)
     """
 
     law: Law
     pooling: Pooling = ()
-    noise: StudentT = StudentT()
-    discrepancy: None = None
+    noise: Noise = None  # type: ignore[assignment]  # set below, where it is not given
+    discrepancy: Brownian | None = Brownian()
     priors: Mapping[str, Prior] = field(default_factory=dict)
     tie: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.noise is None:
+            object.__setattr__(self, "noise", Gaussian() if self.discrepancy else StudentT())
         _require_kinds(self)
-        clash = set(self.law.parameters) & set(self.noise.parameters)
-        if clash:
-            raise ValueError(f"law {self.law.name!r} and the noise both have {sorted(clash)}")
+        _require_apart(self)
         spreads = [f"sd_{name}" for name in self.free]
         _require_known("prior", self.priors, [*self.roles, *spreads])
         _require_known("tie", {*self.tie, *self.tie.values()}, self.law.parameters)
@@ -99,7 +102,18 @@ class Model:
     @property
     def roles(self) -> dict[str, Role]:
         """All parameters of the model, of the law first, and their roles."""
-        return {**self.law.parameters, **self.noise.parameters}
+        return {**self.law.parameters, **self.beside}
+
+    @property
+    def beside(self) -> dict[str, Role]:
+        """Parameters beside the law's, of noise and discrepancy, and their roles."""
+        more = self.discrepancy.parameters(self.law) if self.discrepancy else {}
+        return {**self.noise.parameters, **more}
+
+    @property
+    def is_augmented(self) -> bool:
+        """Whether the noise is sampled with a number for each run."""
+        return self.noise.is_augmented(self.discrepancy is not None)
 
     @property
     def fixed(self) -> dict[str, float]:
@@ -136,14 +150,28 @@ def _require_kinds(model: Model) -> None:
         raise TypeError(
             f"a model takes a law, such as bl.laws.power, or bl.laws.broken(2), got {found}"
         )
-    if model.discrepancy is not None:
-        raise NotImplementedError(
-            f"discrepancy is not modelled yet: leave it None, got {model.discrepancy!r}"
-        )
+    if isinstance(model.noise, type) or not isinstance(model.noise, Noise):
+        raise TypeError(f"noise takes a kind of noise, such as bl.StudentT(), got {model.noise!r}")
+    if not isinstance(model.discrepancy, Brownian | None):
+        raise TypeError(f"discrepancy takes bl.Brownian() or None, got {model.discrepancy!r}")
     pooling = model.pooling
     for groups in pooling.values() if isinstance(pooling, Mapping) else [pooling]:
         if isinstance(groups, str):
             raise TypeError(f"pooling takes lists of groups, got the string {groups!r}")
+
+
+def _require_apart(model: Model) -> None:
+    clash = set(model.law.parameters) & set(model.beside)
+    if clash:
+        raise ValueError(
+            f"law {model.law.name!r} and the noise or discrepancy both have {sorted(clash)}"
+        )
+    varies = model.noise.varies_with
+    if varies is not None and varies not in model.law.predictors:
+        raise ValueError(
+            f"the noise varies with {varies!r}, and law {model.law.name!r} is one of "
+            f"{list(model.law.predictors)}"
+        )
 
 
 def _require_prior(name: str, prior: Prior, role: Role | None) -> None:

@@ -14,7 +14,7 @@ from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, LOG, Role, link_normal
 from bayeslaw.priors import HalfNormal, Normal, Prior
 
-__all__ = ["Search", "is_plain"]
+__all__ = ["Search", "is_plain", "wide"]
 
 STEPS = 60
 STILL = 0.1  # standard deviations: a search that would go on by less has arrived
@@ -61,7 +61,7 @@ class Search:
         self.names = tuple(coordinates.roles)
         self.whole = dict.fromkeys(self.names, 1.0)
         priors = [
-            _wide(prior_of(model, name, role, level), role)
+            wide(prior_of(model, name, role, level), role)
             for name, role in coordinates.roles.items()
         ]
         self.center = np.array([[prior.mean] for prior in priors])
@@ -99,13 +99,13 @@ class Search:
         """The middle of the prior, at the curves' own levels."""
         theta = self.center * np.ones((1, self.design.n_curves))
         theta[self._levels()] = self._mean()
-        return self._stack(self.coordinates.to_pivot(self._named(theta), self.frame, self.whole))
+        return self._stack(self.coordinates.to_pivot(self.named(theta), self.frame, self.whole))
 
     def scattered(self, n: int) -> np.ndarray:
         """Places over the wide prior at the curves' own levels, the same for all curves."""
         theta = self.center + _normals(n, len(self.names)) / np.sqrt(self.precision)
         theta = np.repeat(theta, self.design.n_curves // n, axis=1)
-        eta = self._stack(self.coordinates.to_pivot(self._named(theta), self.frame, self.whole))
+        eta = self._stack(self.coordinates.to_pivot(self.named(theta), self.frame, self.whole))
         eta[self._levels()] = self._mean()
         return eta
 
@@ -143,19 +143,26 @@ class Search:
 
     def place(self, eta: np.ndarray) -> dict[str, np.ndarray]:
         """Reference coordinates of a place, and the noise there."""
-        return {**self._named(self._theta(eta)), "sigma": np.log(self._scale(eta))}
+        return {**self.named(self.theta(eta)), "sigma": np.log(self._scale(eta))}
 
     def information(self, eta: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """What a curve tells beyond the prior, in pivot and in reference coordinates."""
-        bend = self._bend(eta)
-        curvature = self._whole_curvature(eta, self._expected_weight(eta))
+        nu = self.model.noise.tail
+        noise = {"sigma": self._counts() * 2 * nu / (nu + 3)}
+        pivot, reference = self.told(eta, self._whole_curvature(eta, self._expected_weight(eta)))
+        return {**pivot, **noise}, {**reference, **noise}
+
+    def told(
+        self, eta: np.ndarray, curvature: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The same of the law's parameters, given the curvature (parameters, parameters, curves)."""
+        bend = self.bend(eta)
         covariance = np.linalg.inv(np.moveaxis(curvature, -1, 0))
         at_reference = np.einsum("pqg,gqr,srg->psg", bend, covariance, bend)
-        noise = self._counts() * 2 * self.model.noise.nu / (self.model.noise.nu + 3)
         pivot, reference = np.einsum("gpp->pg", covariance), np.einsum("ppg->pg", at_reference)
         return (
-            {**self._named(self._beyond_prior(pivot)), "sigma": noise},
-            {**self._named(self._beyond_prior(reference)), "sigma": noise},
+            self.named(self._beyond_prior(pivot)),
+            self.named(self._beyond_prior(reference)),
         )
 
     def _beyond_prior(self, variance: np.ndarray) -> np.ndarray:
@@ -164,12 +171,12 @@ class Search:
     def _local(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Downhill gradient, curvature, and the weights of the runs that they hold for."""
         residual, weight = self._weighted(eta)
-        slopes, bend = self._slopes(eta), self._bend(eta)
-        pull = self.precision * (self._theta(eta) - self.center)
+        slopes, bend = self.slopes(eta), self.bend(eta)
+        pull = self.precision * (self.theta(eta) - self.center)
         gradient = self.design.sums(slopes * weight * residual) - np.einsum(
             "pqg,pg->qg", bend, pull
         )
-        return gradient, self._curvature(slopes, weight) + self._prior_curvature(bend), weight
+        return gradient, self._curvature(slopes, weight) + self.prior_curvature(bend), weight
 
     def _is_still(self, eta: np.ndarray) -> np.ndarray:
         """Whether the next step would be short, for each curve."""
@@ -177,23 +184,23 @@ class Search:
         return np.sum(gradient * _solved(curvature, gradient), axis=0) < STILL**2
 
     def _expected_weight(self, eta: np.ndarray) -> np.ndarray:
-        expected = (self.model.noise.nu + 1) / (self.model.noise.nu + 3)
-        noise = np.hypot(self._scale(eta)[self.design.curve], self.design.relative_error)
+        expected = (self.model.noise.tail + 1) / (self.model.noise.tail + 3)
+        noise = np.hypot(self._scale(eta)[self.design.curve], self.design.known_error)
         return expected / noise**2
 
     def _whole_curvature(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        return self._curvature(self._slopes(eta), weight) + self._prior_curvature(self._bend(eta))
+        return self._curvature(self.slopes(eta), weight) + self.prior_curvature(self.bend(eta))
 
     def _log_weight(self, eta: np.ndarray, curvature: np.ndarray) -> np.ndarray:
         """Laplace's approximation of the log posterior mass around a mode, up to a constant."""
-        nu, log_scale = self.model.noise.nu, np.log(self._scale(eta))
-        scale = np.hypot(np.exp(log_scale)[self.design.curve], self.design.relative_error)
-        z = self._residual(eta) / scale
+        nu, log_scale = self.model.noise.tail, np.log(self._scale(eta))
+        scale = np.hypot(np.exp(log_scale)[self.design.curve], self.design.known_error)
+        z = self.residual(eta) / scale
         likelihood = self.design.sums(-(nu + 1) / 2 * np.log1p(z**2 / nu) - np.log(scale))
-        prior = np.sum(self.precision * (self._theta(eta) - self.center) ** 2, axis=0)
+        prior = np.sum(self.precision * (self.theta(eta) - self.center) ** 2, axis=0)
         prior += ((log_scale - self._noise_prior.mean) / self._noise_prior.sd) ** 2
         # In reference coordinates, where the prior is: pivot coordinates may stretch the volume.
-        volume = np.linalg.slogdet(np.moveaxis(self._bend(eta), -1, 0))[1]
+        volume = np.linalg.slogdet(np.moveaxis(self.bend(eta), -1, 0))[1]
         volume -= np.linalg.slogdet(np.moveaxis(curvature, -1, 0))[1] / 2
         return np.nan_to_num(likelihood - prior / 2 + volume, nan=-1e300, neginf=-1e300)
 
@@ -209,33 +216,37 @@ class Search:
     def _mean(self) -> np.ndarray:
         return self.design.sums(np.log(self.design.response)) / self._counts()
 
-    def _named(self, values: np.ndarray) -> dict[str, np.ndarray]:
+    def named(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Rows by the names of the law's coordinates."""
         return dict(zip(self.names, values, strict=True))
 
     def _stack(self, values: Mapping[str, Any]) -> np.ndarray:
         return np.array([np.broadcast_to(values[n], self.design.n_curves) for n in self.names])
 
-    def _theta(self, eta: np.ndarray) -> np.ndarray:
-        return self._stack(self.coordinates.from_pivot(self._named(eta), self.frame, self.whole))
+    def theta(self, eta: np.ndarray) -> np.ndarray:
+        """Reference coordinates of a place."""
+        return self._stack(self.coordinates.from_pivot(self.named(eta), self.frame, self.whole))
 
     def _counts(self) -> np.ndarray:
         return self.design.sums(np.ones(self.design.response.size))
 
-    def _residual(self, eta: np.ndarray) -> np.ndarray:
+    def residual(self, eta: np.ndarray) -> np.ndarray:
+        """Responses minus the law, on the scale of the noise."""
+        scale = self.model.noise.scale
         with np.errstate(all="ignore"):
-            theta = self.coordinates.from_pivot(self._named(eta), self.frame, self.whole)
+            theta = self.coordinates.from_pivot(self.named(eta), self.frame, self.whole)
             parameters = self.coordinates.parameters(theta)
             on_runs = {
                 name: np.broadcast_to(value, self.design.n_curves)[self.design.curve]
                 for name, value in parameters.items()
             }
             mean = self.model.law(*self.design.predictors, **on_runs)
-            residual = np.log(self.design.response) - np.log(mean)
+            residual = self.design.values - scale.forward(mean, self.design.unit)
         return np.where(np.isfinite(residual), residual, 1e3)
 
     def _scale(self, eta: np.ndarray) -> np.ndarray:
         # The mode of log sigma under its prior, with squares weighted as Student-t noise asks.
-        nu, squares = self.model.noise.nu, self._residual(eta) ** 2
+        nu, squares = self.model.noise.tail, self.residual(eta) ** 2
         prior = self._noise_prior
         log_scale = np.log(np.sqrt(self.design.sums(squares) / self._counts()) + 1e-9)
         for _ in range(20):
@@ -246,25 +257,28 @@ class Search:
         return np.exp(log_scale)
 
     def _weighted(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        nu, residual = self.model.noise.nu, self._residual(eta)
+        nu, residual = self.model.noise.tail, self.residual(eta)
         scale = self._scale(eta)[self.design.curve]
-        scale = np.hypot(scale, self.design.relative_error)
+        scale = np.hypot(scale, self.design.known_error)
         return residual, (nu + 1) / (nu + (residual / scale) ** 2) / scale**2
 
     def _objective(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        misfit = self.design.sums(weight * self._residual(eta) ** 2)
-        return misfit + np.sum(self.precision * (self._theta(eta) - self.center) ** 2, axis=0)
+        misfit = self.design.sums(weight * self.residual(eta) ** 2)
+        return misfit + np.sum(self.precision * (self.theta(eta) - self.center) ** 2, axis=0)
 
-    def _slopes(self, eta: np.ndarray) -> np.ndarray:
-        return -_derivative(self._residual, eta)
+    def slopes(self, eta: np.ndarray) -> np.ndarray:
+        """Derivatives of the law (parameters, runs) on the scale of the noise."""
+        return -_derivative(self.residual, eta)
 
-    def _bend(self, eta: np.ndarray) -> np.ndarray:
-        return np.moveaxis(_derivative(self._theta, eta), 0, 1)
+    def bend(self, eta: np.ndarray) -> np.ndarray:
+        """Derivatives of reference coordinates (parameters, parameters, curves)."""
+        return np.moveaxis(_derivative(self.theta, eta), 0, 1)
 
     def _curvature(self, slopes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         return self.design.sums(slopes[:, None] * slopes[None] * weight)
 
-    def _prior_curvature(self, bend: np.ndarray) -> np.ndarray:
+    def prior_curvature(self, bend: np.ndarray) -> np.ndarray:
+        """What the prior adds to the curvature."""
         return np.einsum("pqg,p,prg->qrg", bend, self.precision[:, 0], bend)
 
 
@@ -277,7 +291,7 @@ def _derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -
     return np.array([(function(eta + step) - function(eta - step)) / 2e-5 for step in steps])
 
 
-def _wide(prior: Prior, role: Role) -> Normal:
+def wide(prior: Prior, role: Role) -> Normal:
     """The prior of one curve: the population's, widened by the spread between curves."""
     normal = link_normal(prior, role.link) or link_normal(role.prior, role.link)
     spread = role.spread.sd if isinstance(role.spread, HalfNormal) else 1.0

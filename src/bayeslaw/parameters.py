@@ -21,6 +21,8 @@ __all__ = [
     "LOGIT",
     "SHARE",
     "SIGMA",
+    "SLOPE",
+    "TAU",
     "TREND",
     "Amplitude",
     "Exponent",
@@ -121,6 +123,11 @@ LEVEL = Role("level", IDENTITY, Normal(0.0, 1.0), HalfNormal(1.0), "log response
 SHARE = Role("share", LOGIT, LogitNormal(0.5, 1.5), HalfNormal(0.5), "share of the response")
 TREND = Role("trend", LOG, LogNormal(0.1, 3.0), HalfNormal(0.5), "slope relative to the level")
 SIGMA = Role("noise", LOG, LogNormal(0.01, 2.7183), HalfNormal(0.5), "relative noise of a run")
+SLOPE = Role("slope of the noise", IDENTITY, Normal(0.0, 0.3), HalfNormal(0.1), "power of a size")
+TAU = Role(
+    "discrepancy", LOG, LogNormal(0.01, 2.7183), HalfNormal(0.5),
+    "what a law gets wrong, relative to the response, an e-fold beyond where it is tied to data",
+)  # fmt: skip
 
 
 def link_normal(prior: Prior, link: Link) -> Normal | None:

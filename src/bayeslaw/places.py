@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,15 @@ from bayeslaw.pooling import groupings, is_pooled, layout
 from bayeslaw.posterior import natural
 from bayeslaw.units import scales_of
 
-__all__ = ["At", "parameters_at", "places", "require_predictors", "with_groups"]
+__all__ = [
+    "At",
+    "Located",
+    "located",
+    "parameters_at",
+    "places",
+    "require_predictors",
+    "with_groups",
+]
 
 type At = Mapping[str, Any] | xr.Dataset | None
 
@@ -115,13 +124,57 @@ def parameters_at(
         If the rows lack a group of the fit, or have a level that the fit has not seen and that
         `draw_new` does not name, or `draw_new` names what is no group of the fit.
     """
+    found = located(fit, rows, draw_new, random_seed)
+    return {name: values[..., found.curve] for name, values in found.parameters.items()}
+
+
+@dataclass(frozen=True)
+class Located:
+    """The curves that rows are on.
+
+    Parameters
+    ----------
+    parameters : mapping of str to array (chain, draw, curve)
+        Parameters of law, noise and discrepancy in the user's units.
+    number : int array (curve,)
+        Number of each among the curves of the fit; -1 for one that was drawn.
+    curve : int array (run,)
+        Curve of each row.
+    """
+
+    parameters: Mapping[str, np.ndarray]
+    number: np.ndarray
+    curve: np.ndarray
+
+
+def located(
+    fit: Fit, rows: xr.Dataset, draw_new: Sequence[str] = (), random_seed: int = 0
+) -> Located:
+    """Find or draw the curves that rows are on; arguments and errors as of `parameters_at`.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    rows : xarray.Dataset
+        Runs or a grid with the groups of the fit.
+    draw_new : sequence of str
+        Groups whose levels that the fit has not seen are drawn from the population.
+    random_seed : int
+        Seed of what is drawn from the population.
+
+    Returns
+    -------
+    Located
+    """
     _require_groups(fit, rows)
     _require_new(fit, draw_new)
     grouped = with_groups(fit, rows)
     wanted = table.curves(grouped)
-    curve = table.curve_index(grouped, wanted)
-    parameters = _parameters(fit, wanted, tuple(draw_new), random_seed)
-    return {name: values[..., curve] for name, values in parameters.items()}
+    number = _numbers(fit, wanted)
+    _require_known_levels(fit, wanted, number, tuple(draw_new))
+    parameters = _parameters(fit, wanted, number, random_seed)
+    return Located(parameters, number, table.curve_index(grouped, wanted))
 
 
 def require_predictors(fit: Fit, rows: xr.Dataset) -> None:
@@ -169,22 +222,25 @@ def _require_new(fit: Fit, draw_new: Sequence[str]) -> None:
             )
 
 
+def _numbers(fit: Fit, wanted: xr.Dataset) -> np.ndarray:
+    """Number of each wanted curve among those of the fit, -1 where it is none of them."""
+    known, groups = table.curves(fit.runs), table.groups(fit.runs)
+    where = {_key(known, groups, i): i for i in range(known.sizes["curve"])}
+    keys = [_key(wanted, groups, i) for i in range(wanted.sizes["curve"])]
+    return np.array([where.get(key, -1) for key in keys])
+
+
 def _parameters(
-    fit: Fit, wanted: xr.Dataset, draw_new: tuple[str, ...], random_seed: int
+    fit: Fit, wanted: xr.Dataset, number: np.ndarray, random_seed: int
 ) -> dict[str, np.ndarray]:
     """Parameters of the wanted curves in the user's units, each (chain, draw, curve)."""
-    known = table.curves(fit.runs)
-    groups = table.groups(fit.runs)
-    where = {_key(known, groups, i): i for i in range(known.sizes["curve"])}
-    found = [where.get(_key(wanted, groups, i)) for i in range(wanted.sizes["curve"])]
-    _require_known_levels(fit, wanted, found, draw_new)
     link = fit.tree["link"].to_dataset()
     names = [str(name) for name in link["parameter"].values]
     columns = [
         link["theta"].values[..., place]
-        if place is not None
+        if place >= 0
         else _new_curve(fit, names, wanted.isel(curve=i), random_seed)
-        for i, place in enumerate(found)
+        for i, place in enumerate(number)
     ]
     theta = np.stack(columns, axis=-1)
     rows = {name: theta[:, :, row] for row, name in enumerate(names)}
@@ -200,9 +256,9 @@ def _key(curves: xr.Dataset, groups: list[str], i: int) -> tuple[str, ...]:
 
 
 def _require_known_levels(
-    fit: Fit, wanted: xr.Dataset, places: list[int | None], draw_new: tuple[str, ...]
+    fit: Fit, wanted: xr.Dataset, number: np.ndarray, draw_new: tuple[str, ...]
 ) -> None:
-    unknown = [i for i, place in enumerate(places) if place is None]
+    unknown = [int(i) for i in np.flatnonzero(number < 0)]
     if unknown and not is_pooled(fit.model, table.curves(fit.runs)):
         label = str(wanted["curve"].values[unknown[0]])
         raise ValueError(

@@ -100,7 +100,7 @@ def layout(kept: Mapping[str, Grouping], names: list[str]) -> Layout:
 
 
 def roles_of(model: Model, system: Coordinates) -> dict[str, Role]:
-    """The free parameters of law and noise and their roles as coordinates, in order.
+    """The free parameters of the model and their roles as coordinates, in order, the law's first.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def roles_of(model: Model, system: Coordinates) -> dict[str, Role]:
     -------
     dict of str to Role
     """
-    noise = {name: role for name, role in model.noise.parameters.items() if name in model.free}
-    return {**system.roles, **noise}
+    beside = {name: role for name, role in model.beside.items() if name in model.free}
+    return {**system.roles, **beside}
 
 
 def is_pooled(model: Model, curves: xr.Dataset) -> bool:

@@ -86,12 +86,12 @@ def natural(
     """
     with np.errstate(over="ignore"):  # a prior may reach beyond the largest number
         law = rescale(model.law, reference, system.parameters({n: theta[n] for n in system.roles}))
-    noise = {
+    beside = {
         name: role.link.inverse(theta[name]) if name in theta else model.fixed[name]
-        for name, role in model.noise.parameters.items()
+        for name, role in model.beside.items()
     }
     shape = np.shape(next(iter(theta.values())))
-    return {name: np.broadcast_to(value, shape) for name, value in {**law, **noise}.items()}
+    return {name: np.broadcast_to(value, shape) for name, value in {**law, **beside}.items()}
 
 
 def link_dataset(
@@ -105,7 +105,7 @@ def link_dataset(
     Parameters
     ----------
     draws : mapping of str to array
-        ``theta`` and, for pooled models, ``center``, ``spread`` and ``effects``.
+        ``theta``, for pooled models ``center``, ``spread`` and ``effects``, and ``latent``.
     roles : mapping of str to Role
         Parameters and their roles as coordinates.
     where : Layout or None
@@ -118,7 +118,7 @@ def link_dataset(
     xarray.Dataset
     """
     dims = {"theta": ["parameter", "curve"], "center": ["parameter"], "spread": ["spread_of"]}
-    dims["effects"] = ["effect_of"]
+    dims |= {"effects": ["effect_of"], "latent": ["run"]}
     coords: dict[str, Any] = {"parameter": list(roles), "curve": curves["curve"].values}
     if where is not None:
         coords["spread_of"] = [" ".join(item) for item in where.spreads]

@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,7 @@ from bayeslaw import laws
 from bayeslaw.fit import Fit
 from bayeslaw.law import Law
 from bayeslaw.model import Model, Pooling
-from bayeslaw.noise import StudentT
-from bayeslaw.priors import Fixed, HalfNormal, LogitNormal, LogNormal, Normal
+from bayeslaw.records import part_of, record_of
 
 __all__ = ["StoreError", "load", "save"]
 
@@ -31,8 +29,6 @@ ATTRIBUTE = "bayeslaw"  # of the file: format and model
 SPACED = "coordinates_with_spaces"  # of a group
 JSON = "json:"  # how an attribute begins that netCDF would not give back as it was
 SEAL = 32  # bytes of hash after the netCDF content, which ignores them
-PRIORS = (Normal, LogNormal, LogitNormal, HalfNormal, Fixed)
-PARTS = {part.__name__: part for part in (*PRIORS, StudentT)}
 
 
 class StoreError(ValueError):
@@ -231,7 +227,7 @@ def _model_record(model: Model) -> dict[str, Any]:
         "law": _law_record(model.law),
         "pooling": _pooling_record(model.pooling),
         "noise": _part_record("noise", model.noise),
-        "discrepancy": model.discrepancy,
+        "discrepancy": _part_record("discrepancy", model.discrepancy),
         "priors": {
             name: _part_record(f"prior of {name!r}", prior) for name, prior in model.priors.items()
         },
@@ -243,27 +239,18 @@ def _model(record: Mapping[str, Any], law: Law) -> Model:
     return Model(
         law,
         pooling=_pooling(record["pooling"]),
-        noise=_part(record["noise"]),
-        discrepancy=record["discrepancy"],
-        priors={name: _part(prior) for name, prior in record["priors"].items()},
+        noise=part_of(record["noise"]),
+        discrepancy=part_of(record["discrepancy"]),
+        priors={name: part_of(prior) for name, prior in record["priors"].items()},
         tie=record["tie"],
     )
 
 
-def _part_record(what: str, part: Any) -> dict[str, Any]:
-    kind = type(part)
-    if kind not in PARTS.values():
-        known = ", ".join(prior.__name__ for prior in PRIORS)
-        raise StoreError(
-            f"the {what} is a {kind.__name__} of {kind.__module__.partition('.')[0]}, which a "
-            f"file cannot hold without code to run: use one of {known}"
-        )
-    return {kind.__name__: asdict(part)}
-
-
-def _part(record: Mapping[str, Any]) -> Any:
-    [(name, values)] = record.items()
-    return PARTS[name](**values)
+def _part_record(what: str, part: Any) -> Any:
+    try:
+        return record_of(what, part)
+    except ValueError as error:
+        raise StoreError(str(error)) from None
 
 
 def _pooling_record(pooling: Pooling) -> Any:

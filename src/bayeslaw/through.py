@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 
+from bayeslaw.elsewhere import Wrong, scatter_at, wrong_at
 from bayeslaw.fit import Fit
 from bayeslaw.forecast import answer
-from bayeslaw.places import parameters_at
-from bayeslaw.posterior import law_values
+from bayeslaw.places import Located, located
 
 __all__ = ["forecast_through"]
+
+POINTS = 200  # of the grid along which what a law gets wrong is drawn
 
 
 def forecast_through(
@@ -59,18 +62,53 @@ def forecast_through(
     rng = np.random.default_rng([random_seed, 7])
     on_runs = {name: at for name, at in first.coords.items() if set(at.dims) <= {"run"}}
     places = xr.Dataset(coords=on_runs)
-    parameters = parameters_at(fit, places, draw_new, random_seed)
-    shape = parameters["sigma"].shape
+    found = located(fit, places, draw_new, random_seed)
+    shape = (*found.parameters["sigma"].shape[:2], found.curve.size)
     meeting = rng.permutation(np.resize(np.arange(first["mean"][..., 0].size), shape[0] * shape[1]))
 
-    def at(draws: xr.DataArray) -> np.ndarray:
-        flat = draws.transpose("chain", "draw", "run").values.reshape(-1, shape[2])
-        met = flat[meeting].reshape(shape)
-        return law_values(fit.model, parameters, {law.predictors[0]: met}, slice(None))
+    def met(draws: xr.DataArray) -> np.ndarray:
+        return draws.transpose("chain", "draw", "run").values.reshape(-1, shape[2])[meeting]
 
-    mean, likely = at(first["mean"]), at(first["new_run"])
-    new_run = fit.model.noise.draw(rng, likely, parameters["sigma"])
-    told = answer(fit, places, mean, new_run, parameters["sigma"])
+    smooth, likely = met(first["mean"]).reshape(shape), met(first["new_run"]).reshape(shape)
+    path = _Path.of(fit, found, np.concatenate([smooth, likely]), rng)
+    mean = scatter_at(fit, found, {law.predictors[0]: smooth}).curve(path.at(smooth))
+    scatter, wrong = scatter_at(fit, found, {law.predictors[0]: likely}), path.at(likely)
+    told = answer(fit, places, scatter, Wrong(wrong, np.zeros(shape), wrong), rng)
+    told["mean"] = told["mean"].copy(data=mean)
     caveats = list(dict.fromkeys([*first.attrs["caveats"], *told.attrs["caveats"]]))
     kept = {name: first.attrs[name] for name in ("predictors", "groups", "observed")}
     return told.assign_coords(on_runs).assign_attrs(kept, caveats=caveats)
+
+
+@dataclass(frozen=True)
+class _Path:
+    """Draws of what a law gets wrong along its predictor, between whose points they are linear.
+
+    Where the first stage is differs from draw to draw, so the second is drawn along a whole range.
+    """
+
+    curve: np.ndarray
+    grid: np.ndarray
+    draws: np.ndarray
+
+    @classmethod
+    def of(cls, fit: Fit, found: Located, sizes: np.ndarray, rng: np.random.Generator) -> _Path:
+        """On one grid of sizes (POINTS,) for all curves."""
+        [predictor] = fit.model.law.predictors
+        sizes = sizes[sizes > 0]
+        grid = np.geomspace(sizes.min(), sizes.max() * (1 + 1e-9), POINTS)
+        curves = np.arange(found.number.size)
+        along = replace(found, curve=np.repeat(curves, POINTS))
+        wrong = wrong_at(fit, along, {predictor: np.tile(grid, curves.size)}, rng)
+        draws = wrong.draw.reshape(-1, curves.size, POINTS)
+        return cls(found.curve, np.log(grid), draws)
+
+    def at(self, sizes: np.ndarray) -> np.ndarray:
+        """Draws at sizes (chain, draw, run)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            along = (np.log(sizes) - self.grid[0]) / (self.grid[1] - self.grid[0])
+        along = np.clip(np.nan_to_num(along), 0, POINTS - 1).reshape(-1, self.curve.size)
+        left = np.minimum(along.astype(int), POINTS - 2)
+        paths, share = self.draws[:, self.curve], along - left
+        ends = (np.take_along_axis(paths, (left + i)[..., None], 2)[..., 0] for i in (0, 1))
+        return ((1 - share) * next(ends) + share * next(ends)).reshape(sizes.shape)

@@ -1,0 +1,318 @@
+"""Scores curve by curve, their means by domain, and a figure.
+
+Densities and CRPS are of ``y / y_scale``. A band holds a raw row if its place among the draws of a
+new run lies in the middle of them; the mean of a bin has its place among draws of the mean curve,
+to which the bin's own standard error is added. Standard errors are between curves: curves that
+share a task or a model are not independent, so they are a lower bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from benchmarks.extrapolation.data import Curve, Prediction, binned
+
+PROBS = (0.5, 0.8, 0.9, 0.95)
+ROWS = [f"cover_{prob * 100:.0f}" for prob in PROBS]
+BINS = [f"bin_{name}" for name in ROWS]
+SCORES = ["rmsle", "log_density", "crps", *ROWS, *BINS, "width_90", "seconds"]
+FLAGS = ["gate", "converged"]
+PIT_BINS = 20
+# Domains taken together, if all are there: what others print means of.
+UNIONS: Mapping[str, tuple[str, ...]] = {
+    "all 92": ("IC", "NMT", "LM", "BB"),
+    "NLP+Nano": ("NMT", "LM", "BB", "Nano"),
+}
+NAN = float("nan")
+
+
+def score(
+    configuration: str, curves: Sequence[Curve], predictions: Sequence[Prediction]
+) -> pd.DataFrame:
+    """Score forecasts.
+
+    Parameters
+    ----------
+    configuration : str
+        Name of the predictor and its settings.
+    curves : sequence of Curve
+        What was forecast.
+    predictions : sequence of Prediction
+        For each curve, in their order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per curve: configuration, domain, curve, n_test, n_bins, `SCORES` and `FLAGS`; NaN
+        where a forecast has no such part or the test rows do not tell.
+
+    Raises
+    ------
+    ValueError
+        If a forecast is missing or has another number of rows than its curve.
+    """
+    rows = []
+    for curve, prediction in _pairs(curves, predictions):
+        shares = {**dict.fromkeys(ROWS + BINS, NAN)}
+        shares |= zip(ROWS, _covered(_place_of_rows(curve, prediction)), strict=True)
+        shares |= zip(BINS, _covered(_place_of_bins(curve, prediction)), strict=True)
+        rows.append(
+            {
+                "configuration": configuration,
+                "domain": curve.domain,
+                "curve": curve.name,
+                "n_test": curve.x_test.size,
+                "n_bins": binned(curve).mean.size,
+                "rmsle": _rmsle(curve, prediction),
+                "log_density": _log_density(curve, prediction),
+                "crps": _crps(curve, prediction),
+                **shares,
+                "width_90": _width(prediction),
+                "seconds": prediction.seconds,
+                "gate": prediction.gate,
+                "converged": prediction.converged,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def places(
+    configuration: str, curves: Sequence[Curve], predictions: Sequence[Prediction]
+) -> pd.DataFrame:
+    """Probability integral transforms: the place of what came among the draws.
+
+    Parameters
+    ----------
+    configuration, curves, predictions
+        As of `score`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns configuration, domain, curve, of ("row" or "bin") and place, from 0 to 1.
+    """
+    parts = [
+        pd.DataFrame(
+            {
+                "configuration": configuration,
+                "domain": curve.domain,
+                "curve": curve.name,
+                "of": of,
+                "place": place,
+            }
+        )
+        for curve, prediction in _pairs(curves, predictions)
+        for of, place in (
+            ("row", _place_of_rows(curve, prediction)),
+            ("bin", _place_of_bins(curve, prediction)),
+        )
+    ]
+    return pd.concat(parts, ignore_index=True).dropna()
+
+
+def summary(scores: pd.DataFrame) -> pd.DataFrame:
+    """Plain means over the curves of each domain, and standard errors between them.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        As of `score`, of one or more configurations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by configuration and domain, in the order of the scores, `UNIONS` last: ``curves``,
+        the mean of each of `SCORES` with its error as ``<score>_se``, and of `FLAGS` the share
+        that passed.
+    """
+    keyed = pd.concat([scores, *_unions(scores)])
+    keyed = keyed.assign(**{flag: keyed[flag].astype(float) for flag in FLAGS})
+    groups = keyed.groupby(["configuration", "domain"], sort=False)
+    columns = {"curves": groups.size()}
+    for name in SCORES:
+        columns |= {name: groups[name].mean(), f"{name}_se": groups[name].sem()}
+    return pd.DataFrame(columns | {flag: groups[flag].mean() for flag in FLAGS})
+
+
+def markdown(means: pd.DataFrame, beside: pd.DataFrame | None = None) -> str:
+    """Write the means as a table, sorted by domain.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        As of `summary`.
+    beside : pandas.DataFrame, optional
+        Published means, as of `published.published`; those of domains that are here are shown.
+
+    Returns
+    -------
+    str
+        A line per domain and configuration.
+    """
+    heads = ["domain", "configuration", "curves", "RMSLE", "log density", "CRPS", "in 50/80/90/95%"]
+    heads += ["means in 50/80/90/95%", "width of 90%", "gate", "seconds"]
+    lines = [heads, ["---"] * len(heads)]
+    for domain in means.index.unique("domain"):
+        here = means.xs(domain, level="domain")
+        records = here.to_dict("index")
+        lines += [[domain, str(name), *_cells(row)] for name, row in records.items()]
+        lines += [] if beside is None else _quoted(beside[beside["domain"] == domain])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def write(
+    folder: Path, scores: pd.DataFrame, place: pd.DataFrame, beside: pd.DataFrame | None = None
+) -> None:
+    """Keep the results: ``curves.csv``, ``pit.csv`` (counts), ``summary.csv``, ``summary.md``.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    scores, place : pandas.DataFrame
+        As of `score` and `places`.
+    beside : pandas.DataFrame, optional
+        Published means for the last.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    means = summary(scores)
+    scores.to_csv(folder / "curves.csv", index=False, float_format="%.5g")
+    histogram(place).to_csv(folder / "pit.csv")
+    means.to_csv(folder / "summary.csv", float_format="%.5g")
+    (folder / "summary.md").write_text(markdown(means, beside), encoding="utf-8")
+
+
+def histogram(place: pd.DataFrame) -> pd.DataFrame:
+    """Count the places in equal parts of 0 to 1.
+
+    Parameters
+    ----------
+    place : pandas.DataFrame
+        As of `places`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by configuration, domain and of; a column per part, named by its lower edge.
+    """
+    part = np.minimum((place["place"] * PIT_BINS).astype(int), PIT_BINS - 1)
+    keys = [place[name] for name in ("configuration", "domain", "of")]
+    counts = pd.crosstab(keys, part).reindex(columns=range(PIT_BINS), fill_value=0)
+    return counts.set_axis([f"{i / PIT_BINS:g}" for i in range(PIT_BINS)], axis=1)
+
+
+def _pairs(
+    curves: Sequence[Curve], predictions: Sequence[Prediction]
+) -> Iterator[tuple[Curve, Prediction]]:
+    if len(curves) != len(predictions):
+        raise ValueError(f"{len(curves)} curves take as many forecasts, got {len(predictions)}")
+    for curve, prediction in zip(curves, predictions, strict=True):
+        for name in ("median", "new_run", "log_density", "curve"):
+            values = getattr(prediction, name)
+            if values is not None and values.shape[-1] != curve.x_test.size:
+                raise ValueError(
+                    f"{name} of {curve.name!r} has {values.shape[-1]} rows, but the curve has "
+                    f"{curve.x_test.size} test rows"
+                )
+        yield curve, prediction
+
+
+def _rmsle(curve: Curve, prediction: Prediction) -> float:
+    """Infinite where a median is not above zero."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.log(prediction.median) - np.log(curve.y_test)
+    return float(np.sqrt(np.mean(np.where(np.isnan(error), np.inf, error) ** 2)))
+
+
+def _log_density(curve: Curve, prediction: Prediction) -> float:
+    if prediction.log_density is None:
+        return NAN
+    return float(np.mean(prediction.log_density) + np.log(curve.y_scale))
+
+
+def _crps(curve: Curve, prediction: Prediction) -> float:
+    if prediction.new_run is None:
+        return NAN
+    from scoringrules import crps_ensemble  # five seconds to import
+
+    ensemble = prediction.new_run.T
+    crps = crps_ensemble(curve.y_test, ensemble, estimator="qd", backend="numpy")
+    return float(np.mean(crps) / curve.y_scale)
+
+
+def _width(prediction: Prediction) -> float:
+    if prediction.new_run is None:
+        return NAN
+    lower, upper = np.quantile(prediction.new_run, [0.05, 0.95], axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        width = np.log(upper) - np.log(lower)
+    return float(np.mean(np.where(np.isnan(width), np.inf, width)))
+
+
+def _place_of_rows(curve: Curve, prediction: Prediction) -> np.ndarray:
+    """The share of draws below each raw row; of draws equal to it, half."""
+    draws, y = prediction.new_run, curve.y_test
+    if draws is None:
+        return np.empty(0)
+    return np.mean(draws < y, axis=0) + np.mean(draws == y, axis=0) / 2
+
+
+def _place_of_bins(curve: Curve, prediction: Prediction) -> np.ndarray:
+    """The probability of a mean below that of each bin; none where its error is not known."""
+    if prediction.curve is None:
+        return np.empty(0)
+    bins = binned(curve)
+    known = np.isfinite(bins.stderr)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        draws = np.nan_to_num(np.log(prediction.curve), nan=-np.inf) @ bins.weights[known].T
+    error = np.maximum(bins.stderr[known], np.finfo(float).tiny)
+    return special.ndtr((bins.mean[known] - draws) / error).mean(axis=0)
+
+
+def _covered(place: np.ndarray) -> list[float]:
+    if not place.size:
+        return [NAN] * len(PROBS)
+    return [float(np.mean(np.abs(place - 0.5) <= prob / 2)) for prob in PROBS]
+
+
+def _unions(scores: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    for union, members in UNIONS.items():
+        for _, rows in scores.groupby("configuration", sort=False):
+            if set(members) <= set(rows["domain"]):
+                yield rows[rows["domain"].isin(members)].assign(domain=union)
+
+
+def _cells(row: Mapping[str, float]) -> list[str]:
+    """The cells of one line: a mean and, after it, its standard error."""
+    of = {name: _with_error(row, name) for name in ("rmsle", "log_density", "crps", "width_90")}
+    cover = [" / ".join(_percent(row[name]) for name in names) for names in (ROWS, BINS)]
+    return [
+        f"{row['curves']:.0f}", of["rmsle"], of["log_density"], of["crps"], *cover,
+        of["width_90"], _percent(row["gate"]), _number(row["seconds"]),
+    ]  # fmt: skip
+
+
+def _quoted(rows: pd.DataFrame) -> list[list[str]]:
+    return [
+        [row["domain"], f"*{row['configuration']}, published*", "", _number(row["rmsle"]),
+         _number(row["log_density"]), *["-"] * 5, _number(row["seconds"])]
+        for row in rows.to_dict("records")
+    ]  # fmt: skip
+
+
+def _with_error(row: Mapping[str, float], name: str) -> str:
+    mean, error = _number(row[name]), row[f"{name}_se"]
+    return f"{mean} ± {error:.2g}" if np.isfinite(error) else mean
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else "∞" if np.isinf(value) else f"{value:.3g}"
+
+
+def _percent(share: float) -> str:
+    return "-" if np.isnan(share) else f"{share * 100:.0f}"

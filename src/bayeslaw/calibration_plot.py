@@ -1,0 +1,110 @@
+"""Figure of calibration: whether observed runs fell where forecasts said, and how surely."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from matplotlib import style
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bayeslaw.plots import ACCENT, BANDS, COLUMN, GREY, INK, POINT, SMALL, STYLE
+from bayeslaw.scores import PERCENTS, curve_means, standard_error
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_calibration"]
+
+RANKS = np.linspace(0, 1, 101)
+REACH = 1.645  # standard errors of a 90% interval
+YLABEL = "share of runs \N{MINUS SIGN} nominal"
+KEY = (
+    "Left: runs below each quantile of their forecast (an arch: forecasts too high; a trough: too "
+    "low; up, then down: too narrow). Right: runs inside each band, their share on top."
+)
+
+
+def plot_calibration(scores: xr.Dataset) -> Figure:
+    """Draw where observed runs fell in their forecasts, and how many fell into each band.
+
+    Left, the share of runs below each quantile of their forecast, less what it should be; right,
+    the share inside the bands of 50, 80, 90 and 95%. Each is a mean over curves of the curve's
+    own share; the 90% intervals come from the differences between curves, so that they hold
+    although runs of a curve err together. Each interval is for its own point alone. One curve
+    has none.
+
+    Parameters
+    ----------
+    scores : xarray.Dataset
+        As of `bayeslaw.score`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the scores lack what `bayeslaw.score` gives.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> scores = bl.score(bl.forecast(fit, later), later)  # doctest: +SKIP
+    >>> bl.plot_calibration(scores).savefig("calibration.png")  # doctest: +SKIP
+    """
+    names = [f"covered_{percent}" for percent in PERCENTS]
+    for name in ("pit", *names):
+        if name not in scores:
+            raise ValueError(f"the scores have no {name!r}; make them with bayeslaw.score")
+    below = scores["pit"] <= xr.DataArray(RANKS, dims="rank")
+    curves = curve_means(scores[names].assign(below=below))
+    with style.context(STYLE):
+        note = _note(scores.sizes["run"], curves.sizes["curve"])
+        heights = [1.7, 0.1 * note.count("\n") + 0.16]
+        figure = Figure((COLUMN, sum(heights)), layout="constrained")
+        body, foot = figure.subfigures(2, 1, height_ratios=heights, squeeze=False).flat
+        left, right = body.subplots(1, 2, width_ratios=[3, 2], sharey=True)
+        _draw_ranks(left, curves["below"].transpose("curve", "rank").values - RANKS)
+        _draw_coverage(right, np.stack([curves[name].values for name in names], axis=1))
+        foot.text(0.06 / COLUMN, 1, note, va="top", linespacing=1.25, **SMALL)
+    return figure
+
+
+def _draw_ranks(axis: Axes, excess: np.ndarray) -> None:
+    """Draw the mean over curves, (curve, rank), and its interval."""
+    mean, reach = excess.mean(axis=0), REACH * np.nan_to_num(standard_error(excess))
+    axis.fill_between(RANKS, mean - reach, mean + reach, color=BANDS[0.9], lw=0, label="90%")
+    axis.axhline(0, color=GREY, lw=0.5)
+    axis.plot(RANKS, mean, color=ACCENT, label="mean")
+    axis.set(xlim=(0, 1), xlabel="quantile of the forecast", ylabel=YLABEL)
+    axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "¼", "½", "¾", "1"])
+    axis.yaxis.set_major_locator(MaxNLocator(5))
+    axis.yaxis.set_major_formatter(_signed)
+
+
+def _draw_coverage(axis: Axes, covered: np.ndarray) -> None:
+    """Draw the mean over curves, (curve, band), and its interval, less the nominal share."""
+    places, share = range(len(PERCENTS)), covered.mean(axis=0)
+    excess, reach = share - np.array(PERCENTS) / 100, REACH * np.nan_to_num(standard_error(covered))
+    axis.axhline(0, color=GREY, lw=0.5)
+    axis.errorbar(places, excess, yerr=reach, color=INK, ls="", **POINT)
+    top = {"transform": axis.get_xaxis_transform(), "ha": "center", "va": "bottom", **SMALL}
+    for place, value in zip(places, share, strict=True):
+        axis.text(place, 1, f"{value:.0%}", **top)
+    axis.set(xlim=(-0.5, len(PERCENTS) - 0.5), xlabel="band of a new run")
+    axis.set_xticks(places, [f"{percent}%" for percent in PERCENTS])
+    axis.tick_params(axis="y", length=0)
+
+
+def _note(runs: int, curves: int) -> str:
+    interval = f"90% intervals between {curves} curves." if curves > 1 else "none, from one curve."
+    return "\n".join(textwrap.wrap(f"{KEY} Shade, bars: {interval} {runs} runs.", int(COLUMN * 24)))
+
+
+def _signed(share: float, _: float) -> str:
+    return f"{share:+.3g}".replace("-", "\N{MINUS SIGN}") if share else "0"

@@ -1,0 +1,98 @@
+"""The command line: thin over the library, imported quickly.
+
+A command is a function of its options that prints an answer and gives its exit code. To add one,
+write it in the module of its theme, with `options.Say` as its last option, and name it in
+`COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from bayeslaw.cli.catalogue import data, demo, laws
+from bayeslaw.cli.options import Say
+from bayeslaw.cli.saved import diagnose, forecast, plan, requirement
+from bayeslaw.cli.study import from_study
+from bayeslaw.cli.tables import check, compare, fit
+
+__all__ = ["INTERRUPTED", "main", "run"]
+
+COMMANDS = (demo, check, fit, diagnose, forecast, compare, plan, requirement, laws, data)
+GOOD, WRONG_INPUT, INTERRUPTED, UNREAD = 0, 2, 130, 141
+EXPECTED = (CycloptsError, ValueError, OSError, ImportError)
+
+app = App(
+    name="bayeslaw",
+    help="Bayesian inference for scaling laws: pooled fits, credible extrapolation, comparison.",
+    version=version("bayeslaw"),
+    help_format="plaintext",
+    group_parameters=Group("Options", sort_key=2),
+    default_parameter=Parameter(negative=()),
+    config=from_study,
+)
+for place, command in enumerate(COMMANDS):
+    app.command(command, sort_key=place)
+app.register_install_completion_command()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 good, 1 a fit failed its gate, 2 wrong input."""
+    try:
+        code = run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
+        code = UNREAD
+    sys.exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and give its exit code."""
+    say = Say()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _note
+            command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+            say = bound.arguments.get("say", say)
+            if say.quiet:
+                warnings.showwarning = _nothing
+            code = command(*bound.args, **bound.kwargs)
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except SystemExit:  # of cyclopts, where it finds no shell to complete for
+        return WRONG_INPUT
+    except BrokenPipeError:
+        raise  # no wrong input
+    except Exception as error:
+        return _wrong(error, say.debug)
+    return code if isinstance(code, int) else GOOD
+
+
+def _note(message: Warning | str, *_: Any) -> None:
+    print(f"note: {message}", file=sys.stderr)
+
+
+def _nothing(*_: Any) -> None:
+    """Notes, when none are wanted."""
+
+
+def _wrong(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+        return WRONG_INPUT
+    sentence = " ".join(str(error).split())
+    if not isinstance(error, EXPECTED):
+        fault = f"{type(error).__name__}: {sentence}" if sentence else type(error).__name__
+        sentence = f"{fault}; this is a fault of bayeslaw: --debug shows where"
+    print(f"error: {sentence}", file=sys.stderr)
+    return WRONG_INPUT

@@ -1,0 +1,98 @@
+"""What a fit says of responses at places: the law there, its noise, and what the law gets wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+
+from bayeslaw.build import LATENT
+from bayeslaw.design import design_of, unit_of
+from bayeslaw.fit import Fit
+from bayeslaw.observation import Fitted, Places, Scatter, scatter, taus
+from bayeslaw.places import Located
+from bayeslaw.posterior import law_values
+from bayeslaw.units import scales_of
+
+__all__ = ["Wrong", "scatter_at", "wrong_at"]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What a law gets wrong at places, on the scale of the noise; zero without a discrepancy.
+
+    Parameters
+    ----------
+    mean, variance, draw : array (chain, draw, run)
+        Given the runs of the fit; a joint draw.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    draw: np.ndarray
+
+
+def scatter_at(fit: Fit, found: Located, sizes: dict[str, np.ndarray]) -> Scatter:
+    """Responses about the law at places, without known standard errors.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    found : Located
+        The curves of the places.
+    sizes : dict of str to array
+        Predictors in the user's units; (run,), or (chain, draw, run).
+
+    Returns
+    -------
+    Scatter
+    """
+    model, reference = fit.model, scales_of(fit.model.law, fit.runs)
+    at = {name: found.parameters[name][..., found.curve] for name in model.roles}
+    law = law_values(model, at, sizes, slice(None))
+    scaled = {name: values / reference[name] for name, values in sizes.items()}
+    beside = {name: at[name] for name in model.beside}
+    return scatter(model, law, unit_of(fit.runs), beside, scaled)
+
+
+def wrong_at(
+    fit: Fit, found: Located, sizes: dict[str, np.ndarray], rng: np.random.Generator
+) -> Wrong:
+    """What the law gets wrong at places, given the runs of the fit.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    found : Located
+        The curves of the places.
+    sizes : dict of str to array (run,)
+        Predictors in the user's units.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Wrong
+    """
+    model, design = fit.model, design_of(fit.model, fit.runs)
+    if model.discrepancy is None:
+        shape = next(iter(found.parameters.values())).shape[:2]
+        return Wrong(*np.zeros((3, *shape, found.curve.size)))
+    reference = scales_of(model.law, fit.runs)
+    scaled = np.array([sizes[name] / reference[name] for name in model.law.predictors])
+    new = np.flatnonzero(found.number < 0)
+    number = found.number.copy()
+    number[new] = design.n_curves + np.arange(new.size)
+    tau = taus(model, found.parameters)[..., new]
+    return Wrong(*_fitted(fit).wrong_at(Places(scaled, number[found.curve], tau), rng))
+
+
+def _fitted(fit: Fit) -> Fitted:
+    draws, link = fit.tree["posterior"].to_dataset(), fit.tree["link"].to_dataset()
+    parameters = {name: draws[name].values for name in fit.model.roles}
+    latent = link[LATENT].values if LATENT in link else None
+    design = design_of(fit.model, fit.runs)
+    return Fitted.of(fit.model, design, parameters, fit.runs, latent)

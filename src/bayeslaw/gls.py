@@ -1,0 +1,168 @@
+"""Modes and information next to a discrepancy, by generalised least squares, all curves at once.
+
+Runs that share what the law gets wrong tell less of the law than runs with independent noise do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayeslaw.design import prior_of
+from bayeslaw.misfit import Misfit
+from bayeslaw.optima import Search, wide
+
+__all__ = ["Settled", "settled"]
+
+ROUNDS = 3
+STEPS = 8
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Mode of each curve, of the law (pivot coordinates) and beside it, and what it tells.
+
+    Parameters
+    ----------
+    eta : array (parameters, curves)
+        Pivot coordinates of the law.
+    curvature : array (parameters, parameters, curves)
+        Of the log posterior there, noise and discrepancy held.
+    logs : array (1 + predictors, curves)
+        Logarithms of sigma and of tau along each predictor.
+    information : array (1 + predictors, curves)
+        What the curve tells of each, beyond its prior.
+    """
+
+    eta: np.ndarray
+    curvature: np.ndarray
+    logs: np.ndarray
+    information: np.ndarray
+
+
+def settled(search: Search, wrong: Misfit, eta: np.ndarray) -> Settled:
+    """From where independent noise leads, to the mode next to a discrepancy.
+
+    Parameters
+    ----------
+    search : Search
+        The search of modes.
+    wrong : Misfit
+        The discrepancy on the runs.
+    eta : array (parameters, curves)
+        Where to begin.
+
+    Returns
+    -------
+    Settled
+    """
+    scales = _Scales(search, wrong)
+    logs = np.repeat(scales.mean, search.design.n_curves, axis=1)
+    logs[0] = search.place(eta)["sigma"]
+    for _ in range(ROUNDS):
+        logs = scales.climbed(search.residual(eta), logs)
+        for _ in range(STEPS):
+            eta = _stepped(search, wrong, eta, scales.amounts(logs))
+    curvature = _local(search, wrong, eta, scales.amounts(logs))[1]
+    return Settled(eta, curvature, logs, scales.information(search.residual(eta), logs))
+
+
+def _local(
+    search: Search, wrong: Misfit, eta: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Uphill gradient, curvature and misfit of each curve, noise and discrepancy held."""
+    slopes, bend = search.slopes(eta), search.bend(eta)
+    rows = np.concatenate([search.residual(eta)[None], slopes])
+    solved = _solved(wrong, rows, amounts)
+    pull = search.precision * (search.theta(eta) - search.center)
+    gradient = search.design.sums(slopes * solved[0]) - np.einsum("pqg,pg->qg", bend, pull)
+    curvature = search.design.sums(slopes[:, None] * solved[None, 1:])
+    curvature = (curvature + np.swapaxes(curvature, 0, 1)) / 2 + search.prior_curvature(bend)
+    misfit = search.design.sums(rows[0] * solved[0]) + np.sum(
+        pull * (search.theta(eta) - search.center), axis=0
+    )
+    return gradient, curvature, misfit
+
+
+def _stepped(
+    search: Search, wrong: Misfit, eta: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """One step of Gauss and Newton, halved for the curves that it does not improve."""
+    gradient, curvature, before = _local(search, wrong, eta, amounts)
+    move = np.linalg.solve(np.moveaxis(curvature, -1, 0), gradient.T[..., None])[..., 0].T
+    move = np.clip(move, -1, 1)
+    for _ in range(4):
+        worse = ~(_misfit(search, wrong, eta + move, amounts) <= before + TOLERANCE)
+        move = np.where(worse, move / 2, move)
+    worse = ~(_misfit(search, wrong, eta + move, amounts) <= before + TOLERANCE)
+    return np.where(worse, eta, eta + move)
+
+
+def _misfit(
+    search: Search, wrong: Misfit, eta: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    residual, away = search.residual(eta), search.theta(eta) - search.center
+    solved = _solved(wrong, residual[None], amounts)[0]
+    return search.design.sums(residual * solved) + np.sum(search.precision * away**2, axis=0)
+
+
+def _solved(
+    wrong: Misfit, rows: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Rows (any, runs) times the inverse of the joint covariance of the residuals."""
+    variance, tau2 = (np.repeat(item[None], len(rows), axis=0) for item in amounts)
+    return -wrong.gradients(rows, variance, tau2)[0]
+
+
+class _Scales:
+    """Sigma and tau of each curve given residuals; arrays are (1 + predictors, curves)."""
+
+    def __init__(self, search: Search, wrong: Misfit) -> None:
+        self.design, self.wrong, model = search.design, wrong, search.model
+        names = ("sigma", *wrong.names)
+        priors = [wide(prior_of(model, n, model.roles[n], search.level), model.roles[n]) for n in names]
+        self.mean = np.array([[prior.mean] for prior in priors])
+        self.precision = np.array([[prior.sd**-2.0] for prior in priors])
+
+    def amounts(self, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Variance of the noise of each run, and squared tau (predictors, curves)."""
+        noise = np.exp(2 * logs[0])[self.design.curve] + self.design.known_error**2
+        return noise, np.exp(2 * logs[1:])
+
+    def climbed(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
+        """The mode given residuals, by Newton's steps."""
+        for _ in range(3 * STEPS):
+            slope, bend = self._local(residual, logs)
+            values, vectors = np.linalg.eigh(bend)
+            along = np.einsum("gpq,pg->gq", vectors, slope) / np.maximum(np.abs(values), 0.5)
+            logs = logs + np.clip(np.einsum("gpq,gq->pg", vectors, along), -1, 1)
+        return logs
+
+    def information(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
+        """What the residuals tell of each, given the others, beyond the prior."""
+        bend = self._local(residual, logs)[1]
+        told = np.einsum("gpp->pg", bend) - self.precision
+        return np.maximum(told, 1e-3 * self.precision)
+
+    def _slope(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
+        noise, tau2 = self.amounts(logs)
+        _, by_variance, by_tau2 = self.wrong.gradients(residual[None], noise[None], tau2[None])
+        sigma2 = np.exp(2 * logs[0])
+        first = 2 * sigma2 * self.design.sums(by_variance[0])
+        return np.concatenate([first[None], 2 * tau2 * by_tau2[0]]) - self.precision * (
+            logs - self.mean
+        )
+
+    def _local(self, residual: np.ndarray, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient, and minus the matrix of second derivatives (curves, ., .)."""
+        steps = 1e-4 * np.eye(len(logs))[:, :, None]
+        bend = np.array(
+            [
+                (self._slope(residual, logs - step) - self._slope(residual, logs + step)) / 2e-4
+                for step in steps
+            ]
+        )
+        bend = np.moveaxis(bend, -1, 0)
+        return self._slope(residual, logs), (bend + np.swapaxes(bend, 1, 2)) / 2

@@ -1,0 +1,81 @@
+"""The parts of a model as plain records for JSON, and back: nothing that is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from bayeslaw.discrepancy import Brownian
+from bayeslaw.noise import Gaussian, StudentT, Undertuned
+from bayeslaw.priors import Fixed, HalfNormal, LogitNormal, LogNormal, Normal
+from bayeslaw.scales import LogitScale, LogScale, RawScale
+
+__all__ = ["part_of", "record_of"]
+
+PRIORS = (Normal, LogNormal, LogitNormal, HalfNormal, Fixed)
+NOISES = (Gaussian, StudentT, Undertuned)
+PARTS = {
+    part.__name__: part
+    for part in (*PRIORS, *NOISES, LogScale, RawScale, LogitScale, Brownian)
+}
+
+
+def record_of(what: str, part: Any) -> Any:
+    """A part of a model, or one of its numbers, as JSON can hold it.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for the error.
+    part : record of this package, number, str or None
+        The part.
+
+    Returns
+    -------
+    dict, number, str or None
+
+    Raises
+    ------
+    ValueError
+        If it is of a class of somebody else.
+
+    Examples
+    --------
+    >>> record_of("prior", Fixed(1.69))
+    {'Fixed': {'value': 1.69}}
+    """
+    if part is None or isinstance(part, str | int | float):
+        return part
+    kind = type(part)
+    if kind not in PARTS.values():
+        known = ", ".join(prior.__name__ for prior in PRIORS)
+        raise ValueError(
+            f"the {what} is a {kind.__name__} of {kind.__module__.partition('.')[0]}, which a "
+            f"file cannot hold without code to run: use one of {known}"
+        )
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    return {kind.__name__: {name: record_of(what, value) for name, value in values.items()}}
+
+
+def part_of(record: Any) -> Any:
+    """The part that a record is of.
+
+    Parameters
+    ----------
+    record : dict, number, str or None
+        As `record_of` makes it.
+
+    Returns
+    -------
+    object
+
+    Examples
+    --------
+    >>> part_of({"Gaussian": {"scale": {"LogScale": {}}, "varies_with": None}})
+    Gaussian(scale=LogScale(), varies_with=None)
+    """
+    if not isinstance(record, Mapping):
+        return record
+    [(name, values)] = record.items()
+    return PARTS[name](**{key: part_of(value) for key, value in values.items()})

@@ -1,0 +1,135 @@
+"""Scales of the response on which noise, and what a law gets wrong, are additive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+__all__ = ["LogScale", "LogitScale", "RawScale", "ResponseScale"]
+
+
+class ResponseScale(Protocol):
+    """A monotone map of responses, for numbers, arrays and tensors alike.
+
+    Every method takes the `unit` of the responses, the median of those that are fitted: the map
+    is one of the response in that unit, so that scatter on any scale is relative to it.
+    """
+
+    def forward(self, response: Any, unit: float) -> Any:
+        """The response on this scale."""
+        ...
+
+    def inverse(self, value: Any, unit: float) -> Any:
+        """The response at a value of this scale."""
+        ...
+
+    def slope(self, response: Any, unit: float) -> Any:
+        """Derivative of `forward`."""
+        ...
+
+    def holds(self, response: Any) -> Any:
+        """Whether a law may have this value."""
+        ...
+
+
+@dataclass(frozen=True)
+class LogScale:
+    """The logarithm: scatter is relative. For losses, errors, perplexities.
+
+    Examples
+    --------
+    >>> LogScale().forward(1.0, unit=1.0)
+    np.float64(0.0)
+    """
+
+    def forward(self, response: Any, unit: float = 1.0) -> Any:
+        """The logarithm."""
+        return np.log(response)
+
+    def inverse(self, value: Any, unit: float = 1.0) -> Any:
+        """The exponential."""
+        return np.exp(value)
+
+    def slope(self, response: Any, unit: float = 1.0) -> Any:
+        """One over the response."""
+        return 1 / response
+
+    def holds(self, response: Any) -> Any:
+        """Whether it is positive."""
+        return response > 0
+
+
+@dataclass(frozen=True)
+class RawScale:
+    """The response itself, in units of the median response that is fitted.
+
+    Scatter is as large at a small loss as at a large one, and its ``sigma`` is relative to the
+    median: 0.01 of a median loss of 3 is 0.03.
+
+    Examples
+    --------
+    >>> RawScale().forward(6.0, unit=3.0)
+    2.0
+    """
+
+    def forward(self, response: Any, unit: float) -> Any:
+        """The response in the unit."""
+        return response / unit
+
+    def inverse(self, value: Any, unit: float) -> Any:
+        """The response."""
+        return value * unit
+
+    def slope(self, response: Any, unit: float) -> Any:
+        """One over the unit."""
+        return 0 * response + 1 / unit
+
+    def holds(self, response: Any) -> Any:
+        """Always."""
+        return np.isfinite(response)
+
+
+@dataclass(frozen=True)
+class LogitScale:
+    """The logit between two bounds: for accuracies, pass rates and other bounded metrics.
+
+    Parameters
+    ----------
+    lower, upper : float
+        The bounds, in the response's units; `lower` is the level of guessing where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the bounds are not in order.
+
+    Examples
+    --------
+    >>> LogitScale(lower=0.25).forward(0.625, unit=1.0)
+    np.float64(0.0)
+    """
+
+    lower: float = 0.0
+    upper: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.lower < self.upper:
+            raise ValueError(f"{self}: lower must be below upper")
+
+    def forward(self, response: Any, unit: float = 1.0) -> Any:
+        """The logit of the way from one bound to the other."""
+        return np.log(response - self.lower) - np.log(self.upper - response)
+
+    def inverse(self, value: Any, unit: float = 1.0) -> Any:
+        """The response between the bounds."""
+        return self.lower + (self.upper - self.lower) / (1 + np.exp(-value))
+
+    def slope(self, response: Any, unit: float = 1.0) -> Any:
+        """Derivative of the logit, infinite at the bounds."""
+        return 1 / (response - self.lower) + 1 / (self.upper - response)
+
+    def holds(self, response: Any) -> Any:
+        """Whether it lies between the bounds."""
+        return (response > self.lower) & (response < self.upper)

@@ -1,0 +1,272 @@
+"""The program: how it exits, and what it says of wrong input."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclopts.completion import detect
+
+import bayeslaw as bl
+from bayeslaw import cli
+
+GROUPED = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
+type Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["check", "runs.csv", "--predictor", "N=parms"],
+            "column 'parms' is not in the table; did you mean 'params'? It has: params, loss, "
+            "task, dataset",
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--law", "powr"],
+            f"no law is called 'powr'; did you mean 'power'? There are {bl.laws.names()}",
+        ),
+        (
+            ["compare", "runs.csv", *GROUPED, "--laws", "power,zzz"],
+            f"no law is called 'zzz'. There are {bl.laws.names()}",
+        ),
+        (["check", "runs.csv"], 'Command "check" parameter --predictor requires an argument.'),
+        (
+            ["fit", "runs.csv", *GROUPED, "--draws", "many"],
+            'Invalid value for --draws: unable to convert "many" into int.',
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--drows", "7"],
+            "Unknown option: --drows. Did you mean --draws?",
+        ),
+        (
+            ["fot"],
+            'Unknown command "fot". Did you mean "fit"? Available commands: demo, check, fit, '
+            "diagnose, forecast, compare, plan, requirement, ...",
+        ),
+        (
+            ["laws", "powr"],
+            f"no law is called 'powr'; did you mean 'power'? There are {bl.laws.names()}",
+        ),
+        (
+            ["data", "lerners"],
+            "unknown data set 'lerners' (did you mean 'learners'?); there are: learners, tiny_lm, "
+            "tiny_lm_curves, tiny_lm_repeats, and 29 public ones that names(public=True) lists",
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--hold-out", "N=large"],
+            "N=large: 'large' is not a number; write N=1e9",
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--hold-out", "D=1e8"],
+            "'D' is not a predictor; there are: N",
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--hold-out", "N=1e20"],
+            "every run has N <= 1e+20: N in the data is 1e+06 to 1e+09",
+        ),
+        (
+            ["check", "runs.csv", "--predictor", "N=params", "--predictor", "N=loss"],
+            "'N' is given twice: N=params and N=loss",
+        ),
+        (["check", "nothing.csv", "--predictor", "N"], "there is no file 'nothing.csv'"),
+        (
+            ["forecast", "nothing.nc", "--at", "N=1e9"],
+            "cannot read 'nothing.nc': No such file or directory",
+        ),
+        (
+            ["forecast", "fit.nc"],
+            "forecast takes sizes or a table of runs, and neither is given; write --at N=1e10, or "
+            "TABLE --predictor N=COLUMN",
+        ),
+        (
+            ["forecast", "fit.nc", "runs.csv", *GROUPED, "--at", "N=1e9"],
+            "forecast takes sizes or a table of runs, and both are given; write --at N=1e10, or "
+            "TABLE --predictor N=COLUMN",
+        ),
+        (
+            ["forecast", "fit.nc", "--predictor", "N=params"],
+            'Command "forecast" parameter --table requires an argument.',
+        ),
+        (
+            ["forecast", "fit.nc", "--at", "N=1e9", "--at", "N=1e10"],
+            "'N' is given twice: N=1e9 and N=1e10",
+        ),
+        (
+            ["forecast", "fit.nc", "--at", "N=1e9", "--at", "task=c4", "--at", "dataset=wob"],
+            "dataset 'wob' is not in this fit, which has ['web', 'wiki', 'forum', 'news']; to draw "
+            "a new dataset from the population ask for draw_new=['dataset']",
+        ),
+        (
+            ["forecast", "fit.nc", "--at", "N=1e9", "--at", "task=c4"],
+            "the grid does not say which 'dataset'; the fit has ['web', 'wiki', 'forum', 'news']",
+        ),
+        (
+            ["forecast", "fit.nc", "--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web",
+             "--prob", "90"],
+            "prob must lie between 0 and 1, got 90.0",
+        ),
+        (
+            ["plan", "fit.nc", "--budget", "1e21"],
+            "cost training_flops(N, D) takes 'D', which is no predictor of law 'power'; those are "
+            "['N']; take a law that has it, or hold it at a value: at={'D': ...}",
+        ),
+        (
+            ["plan", "fit.nc", "--budget", "large"],
+            "--budget=large: 'large' is not a number; write --budget=1e9",
+        ),
+        (
+            ["requirement", "fit.nc", "--target", "2", "--along", "D"],
+            "along='D' is no predictor of law 'power'; say which of ['N']",
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--draws", "0"],
+            "draws must be at least 1, got 0",
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--seed", "-1"],
+            "random_seed must be a whole number, 0 or more, got -1",
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--law", "chinchilla"],
+            "law 'chinchilla' needs the predictor 'D', and --predictor names ['N']; add "
+            "--predictor D=COLUMN",
+        ),
+        (
+            ["compare", "runs.csv", *GROUPED, "--laws", "power,chinchilla"],
+            "law 'chinchilla' needs the predictor 'D', and --predictor names ['N']; add "
+            "--predictor D=COLUMN",
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_input_is_one_line_and_exits_with_two(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(folder)
+    code, out, err = run(*arguments)
+    assert (code, out, err) == (2, "", f"error: {sentence}\n")
+
+
+def test_an_interrupt(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> bl.Fit:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bl, "fit", interrupted)
+    out = tmp_path / "fit.nc"
+    told = run("fit", folder / "runs.csv", *GROUPED, "--out", out)
+    assert told == (130, "", "interrupted; nothing was written\n")
+    assert not out.exists()
+
+
+def test_main_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"{bl.__version__}\n"
+    monkeypatch.setattr(sys, "argv", ["bayeslaw", "nothing"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("arguments", [["laws"], ["laws", "--json"]])
+def test_a_reader_that_stops_is_no_failure(arguments: list[str]) -> None:
+    code = f"from bayeslaw.cli import main; main({arguments})"
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_help_is_quick() -> None:
+    """Nothing that takes long is imported to print help; each command has the shared options."""
+    names = [command.__name__ for command in cli.COMMANDS]
+    code = (
+        "import sys\n"
+        "from bayeslaw.cli import run\n"
+        f"for name in {['', *names]}:\n"
+        "    assert run([*name.split(), '--help']) == 0\n"
+        "heavy = {'pymc', 'pytensor', 'arviz', 'scipy', 'matplotlib', 'pandas', 'xarray', 'numpy'}"
+        " & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for word in ("demo", "forecast", "--hold-out", "--draw-new", "--laws", "Folder for the figure"):
+        assert word in done.stdout
+    for option in ("--json", "--quiet", "--debug", "--config"):
+        assert done.stdout.count(f"│ {option} ") == len(names)
+
+
+def test_the_package_runs() -> None:
+    command = [sys.executable, "-m", "bayeslaw", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"{bl.__version__}\n", "")
+
+
+def test_debug_shows_where(run: Run) -> None:
+    code, out, err = run("laws", "powr", "--debug")
+    assert (code, out) == (2, "")
+    assert err.startswith("Traceback (most recent call last):\n")
+    assert err.splitlines()[-1].startswith("ValueError: no law is called 'powr'; did you mean ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (OSError("the disk is full"), "the disk is full"),
+        (ValueError("two\n  lines"), "two lines"),
+        (ImportError("to read Parquet install pyarrow"), "to read Parquet install pyarrow"),
+        (KeyError("N"), "KeyError: 'N'; this is a fault of bayeslaw: --debug shows where"),
+        (
+            ZeroDivisionError(),
+            "ZeroDivisionError; this is a fault of bayeslaw: --debug shows where",
+        ),
+    ],
+)
+def test_errors_are_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, fault: Exception, sentence: str
+) -> None:
+    def failing(*_: Any) -> Any:
+        raise fault
+
+    monkeypatch.setattr(bl.laws, "find", failing)
+    assert run("laws", "power") == (2, "", f"error: {sentence}\n")
+    code, out, err = run("laws", "power", "--debug")
+    assert (code, out) == (2, "")
+    assert f"in failing\n    raise fault\n{type(fault).__name__}" in err
+
+
+def test_completion_is_installed(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    script = tmp_path / "complete.bash"
+    code, out, err = run("--install-completion", "--shell", "bash", "--output", script)
+    assert (code, err) == (0, "")
+    assert str(script) in out
+    assert str(script) in (tmp_path / ".bashrc").read_text()
+    for word in ("requirement", "--hold-out", "--draw-new", "--config"):
+        assert word in script.read_text()
+
+
+def test_completion_without_a_shell(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise detect.ShellDetectionError
+
+    monkeypatch.setattr(detect, "detect_shell", none)
+    code, out, err = run("--install-completion")
+    assert (code, out) == (2, "")
+    assert "--shell" in err

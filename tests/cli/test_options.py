@@ -1,0 +1,67 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+import bayeslaw as bl
+from bayeslaw.cli.options import Fitting, Say, Table, numbers, places, sizes
+
+
+@pytest.mark.parametrize(
+    ("say", "in_terminal", "talks", "progress"),
+    [
+        (Say(), True, True, True),
+        (Say(), False, True, False),
+        (Say(json=True), True, False, False),
+        (Say(quiet=True), True, False, False),
+    ],
+)
+def test_progress_is_for_terminals(
+    monkeypatch: pytest.MonkeyPatch, say: Say, in_terminal: bool, talks: bool, progress: bool
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: in_terminal)
+    assert (say.talks, say.progress) == (talks, progress)
+
+
+def test_a_table_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("params,nats,se,task,id\n1e6,4,0.1,a,x\n1e8,3,0.1,b,y\n")
+    table = Table(
+        path, predictor=["N=params"], response="nats", group=["task"], stderr="se", run_id="id"
+    )
+    expected = bl.read_runs(
+        path, response="nats", predictors={"N": "params"}, groups=["task"], stderr="se", run_id="id"
+    )
+    xr.testing.assert_identical(table.read(), expected)
+
+
+def test_a_law_of_one_predictor_takes_that_of_the_table() -> None:
+    assert Table(Path("x.csv"), predictor=["C=flops"]).law("power").predictors == ("C",)
+    both = Table(Path("x.csv"), predictor=["D", "N"])
+    assert both.law("chinchilla").predictors == ("N", "D")
+    assert both.law("power").predictors == ("N",)
+    with pytest.raises(ValueError, match=r"law 'chinchilla' needs the predictor 'D'"):
+        Table(Path("x.csv"), predictor=["N"]).law("chinchilla")
+
+
+@pytest.mark.parametrize(("pool", "pooling"), [(True, ["task"]), (False, None)])
+def test_curves_are_pooled_over_the_groups(pool: bool, pooling: list[str] | None) -> None:
+    table = Table(Path("x.csv"), predictor=["N"], group=["task"])
+    assert Fitting(pool=pool).model(bl.laws.power, table).pooling == pooling
+
+
+def test_numbers_by_name_and_in_a_row() -> None:
+    assert sizes(["N=1e8", "D=2"]) == {"N": 1e8, "D": 2.0}
+    assert numbers("--budget", "1e21,1e22") == [1e21, 1e22]
+    with pytest.raises(ValueError, match=r"N=N: 'N' is not a number; write N=1e9"):
+        sizes(["N"])
+
+
+def test_places_are_sizes_or_levels(crossed_fit: bl.Fit) -> None:
+    assert places(["N=1e9,2e9", "task=c4,7"], crossed_fit) == {"N": [1e9, 2e9], "task": ["c4", "7"]}
+    assert places([], crossed_fit) == {}

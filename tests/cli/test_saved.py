@@ -1,0 +1,133 @@
+"""Commands that ask a saved fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bayeslaw as bl
+
+type Run = Callable[..., tuple[int, str, str]]
+
+
+def test_forecast(run: Run, folder: Path) -> None:
+    where = ["--at", "N=1e9,1e10", "--at", "task=c4,new", "--at", "dataset=web"]
+    code, text, err = run("forecast", folder / "fit.nc", *where, "--draw-new", "task", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(text)
+    assert [(row["N"], row["task"], row["dataset"]) for row in told["forecast"]] == [
+        (1e9, "c4", "web"), (1e9, "new", "web"), (1e10, "c4", "web"), (1e10, "new", "web"),
+    ]  # fmt: skip
+    assert set(told["forecast"][0]) == {
+        "N", "task", "dataset", "mean_lower", "mean_median", "mean_upper",
+        "new_run_lower", "new_run_median", "new_run_upper",
+    }  # fmt: skip
+    code, text, _ = run("forecast", folder / "fit.nc", *where, "--draw-new", "task")
+    assert code == 0
+    assert text.startswith("Beyond the data these bands hold only if the law does: ")
+    assert f"{told['forecast'][0]['mean_median']:.4g}" in text
+
+
+def test_plan(run: Run, joint: Path) -> None:
+    code, text, err = run("plan", joint, "--budget", "1e21,1e22", "--prob", 0.5, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(text)
+    assert list(told) == ["converged", "caveats", "plan", "probability"]
+    assert [(row["task"], row["budget"]) for row in told["probability"]] == [
+        ("c4", 1e21), ("c4", 1e22), ("code", 1e21), ("code", 1e22),
+    ]  # fmt: skip
+    assert set(told["probability"][0]) == {"task", "budget", "in_range", "has_optimum"}
+    assert [row["quantity"] for row in told["plan"][:6]] == [
+        "N", "D", "D_per_N", "mean", "N_exponent", "D_exponent"
+    ]  # fmt: skip
+    drawn = bl.plan(bl.load(joint), [1e21, 1e22])
+    bands = bl.interval(drawn, 0.5)["N"].sel(curve="code", budget=1e22)
+    [row] = [
+        row for row in told["plan"]
+        if (row["task"], row["budget"], row["quantity"]) == ("code", 1e22, "N")
+    ]  # fmt: skip
+    for bound in ("lower", "median", "upper"):
+        assert row[bound] == pytest.approx(float(bands.sel(bound=bound)), rel=1e-12)
+    code, text, _ = run("plan", joint, "--budget", "1e21", "--at", "task=c4")
+    assert code == 0
+    assert text.startswith("Beyond the data these bands hold only if the law does: ")
+    assert "code" not in text
+    assert "D_per_N" in text
+
+
+def test_requirement(run: Run, joint: Path, folder: Path) -> None:
+    held = ["--along", "N", "--at", "D=1e11,1e12", "--at", "task=c4"]
+    code, text, err = run("requirement", joint, "--target", "2.2,1.7", *held, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(text)
+    assert [(row["task"], row["D"], row["target"]) for row in told["requirement"]] == [
+        ("c4", 1e11, 2.2), ("c4", 1e11, 1.7), ("c4", 1e12, 2.2), ("c4", 1e12, 1.7),
+    ]  # fmt: skip
+    assert told["requirement"][3]["median"] == "inf"
+    assert told["probability"][3]["probability"] < told["probability"][2]["probability"]
+    code, text, _ = run("requirement", joint, "--target", "1.7", *held)
+    assert "inf" in text
+    paid = ["--along", "training_flops", "--largest", "1e22"]
+    code, text, _ = run("requirement", joint, "--target", "2.2", *paid, "--json")
+    told = json.loads(text)
+    assert code == 0
+    assert [row["quantity"] for row in told["requirement"]] == ["budget", "N", "D"] * 2
+    expected = bl.requirement(bl.load(joint), 2.2, along=bl.training_flops, largest=1e22)
+    found = [row["probability"] for row in told["probability"]]
+    assert found == expected["probability"].values[:, 0].tolist()
+    failed = [folder / "failed.nc", "--target", "4", "--at", "task=c4", "--at", "dataset=web"]
+    code, text, _ = run("requirement", *failed)
+    assert code == 1
+    assert text.startswith("NOT CONVERGED")
+
+
+def test_a_file_that_is_not_a_fit(run: Run, folder: Path) -> None:
+    code, out, err = run("forecast", folder / "runs.csv", "--at", "N=1e9")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_a_forecast_of_a_table(run: Run, folder: Path, tmp_path: Path) -> None:
+    """Runs that were made later, with what was observed beside the bands and no note on pooling."""
+    table = pd.read_csv(folder / "runs.csv").query("task == 'c4' and params > 2e8")
+    table.to_csv(tmp_path / "later.csv", index=False)
+    columns = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
+    told = run("forecast", folder / "fit.nc", tmp_path / "later.csv", *columns, "--json")
+    assert (told[0], told[2]) == (0, "")
+    rows = pd.DataFrame(json.loads(told[1])["forecast"])
+    assert rows["N"].tolist() == table["params"].tolist()
+    assert rows["loss"].tolist() == pytest.approx(table["loss"].tolist(), rel=1e-12)
+    where = {"N": table["params"].iloc[0], "task": "c4", "dataset": table["dataset"].iloc[0]}
+    expected = bl.interval(bl.forecast(bl.load(folder / "fit.nc"), bl.grid(**where)))["mean"]
+    found = rows.loc[0, ["mean_lower", "mean_median", "mean_upper"]]
+    assert found.tolist() == pytest.approx(expected.values[:, 0].tolist(), rel=1e-9)
+
+
+def test_a_forecast_of_a_fit_that_failed(run: Run, folder: Path) -> None:
+    where = ["--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web"]
+    code, text, _ = run("forecast", folder / "failed.nc", *where)
+    assert code == 1
+    assert text.startswith("NOT CONVERGED, do not use: 7 divergences (none is right).\n")
+    code, text, _ = run("forecast", folder / "failed.nc", *where, "--json")
+    assert (code, json.loads(text)["converged"]) == (1, False)
+
+
+def test_diagnose(run: Run, folder: Path) -> None:
+    code, text, err = run("diagnose", folder / "fit.nc", "--prob", 0.5, "--json")
+    assert (code, err) == (0, "")
+    told, fit = json.loads(text), bl.load(folder / "fit.nc")
+    diagnosis, summary = bl.diagnose(fit), bl.summary(fit, prob=0.5)
+    assert told["sentences"] == list(diagnosis.sentences)
+    assert [row["driven_by"] for row in told["learned"]] == diagnosis.learned["driven_by"].tolist()
+    assert [row["upper"] for row in told["parameters"]] == pytest.approx(summary["upper"].tolist())
+    code, text, _ = run("diagnose", folder / "failed.nc")
+    assert code == 1
+    assert text.startswith("NOT CONVERGED, do not use: 7 divergences")
+    told = json.loads(run("diagnose", folder / "fit.nc", "--json")[1])
+    expected = bl.summary(fit, prob=0.9)["upper"].tolist()
+    assert [row["upper"] for row in told["parameters"]] == pytest.approx(expected)

@@ -1,0 +1,142 @@
+"""A study in a file gives what its options give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xarray as xr
+
+import bayeslaw as bl
+
+STUDY = """
+[check]
+table = "runs.csv"
+predictor = ["N=params"]
+group = ["task", "dataset"]
+
+[fit]
+table = "runs.csv"
+predictor = { N = "params" }
+group = ["task", "dataset"]
+hold_out = { N = 2e8 }
+law = "pure_power"
+pool = false
+seed = 4
+draws = 7
+chains = 3
+out = "study.nc"
+
+[forecast]
+fit = "fit.nc"
+at = ["N=1e9,1e10", "task=c4", "dataset=web"]
+prob = 0.5
+json = true
+"""
+OPTIONS = {
+    "check": ["runs.csv", "--predictor", "N=params", "--group", "task", "--group", "dataset"],
+    "fit": [
+        "runs.csv", "--predictor", "N=params", "--group", "task", "--group", "dataset",
+        "--hold-out", "N=2e8", "--law", "pure_power", "--no-pool", "--seed", 4, "--draws", 7,
+        "--chains", 3, "--out", "study.nc",
+    ],
+    "forecast": [
+        "fit.nc", "--at", "N=1e9,1e10", "--at", "task=c4", "--at", "dataset=web", "--prob", 0.5,
+        "--json",
+    ],
+}  # fmt: skip
+type Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def write(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
+    """Write study.toml into a folder that has a table and a fit, and work there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs.csv", "fit.nc"):
+        Path(name).symlink_to(folder / name)
+    return Path("study.toml").write_text
+
+
+@pytest.mark.parametrize("command", ["check", "forecast"])
+def test_a_study_answers_as_its_options(
+    run: Run, write: Callable[[str], object], command: str
+) -> None:
+    write(STUDY)
+    told = run(command, "--config", "study.toml")
+    assert told == run(command, *OPTIONS[command])
+    assert told[0] == 0
+
+
+def test_a_study_fits_as_its_options(
+    run: Run, write: Callable[[str], object], prepared: list[dict[str, Any]]
+) -> None:
+    """The same law, groups, runs and sampler, so the same numbers."""
+    write(STUDY)
+    assert run("fit", "--config", "study.toml") == run("fit", *OPTIONS["fit"])
+    by_file, by_options = ({**each} for each in prepared)
+    xr.testing.assert_identical(by_file.pop("runs"), by_options.pop("runs"))
+    models = [each.pop("model") for each in (by_file, by_options)]
+    assert {model.law.digest for model in models} == {bl.laws.pure_power.digest}
+    assert [model.pooling for model in models] == [None, None]
+    assert by_file == by_options
+    assert (by_file["random_seed"], by_file["draws"], by_file["tune"]) == (4, 7, 1000)
+    assert Path("study.nc").exists()
+
+
+def test_what_is_typed_wins(run: Run, write: Callable[[str], object]) -> None:
+    write(STUDY)
+    typed = ["--at", "N=1e8", "--at", "task=code", "--at", "dataset=wiki"]
+    code, text, _ = run("forecast", "--config", "study.toml", *typed)
+    assert code == 0
+    [row] = json.loads(text)["forecast"]
+    assert (row["N"], row["task"], row["dataset"]) == (1e8, "code", "wiki")
+    expected = run("forecast", "fit.nc", *typed, "--prob", 0.5, "--json")
+    assert text == expected[1]
+
+
+@pytest.mark.parametrize(
+    ("study", "sentence"),
+    [
+        (
+            "[check]\npredictr = 1",
+            "study.toml: [check] has no key 'predictr'; did you mean 'predictor'? It takes: debug, "
+            "group, json, predictor, quiet, response, run-id, stderr, table",
+        ),
+        (
+            "[check]\nconfig = 'other.toml'",
+            "study.toml: [check] has no key 'config'. It takes: debug, group, json, predictor, "
+            "quiet, response, run-id, stderr, table",
+        ),
+        (
+            "[check]\n[chekc]",
+            "study.toml: there is no command 'chekc'; did you mean 'check'? There are: check, "
+            "compare, data, demo, diagnose, fit, forecast, laws, plan, requirement",
+        ),
+        (
+            "table = 'runs.csv'",
+            "study.toml: there is no command 'table'. There are: check, compare, data, demo, "
+            "diagnose, fit, forecast, laws, plan, requirement",
+        ),
+        ("[fit]", "study.toml has no table [check], which would hold its options"),
+        ("check = 1", "study.toml has no table [check], which would hold its options"),
+        ("[check", "study.toml is not TOML: Expected ']' at the end of a table declaration "
+         "(at end of document)"),
+        ("[check]\ntable = 'runs.csv'\npredictor = ['N=params']\nquiet = 'so so'",
+         'Invalid value for [quiet] from study.toml: unable to convert "so so" into bool.'),
+        ("[check]\ntable = 'runs.csv'", 'Command "check" parameter --predictor requires an '
+         "argument."),
+    ],
+)  # fmt: skip
+def test_a_study_that_cannot_be_read(
+    run: Run, write: Callable[[str], object], study: str, sentence: str
+) -> None:
+    write(study)
+    assert run("check", "--config", "study.toml") == (2, "", f"error: {sentence}\n")
+
+
+def test_a_study_that_is_not_there(run: Run) -> None:
+    sentence = "cannot read 'nothing.toml': No such file or directory"
+    assert run("check", "--config", "nothing.toml") == (2, "", f"error: {sentence}\n")

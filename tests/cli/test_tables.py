@@ -1,0 +1,177 @@
+"""Commands that read a table of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayeslaw as bl
+
+GROUPED = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
+type Run = Callable[..., tuple[int, str, str]]
+
+
+def test_a_table_is_fitted_and_forecast(run: Run, tmp_path: Path) -> None:
+    """By options, and again from a study: the same numbers to the last digit."""
+    sizes = np.geomspace(1e4, 1e8, 12)
+    noise = np.exp(0.01 * np.random.default_rng(1).standard_normal(12))
+    table = pd.DataFrame({"params": sizes, "error": 50 * sizes**-0.3 * noise})
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    kept = tmp_path / "fit.nc"
+    code, out, err = run(
+        "fit", tmp_path / "runs.csv", "--predictor", "N=params", "--response", "error",
+        "--law", "pure_power", "--seed", 3, "--draws", 400, "--tune", 300, "--chains", 2,
+        "--hold-out", "N=5e7", "--out", kept, "--json",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert told["converged"] is True
+    assert told["sentences"][0].startswith("Converged: R-hat at most ")
+    assert told["fit"] == str(kept)
+    rows = {row["parameter"]: row for row in told["parameters"]}
+    assert set(rows) == {"N_c", "alpha", "sigma"}
+    assert abs(rows["alpha"]["median"] - 0.3) < 4 * rows["alpha"]["sd"]
+    assert bl.load(kept).runs["N"].max() < 5e7
+
+    study = tmp_path / "study.toml"
+    study.write_text(
+        f"[fit]\ntable = '{tmp_path / 'runs.csv'}'\npredictor = {{ N = 'params' }}\n"
+        "response = 'error'\nlaw = 'pure_power'\nseed = 3\ndraws = 400\ntune = 300\nchains = 2\n"
+        f"hold_out = {{ N = 5e7 }}\nout = '{kept}'\njson = true\n"
+    )
+    assert run("fit", "--config", study) == (code, out, err)
+
+    figure = tmp_path / "forecast.png"
+    code, out, err = run(
+        "forecast", kept, "--at", "N=1e9,1e10", "--prob", 0.5, "--figure", figure, "--json"
+    )
+    assert (code, err) == (0, "")
+    first, second = json.loads(out)["forecast"]
+    assert (first["N"], second["N"]) == (1e9, 1e10)
+    assert first["mean_lower"] < first["mean_median"] < first["mean_upper"]
+    assert first["mean_median"] == pytest.approx(50 * 1e9**-0.3, rel=0.1)
+    expected = bl.interval(bl.forecast(bl.load(kept), bl.grid(N=[1e9, 1e10])), 0.5)
+    assert second["new_run_upper"] == pytest.approx(float(expected["new_run"][2, 1]), rel=1e-12)
+    assert figure.stat().st_size > 1000
+
+
+def test_check(run: Run, folder: Path) -> None:
+    code, text, err = run("check", folder / "runs.csv", *GROUPED)
+    expected = [
+        "96 runs, 12 curve(s).",
+        "N: 3.0 decades and 8 distinct sizes in the median of 12 curve(s), at least 3.0 and 8.",
+    ]
+    assert (code, err) == (0, "")
+    assert text.splitlines() == expected
+    code, text, _ = run("check", folder / "runs.csv", *GROUPED, "--json")
+    assert (code, json.loads(text)) == (0, {"sentences": expected})
+
+
+def test_warnings_are_notes(run: Run, folder: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(folder / "runs.csv").query("task == 'c4'")
+    table.to_csv(tmp_path / "one.csv", index=False)
+    code, text, err = run("check", tmp_path / "one.csv", *GROUPED)
+    assert code == 0
+    assert text.startswith("32 runs, 4 curve(s).\n")
+    assert err == (
+        "note: group 'task' has one level, 'c4', in all 32 runs: dropped from the pooling\n"
+    )
+
+
+def test_fit(run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, Any]]) -> None:
+    out = tmp_path / "fit.nc"
+    arguments = ["fit", folder / "runs.csv", *GROUPED, "--hold-out", "N=2e8", "--out", out]
+    code, text, err = run(*arguments, "--json", "--seed", 4, "--draws", 7, "--tune", 8)
+    assert (code, err) == (0, "")
+    told = json.loads(text)
+    assert told["sentences"] == list(bl.diagnose(bl.load(out)).sentences)
+    assert told["parameters"][0].keys() == {
+        "of", "label", "parameter", "median", "lower", "upper", "sd", "r_hat", "ess_bulk"
+    }  # fmt: skip
+    [asked] = prepared
+    assert asked["model"].law.digest == bl.laws.power.digest
+    assert asked["model"].law.predictors == ("N",)
+    assert asked["model"].pooling == ["task", "dataset"]
+    assert asked["runs"].sizes["run"] == 72
+    sampler = {"random_seed": 4, "draws": 7, "tune": 8, "chains": 4, "progressbar": False}
+    assert asked.items() >= sampler.items()
+
+
+def test_fit_says_the_verdict_first(
+    run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, Any]]
+) -> None:
+    arguments = [folder / "runs.csv", *GROUPED, "--no-pool", "--out", tmp_path / "fit.nc"]
+    code, text, _ = run("fit", *arguments)
+    assert code == 0
+    assert text.startswith("Converged: R-hat at most ")
+    assert "alpha" in text
+    assert "books / web" in text
+    assert prepared[0]["model"].pooling is None
+    assert prepared[0]["runs"].sizes["run"] == 96
+
+
+def test_a_failed_gate_exits_with_one(
+    run: Run,
+    folder: Path,
+    tmp_path: Path,
+    failed_fit: bl.Fit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bl, "fit", lambda *_, **__: failed_fit)
+    sentence = "NOT CONVERGED, do not use: 7 divergences (none is right)."
+    out = ["--out", tmp_path / "fit.nc"]
+    code, text, _ = run("fit", folder / "runs.csv", *GROUPED, *out)
+    assert code == 1
+    assert text.startswith(f"{sentence}\n")
+    code, text, _ = run("fit", folder / "runs.csv", *GROUPED, *out, "--json")
+    assert code == 1
+    told = json.loads(text)
+    assert (told["converged"], told["sentences"][0]) == (False, sentence)
+    assert {row["verdict"] for row in told["parameters"]} == {"NOT CONVERGED"}
+    code, text, _ = run("compare", folder / "runs.csv", *GROUPED, "--laws", "power", "--json")
+    assert code == 1
+    told = json.loads(text)
+    assert told["sentences"] == [f"power: {sentence}"]
+    assert told["comparison"][0]["verdict"] == "NOT CONVERGED"
+
+
+def test_compare(run: Run, folder: Path, prepared: list[dict[str, Any]]) -> None:
+    arguments = ["compare", folder / "runs.csv", *GROUPED, "--hold-out", "N=2e8", "--seed", 9]
+    arguments += ["--draws", 7, "--tune", 8, "--chains", 3]
+    code, text, err = run(*arguments, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(text)
+    assert [sentence.partition(": ")[0] for sentence in told["sentences"]] == [
+        "power", "pure_power", "log_linear"
+    ]  # fmt: skip
+    rows = {row["law"]: row for row in told["comparison"]}
+    assert next(iter(rows)) == "power"
+    assert set(rows) == {"power", "pure_power", "log_linear", "last value", "least squares"}
+    assert rows["power"]["verdict"] == "best"
+    assert rows["last value"]["log_score"] is None
+    sampler = {"random_seed": 9, "draws": 7, "tune": 8, "chains": 3, "progressbar": False}
+    assert [asked["model"].pooling for asked in prepared] == [["task", "dataset"]] * 3
+    assert all(asked.items() >= sampler.items() for asked in prepared)
+    assert all(asked["runs"].sizes["run"] == 72 for asked in prepared)
+    code, text, _ = run(*arguments)
+    assert code == 0
+    assert text.startswith("power: Converged: R-hat at most ")
+    for name in rows:
+        assert name in text.partition("\n\n")[2]
+
+
+def test_compare_by_the_mark_in_the_data(
+    run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, Any]]
+) -> None:
+    table = pd.read_csv(folder / "runs.csv")
+    table.assign(held_out=table["params"] > 2e8).to_csv(tmp_path / "marked.csv", index=False)
+    code, text, _ = run("compare", tmp_path / "marked.csv", *GROUPED, "--laws", "power", "--json")
+    assert code == 0
+    assert prepared[0]["runs"].sizes["run"] == 72
+    assert json.loads(text)["comparison"][0]["rmsle"] > 0
