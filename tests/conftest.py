@@ -19,7 +19,7 @@ from bayeslaw.model import Model
 from bayeslaw.noise import StudentT
 from bayeslaw.pooling import roles_of
 from bayeslaw.posterior import link_dataset, posterior_dataset
-from bayeslaw.priors import Fixed, LogNormal
+from bayeslaw.priors import Fixed, LogNormal, Prior
 from bayeslaw.runs import read_runs, split_at
 from bayeslaw.units import rescale, scales_of
 
@@ -60,7 +60,8 @@ def crossed_runs(crossed_truth: xr.Dataset) -> xr.Dataset:
     sizes = xr.DataArray(SIZES, dims="N", coords={"N": SIZES})
     mean = power(sizes, **{name: crossed_truth[name] for name in power.parameters})
     mean = mean.transpose("task", "dataset", "N")
-    loss = mean.copy(data=StudentT(4.0).draw(np.random.default_rng(2), mean.values, SIGMA))
+    residual = StudentT().draw(np.random.default_rng(2), np.full(mean.shape, SIGMA), {})
+    loss = mean * np.exp(residual)
     frame = loss.to_dataframe("loss").reset_index()
     return read_runs(
         frame, predictors=["N"], groups=["task", "dataset"], reference={"N": REFERENCE}
@@ -76,6 +77,13 @@ def crossed_split(crossed_runs: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
 @pytest.fixture(scope="session")
 def crossed_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
     """The true law, pooled over both groups."""
+    model = Model(power, pooling=["task", "dataset"], discrepancy=None)
+    return fit(model, crossed_split[0], random_seed=1, **SAMPLING)
+
+
+@pytest.fixture(scope="session")
+def discrepant_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
+    """The true law with the default noise and discrepancy, on the same runs."""
     model = Model(power, pooling=["task", "dataset"])
     return fit(model, crossed_split[0], random_seed=1, **SAMPLING)
 
@@ -83,14 +91,14 @@ def crossed_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
 @pytest.fixture(scope="session")
 def log_linear_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
     """A law that bends too little, on the same runs."""
-    model = Model(log_linear, pooling=["task", "dataset"])
+    model = Model(log_linear, pooling=["task", "dataset"], discrepancy=None)
     return fit(model, crossed_split[0], random_seed=1, **SAMPLING)
 
 
 @pytest.fixture(scope="session")
 def pure_power_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
     """The true law without its floor, on the same runs."""
-    model = Model(pure_power, pooling=["task", "dataset"])
+    model = Model(pure_power, pooling=["task", "dataset"], discrepancy=None)
     return fit(model, crossed_split[0], random_seed=1, **SAMPLING)
 
 
@@ -99,15 +107,15 @@ def lone_runs() -> xr.Dataset:
     """Thirty runs of one curve without groups: 2 + 300 N^-0.4, with a little noise."""
     sizes = np.geomspace(1e4, 1e8, 30)
     mean = power(sizes, L0=2.0, k=300.0, alpha=0.4)
-    loss = StudentT(4.0).draw(np.random.default_rng(3), mean, 5 * SIGMA)
-    table = pd.DataFrame({"N": sizes, "loss": loss})
+    residual = StudentT().draw(np.random.default_rng(3), np.full(mean.shape, 5 * SIGMA), {})
+    table = pd.DataFrame({"N": sizes, "loss": mean * np.exp(residual)})
     return read_runs(table, predictors=["N"], reference={"N": 1e6})
 
 
 @pytest.fixture(scope="session")
 def lone_fit(lone_runs: xr.Dataset) -> Fit:
     """The true law on one curve."""
-    return fit(Model(power), lone_runs, random_seed=1, **SAMPLING)
+    return fit(Model(power, discrepancy=None), lone_runs, random_seed=1, **SAMPLING)
 
 
 @pytest.fixture(scope="session")
@@ -118,8 +126,12 @@ def known_fit() -> Callable[..., Fit]:
     """
 
     def make(law: Law, parameters: Mapping[str, np.ndarray], runs: xr.Dataset) -> Fit:
-        priors = dict.fromkeys(law.parameters, LogNormal(1.0, 2.0))  # sampled in their roles' links
-        model = Model(law, pooling=None, priors={**priors, "sigma": Fixed(SIGMA)})
+        priors: dict[str, Prior] = {}
+        priors |= dict.fromkeys(
+            law.parameters, LogNormal(1.0, 2.0)
+        )  # sampled in their roles' links
+        priors["sigma"] = Fixed(SIGMA)
+        model = Model(law, pooling=None, discrepancy=None, priors=priors)
         to_reference = {name: 1 / scale for name, scale in scales_of(law, runs).items()}
         at_reference = rescale(law, to_reference, parameters)
         roles, design = roles_of(model, coordinates(model)), design_of(model, runs)

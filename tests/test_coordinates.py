@@ -115,7 +115,7 @@ def test_kind_is_found(case: str) -> None:
     model, kind = CASES[case]
     system = coordinates(model)
     assert type(system) is kind
-    assert tuple(system.roles) == tuple(name for name in model.free if name != "sigma")
+    assert tuple(system.roles) == tuple(name for name in model.free if name not in model.beside)
 
 
 @pytest.mark.parametrize(

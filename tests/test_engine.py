@@ -19,7 +19,10 @@ from bayeslaw.model import Model
 from bayeslaw.runs import read_runs
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")
-MODEL = Model(power, pooling=["task", "dataset"])
+MODELS = {
+    "independent": Model(power, pooling=["task", "dataset"], discrepancy=None),
+    "discrepancy": Model(power, pooling=["task", "dataset"]),
+}
 DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
 
 
@@ -40,9 +43,14 @@ def curves(n_tasks: int, n_data: int, seed: int) -> xr.Dataset:
     return read_runs(pd.DataFrame(rows), predictors=["N"], groups=["task", "dataset"])
 
 
+@pytest.fixture(scope="module", params=MODELS)
+def model(request: pytest.FixtureRequest) -> Model:
+    return MODELS[request.param]
+
+
 @pytest.fixture(scope="module")
-def crossed(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> pm.Model:
-    return build(MODEL, crossed_split[0])
+def crossed(model: Model, crossed_split: tuple[xr.Dataset, xr.Dataset]) -> pm.Model:
+    return build(model, crossed_split[0])
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +61,8 @@ def engine(crossed: pm.Model) -> Engine:
 
 def evaluate(engine: Engine, point: np.ndarray) -> tuple[int, float, np.ndarray]:
     """Call the entry point as nutpie does: status, density and gradient."""
-    table = engine.sampler().user_data
+    sampler = engine.sampler()  # it owns the data that the table points to
+    table = sampler.user_data
     gradient, value = np.empty(point.size), np.empty(1)
     status = engine.entries[0].ctypes(
         point.size,
@@ -106,24 +115,26 @@ def test_a_point_without_density_is_told(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(("n_tasks", "n_data"), [(3, 4), (2, 2), (4, 3)])
-def test_other_data_need_no_compilation(engine: Engine, n_tasks: int, n_data: int) -> None:
-    other = build(MODEL, curves(n_tasks, n_data, seed=n_tasks))
+def test_other_data_need_no_compilation(
+    model: Model, engine: Engine, n_tasks: int, n_data: int
+) -> None:
+    other = build(model, curves(n_tasks, n_data, seed=n_tasks))
     moved = engine.on(other)
     assert moved.entries is engine.entries
     point = somewhere(moved, seed=2)
     np.testing.assert_allclose(evaluate(moved, point)[1], density(other, point), rtol=1e-10)
 
 
-def test_the_first_engine_stays_as_it_is(crossed: pm.Model, engine: Engine) -> None:
-    engine.on(build(MODEL, curves(2, 2, seed=3)))
+def test_the_first_engine_stays_as_it_is(model: Model, crossed: pm.Model, engine: Engine) -> None:
+    engine.on(build(model, curves(2, 2, seed=3)))
     point = somewhere(engine)
     np.testing.assert_allclose(evaluate(engine, point)[1], density(crossed, point), rtol=1e-10)
 
 
 @pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.runs.RunsWarning")
-def test_data_of_another_structure_are_refused(engine: Engine) -> None:
+def test_data_of_another_structure_are_refused(model: Model, engine: Engine) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        engine.on(build(MODEL, curves(1, 3, seed=1)))
+        engine.on(build(model, curves(1, 3, seed=1)))
     assert str(error.value) == (
         "these runs need another compilation: their model has no 'bounds', so they differ in the "
         "groups that can be pooled"

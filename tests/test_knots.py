@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from bayeslaw import knots, walk
+from bayeslaw import knot_places, knots, walk
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Problem:
     most: int
 
     @property
-    def knots(self) -> knots.Knots:
-        return knots.knots(self.position, self.curve, self.most)
+    def knots(self) -> knot_places.Knots:
+        return knot_places.knots(self.position, self.curve, self.most)
 
     @property
-    def places(self) -> knots.Places:
-        return knots.placed(self.knots, self.target, self.target_curve)
+    def places(self) -> knot_places.Places:
+        return knot_places.placed(self.knots, self.target, self.target_curve)
 
     @property
     def arguments(self) -> tuple[np.ndarray, ...]:
@@ -54,18 +54,6 @@ class Problem:
                         design = hats(np.where(curve == c, sign * u, 0), ends)
                         covariance = self.tau2[p, c] * np.minimum(ends[:, None], ends)
                         out += design @ covariance @ design.T
-        return out
-
-    def beyond(self) -> np.ndarray:
-        """Prior covariance of the way from the outermost knots to the places."""
-        out = np.zeros((self.target_curve.size, self.target_curve.size))
-        for c in range(self.tau2.shape[1]):
-            for p, u in enumerate(self.target):
-                for sign in (-1, 1):
-                    last = max(0, *(sign * self.position[p, self.curve == c]), 0)
-                    there = self.target_curve == c
-                    distance = np.where(there, np.maximum(sign * u - last, 0), 0)
-                    out += self.tau2[p, c] * np.minimum(distance[:, None], distance)
         return out
 
     @property
@@ -251,52 +239,9 @@ def test_aside_is_the_conditional_of_all_others(p: Problem) -> None:
         np.testing.assert_allclose(variance[i], expected, rtol=1e-7)
 
 
-def test_knots_are_counted_through() -> None:
-    position = np.array([[1.0, -1.0, 2.0, 2.0, 0.0], [0.0, 3.0, 0.0, 1.0, 2.0]])
-    found = knots.knots(position, np.array([0, 1, 0, 1, 1]), most=2)
-    np.testing.assert_array_equal(found.start, [0, 2, 6])
-    np.testing.assert_array_equal(found.at, [1.0, 2.0, -1.0, 2.0, 1.5, 3.0])
-    np.testing.assert_array_equal(found.before, [-1, 0, -1, -1, -1, 4])
-    np.testing.assert_array_equal(found.kind, [0, 0, 0, 0, 1, 1])
-    np.testing.assert_array_equal(found.order, [0, 2, 1, 3, 4])
-    np.testing.assert_array_equal(found.bounds, [0, 2, 5])
-    np.testing.assert_array_equal(found.left, [[-1, -1, 0, -1, -1], [-1, 4, -1, -1, 4]])
-    np.testing.assert_array_equal(found.right, [[0, 2, 1, 3, -1], [-1, 5, -1, 4, 5]])
-    np.testing.assert_allclose(found.share, [[1, 1, 1, 1, 0], [0, 1, 0, 2 / 3, 1 / 3]])
-
-
-def test_a_side_has_eight_knots_unless_told_otherwise() -> None:
-    position = np.linspace(-1, 2, 100)[None]
-    found = knots.knots(position, np.zeros(100, dtype=int))
-    np.testing.assert_allclose(found.at[8:], np.arange(1, 9) / 4)
-    assert found.at.size == 16
-
-
-def test_no_runs_have_no_knots() -> None:
-    found = knots.knots(np.empty((2, 0)), np.empty(0, dtype=int))
-    assert found.at.size == 0
+def test_no_runs_have_density_one() -> None:
+    found = knot_places.knots(np.empty((2, 0)), np.empty(0, dtype=int))
     assert knots.density(np.empty(0), np.empty(0), np.ones((2, 1)), *found) == 0
-
-
-def test_a_side_without_knots_is_refused() -> None:
-    with pytest.raises(ValueError, match="most is 0: a side has one knot or more"):
-        knots.knots(np.ones((1, 1)), np.zeros(1, dtype=int), most=0)
-
-
-@every_problem
-def test_runs_are_placed_where_they_are(p: Problem) -> None:
-    found = knots.placed(p.knots, p.position, p.curve)
-    for name in ("order", "bounds", "left", "right", "share"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(p.knots, name))
-    np.testing.assert_array_equal(found.beyond, np.zeros(p.position.shape))
-
-
-@every_problem
-def test_places_beyond_the_knots_keep_their_distance(p: Problem) -> None:
-    found = knots.placed(p.knots, p.target, p.target_curve).beyond
-    variance = np.sum(p.tau2[:, p.target_curve] * found, axis=0)
-    np.testing.assert_allclose(variance, np.diag(p.beyond()), rtol=1e-12)
-    assert np.all(found >= 0)
 
 
 @every_problem
@@ -324,34 +269,6 @@ def test_given_of_random_problems(p: Problem) -> None:
     mean, covariance = dense_given(p)
     np.testing.assert_allclose(found, mean, rtol=1e-8, atol=1e-9)
     np.testing.assert_allclose(spread, np.diag(covariance), rtol=1e-8, atol=1e-9)
-
-
-@pytest.mark.parametrize("name", ["few knots", "three predictors", "a predictor at the pivot"])
-def test_extended_draws_scatter_as_they_should(name: str) -> None:
-    p, size = PROBLEMS[name], 20_000
-    rng = np.random.default_rng(1)
-    mean, variance, draw = given_one(p, rng.normal(size=(size, p.knots.at.size)))
-    tau2 = np.repeat(p.tau2[None], size, axis=0)
-    before = draw.copy()
-    spread, draws = knots.extended(
-        variance, draw, p.target, p.target_curve, p.places.beyond, tau2, rng
-    )
-    np.testing.assert_array_equal(draw, before)
-    covariance = dense_given(p)[1] + p.beyond()
-    np.testing.assert_allclose(spread[0], np.diag(covariance), rtol=1e-8, atol=1e-9)
-    sd, away = np.sqrt(np.diag(covariance)), draws - mean
-    assert np.all(np.abs(away.mean(axis=0)) <= 4.5 * sd / np.sqrt(size) + 1e-9)
-    error = np.sqrt((np.outer(sd, sd) ** 2 + covariance**2) / size)
-    assert np.all(np.abs(away.T @ away / size - covariance) <= 4.5 * error + 1e-9)
-
-
-def test_extended_draws_follow_from_the_generator() -> None:
-    p = PROBLEMS["few knots"]
-    none, tau2 = np.zeros((1, 9)), p.tau2[None]
-    rest = (none, none, p.target, p.target_curve, p.places.beyond, tau2)
-    one, same, other = (knots.extended(*rest, np.random.default_rng(seed))[1] for seed in (1, 1, 2))
-    np.testing.assert_array_equal(one, same)
-    assert np.any(one != other)
 
 
 def test_many_draws_are_each_of_them() -> None:

@@ -8,12 +8,14 @@ import numpy as np
 import preliz as pz
 import pytest
 
+from bayeslaw.discrepancy import Brownian
 from bayeslaw.law import law
 from bayeslaw.laws import broken, double_power, inverse_log, kaplan, power, pure_power
 from bayeslaw.model import Model
-from bayeslaw.noise import StudentT
+from bayeslaw.noise import Gaussian, StudentT, Undertuned
 from bayeslaw.parameters import Amplitude, Exponent, Floor, Fraction, Real, Scale
 from bayeslaw.priors import Fixed, HalfNormal, LogNormal
+from bayeslaw.scales import LogitScale, LogScale
 
 
 @law
@@ -25,21 +27,60 @@ def two(
 
 def test_defaults() -> None:
     model = Model(power)
-    assert list(model.roles) == ["L0", "k", "alpha", "sigma"]
-    assert model.free == ("L0", "k", "alpha", "sigma")
+    assert list(model.roles) == ["L0", "k", "alpha", "sigma", "tau"]
+    assert list(model.beside) == ["sigma", "tau"]
+    assert model.free == ("L0", "k", "alpha", "sigma", "tau")
     assert model.fixed == {}
-    assert model.noise == StudentT(4.0)
+    assert model.discrepancy == Brownian(knots=8)
+    assert model.noise == Gaussian(scale=LogScale(), varies_with=None)
+    assert not model.is_augmented
     assert model.groups_of("alpha") == ()
+
+
+def test_defaults_without_a_discrepancy() -> None:
+    model = Model(power, discrepancy=None)
+    assert model.free == ("L0", "k", "alpha", "sigma")
+    assert model.noise == StudentT(nu=4.0)
+    assert not model.is_augmented
+
+
+@pytest.mark.parametrize(
+    ("law", "noise", "discrepancy", "names", "is_augmented"),
+    [
+        (power, Gaussian(), None, ["sigma"], False),
+        (power, StudentT(5.0), None, ["sigma"], False),
+        (power, StudentT(5.0), Brownian(), ["sigma", "tau"], True),
+        (power, Undertuned(), None, ["sigma", "excess"], True),
+        (power, Undertuned(), Brownian(), ["sigma", "excess", "tau"], True),
+        (power, Gaussian(varies_with="N"), None, ["sigma", "sigma_slope"], False),
+        (
+            two,
+            Gaussian(varies_with="D"),
+            Brownian(),
+            ["sigma", "sigma_slope", "tau_N", "tau_D"],
+            False,
+        ),
+        (two, None, Brownian(knots=3), ["sigma", "tau_N", "tau_D"], False),
+    ],
+)
+def test_parameters_beside_the_laws(
+    law: Any, noise: Any, discrepancy: Any, names: list[str], is_augmented: bool
+) -> None:
+    model = Model(law, noise=noise, discrepancy=discrepancy)
+    assert list(model.beside) == names
+    assert list(model.roles) == [*law.parameters, *names]
+    assert model.is_augmented is is_augmented
 
 
 def test_fixed_and_tied_parameters_are_not_free() -> None:
     model = Model(two, priors={"E": Fixed(1.69), "A": LogNormal(1.0, 2.0)}, tie={"beta": "alpha"})
     assert model.fixed == {"E": 1.69}
-    assert model.free == ("A", "alpha", "B", "sigma")
+    assert model.free == ("A", "alpha", "B", "sigma", "tau_N", "tau_D")
 
 
-def test_noise_can_be_fixed() -> None:
-    assert Model(power, priors={"sigma": Fixed(0.01)}).free == ("L0", "k", "alpha")
+@pytest.mark.parametrize(("name", "left"), [("sigma", "tau"), ("tau", "sigma")])
+def test_noise_and_discrepancy_can_be_fixed(name: str, left: str) -> None:
+    assert Model(power, priors={name: Fixed(0.01)}).free == ("L0", "k", "alpha", left)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +98,24 @@ def test_groups_of(pooling: Any, of_alpha: tuple[str, ...], of_k: tuple[str, ...
 
 
 def test_spreads_have_priors() -> None:
-    model = Model(power, priors={"sd_alpha": HalfNormal(0.1), "sd_sigma": HalfNormal(0.1)})
-    assert model.free == ("L0", "k", "alpha", "sigma")
+    names = ("L0", "k", "alpha", "sigma", "tau")
+    model = Model(power, priors={f"sd_{name}": HalfNormal(0.1) for name in names})
+    assert model.free == names
 
 
 @law
 def noisy(N: Any, *, sigma: Scale) -> Any:
     return sigma / N
+
+
+@law
+def wrong(N: Any, *, tau: Scale) -> Any:
+    return tau / N
+
+
+@law
+def steep(N: Any, *, excess: Scale, sigma_slope: Exponent) -> Any:
+    return excess * N**-sigma_slope
 
 
 @law
@@ -93,6 +145,9 @@ def without_units(N: Any, *, k: Amplitude, alpha: Exponent, beta: Exponent) -> A
         {"law": two, "tie": {"beta": "alpha"}, "priors": {"alpha": Fixed(0.3)}},
         {"law": doubled, "tie": {"k_2": "k_1"}},  # both move alike with N
         {"law": inverse_log, "priors": {"L0": Fixed(0.0)}},
+        {"law": power, "noise": StudentT(scale=LogitScale(lower=0.1), varies_with="N")},
+        {"law": wrong, "discrepancy": None},
+        {"law": steep},
     ],
 )
 def test_what_is_sound_is_accepted(arguments: dict[str, Any]) -> None:
@@ -112,11 +167,43 @@ ANY_PRIOR = "must be a distribution, such as bl.LogNormal(1.0, 2.0), or bl.Fixed
     [
         ("power", {}, TypeError, TAKES + "'power'"),
         (broken, {}, TypeError, TAKES + "broken"),
+        *(
+            (
+                two,
+                {"discrepancy": found},
+                TypeError,
+                f"discrepancy takes bl.Brownian() or None, got {found!r}",
+            )
+            for found in ["gp", True, Brownian, Gaussian()]
+        ),
+        *(
+            (
+                two,
+                {"noise": found},
+                TypeError,
+                f"noise takes a kind of noise, such as bl.StudentT(), got {found!r}",
+            )
+            for found in ["gaussian", 4.0, StudentT, Brownian(), LogScale()]
+        ),
         (
             two,
-            {"discrepancy": "gp"},
-            NotImplementedError,
-            "discrepancy is not modelled yet: leave it None, got 'gp'",
+            {"noise": Gaussian(varies_with="C")},
+            ValueError,
+            "the noise varies with 'C', and law 'two' is one of ['N', 'D']",
+        ),
+        *(
+            (
+                law,
+                arguments,
+                ValueError,
+                f"law {law.name!r} and the noise or discrepancy both have {clash}",
+            )
+            for law, arguments, clash in [
+                (noisy, {}, ["sigma"]),
+                (noisy, {"discrepancy": None}, ["sigma"]),
+                (wrong, {}, ["tau"]),
+                (steep, {"noise": Undertuned(varies_with="N")}, ["excess", "sigma_slope"]),
+            ]
         ),
         (
             two,
@@ -237,7 +324,7 @@ def test_what_is_refused(
     assert str(error.value) == message
 
 
-KNOWN = "['L0', 'k', 'alpha', 'sigma', 'sd_L0', 'sd_k', 'sd_alpha', 'sd_sigma']"
+KNOWN = "['L0', 'k', 'alpha', 'sigma', 'tau', 'sd_L0', 'sd_k', 'sd_alpha', 'sd_sigma', 'sd_tau']"
 RULE = "a tied parameter has no prior of its own, and follows one that is not tied itself"
 
 
@@ -254,7 +341,6 @@ RULE = "a tied parameter has no prior of its own, and follows one that is not ti
             TypeError,
             "pooling takes lists of groups, got the string 'task'",
         ),
-        ({"law": noisy}, ValueError, "law 'noisy' and the noise both have ['sigma']"),
         (
             {"priors": {"alhpa": Fixed(1.0)}},
             ValueError,
@@ -269,7 +355,7 @@ RULE = "a tied parameter has no prior of its own, and follows one that is not ti
             {"priors": {"alpha": Fixed(1.0), "sd_alpha": HalfNormal(1.0)}},
             ValueError,
             "prior for 'sd_alpha': no such parameter; did you mean 'alpha'? There are "
-            "['L0', 'k', 'alpha', 'sigma', 'sd_L0', 'sd_k', 'sd_sigma']",
+            "['L0', 'k', 'alpha', 'sigma', 'tau', 'sd_L0', 'sd_k', 'sd_sigma', 'sd_tau']",
         ),
         (
             {"tie": {"alpha": "beta"}},
@@ -280,7 +366,7 @@ RULE = "a tied parameter has no prior of its own, and follows one that is not ti
             {"pooling": {"apha": ["task"]}},
             ValueError,
             "pooling for 'apha': no such parameter; did you mean 'alpha'? There are "
-            "['L0', 'k', 'alpha', 'sigma']",
+            "['L0', 'k', 'alpha', 'sigma', 'tau']",
         ),
         ({"tie": {"alpha": "alpha"}}, ValueError, f"tie 'alpha' = 'alpha': {RULE}"),
         (

@@ -9,17 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 from bayeslaw.coordinates import coordinates
-from bayeslaw.design import Design, design_of, prior_of
+from bayeslaw.design import design_of, prior_of
+from bayeslaw.discrepancy import Brownian
 from bayeslaw.law import law
-from bayeslaw.laws import broken, double_power, find, log_linear, power, pure_power
+from bayeslaw.laws import broken, chinchilla, double_power, find, log_linear, power, pure_power
 from bayeslaw.model import Model
+from bayeslaw.noise import Gaussian, StudentT, Undertuned
 from bayeslaw.optima import is_plain
 from bayeslaw.parameters import Amplitude, Exponent, Floor
 from bayeslaw.pilot import Pilot, fly, several
 from bayeslaw.priors import HalfNormal, LogNormal, Normal
 from bayeslaw.runs import RunsError, grid, read_runs
+from bayeslaw.scales import LogitScale, LogScale, RawScale
 
 TRUTH = {
     "slow": {"L0": 1.5, "k": 2.0, "alpha": 0.2},
@@ -56,15 +60,59 @@ def test_design_is_the_runs_as_arrays() -> None:
     design = design_of(Model(power), runs)
     np.testing.assert_allclose(design.predictors[0], [0.1, 1, 100] * 2, rtol=1e-15)
     np.testing.assert_array_equal(design.response, runs["loss"])
-    np.testing.assert_allclose(design.relative_error, 0.02 / runs["loss"])
     np.testing.assert_array_equal(design.curve, [0, 0, 0, 1, 1, 1])
-    assert (design.n_curves, design.level) == (2, np.log(np.median(runs["loss"])))
+    assert (design.n_curves, design.unit) == (2, np.median(runs["loss"]))
+    assert design.level == np.log(design.unit)
     for end, value in {"smallest": 0.1, "largest": 100, "pivot": np.sqrt(10)}.items():
         np.testing.assert_allclose(getattr(design.frame, end)[0], [value] * 2, rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("scale", "value", "slope"),
+    [
+        (LogScale(), np.log, lambda loss: 1 / loss),
+        (RawScale(), lambda loss: loss / np.median(loss), lambda loss: 1 / np.median(loss)),
+        (
+            LogitScale(0.25, 16.0),
+            lambda loss: np.log((loss - 0.25) / (16 - loss)),
+            lambda loss: 15.75 / (loss - 0.25) / (16 - loss),
+        ),
+    ],
+)
+def test_values_and_known_errors_are_on_the_scale_of_the_noise(
+    scale: Any, value: Any, slope: Any
+) -> None:
+    runs = read(table([1e5, 1e6, 1e8], error=0.02), stderr="error")
+    design, loss = design_of(Model(power, noise=Gaussian(scale)), runs), runs["loss"].values
+    np.testing.assert_allclose(design.values, value(loss), rtol=1e-12)
+    np.testing.assert_allclose(design.known_error, 0.02 * slope(loss), rtol=1e-12)
+
+
 def test_design_without_standard_errors_has_none() -> None:
-    assert not design_of(Model(power), read(table(SIZES))).relative_error.any()
+    assert not design_of(Model(power), read(table(SIZES))).known_error.any()
+
+
+def test_responses_outside_the_scale_are_named() -> None:
+    runs = read(table([1e5, 1e6, 1e8]))
+    model = Model(power, noise=Gaussian(LogitScale(0.25, 3.0)))
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        design_of(model, runs)
+    assert str(error.value) == (
+        "3 responses are outside LogitScale(lower=0.25, upper=3.0), the first in run "
+        f"{runs['run'].values[0]}: loss = {runs['loss'].values[0]:g}; drop them, or give the "
+        "noise another scale"
+    )
+
+
+def test_position_is_in_e_folds_from_the_middle_of_the_curve() -> None:
+    frame = pd.concat([table([1e5, 1e6, 1e7])[:3], table([1e6, 1e9])[2:]])
+    design = design_of(Model(power), read(frame))
+    expected = [[*np.log([0.1, 1.0, 10.0]), *np.log([1 / 1000**0.5, 1000**0.5])]]
+    np.testing.assert_allclose(design.position, expected, atol=1e-12)
+    # Where there is no curve yet, from the reference.
+    elsewhere = design.from_middle(np.array([[10.0, 10.0, 10.0]]), np.array([0, 1, 2]))
+    middle = np.log([1.0, 1000**0.5, 1.0])
+    np.testing.assert_allclose(elsewhere, [np.log(10.0) - middle], atol=1e-12)
 
 
 def test_sums_are_over_the_runs_of_a_curve() -> None:
@@ -125,7 +173,60 @@ def test_mode_is_one_place_in_both_coordinates() -> None:
     for name, value in there.items():
         np.testing.assert_allclose(pilot.pivot_mode[name], value, atol=1e-8)
     assert pilot.n_curves == 2
-    assert set(pilot.mode) == {"L0", "k", "alpha", "sigma"}
+    for told in (pilot.mode, pilot.information, pilot.pivot_mode, pilot.pivot_information):
+        assert set(told) == {"L0", "k", "alpha", "sigma", "tau"}
+
+
+@pytest.mark.parametrize(
+    ("law", "noise", "discrepancy", "names"),
+    [
+        (power, Gaussian(), None, ["sigma"]),
+        (power, Gaussian(varies_with="N"), None, ["sigma", "sigma_slope"]),
+        (power, Undertuned(), Brownian(), ["sigma", "excess", "tau"]),
+        (chinchilla, StudentT(), Brownian(), ["sigma", "tau_N", "tau_D"]),
+    ],
+)
+def test_all_that_is_beside_the_law_has_a_place(
+    law: Any, noise: Any, discrepancy: Any, names: list[str]
+) -> None:
+    frame = table(SIZES, 0.01, D=np.tile(np.geomspace(1e8, 1e10, 4), 3))
+    runs = read_runs(frame, predictors=["N", "D"], groups=["task"])
+    model = Model(law, noise=noise, discrepancy=discrepancy)
+    pilot = flown(model, runs)
+    assert list(pilot.mode)[len(law.parameters) :] == names
+    assert finite(pilot)
+
+
+def test_what_curves_do_not_tell_of_a_parameter_is_the_priors() -> None:
+    prior = {"excess": LogNormal(0.05, 3.0)}
+    pilot = flown(Model(power, noise=Undertuned(), priors=prior), read(table(SIZES, 0.01)))
+    np.testing.assert_allclose(pilot.mode["excess"], np.log(0.05), rtol=1e-12)
+    assert np.all(pilot.information["excess"] < 0.01 / np.log(3.0) ** 2)
+
+
+def test_a_discrepancy_is_found_and_takes_from_what_the_law_is_told() -> None:
+    """Sixty curves, each with a walk of its own about the law."""
+    rng, rows = np.random.default_rng(7), []
+    sizes = np.geomspace(1e4, 1e9, 41)
+    steps = 0.02 * np.sqrt(np.log(sizes[1] / sizes[0])) * rng.normal(size=(60, 41))
+    walk = np.cumsum(steps, axis=1) - np.cumsum(steps, axis=1)[:, [20]]
+    for i, wrong in enumerate(walk):
+        loss = power(sizes / 1e6, **TRUTH["slow"]) * np.exp(wrong + 0.01 * rng.normal(size=41))
+        rows.append(pd.DataFrame({"N": sizes, "loss": loss, "task": str(i)}))
+    runs = read(pd.concat(rows))
+    pilot, plain = flown(Model(power), runs), flown(Model(power, discrepancy=None), runs)
+    for name, truth in [("tau", 0.02), ("sigma", 0.01)]:
+        z = (pilot.mode[name] - np.log(truth)) * np.sqrt(pilot.information[name])
+        # At the joint mode the law has taken up part of the walk.
+        assert abs(np.median(z)) < 1.5, name
+        assert 0.7 < stats.median_abs_deviation(z, scale="normal") < 1.6, name
+    for name in ("L0", "k", "alpha"):
+        assert np.all(pilot.information[name] < plain.information[name]), name
+    level = pilot.mode["k"]
+    truth = np.log(sum(TRUTH["slow"][name] for name in ("L0", "k")))
+    z = (level - truth) * np.sqrt(pilot.information["k"])
+    assert abs(z.mean()) < 4 / np.sqrt(60)
+    assert abs(z.std() - 1) < 4 / np.sqrt(120)
 
 
 def test_information_is_that_of_repeated_runs() -> None:
@@ -133,7 +234,7 @@ def test_information_is_that_of_repeated_runs() -> None:
     # prior. Student-t weights make little of Gaussian noise, hence the width of the bounds.
     repeated = [table(SIZES, 0.003, seed) for seed in range(120)]
     frame = pd.concat([f.assign(task=f["task"] + str(i)) for i, f in enumerate(repeated)])
-    pilot = flown(Model(power), read(frame))
+    pilot = flown(Model(power, discrepancy=None), read(frame))
     for start in range(2):  # the curves of the table alternate
         mode, told = pilot.pivot_mode["k"][start::2], pilot.pivot_information["k"][start::2]
         ratio = np.var(mode, ddof=1) * np.median(told)
@@ -165,7 +266,8 @@ def test_information_falls_with_standard_errors() -> None:
 
 
 def test_noise_is_found() -> None:
-    pilot = flown(Model(power), read(table(np.geomspace(1e4, 1e9, 200), 0.02)))
+    model = Model(power, discrepancy=None)
+    pilot = flown(model, read(table(np.geomspace(1e4, 1e9, 200), 0.02)))
     # Gaussian noise seen by Student-t eyes: a scale of .02 times about .81.
     error = 1 / np.sqrt(pilot.information["sigma"])
     z = (pilot.mode["sigma"] - np.log(0.02 * 0.81)) / error
@@ -175,7 +277,7 @@ def test_noise_is_found() -> None:
 def test_an_outlier_does_not_move_the_mode() -> None:
     frame = table(SIZES, 0.005)
     spoilt = frame.assign(loss=np.where(np.arange(len(frame)) == 4, 2.0, 1.0) * frame["loss"])
-    model = Model(power)
+    model = Model(power, discrepancy=None)
     one, other = flown(model, read(frame)), flown(model, read(spoilt))
     error = 1 / np.sqrt(one.pivot_information["k"])
     assert np.all(np.abs(one.pivot_mode["k"] - other.pivot_mode["k"]) < 3 * error)
@@ -244,6 +346,9 @@ def test_chosen_curves_may_come_twice() -> None:
     np.testing.assert_array_equal(chosen.curve, [0, 0, 0, 1, 1, 1, 2, 2, 2])
     first, second = design.response[:3], design.response[3:]
     np.testing.assert_array_equal(chosen.response, [*second, *first, *second])
+    np.testing.assert_array_equal(chosen.values, np.log(chosen.response))
+    assert chosen.known_error.shape == (9,)
+    assert chosen.unit == design.unit
     assert chosen.n_curves == 3
 
 
@@ -299,22 +404,7 @@ def test_curves_do_not_see_each_other() -> None:
     other = frame.assign(loss=np.where(frame["task"] == "fast", 1.1, 1.0) * frame["loss"])
     # The centre of the level's prior is the median response; keep it where it is.
     design = design_of(model, read(other))
-    changed = fly(
-        model, coordinates(model), _Levelled.of(design, design_of(model, read(frame)).level)
-    )
+    levelled = replace(design, unit=design_of(model, read(frame)).unit)
+    changed = fly(model, coordinates(model), levelled)
     np.testing.assert_allclose(both.mode["k"][0], changed.mode["k"][0], atol=1e-12)
     np.testing.assert_allclose(both.mode["k"][1] + np.log(1.1), changed.mode["k"][1], atol=1e-2)
-
-
-class _Levelled(Design):
-    """A design with a level of our own."""
-
-    @classmethod
-    def of(cls, design: Design, level: float) -> Design:
-        levelled = cls(**vars(replace(design)))
-        object.__setattr__(levelled, "_level", level)
-        return levelled
-
-    @property
-    def level(self) -> float:
-        return self._level  # type: ignore[attr-defined]

@@ -38,6 +38,7 @@ def test_each_parameter_has_its_own_groups() -> None:
         "k": (),
         "alpha": ("data",),
         "sigma": (),
+        "tau": (),
     }
     assert found["k"].codes.shape == (0, 6)
     assert (found["k"].size, found["k"].starts) == (0, [])
@@ -126,15 +127,16 @@ def test_nothing_pooled_has_no_levels() -> None:
     assert where.codes.shape == (0, 6)
 
 
-def test_roles_of_law_and_noise() -> None:
+def test_roles_of_law_noise_and_discrepancy() -> None:
     model = Model(power, priors={"alpha": Fixed(0.3)})
     found = roles_of(model, coordinates(model))
     assert {name: role.name for name, role in found.items()} == {
         "L0": "share",
         "k": "level",
         "sigma": "noise",
+        "tau": "discrepancy",
     }
-    silent = Model(power, priors={"sigma": Fixed(0.01)})
+    silent = Model(power, priors={"sigma": Fixed(0.01)}, discrepancy=None)
     assert list(roles_of(silent, coordinates(silent))) == ["L0", "k", "alpha"]
 
 

@@ -21,7 +21,6 @@ from bayeslaw.scores import (
     PERCENTS,
     curve_means,
     score,
-    score_runs,
     score_table,
     scores_given,
     standard_error,
@@ -246,13 +245,6 @@ def test_scores_are_by_run_with_the_labels_of_the_runs() -> None:
     expected = scored(draws(), OBSERVED)
     for name in NAMES:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-10)
-
-
-def test_scores_of_responses_alone() -> None:
-    found = score_runs(forecast_of(draws()), OBSERVED, StudentT(NU))
-    assert set(found) == NAMES | {"covered"}
-    np.testing.assert_array_equal(found["covered"], found["covered_90"])
-    np.testing.assert_allclose(found["log_score"], scored(draws(), OBSERVED)["log_score"])
 
 
 def test_another_number_of_runs_is_refused() -> None:

@@ -9,7 +9,7 @@ test rows of each:
 - `data`: the curves, their splits, and the means in bins that stand for the curve itself;
 - `baselines`: point forecasts, and a peer with bands;
 - `published`: what others report under the same protocol;
-- `report`: scores by curve, means by domain, the figure.
+- `report`: scores by curve, means by domain, tables; `figure`: the figure.
 
 A predictor is a function from a list of `data.Curve`, all of one domain, to a list of
 `data.Prediction`, one for each curve and in their order. Its ``median`` is all that a point

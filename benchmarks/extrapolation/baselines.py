@@ -35,6 +35,7 @@ BREAKS, HEADS = (0.25, 0.5, 0.75), (0.1, 1.0)  # starts: place in log x, exponen
 LEAST = np.array([-30.0, -30.0, 0.0, -5.0, -1.0, -4.0])  # of the coordinates of `_broken`
 MOST = np.array([0.0, 30.0, 5.0, 5.0, 1.0, 4.0])
 BREAK_STEPS = 200  # evaluations from each start
+BROKEN = bl.laws.broken(breaks=1)
 DRAWS = 200  # bootstrap fits of the peer
 
 
@@ -212,7 +213,7 @@ def _excess(power: np.ndarray, alpha: float, span: float) -> np.ndarray:
 def _broken(z: np.ndarray, size: np.ndarray) -> np.ndarray:
     """The law at coordinates: log floor, log amplitude, two exponents, log break, log bend."""
     names = {"L0": np.exp(z[0]), "k": np.exp(z[1]), "alpha": z[2], "c_1": z[3]}
-    return bl.laws.broken(breaks=1)(size, **names, d_1=np.exp(z[4]), f_1=np.exp(z[5]))
+    return BROKEN(size, **names, d_1=np.exp(z[4]), f_1=np.exp(z[5]))
 
 
 def _starts(size: np.ndarray, y: np.ndarray) -> list[np.ndarray]:

@@ -23,6 +23,7 @@ BINS = [f"bin_{name}" for name in ROWS]
 SCORES = ["rmsle", "log_density", "crps", *ROWS, *BINS, "width_90", "seconds"]
 FLAGS = ["gate", "converged"]
 PIT_BINS = 20
+LOWEST = -1e300  # logarithm of a draw not above zero: infinite ones times a weight of zero are NaN
 # Domains taken together, if all are there: what others print means of.
 UNIONS: Mapping[str, tuple[str, ...]] = {
     "all 92": ("IC", "NMT", "LM", "BB"),
@@ -269,7 +270,8 @@ def _place_of_bins(curve: Curve, prediction: Prediction) -> np.ndarray:
     bins = binned(curve)
     known = np.isfinite(bins.stderr)
     with np.errstate(invalid="ignore", divide="ignore"):
-        draws = np.nan_to_num(np.log(prediction.curve), nan=-np.inf) @ bins.weights[known].T
+        log = np.nan_to_num(np.log(prediction.curve), nan=LOWEST, neginf=LOWEST)
+    draws = log @ bins.weights[known].T
     error = np.maximum(bins.stderr[known], np.finfo(float).tiny)
     return special.ndtr((bins.mean[known] - draws) / error).mean(axis=0)
 

@@ -17,13 +17,13 @@ from bayeslaw.fit import Fit
 from bayeslaw.forecast import forecast
 from bayeslaw.gate import NOT_CONVERGED, Gate
 from bayeslaw.least_squares import least_squares, predict
-from bayeslaw.scores import score_runs
+from bayeslaw.scores import curve_means, score, score_table, standard_error
 from bayeslaw.verdict import verdict
 
 __all__ = ["compare"]
 
 LAST_VALUE, LEAST_SQUARES = "last value", "least squares"
-SCORES = ("rmsle", "log_score", "crps", "coverage_90")
+SCORES = ("log_score", "log_score_se", "rmsle", "crps", "coverage_90")
 
 
 def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.DataFrame:
@@ -121,67 +121,44 @@ def _inside(fits: Mapping[str, Fit]) -> pd.DataFrame:
 
 def _outside(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
     table.check_runs(later)
-    observed = table.response(later).values
-    scored = {
-        name: score_runs(forecast(fit, later), observed, fit.model.noise)
-        for name, fit in fits.items()
-    }
-    first = next(iter(fits.values()))
-    curve = table.curve_index(later, table.curves(later))
-    rows = {name: _means(scores, curve) for name, scores in scored.items()}
-    rows[LAST_VALUE] = rows[LEAST_SQUARES] = {"rmsle": float("nan")}
+    scored = {name: score(forecast(fit, later), later) for name, fit in fits.items()}
+    rows = {name: score_table(scores).loc["all", list(SCORES)] for name, scores in scored.items()}
+    told = pd.DataFrame.from_dict({**rows, **_baselines(next(iter(fits.values())), later)}, "index")
+    return told.assign(**_differences(scored, _trusted(fits), told.index))
+
+
+def _baselines(first: Fit, later: xr.Dataset) -> dict[str, dict[str, float]]:
     if set(table.curves(later)["curve"].values) <= set(table.curves(first.runs)["curve"].values):
-        rows[LAST_VALUE] = _point(_last_values(first.runs, later), observed, curve)
-        points = predict(first.model.law, least_squares(first.model, first.runs), later)
-        rows[LEAST_SQUARES] = _point(points, observed, curve)
-    told = pd.DataFrame.from_dict(rows, orient="index")
-    return told.assign(**_differences(scored, _trusted(fits), curve, told.index))
+        points = {
+            LAST_VALUE: _last_values(first.runs, later),
+            LEAST_SQUARES: predict(first.model.law, least_squares(first.model, first.runs), later),
+        }
+        return {name: {"rmsle": _rmsle(predicted, later)} for name, predicted in points.items()}
+    return {name: {"rmsle": float("nan")} for name in (LAST_VALUE, LEAST_SQUARES)}
 
 
-def _means(scores: xr.Dataset, curve: np.ndarray) -> dict[str, float]:
-    """Means over curves of the curves' own means, so that long curves weigh no more."""
-    density = _by_curve(scores["log_score"].values, curve)
-    return {
-        "log_score": float(density.mean()),
-        "log_score_se": _standard_error(density),
-        "rmsle": _rmsle(scores["squared_log_error"].values, curve),
-        "crps": float(_by_curve(scores["crps"].values, curve).mean()),
-        "coverage_90": float(_by_curve(scores["covered"].values, curve).mean()),
-    }
-
-
-def _point(predicted: np.ndarray, observed: np.ndarray, curve: np.ndarray) -> dict[str, float]:
+def _rmsle(predicted: np.ndarray, later: xr.Dataset) -> float:
     with np.errstate(invalid="ignore", divide="ignore"):
-        squared = np.log(predicted / observed) ** 2
-    return {"rmsle": _rmsle(np.where(np.isnan(squared), np.inf, squared), curve)}
-
-
-def _by_curve(values: np.ndarray, curve: np.ndarray) -> np.ndarray:
-    return np.bincount(curve, values) / np.bincount(curve)
-
-
-def _rmsle(squared: np.ndarray, curve: np.ndarray) -> float:
-    return float(np.sqrt(_by_curve(squared, curve)).mean())
-
-
-def _standard_error(values: np.ndarray) -> float:
-    if values.size < 2 or not np.all(np.isfinite(values)):
-        return float("nan")
-    return float(values.std(ddof=1) / np.sqrt(values.size))
+        squared = np.log(predicted / table.response(later).values) ** 2
+    values = {"squared_log_error": ("run", np.where(np.isnan(squared), np.inf, squared))}
+    errors = xr.Dataset(values, later.coords, later.attrs)
+    return float(np.sqrt(curve_means(errors)["squared_log_error"]).mean())
 
 
 def _differences(
-    scored: Mapping[str, xr.Dataset], trusted: list[str], curve: np.ndarray, index: pd.Index
+    scored: Mapping[str, xr.Dataset], trusted: list[str], index: pd.Index
 ) -> dict[str, pd.Series]:
-    density = {name: _by_curve(each["log_score"].values, curve) for name, each in scored.items()}
+    density = {
+        name: curve_means(scores[["log_score"]])["log_score"].values
+        for name, scores in scored.items()
+    }
     best = max(trusted, key=lambda name: density[name].mean())
     with np.errstate(invalid="ignore"):
         apart = {name: values - density[best] for name, values in density.items()}
+    error = {name: float(standard_error(values)) for name, values in apart.items()}
     return {
         "log_score_diff": pd.Series({n: v.mean() for n, v in apart.items()}).reindex(index),
-        "log_score_diff_se": pd.Series({n: _standard_error(v) for n, v in apart.items()}).reindex(
-            index
-        ),
+        "log_score_diff_se": pd.Series(error).reindex(index),
     }
 
 

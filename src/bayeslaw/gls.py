@@ -5,19 +5,20 @@ Runs that share what the law gets wrong tell less of the law than runs with inde
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayeslaw.design import prior_of
 from bayeslaw.misfit import Misfit
-from bayeslaw.optima import Search, wide
+from bayeslaw.optima import Search
 
 __all__ = ["Settled", "settled"]
 
 ROUNDS = 3
 STEPS = 8
 TOLERANCE = 1e-9
+GRID = tuple(np.arange(-10.0, 0.0, 1.5))  # logarithms of sigma and tau
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,12 @@ def settled(search: Search, wrong: Misfit, eta: np.ndarray) -> Settled:
     Settled
     """
     scales = _Scales(search, wrong)
-    logs = np.repeat(scales.mean, search.design.n_curves, axis=1)
-    logs[0] = search.place(eta)["sigma"]
     for _ in range(ROUNDS):
-        logs = scales.climbed(search.residual(eta), logs)
+        residual = search.residual(eta)
+        logs = scales.climbed(residual, scales.best(residual))
         for _ in range(STEPS):
             eta = _stepped(search, wrong, eta, scales.amounts(logs))
+    logs = scales.climbed(search.residual(eta), logs)
     curvature = _local(search, wrong, eta, scales.amounts(logs))[1]
     return Settled(eta, curvature, logs, scales.information(search.residual(eta), logs))
 
@@ -120,16 +121,26 @@ class _Scales:
     """Sigma and tau of each curve given residuals; arrays are (1 + predictors, curves)."""
 
     def __init__(self, search: Search, wrong: Misfit) -> None:
-        self.design, self.wrong, model = search.design, wrong, search.model
-        names = ("sigma", *wrong.names)
-        priors = [wide(prior_of(model, n, model.roles[n], search.level), model.roles[n]) for n in names]
-        self.mean = np.array([[prior.mean] for prior in priors])
-        self.precision = np.array([[prior.sd**-2.0] for prior in priors])
+        self.design, self.wrong = search.design, wrong
+        roles = {name: search.model.roles[name] for name in ("sigma", *wrong.names)}
+        self.mean, self.precision = search.prior(roles)
 
     def amounts(self, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Variance of the noise of each run, and squared tau (predictors, curves)."""
         noise = np.exp(2 * logs[0])[self.design.curve] + self.design.known_error**2
         return noise, np.exp(2 * logs[1:])
+
+    def best(self, residual: np.ndarray) -> np.ndarray:
+        """The best point of a grid: there are modes with little noise and with little misfit."""
+        grid = itertools.product(GRID, repeat=len(self.mean))
+        points = np.array([np.repeat([[x] for x in at], self.design.n_curves, 1) for at in grid])
+        values = np.array([self._value(residual, logs) for logs in points])
+        return np.moveaxis(points, 0, -1)[..., np.arange(self.design.n_curves), values.argmax(0)]
+
+    def _value(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
+        """Log posterior of each curve."""
+        away = np.sum(self.precision * (logs - self.mean) ** 2, axis=0)
+        return self.wrong.densities(residual, *self.amounts(logs)) - away / 2
 
     def climbed(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
         """The mode given residuals, by Newton's steps."""

@@ -60,7 +60,8 @@ def observe(
     if wrong is None:
         _independent(name, noise, center, sigma, unit, data["observed"])
     else:
-        tau = pt.stack([parameters[n] * pt.ones(design.n_curves) for n in wrong.names])
+        curves = pm.modelcontext(None).dim_lengths["curve"]  # other runs may have other curves
+        tau = pt.stack([parameters[n] * pt.ones(curves) for n in wrong.names])
         _dependent(name, noise, wrong, design, center, sigma, tau, unit, data["observed"])
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bayeslaw import knots, walk
+from bayeslaw import knot_places, knots, walk
 from bayeslaw.design import Design
 from bayeslaw.misfit_ops import knots_density, walk_density
 from bayeslaw.model import Model
@@ -45,8 +45,14 @@ class Misfit(Protocol):
         """Joint log density of the residuals in a graph; variance is that of the noise."""
         ...
 
+    def densities(
+        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
+    ) -> np.ndarray:
+        """Joint log density of the residuals (runs,) of each curve; tau2 (predictors, curves)."""
+        ...
+
     def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
-        """Gradients of that density for draws, with respect to all three."""
+        """Gradients of the density for draws, with respect to all three."""
         ...
 
     def given(
@@ -101,6 +107,12 @@ class Along:
         """Joint log density in a graph."""
         return walk_density(residual, variance, tau2[0], *where)
 
+    def densities(
+        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
+    ) -> np.ndarray:
+        """Joint log density of each curve."""
+        return walk.density_by_curve(residual, variance, tau2[0], *self.arrays.values())
+
     def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
         """Gradients for draws."""
         slopes = walk.gradients(residual, variance, np.ascontiguousarray(tau2[:, 0]), *self.arrays.values())
@@ -133,8 +145,8 @@ class Among:
     most: int
 
     @property
-    def _knots(self) -> knots.Knots:
-        return knots.knots(self.position, self.curve, self.most)
+    def _knots(self) -> knot_places.Knots:
+        return knot_places.knots(self.position, self.curve, self.most)
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
@@ -150,6 +162,12 @@ class Among:
         """Joint log density in a graph."""
         return knots_density(residual, variance, tau2, *where)
 
+    def densities(
+        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
+    ) -> np.ndarray:
+        """Joint log density of each curve."""
+        return knots.density_by_curve(residual, variance, tau2, *self._knots)
+
     def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
         """Gradients for draws."""
         return knots.gradients(residual, variance, tau2, *self._knots)
@@ -160,9 +178,9 @@ class Among:
     ) -> Draws:  # fmt: skip
         """At places given the runs."""
         found = self._knots
-        places = knots.placed(found, position, curve)
+        places = knot_places.placed(found, position, curve)
         normal = rng.standard_normal((len(residual), found.at.size))
         mean, spread, draw = knots.given_draws(
             residual, variance, tau2, *found, *places[:-1], normal
         )
-        return mean, *knots.extended(spread, draw, position, curve, places.beyond, tau2, rng)
+        return mean, *knot_places.extended(spread, draw, position, curve, places.beyond, tau2, rng)

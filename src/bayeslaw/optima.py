@@ -14,7 +14,7 @@ from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, LOG, Role, link_normal
 from bayeslaw.priors import HalfNormal, Normal, Prior
 
-__all__ = ["Search", "is_plain", "wide"]
+__all__ = ["Search", "is_plain", "spread_of", "wide"]
 
 STEPS = 60
 STILL = 0.1  # standard deviations: a search that would go on by less has arrived
@@ -54,18 +54,38 @@ class Search:
     """Residuals, derivatives and steps of the pilot; arrays are (parameters, curves)."""
 
     def __init__(
-        self, model: Model, coordinates: Coordinates, design: Design, level: float
+        self,
+        model: Model,
+        coordinates: Coordinates,
+        design: Design,
+        level: float,
+        expected: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.model, self.coordinates, self.design, self.level = model, coordinates, design, level
+        self.expected = expected
         self.frame = design.frame
         self.names = tuple(coordinates.roles)
         self.whole = dict.fromkeys(self.names, 1.0)
-        priors = [
-            wide(prior_of(model, name, role, level), role)
-            for name, role in coordinates.roles.items()
-        ]
-        self.center = np.array([[prior.mean] for prior in priors])
-        self.precision = np.array([[prior.sd**-2.0] for prior in priors])
+        self.center, self.precision = self.prior(coordinates.roles)
+
+    def prior(self, roles: Mapping[str, Role]) -> tuple[np.ndarray, np.ndarray]:
+        """Center (parameters, curves) and precision (parameters, 1) of what a curve may be.
+
+        The population's prior, widened, or what is expected of each curve.
+        """
+        priors = {name: prior_of(self.model, name, role, self.level) for name, role in roles.items()}
+        if self.expected is None:
+            normals = [wide(priors[name], role) for name, role in roles.items()]
+            center, sd = [normal.mean for normal in normals], [normal.sd for normal in normals]
+            center = np.outer(center, np.ones(self.design.n_curves))
+        else:
+            center = np.array([self.expected[name] for name in roles])
+            sd = [spread_of(role) for role in roles.values()]
+        return center, np.array(sd)[:, None] ** -2.0
+
+    def expecting(self, expected: Mapping[str, np.ndarray]) -> Search:
+        """The same search with a center (curves,) for each parameter of each curve."""
+        return Search(self.model, self.coordinates, self.design, self.level, expected)
 
     def optima(self) -> np.ndarray:
         """Places (optima, parameters, curves) where the search ends, the best of a curve first."""
@@ -97,14 +117,14 @@ class Search:
 
     def start(self) -> np.ndarray:
         """The middle of the prior, at the curves' own levels."""
-        theta = self.center * np.ones((1, self.design.n_curves))
+        theta = self.center.copy()
         theta[self._levels()] = self._mean()
         return self._stack(self.coordinates.to_pivot(self.named(theta), self.frame, self.whole))
 
     def scattered(self, n: int) -> np.ndarray:
         """Places over the wide prior at the curves' own levels, the same for all curves."""
-        theta = self.center + _normals(n, len(self.names)) / np.sqrt(self.precision)
-        theta = np.repeat(theta, self.design.n_curves // n, axis=1)
+        apart = _normals(n, len(self.names)) / np.sqrt(self.precision)
+        theta = self.center + np.repeat(apart, self.design.n_curves // n, axis=1)
         eta = self._stack(self.coordinates.to_pivot(self.named(theta), self.frame, self.whole))
         eta[self._levels()] = self._mean()
         return eta
@@ -198,17 +218,18 @@ class Search:
         z = self.residual(eta) / scale
         likelihood = self.design.sums(-(nu + 1) / 2 * np.log1p(z**2 / nu) - np.log(scale))
         prior = np.sum(self.precision * (self.theta(eta) - self.center) ** 2, axis=0)
-        prior += ((log_scale - self._noise_prior.mean) / self._noise_prior.sd) ** 2
+        center, precision = self._noise_prior
+        prior += precision * (log_scale - center) ** 2
         # In reference coordinates, where the prior is: pivot coordinates may stretch the volume.
         volume = np.linalg.slogdet(np.moveaxis(self.bend(eta), -1, 0))[1]
         volume -= np.linalg.slogdet(np.moveaxis(curvature, -1, 0))[1] / 2
         return np.nan_to_num(likelihood - prior / 2 + volume, nan=-1e300, neginf=-1e300)
 
     @property
-    def _noise_prior(self) -> Normal:
-        prior = link_normal(self.model.roles["sigma"].prior, LOG)
-        assert prior is not None
-        return prior
+    def _noise_prior(self) -> tuple[np.ndarray, float]:
+        """Center (curves,) and precision of log sigma."""
+        center, precision = self.prior({"sigma": self.model.roles["sigma"]})
+        return center[0], float(precision[0, 0])
 
     def _levels(self) -> list[int]:
         return [i for i, role in enumerate(self.coordinates.roles.values()) if role is LEVEL]
@@ -247,13 +268,13 @@ class Search:
     def _scale(self, eta: np.ndarray) -> np.ndarray:
         # The mode of log sigma under its prior, with squares weighted as Student-t noise asks.
         nu, squares = self.model.noise.tail, self.residual(eta) ** 2
-        prior = self._noise_prior
+        center, precision = self._noise_prior
         log_scale = np.log(np.sqrt(self.design.sums(squares) / self._counts()) + 1e-9)
         for _ in range(20):
             z = squares * np.exp(-2 * log_scale[self.design.curve])
             explained = self.design.sums((nu + 1) * z / (nu + z))
-            slope = explained - self._counts() - (log_scale - prior.mean) / prior.sd**2
-            log_scale = log_scale + np.clip(slope / (2 * self._counts() + prior.sd**-2), -1, 1)
+            slope = explained - self._counts() - (log_scale - center) * precision
+            log_scale = log_scale + np.clip(slope / (2 * self._counts() + precision), -1, 1)
         return np.exp(log_scale)
 
     def _weighted(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -294,9 +315,13 @@ def _derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -
 def wide(prior: Prior, role: Role) -> Normal:
     """The prior of one curve: the population's, widened by the spread between curves."""
     normal = link_normal(prior, role.link) or link_normal(role.prior, role.link)
-    spread = role.spread.sd if isinstance(role.spread, HalfNormal) else 1.0
     assert normal is not None
-    return Normal(normal.mean, float(np.hypot(normal.sd, spread)))
+    return Normal(normal.mean, float(np.hypot(normal.sd, spread_of(role))))
+
+
+def spread_of(role: Role) -> float:
+    """A usual spread between curves."""
+    return role.spread.sd if isinstance(role.spread, HalfNormal) else 1.0
 
 
 def _normals(n: int, size: int) -> np.ndarray:

@@ -17,9 +17,14 @@ from bayeslaw.design import Design, prior_of
 from bayeslaw.gls import settled
 from bayeslaw.misfit import misfit
 from bayeslaw.model import Model
-from bayeslaw.optima import Search, wide
+from bayeslaw.optima import Search, spread_of, wide
+from bayeslaw.parameters import link_normal
+from bayeslaw.pooling import Layout, groupings, is_pooled, layout, roles_of
 
 __all__ = ["Pilot", "fly", "several"]
+
+ROUNDS = 3  # of finding modes and of what they let one expect of each other
+FURTHEST = 100.0  # times that a mode may be moved away from what was expected
 
 
 @dataclass(frozen=True)
@@ -66,38 +71,98 @@ def fly(model: Model, coordinates: Coordinates, design: Design) -> Pilot:
     Pilot
     """
     search = Search(model, coordinates, design, design.level)
-    return _at(search, search.optima()[0])
+    found = _found(search, search.optima()[0])
+    if is_pooled(model, design.curves):
+        where = layout(groupings(model, design.curves), list(found.information))
+        for _ in range(ROUNDS):
+            search = search.expecting(_expected(search, found, where))
+            found = _found(search, found.eta)
+    return _pilot(search, found)
 
 
-def _at(search: Search, eta: np.ndarray) -> Pilot:
-    """The pilot at an optimum of the search."""
+@dataclass(frozen=True)
+class _Found:
+    """A mode: pivot coordinates of the law, and by name modes and information of everything."""
+
+    eta: np.ndarray
+    mode: Mapping[str, np.ndarray]
+    pivot_information: Mapping[str, np.ndarray]
+    information: Mapping[str, np.ndarray]
+
+
+def _found(search: Search, eta: np.ndarray) -> _Found:
+    """The mode near a place, a discrepancy reckoned with."""
     wrong = misfit(search.model, search.design)
     if wrong is None:
-        mode, told = search.place(eta), search.information(eta)
-        beside = {"sigma": mode["sigma"]}, {"sigma": told[0]["sigma"]}
+        known, told = {"sigma": search.place(eta)["sigma"]}, search.information(eta)
+        beside = known, {"sigma": told[0]["sigma"]}
     else:
         found, names = settled(search, wrong, eta), ("sigma", *wrong.names)
-        eta, mode = found.eta, search.place(found.eta)
-        told = search.told(eta, found.curvature)
+        eta, told = found.eta, search.told(eta, found.curvature)
         beside = tuple(dict(zip(names, v, strict=True)) for v in (found.logs, found.information))
     modes, information = (_completed(search, values, i) for i, values in enumerate(beside))
-    return Pilot(
-        {**search.named(eta), **modes},
-        {**told[0], **information},
-        {**mode, **modes},
-        {**told[1], **information},
-    )
+    law = {name: search.place(eta)[name] for name in search.names}
+    pivot, reference = ({n: each[n] for n in search.names} for each in told)
+    return _Found(eta, {**law, **modes}, {**pivot, **information}, {**reference, **information})
 
 
 def _completed(search: Search, known: Mapping[str, Any], which: int) -> dict[str, np.ndarray]:
-    """Modes (0) or information (1) of all that is beside the law; what is not known is the prior's."""
+    """Modes (0) or information (1) of all that is beside the law; else it is the prior's."""
+    roles = {n: r for n, r in search.model.beside.items() if n in search.model.free}
+    center, precision = search.prior(roles) if roles else (np.empty((0, 0)),) * 2
+    unknown = (center, 1e-3 * precision * np.ones(search.design.n_curves))[which]
+    return {name: known.get(name, row) for name, row in zip(roles, unknown, strict=True)}
+
+
+def _expected(search: Search, found: _Found, where: Layout) -> dict[str, np.ndarray]:
+    """What the other curves let one expect of each: the population and effects of its groups.
+
+    Ridge regression of the modes, as precise as the curves tell them, with the usual spreads.
+    """
+    roles = roles_of(search.model, search.coordinates)
     out = {}
-    for name, role in search.model.beside.items():
-        if name in search.model.free:
-            prior = wide(prior_of(search.model, name, role, search.level), role)
-            unknown = (prior.mean, 1e-3 * prior.sd**-2.0)[which]
-            out[name] = known.get(name, np.full(search.design.n_curves, unknown))
+    for row, (name, role) in enumerate(roles.items()):
+        first, last, low, high = where.bounds[row]
+        levels = np.zeros((search.design.n_curves, high - low))
+        for codes in where.codes[first:last]:
+            levels[np.arange(len(levels)), codes - low] = 1
+        members = np.column_stack([np.ones(len(levels)), levels])
+        prior = link_normal(prior_of(search.model, name, role, search.level), role.link)
+        prior = prior or wide(role.prior, role)
+        spread = spread_of(role)
+        weight = 1 / (spread**2 + 1 / found.information[name])
+        precision = np.diag([prior.sd**-2.0, *[spread**-2.0] * levels.shape[1]])
+        right = members.T @ (weight * (_own(search, found, name) - prior.mean))
+        effects = np.linalg.solve(members.T @ (weight[:, None] * members) + precision, right)
+        out[name] = prior.mean + members @ effects
     return out
+
+
+def _own(search: Search, found: _Found, name: str) -> np.ndarray:
+    """The mode of a curve's parameter by its own data, without what was expected of it."""
+    center, precision = search.prior({name: roles_of(search.model, search.coordinates)[name]})
+    return _away(found.mode[name], center[0], precision[0], found.information[name])
+
+
+def _away(mode: Any, center: Any, precision: Any, information: Any) -> Any:
+    return center + (mode - center) * np.minimum(1 + precision / information, FURTHEST)
+
+
+def _pilot(search: Search, found: _Found) -> Pilot:
+    """Modes without what was expected of the curves, which the sampler's coordinates put in."""
+    if search.expected is None:
+        pivot, law = search.named(found.eta), search.names
+        beside = {name: mode for name, mode in found.mode.items() if name not in law}
+        return Pilot(
+            {**pivot, **beside}, found.pivot_information, found.mode, found.information
+        )
+    own = {name: _own(search, found, name) for name in found.mode}
+    center = search.coordinates.to_pivot(search.named(search.center), search.frame, search.whole)
+    pivot = {
+        name: _away(eta, center[name], search.precision[row], found.pivot_information[name])
+        for row, (name, eta) in enumerate(search.named(found.eta).items())
+    }
+    return Pilot({**own, **pivot}, found.pivot_information, own, found.information)
 
 
 def several(model: Model, coordinates: Coordinates, design: Design) -> list[dict[str, np.ndarray]]:
@@ -119,4 +184,4 @@ def several(model: Model, coordinates: Coordinates, design: Design) -> list[dict
         theirs.
     """
     search = Search(model, coordinates, design, design.level)
-    return [dict(_at(search, eta).mode) for eta in search.optima()]
+    return [dict(_found(search, eta).mode) for eta in search.optima()]

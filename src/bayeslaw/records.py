@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -14,11 +15,12 @@ from bayeslaw.scales import LogitScale, LogScale, RawScale
 __all__ = ["part_of", "record_of"]
 
 PRIORS = (Normal, LogNormal, LogitNormal, HalfNormal, Fixed)
-NOISES = (Gaussian, StudentT, Undertuned)
-PARTS = {
-    part.__name__: part
-    for part in (*PRIORS, *NOISES, LogScale, RawScale, LogitScale, Brownian)
+OTHERS = {
+    "noise": (Gaussian, StudentT, Undertuned),
+    "scale": (LogScale, RawScale, LogitScale),
+    "discrepancy": (Brownian,),
 }
+PARTS = {part.__name__: part for part in (*PRIORS, *itertools.chain(*OTHERS.values()))}
 
 
 def record_of(what: str, part: Any) -> Any:
@@ -49,13 +51,13 @@ def record_of(what: str, part: Any) -> Any:
         return part
     kind = type(part)
     if kind not in PARTS.values():
-        known = ", ".join(prior.__name__ for prior in PRIORS)
+        known = ", ".join(known.__name__ for known in OTHERS.get(what, PRIORS))
         raise ValueError(
             f"the {what} is a {kind.__name__} of {kind.__module__.partition('.')[0]}, which a "
             f"file cannot hold without code to run: use one of {known}"
         )
     values = {field.name: getattr(part, field.name) for field in fields(part)}
-    return {kind.__name__: {name: record_of(what, value) for name, value in values.items()}}
+    return {kind.__name__: {name: record_of(name, value) for name, value in values.items()}}
 
 
 def part_of(record: Any) -> Any:

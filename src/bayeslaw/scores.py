@@ -8,13 +8,11 @@ import xarray as xr
 
 from bayeslaw import runs as table
 from bayeslaw.forecast import interval, log_density
-from bayeslaw.noise import Noise
 
 __all__ = [
     "PERCENTS",
     "curve_means",
     "score",
-    "score_runs",
     "score_table",
     "scores_given",
     "standard_error",
@@ -175,27 +173,6 @@ def standard_error(values: np.ndarray) -> np.ndarray:
         return np.full(values.shape[1:], np.nan)
     with np.errstate(invalid="ignore"):
         return values.std(axis=0, ddof=1) / np.sqrt(len(values))
-
-
-def score_runs(forecast: xr.Dataset, observed: np.ndarray, noise: Noise) -> xr.Dataset:
-    """Scores of a forecast at runs that were observed.
-
-    Parameters
-    ----------
-    forecast : xarray.Dataset
-        Draws at the runs, as of `bayeslaw.forecast`.
-    observed : array, shape (run,)
-        Responses.
-    noise : Noise
-        Noise of the model; the forecast knows it too, and is asked.
-
-    Returns
-    -------
-    xarray.Dataset
-        As of `score`, without coordinates, and ``covered``, which is ``covered_90``.
-    """
-    scores = scores_given(forecast, observed, log_density(forecast, observed))
-    return scores.assign(covered=scores["covered_90"])
 
 
 def scores_given(forecast: xr.Dataset, observed: np.ndarray, log_density: np.ndarray) -> xr.Dataset:

@@ -32,7 +32,7 @@ out = "study.nc"
 
 [forecast]
 fit = "fit.nc"
-at = ["N=1e9,1e10", "task=c4", "dataset=web"]
+at = { N = [1e9, 1e10], task = "c4", dataset = "web" }
 prob = 0.5
 json = true
 """
@@ -111,8 +111,8 @@ def test_what_is_typed_wins(run: Run, write: Callable[[str], object]) -> None:
             "quiet, response, run-id, stderr, table",
         ),
         (
-            "[check]\n[chekc]",
-            "study.toml: there is no command 'chekc'; did you mean 'check'? There are: check, "
+            "[check]\n[fitt]",
+            "study.toml: there is no command 'fitt'; did you mean 'fit'? There are: check, "
             "compare, data, demo, diagnose, fit, forecast, laws, plan, requirement",
         ),
         (

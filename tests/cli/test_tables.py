@@ -26,7 +26,7 @@ def test_a_table_is_fitted_and_forecast(run: Run, tmp_path: Path) -> None:
     kept = tmp_path / "fit.nc"
     code, out, err = run(
         "fit", tmp_path / "runs.csv", "--predictor", "N=params", "--response", "error",
-        "--law", "pure_power", "--seed", 3, "--draws", 400, "--tune", 300, "--chains", 2,
+        "--law", "pure_power", "--seed", 3, "--draws", 500, "--tune", 800, "--chains", 2,
         "--hold-out", "N=5e7", "--out", kept, "--json",
     )  # fmt: skip
     assert (code, err) == (0, "")
@@ -42,7 +42,7 @@ def test_a_table_is_fitted_and_forecast(run: Run, tmp_path: Path) -> None:
     study = tmp_path / "study.toml"
     study.write_text(
         f"[fit]\ntable = '{tmp_path / 'runs.csv'}'\npredictor = {{ N = 'params' }}\n"
-        "response = 'error'\nlaw = 'pure_power'\nseed = 3\ndraws = 400\ntune = 300\nchains = 2\n"
+        "response = 'error'\nlaw = 'pure_power'\nseed = 3\ndraws = 500\ntune = 800\nchains = 2\n"
         f"hold_out = {{ N = 5e7 }}\nout = '{kept}'\njson = true\n"
     )
     assert run("fit", "--config", study) == (code, out, err)
@@ -82,6 +82,7 @@ def test_warnings_are_notes(run: Run, folder: Path, tmp_path: Path) -> None:
     assert err == (
         "note: group 'task' has one level, 'c4', in all 32 runs: dropped from the pooling\n"
     )
+    assert run("check", tmp_path / "one.csv", *GROUPED, "--quiet") == (0, text, "")
 
 
 def test_fit(run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, Any]]) -> None:

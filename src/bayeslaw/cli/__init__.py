@@ -64,7 +64,7 @@ def run(arguments: list[str]) -> int:
             command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
             say = bound.arguments.get("say", say)
             if say.quiet:
-                warnings.showwarning = _nothing
+                warnings.simplefilter("ignore")
             code = command(*bound.args, **bound.kwargs)
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)
@@ -80,10 +80,6 @@ def run(arguments: list[str]) -> int:
 
 def _note(message: Warning | str, *_: Any) -> None:
     print(f"note: {message}", file=sys.stderr)
-
-
-def _nothing(*_: Any) -> None:
-    """Notes, when none are wanted."""
 
 
 def _wrong(error: Exception, debug: bool) -> int:

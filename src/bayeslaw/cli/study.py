@@ -16,10 +16,10 @@ def from_study(app: App, commands: tuple[str, ...], arguments: ArgumentCollectio
     """Give a command the options of its table in the file of ``--config``; what is typed wins."""
     from cyclopts.config import Dict
 
-    names = {name.removeprefix("--") for each in arguments for name in each.names}
+    names = [name[2:] for each in arguments for name in each.names if name.startswith("--")]
     given = [token for each in arguments if "--config" in each.names for token in each.tokens]
     for path in (token.value for token in given):
-        known = {name for name in names if not name.startswith(("*", "no-", "config"))}
+        known = [name for name in names if name != "config" and not name.startswith("no-")]
         table = _table(path, commands[0], list(app.app_stack.current_frame[0]))
         options = {key.replace("_", "-"): _typed(value) for key, value in table.items()}
         _require_known(options, known, f"{path}: [{commands[0]}] has no key", "It takes")
@@ -49,13 +49,14 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _typed(value: Any) -> Any:
-    """A value as it would be typed: a TOML table of names is NAME=VALUE, once for each."""
-    if isinstance(value, dict):
-        return [f"{name}={_typed(each)}" for name, each in value.items()]
-    return value
+    """A value as it would be typed: a TOML table is NAME=VALUE, or NAME=VALUE,VALUE, for each."""
+    if not isinstance(value, dict):
+        return value
+    values = {name: each if isinstance(each, list) else [each] for name, each in value.items()}
+    return [f"{name}={','.join(map(str, each))}" for name, each in values.items()]
 
 
-def _require_known(keys: Iterable[str], known: Iterable[str], fault: str, rest: str) -> None:
+def _require_known(keys: Iterable[str], known: list[str], fault: str, rest: str) -> None:
     import difflib
 
     for key in keys:
