@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,11 @@ from bayeslaw.engine import unconstrained
 from bayeslaw.law import law
 from bayeslaw.laws import log_linear, power
 from bayeslaw.model import Model
-from bayeslaw.noise import StudentT
+from bayeslaw.noise import Gaussian, StudentT, Undertuned
 from bayeslaw.parameters import Amplitude, Exponent, Floor
 from bayeslaw.priors import Fixed, HalfNormal, LogNormal, Normal
 from bayeslaw.runs import read_runs
+from bayeslaw.scales import LogitScale, LogScale, RawScale
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")
 GROUPS = ["task", "data"]
@@ -35,20 +37,22 @@ def read(
     """A few curves of four runs."""
     rng = np.random.default_rng(1)
     rows = [
-        {groups[0]: f"t{i}", groups[1]: f"d{j}", "N": size * 1e6, "error": 0.03}
+        {groups[0]: f"t{i}", groups[1]: f"d{j}", "N": size * 1e6, "D": tokens * 1e9, "error": 0.03}
         for i in range(n_tasks)
         for j in range(n_data)
-        for size in (0.1, 1.0, 10.0, 30.0 + 10 * j)
+        for size, tokens in [(0.1, 2.0), (1.0, 0.5), (10.0, 2.0), (30.0 + 10 * j, 6.0)]
     ]
     frame = pd.DataFrame(rows)
     loss = power(frame["N"] / 1e6, L0=1.0, k=1.5, alpha=0.3) * np.exp(
         0.02 * rng.normal(size=len(frame))
     )
     frame["loss"] = loss
-    return read_runs(frame, predictors=["N"], groups=list(groups), reference={"N": 1e6}, **more)
+    scales = {"N": 1e6, "D": 1e9}
+    return read_runs(frame, predictors=["N", "D"], groups=list(groups), reference=scales, **more)
 
 
 RUNS = read()
+NOISY = read(stderr="error")
 
 
 def points_of(built: pm.Model, n: int, seed: int = 3) -> np.ndarray:
@@ -93,18 +97,53 @@ def log_linear_from_trend(level: Any, trend: Any) -> tuple[Any, Any]:
     return np.exp(level), np.exp(level + trend)
 
 
-# Model, its parameters from theta, and the normal priors and spreads of its coordinates by hand.
-HAND: dict[str, tuple[Model, Any, list, list]] = {
-    "power": (
-        Model(power, pooling=GROUPS),
+def chinchilla_from_logs(*logs: Any) -> tuple[Any, ...]:
+    return tuple(np.exp(log) for log in logs)
+
+
+@law
+def chinchilla(
+    N: Any, D: Any, *, E: Floor, A: Amplitude, alpha: Exponent, B: Amplitude, beta: Exponent
+) -> Any:
+    return E + A * N**-alpha + B * D**-beta
+
+
+class Hand(NamedTuple):
+    """A model, its parameters from theta, and normal priors and spreads of its coordinates."""
+
+    model: Model
+    parameters: Any
+    priors: list[tuple[float, float]]
+    spreads: Sequence[float] = ()
+    runs: xr.Dataset = RUNS
+
+
+SHARES = [(0.0, 1.5), (LEVEL, 1.0), (np.log(0.2), np.log(2.2255))]
+SHARE_SPREADS = [0.5, 1.0, 0.3]
+SIGMA = TAU = EXCESS = (np.log(0.01), np.log(2.7183))
+SLOPE = (0.0, 0.3)
+ALONE = {"pooling": None}
+LOGS = {"E": LogNormal(1.2, 1.5), "A": LogNormal(0.8, 2.0), "B": LogNormal(0.7, 3.0)}
+FIVE = [
+    (np.log(1.2), np.log(1.5)),
+    (np.log(0.8), np.log(2.0)),
+    (np.log(0.2), np.log(2.2255)),
+    (np.log(0.7), np.log(3.0)),
+    (np.log(0.2), np.log(2.2255)),
+]
+
+HAND = {
+    "power": Hand(
+        Model(power, pooling=GROUPS, discrepancy=None),
         power_from_shares,
-        [(0.0, 1.5), (LEVEL, 1.0), (np.log(0.2), np.log(2.2255)), (np.log(0.01), np.log(2.7183))],
-        [0.5, 1.0, 0.3, 0.5],
+        [*SHARES, SIGMA],
+        [*SHARE_SPREADS, 0.5],
     ),
-    "explicit": (
+    "explicit": Hand(
         Model(
             power,
             pooling={"L0": ["task"], "alpha": GROUPS},
+            discrepancy=None,
             priors={
                 "L0": LogNormal(1.2, 1.5),
                 "sd_alpha": HalfNormal(0.2),
@@ -120,66 +159,215 @@ HAND: dict[str, tuple[Model, Any, list, list]] = {
         ],
         [0.5, 1.0, 0.2, 0.5],
     ),
-    "log-linear": (
-        Model(log_linear, pooling=["data"], noise=StudentT(5.0)),
+    "log-linear": Hand(
+        Model(log_linear, pooling=["data"], noise=StudentT(5.0), discrepancy=None),
         log_linear_from_trend,
-        [(LEVEL, 1.0), (np.log(0.1), np.log(3.0)), (np.log(0.01), np.log(2.7183))],
+        [(LEVEL, 1.0), (np.log(0.1), np.log(3.0)), SIGMA],
         [1.0, 0.5, 0.5],
     ),
-    "alone": (
-        Model(power, pooling=None),
+    "alone": Hand(Model(power, **ALONE, discrepancy=None), power_from_shares, [*SHARES, SIGMA]),
+    "standard errors": Hand(
+        Model(power, **ALONE, discrepancy=None), power_from_shares, [*SHARES, SIGMA], runs=NOISY
+    ),
+    "discrepancy": Hand(
+        Model(power, pooling=GROUPS),
         power_from_shares,
-        [(0.0, 1.5), (LEVEL, 1.0), (np.log(0.2), np.log(2.2255)), (np.log(0.01), np.log(2.7183))],
-        [],
+        [*SHARES, SIGMA, TAU],
+        [*SHARE_SPREADS, 0.5, 0.5],
+    ),
+    "discrepancy, standard errors": Hand(
+        Model(power, **ALONE), power_from_shares, [*SHARES, SIGMA, TAU], runs=NOISY
+    ),
+    "discrepancy, known": Hand(
+        Model(power, **ALONE, priors={"tau": Fixed(0.05)}), power_from_shares, [*SHARES, SIGMA]
+    ),
+    "discrepancy along two": Hand(
+        Model(chinchilla, pooling=["task"], priors=LOGS),
+        chinchilla_from_logs,
+        [*FIVE, SIGMA, TAU, TAU],
+        [0.5, 1.0, 0.3, 1.0, 0.3, 0.5, 0.5, 0.5],
+    ),
+    "raw": Hand(
+        Model(power, **ALONE, noise=Gaussian(RawScale()), discrepancy=None),
+        power_from_shares,
+        [*SHARES, SIGMA],
+        runs=NOISY,
+    ),
+    "raw, discrepancy": Hand(
+        Model(power, **ALONE, noise=Gaussian(RawScale())),
+        power_from_shares,
+        [*SHARES, SIGMA, TAU],
+        runs=NOISY,
+    ),
+    "logit": Hand(
+        Model(power, **ALONE, noise=StudentT(scale=LogitScale(0.1, 300.0)), discrepancy=None),
+        power_from_shares,
+        [*SHARES, SIGMA],
+    ),
+    "logit, discrepancy": Hand(
+        Model(power, **ALONE, noise=Gaussian(LogitScale(0.1, 300.0))),
+        power_from_shares,
+        [*SHARES, SIGMA, TAU],
+        runs=NOISY,
+    ),
+    "varying": Hand(
+        Model(power, pooling=["task"], noise=Gaussian(varies_with="N"), discrepancy=None),
+        power_from_shares,
+        [*SHARES, SIGMA, SLOPE],
+        [*SHARE_SPREADS, 0.5, 0.1],
+    ),
+    "varying along the second": Hand(
+        Model(chinchilla, **ALONE, noise=Gaussian(varies_with="D"), priors=LOGS),
+        chinchilla_from_logs,
+        [*FIVE, SIGMA, SLOPE, TAU, TAU],
+        runs=NOISY,
+    ),
+    "undertuned": Hand(
+        Model(power, **ALONE, noise=Undertuned(), discrepancy=None),
+        power_from_shares,
+        [*SHARES, SIGMA, EXCESS],
+        runs=NOISY,
+    ),
+    "undertuned, discrepancy": Hand(
+        Model(power, pooling=["data"], noise=Undertuned(varies_with="N")),
+        power_from_shares,
+        [*SHARES, SIGMA, SLOPE, EXCESS, TAU],
+        [*SHARE_SPREADS, 0.5, 0.1, 0.5, 0.5],
+    ),
+    "Student-t, discrepancy": Hand(
+        Model(power, **ALONE, noise=StudentT(6.0)),
+        power_from_shares,
+        [*SHARES, SIGMA, TAU],
+        runs=NOISY,
     ),
 }
 
 
-def by_hand(case: str, at: dict[str, np.ndarray]) -> np.ndarray:
+def by_hand(case: Hand, at: dict[str, np.ndarray]) -> float:
     """Density of the random variables and of the raw response, without any of bayeslaw's code."""
-    model, parameters, priors, spreads = HAND[case]
-    n = len(priors)
-    names = list(power.parameters)[: n - 1] if model.law is power else ["a", "b"]
-    means, sds = np.array(priors).T
     theta, total = at["theta"], 0.0
-    task = np.repeat([0, 1], 3)
-    curve_of = {"task": task, "data": np.tile([0, 1, 2], 2)}
-    if spreads:
-        center, spread, effects = at["center"], at["spread"], at["effects"]
-        total += stats.norm(means, sds).logpdf(center).sum()
-        total += stats.norm(0, 1).logpdf(effects).sum()
-        mean, next_spread, next_effect, scales = np.tile(center[:, None], 6), n, 0, list(spreads)
-        for row, name in enumerate([*names, "sigma"]):
-            for group in model.groups_of(name):
-                n_levels = len(set(curve_of[group]))
-                levels = effects[next_effect : next_effect + n_levels]
-                mean[row] += spread[next_spread] * levels[curve_of[group]]
-                scales.append(spreads[row])
-                next_spread, next_effect = next_spread + 1, next_effect + n_levels
-        assert (next_spread, next_effect) == (spread.size, effects.size)
-        total += stats.halfnorm(scale=scales).logpdf(spread).sum()
-        total += stats.norm(mean, spread[:n, None]).logpdf(theta).sum()
+    means, sds = np.array(case.priors).T
+    if case.spreads:
+        total, mean, spread = population_by_hand(case, at)
+        total += stats.norm(mean, spread[:, None]).logpdf(theta).sum()
     else:
         total += stats.norm(means[:, None], sds[:, None]).logpdf(theta).sum()
-    law_parameters = parameters(*theta[:-1])
-    curve = np.repeat(np.arange(6), 4)
-    size, loss = RUNS["N"].values / 1e6, RUNS["loss"].values
-    if model.law is power:
-        L0, k, alpha = (value[curve] for value in law_parameters)
-        mean = L0 + k * size**-alpha
-    else:
-        a, b = (value[curve] for value in law_parameters)
-        mean = a - b * np.log(size)
-    noise = stats.t(model.noise.nu, np.log(mean), np.exp(theta[-1][curve]))
-    return total + (noise.logpdf(np.log(loss)) - np.log(loss)).sum()
+    names, n_law = list(case.model.beside), len(case.model.law.parameters)
+    free = [name for name in names if name in case.model.free]
+    beside = dict(zip(free, theta[n_law:], strict=True))
+    beside = {name: row if name == "sigma_slope" else np.exp(row) for name, row in beside.items()}
+    beside |= {name: np.full(6, value) for name, value in case.model.fixed.items()}
+    return total + responses_by_hand(case, theta[:n_law], beside, at.get("latent"))
+
+
+def population_by_hand(
+    case: Hand, at: dict[str, np.ndarray]
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Density of the population's variables; mean and own spread of the curves."""
+    means, sds = np.array(case.priors).T
+    center, spread, n = at["center"], at["spread"], len(case.priors)
+    effects = at["effects"]
+    total = stats.norm(means, sds).logpdf(center).sum() + stats.norm(0, 1).logpdf(effects).sum()
+    curve_of = {"task": np.repeat([0, 1], 3), "data": np.tile([0, 1, 2], 2)}
+    mean, scales = np.tile(center[:, None], 6), list(case.spreads)
+    next_spread, next_effect = n, 0
+    for row, name in enumerate(case.model.free):
+        for group in case.model.groups_of(name):
+            n_levels = len(set(curve_of[group]))
+            levels = effects[next_effect : next_effect + n_levels]
+            mean[row] += spread[next_spread] * levels[curve_of[group]]
+            scales.append(case.spreads[row])
+            next_spread, next_effect = next_spread + 1, next_effect + n_levels
+    assert (next_spread, next_effect) == (spread.size, effects.size)
+    return total + stats.halfnorm(scale=scales).logpdf(spread).sum(), mean, spread[:n]
+
+
+CURVE = np.repeat(np.arange(6), 4)
+
+
+def responses_by_hand(
+    case: Hand, theta: np.ndarray, beside: dict[str, np.ndarray], latent: np.ndarray | None
+) -> float:
+    """Density of the responses, and of the numbers of runs that noise is Gaussian given."""
+    noise, loss = case.model.noise, case.runs["loss"].values
+    at = {name: values[CURVE] for name, values in beside.items()}
+    on_scale, slope = scale_by_hand(noise.scale)
+    residual = on_scale(loss) - on_scale(law_by_hand(case, theta))
+    sigma, total = at["sigma"].copy(), np.log(slope(loss)).sum()
+    if noise.varies_with:
+        sigma *= sizes_by_hand(case.runs)[noise.varies_with] ** at["sigma_slope"]
+    match noise:
+        case Undertuned():
+            residual = residual - at["excess"] * latent
+            total += stats.expon.logpdf(latent).sum()
+        case StudentT() if case.model.discrepancy:
+            sigma /= np.sqrt(latent)
+            total += stats.gamma(noise.nu / 2, scale=2 / noise.nu).logpdf(latent).sum()
+    error = case.runs["stderr"].values * slope(loss) if "stderr" in case.runs else 0.0
+    sigma = np.hypot(sigma, error)
+    if case.model.discrepancy:
+        z, wrong = residual / sigma, discrepancy_by_hand(case, beside) / np.outer(sigma, sigma)
+        covariance = np.eye(24) + wrong  # in units of the noise, whose sizes differ vastly
+        away = z @ np.linalg.solve(covariance, z) + np.linalg.slogdet(covariance)[1]
+        return total - away / 2 - (np.log(2 * np.pi) / 2 + np.log(sigma)).sum()
+    kind = stats.t(noise.nu, 0, sigma) if isinstance(noise, StudentT) else stats.norm(0, sigma)
+    return total + kind.logpdf(residual).sum()
+
+
+def sizes_by_hand(runs: xr.Dataset) -> dict[str, np.ndarray]:
+    return {"N": runs["N"].values / 1e6, "D": runs["D"].values / 1e9}
+
+
+def law_by_hand(case: Hand, theta: np.ndarray) -> np.ndarray:
+    N, D = sizes_by_hand(case.runs).values()
+    parameters = [value[CURVE] for value in case.parameters(*theta)]
+    if case.model.law is power:
+        L0, k, alpha = parameters
+        return L0 + k * N**-alpha
+    if case.model.law is log_linear:
+        a, b = parameters
+        return a - b * np.log(N)
+    E, A, alpha, B, beta = parameters
+    return E + A / N**alpha + B / D**beta
+
+
+def scale_by_hand(scale: Any) -> tuple[Any, Any]:
+    """The map of the response, and its derivative."""
+    middle = float(np.median(RUNS["loss"]))
+    match scale:
+        case LogScale():
+            return np.log, lambda y: 1 / y
+        case RawScale():
+            return lambda y: y / middle, lambda y: np.full(y.shape, 1 / middle)
+    low, high = scale.lower, scale.upper
+    return (
+        lambda y: np.log((y - low) / (high - y)),
+        lambda y: (high - low) / (y - low) / (high - y),
+    )
+
+
+def discrepancy_by_hand(case: Hand, beside: dict[str, np.ndarray]) -> np.ndarray:
+    """Covariance of two-sided walks from the middle of each curve's range."""
+    names = {"tau": "N"} if "tau" in beside else {"tau_N": "N", "tau_D": "D"}
+    total = np.zeros((24, 24))
+    for name, predictor in names.items():
+        for i in range(6):
+            own = np.flatnonzero(i == CURVE)
+            along = np.log(case.runs[predictor].values[own])
+            along = along - (along.min() + along.max()) / 2
+            one, other = along[:, None], along[None]
+            shared = np.where(one * other > 0, np.minimum(np.abs(one), np.abs(other)), 0.0)
+            total[np.ix_(own, own)] += beside[name][i] ** 2 * shared
+    return total
 
 
 @pytest.mark.parametrize("case", HAND)
 def test_density_is_that_written_by_hand(case: str) -> None:
-    built = build(HAND[case][0], RUNS)
+    hand = HAND[case]
+    built = build(hand.model, hand.runs)
     points = points_of(built, 6)
     values = variables_at(built, points)
-    expected = [by_hand(case, {n: v[i] for n, v in values.items()}) for i in range(len(points))]
+    expected = [by_hand(hand, {n: v[i] for n, v in values.items()}) for i in range(len(points))]
     found = densities(built, points, jacobian=False)
     assert np.all(np.isfinite(expected))
     # PyMC keeps constants of normal densities in single precision: they cancel in differences.
@@ -189,7 +377,7 @@ def test_density_is_that_written_by_hand(case: str) -> None:
 
 @pytest.mark.parametrize("case", HAND)
 def test_jacobian_is_that_of_finite_differences(case: str) -> None:
-    built = build(HAND[case][0], RUNS)
+    built = build(HAND[case].model, HAND[case].runs)
     (point,) = points_of(built, 1, seed=4)
     steps = 1e-6 * np.eye(point.size)
     moved = variables_at(built, np.concatenate([point + steps, point - steps]))
@@ -201,32 +389,16 @@ def test_jacobian_is_that_of_finite_differences(case: str) -> None:
     np.testing.assert_allclose(with_jacobian - without, expected, atol=1e-5)
 
 
-def test_standard_errors_add_in_quadrature() -> None:
-    runs = read(stderr="error")
-    model = Model(power, pooling=None)
-    built = build(model, runs)
-    points = points_of(built, 2)
-    theta = variables_at(built, points)["theta"]
-    curve, loss, size = np.repeat(np.arange(6), 4), runs["loss"].values, runs["N"].values / 1e6
-    (density,) = built.logp(vars=built.observed_RVs, sum=False, jacobian=False)
-    evaluate = pytensor.function(built.value_vars, density, mode=PYTHON, on_unused_input="ignore")
-    for point, values in zip(points, theta, strict=True):
-        L0, k, alpha = (value[curve] for value in power_from_shares(*values[:3]))
-        noise = np.hypot(np.exp(values[3])[curve], 0.03 / loss)
-        scale = stats.t(4, np.log(L0 + k * size**-alpha), noise)
-        expected = scale.logpdf(np.log(loss)) - np.log(loss)
-        found = evaluate(point.reshape(4, 6))
-        np.testing.assert_allclose(found, expected, atol=2e-8, rtol=1e-10)
-
-
 def test_parameters_in_the_users_units() -> None:
     built = build(Model(power, pooling=None), RUNS)
-    at = unconstrained(built, ["theta", "L0", "k", "alpha", "sigma"], points_of(built, 3))
+    names = ["theta", "L0", "k", "alpha", "sigma", "tau"]
+    at = unconstrained(built, names, points_of(built, 3))
     L0, k, alpha = power_from_shares(*np.moveaxis(at["theta"][:, :3], 1, 0))
     np.testing.assert_allclose(at["L0"], L0, rtol=1e-12)
     np.testing.assert_allclose(at["alpha"], alpha, rtol=1e-12)
     np.testing.assert_allclose(at["k"], k * 1e6**alpha, rtol=1e-10)
     np.testing.assert_allclose(at["sigma"], np.exp(at["theta"][:, 3]), rtol=1e-12)
+    np.testing.assert_allclose(at["tau"], np.exp(at["theta"][:, 4]), rtol=1e-12)
 
 
 # Priors
@@ -247,14 +419,15 @@ def test_pooled_priors_are_those_of_the_population() -> None:
     priors = {"L0": LogNormal(1.7, 1.3), "alpha": pz.Gamma(4.0, 10.0)}
     built = build(Model(power, pooling=GROUPS, priors=priors), RUNS)
     center = drawn(built, "center", draws=1500)
-    floor, _, exponent, _ = np.exp(center.T)
+    floor, _, exponent, _, _ = np.exp(center.T)
     assert stats.kstest(floor, stats.lognorm(np.log(1.3), scale=1.7).cdf).pvalue > 1e-3
     assert stats.kstest(exponent, stats.gamma(4.0, scale=0.1).cdf).pvalue > 1e-3
     assert {v.name for v in built.free_RVs} >= {"alpha_center", "spread", "effects", "theta"}
 
 
 def test_another_kind_of_prior_without_pooling() -> None:
-    built = build(Model(power, pooling=None, priors={"alpha": pz.Gamma(4.0, 10.0)}), RUNS)
+    model = Model(power, pooling=None, priors={"alpha": pz.Gamma(4.0, 10.0)}, discrepancy=None)
+    built = build(model, RUNS)
     assert [variable.name for variable in built.free_RVs] == ["theta"]
     exponents = drawn(built, "alpha", draws=100).ravel()
     assert stats.kstest(exponents, stats.gamma(4.0, scale=0.1).cdf).pvalue > 1e-3
@@ -288,13 +461,6 @@ def test_prior_predictive_looks_like_losses() -> None:
 # Structure
 
 
-@law
-def chinchilla(
-    N: Any, D: Any, *, E: Floor, A: Amplitude, alpha: Exponent, B: Amplitude, beta: Exponent
-) -> Any:
-    return E + A * N**-alpha + B * D**-beta
-
-
 def test_fixed_and_tied_parameters() -> None:
     frame = pd.DataFrame(
         {"N": [1e6, 1e7, 1e6, 1e7], "D": [1e8, 1e8, 1e9, 1e9], "loss": [4.0, 3.5, 3.2, 3.0]}
@@ -302,18 +468,19 @@ def test_fixed_and_tied_parameters() -> None:
     runs = read_runs(frame, predictors=["N", "D"])
     model = Model(chinchilla, priors={"E": Fixed(1.69)}, tie={"beta": "alpha"})
     built = build(model, runs)
-    assert built["theta"].eval(mode=PYTHON).shape == (4, 1)
+    assert built["theta"].eval(mode=PYTHON).shape == (6, 1)
     at = unconstrained(built, ["E", "alpha", "beta"], points_of(built, 4))
     np.testing.assert_array_equal(at["E"], 1.69)
     np.testing.assert_array_equal(at["alpha"], at["beta"])
     assert np.all(np.isfinite(densities(built, points_of(built, 3), jacobian=True)))
 
 
-def test_noise_can_be_fixed() -> None:
-    built = build(Model(power, pooling=GROUPS, priors={"sigma": Fixed(0.02)}), RUNS)
-    at = unconstrained(built, ["sigma", "theta"], points_of(built, 2))
-    np.testing.assert_array_equal(at["sigma"], 0.02)
-    assert at["theta"].shape == (2, 3, 6)
+@pytest.mark.parametrize("name", ["sigma", "tau"])
+def test_noise_and_discrepancy_can_be_fixed(name: str) -> None:
+    built = build(Model(power, pooling=GROUPS, priors={name: Fixed(0.02)}), RUNS)
+    at = unconstrained(built, [name, "theta"], points_of(built, 2))
+    np.testing.assert_array_equal(at[name], 0.02)
+    assert at["theta"].shape == (2, 4, 6)
     assert np.all(np.isfinite(densities(built, points_of(built, 2), jacobian=True)))
 
 
@@ -325,11 +492,20 @@ def test_noise_can_be_fixed() -> None:
         (Model(power, pooling=None), ["theta"]),
         (
             Model(power, pooling=["task"], priors={"alpha": Normal(0.3, 0.1)}),
-            ["L0_center", "k_center", "alpha_center", "sigma_center", "spread", "effects", "theta"],
+            [
+                *(f"{name}_center" for name in ("L0", "k", "alpha", "sigma", "tau")),
+                *("spread", "effects", "theta"),
+            ],
         ),
         (
             Model(power, priors={"sd_alpha": LogNormal(0.1, 2.0)}),
-            ["center", "spread_0", "spread_1", "spread_2", "spread_3", "theta"],
+            ["center", *(f"spread_{i}" for i in range(5)), "theta"],
+        ),
+        (Model(power, pooling=None, noise=StudentT()), ["latent", "theta"]),
+        (Model(power, pooling=None, noise=StudentT(), discrepancy=None), ["theta"]),
+        (
+            Model(power, noise=Undertuned(), discrepancy=None),
+            ["latent", "center", "spread", "theta"],
         ),
     ],
 )
@@ -341,7 +517,7 @@ def test_random_variables(model: Model, names: list[str]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.runs.RunsWarning")
-@pytest.mark.parametrize(("n_tasks", "n_data", "names"), [(1, 3, 0), (3, 1, 0), (2, 2, 16)])
+@pytest.mark.parametrize(("n_tasks", "n_data", "names"), [(1, 3, 0), (3, 1, 0), (2, 2, 20)])
 def test_groups_that_tell_nothing_are_dropped(n_tasks: int, n_data: int, names: int) -> None:
     built = build(Model(power, pooling=GROUPS), read(n_tasks, n_data))
     assert len(built.coords["effect_of"]) == names
@@ -351,8 +527,9 @@ def test_groups_that_tell_nothing_are_dropped(n_tasks: int, n_data: int, names: 
 def test_coordinates_say_what_is_what() -> None:
     built = build(Model(power, pooling={"alpha": ["task"]}), RUNS)
     assert built.coords["curve"][:2] == ("t0 / d0", "t0 / d1")
-    assert built.coords["parameter"] == ("L0", "k", "alpha", "sigma")
-    assert built.coords["spread_of"] == ("L0 own", "k own", "alpha own", "sigma own", "alpha task")
+    names = ("L0", "k", "alpha", "sigma", "tau")
+    assert built.coords["parameter"] == names
+    assert built.coords["spread_of"] == (*(f"{name} own" for name in names), "alpha task")
     assert built.coords["effect_of"] == ("alpha task t0", "alpha task t1")
 
 

@@ -17,11 +17,13 @@ from bayeslaw.fit import Fit, Sampler, fit
 from bayeslaw.gate import Gate
 from bayeslaw.laws import broken, double_power, power
 from bayeslaw.model import Model
+from bayeslaw.noise import Undertuned
 from bayeslaw.runs import RunsError, RunsWarning, grid, read_runs
 
 module = importlib.import_module("bayeslaw.fit")  # bayeslaw.fit is the function
 QUICK = {"draws": 500, "tune": 500, "chains": 2, "progressbar": False}
-FITS = ["crossed_fit", "lone_fit", "log_linear_fit", "pure_power_fit"]
+FITS = ["crossed_fit", "lone_fit", "log_linear_fit", "pure_power_fit", "discrepant_fit"]
+LONE = Model(power, discrepancy=None)
 every_fit = pytest.mark.parametrize("name", FITS)
 
 
@@ -87,16 +89,25 @@ def test_provenance(crossed_fit: Fit) -> None:
     assert sampler["seconds"] > 0
 
 
-def test_names_of_the_posterior(crossed_fit: Fit) -> None:
-    names = set(crossed_fit.tree["posterior"].data_vars)
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("crossed_fit", ["L0", "k", "alpha", "sigma"]),
+        ("discrepant_fit", ["L0", "k", "alpha", "sigma", "tau"]),
+    ],
+)
+def test_names_of_the_posterior(
+    name: str, parameters: list[str], request: pytest.FixtureRequest
+) -> None:
+    names = set(of(name, request).tree["posterior"].data_vars)
     expected = {
         f"{parameter}{suffix}"
-        for parameter in ("L0", "k", "alpha", "sigma")
+        for parameter in parameters
         for suffix in ("", "_population", "_task_effect", "_dataset_effect")
     }
     expected |= {
         f"sd_{parameter}_{group}"
-        for parameter in ("L0", "k", "alpha", "sigma")
+        for parameter in parameters
         for group in ("own", "task", "dataset")
     }
     assert names == expected
@@ -129,6 +140,64 @@ def test_log_likelihood_is_the_density_of_the_raw_response(crossed_fit: Fit) -> 
     noise = stats.t(4.0, np.log(mean), at_runs["sigma"].values)
     expected = noise.logpdf(np.log(loss)) - np.log(loss)
     np.testing.assert_allclose(crossed_fit.tree["log_likelihood"]["loss"], expected, atol=1e-8)
+
+
+def walk_covariance(found: Fit, draw: int) -> np.ndarray:
+    """Of the runs about the law, by hand, for one draw of the first chain."""
+    labels, at = curve_of_run(found), found.tree["posterior"].to_dataset().isel(chain=0, draw=draw)
+    along, curve = np.log(found.runs["N"].values), np.array(labels)
+    for label in set(labels):
+        own = along[curve == label]
+        along[curve == label] -= (own.min() + own.max()) / 2
+    tau, sigma = at["tau"].sel(curve=labels).values, at["sigma"].sel(curve=labels).values
+    one, other = along[:, None], along[None]
+    related = (curve[:, None] == curve[None]) & (one * other > 0)
+    shared = np.where(related, np.minimum(np.abs(one), np.abs(other)), 0.0)
+    return np.diag(sigma**2) + np.outer(tau, tau) * shared
+
+
+def test_log_likelihood_next_to_a_discrepancy_is_that_given_the_others(
+    discrepant_fit: Fit,
+) -> None:
+    posterior = (
+        discrepant_fit.tree["posterior"].to_dataset().sel(curve=curve_of_run(discrepant_fit))
+    )
+    sizes, loss = discrepant_fit.runs["N"].values, discrepant_fit.runs["loss"].values
+    kept = discrepant_fit.tree["log_likelihood"]["loss"].values
+    for draw in (0, 7, 100):
+        at = posterior.isel(chain=0, draw=draw)
+        residual = np.log(loss / power(sizes, **{n: at[n].values for n in power.parameters}))
+        precision = np.linalg.inv(walk_covariance(discrepant_fit, draw))
+        spread = 1 / np.sqrt(np.diag(precision))
+        expected = stats.norm(0, spread).logpdf(precision @ residual * spread**2) - np.log(loss)
+        np.testing.assert_allclose(kept[0, draw], expected, rtol=1e-8, atol=1e-8)
+
+
+def test_the_truth_leaves_little_to_a_discrepancy(
+    discrepant_fit: Fit, crossed_fit: Fit, crossed_truth: xr.Dataset
+) -> None:
+    tree = discrepant_fit.tree["posterior"]
+    # An e-fold beyond the data the law is wrong by less than three times the noise of a run.
+    assert float(tree["tau_population"].median()) < 3 * crossed_truth.attrs["sigma"]
+    exact = crossed_fit.tree["posterior"]
+    for name in ("L0", "alpha"):
+        wider = np.log(tree[name]).std(("chain", "draw")) / np.log(exact[name]).std(
+            ("chain", "draw")
+        )
+        assert np.median(wider) > 1, name
+
+
+def test_numbers_of_runs_are_kept(lone_runs: xr.Dataset) -> None:
+    model = Model(power, noise=Undertuned())
+    found = fit(model, lone_runs, random_seed=1, draws=20, tune=50, chains=2, progressbar=False)
+    latent = found.tree["link"]["latent"]
+    assert latent.dims == ("chain", "draw", "run")
+    assert np.all(latent > 0)
+    assert "latent" not in found.tree["prior_link"]
+    assert set(found.tree["posterior"]) == {"L0", "k", "alpha", "sigma", "excess", "tau"}
+    assert np.all(np.isfinite(found.tree["log_likelihood"]["loss"]))
+    prior = found.tree["prior_predictive"]["loss"]
+    assert prior.shape == (1, 500, 30)
 
 
 def test_responses_are_predicted_with_their_noise(crossed_fit: Fit) -> None:
@@ -178,7 +247,7 @@ def test_with_little_noise_the_truth_is_the_posterior() -> None:
     truth = {"L0": 2.0, "k": 300.0, "alpha": 0.4}
     sizes = np.geomspace(1e4, 1e8, 30)
     loss = power(sizes, **truth) * np.exp(1e-4 * np.random.default_rng(5).normal(size=30))
-    found = fit(Model(power), lone(loss, sizes, 1e6), random_seed=1, **QUICK)
+    found = fit(LONE, lone(loss, sizes, 1e6), random_seed=1, **QUICK)
     posterior = found.tree["posterior"].to_dataset().median(("chain", "draw"))
     for name in ("L0", "alpha"):
         np.testing.assert_allclose(posterior[name], truth[name], rtol=1e-3)
@@ -188,7 +257,7 @@ def test_with_little_noise_the_truth_is_the_posterior() -> None:
 
 def test_the_unit_of_a_predictor_does_not_matter(lone_fit: Fit, lone_runs: xr.Dataset) -> None:
     scaled = lone(lone_runs["loss"].values, lone_runs["N"].values / 1e3, 1e3)
-    found = fit(Model(power), scaled, random_seed=2, **QUICK).tree["posterior"].to_dataset()
+    found = fit(LONE, scaled, random_seed=2, **QUICK).tree["posterior"].to_dataset()
     expected = lone_fit.tree["posterior"].to_dataset()
     expected["k"] = expected["k"] * 1e3 ** -expected["alpha"]
     for name in ("L0", "k", "alpha", "sigma"):
@@ -209,7 +278,7 @@ def test_a_break_is_recovered() -> None:
     sizes = np.geomspace(1e4, 1e10, 60)
     mean = broken(1)(sizes, k=2.0 * 1e7**0.15, **truth)
     loss = mean * np.exp(0.002 * np.random.default_rng(1).normal(size=60))
-    found = fit(Model(broken(1)), lone(loss, sizes, 1e7), random_seed=1, **QUICK)
+    found = fit(Model(broken(1), discrepancy=None), lone(loss, sizes, 1e7), random_seed=1, **QUICK)
     assert Gate.of(found.tree).passed, Gate.of(found.tree).sentence
     for name, value in truth.items():
         draws = found.tree["posterior"][name]
@@ -221,7 +290,9 @@ def test_exponents_of_two_terms_keep_their_order() -> None:
     sizes = np.geomspace(1e4, 1e10, 60)
     mean = double_power(sizes / 1e7, k_1=1.0, k_2=0.3, **truth)
     loss = mean * np.exp(0.003 * np.random.default_rng(1).normal(size=60))
-    found = fit(Model(double_power), lone(loss, sizes, 1e7), random_seed=1, **QUICK)
+    found = fit(
+        Model(double_power, discrepancy=None), lone(loss, sizes, 1e7), random_seed=1, **QUICK
+    )
     assert Gate.of(found.tree).passed, Gate.of(found.tree).sentence
     assert np.all(found.tree["posterior"]["delta"] > 0)
     for name, value in truth.items():
@@ -252,11 +323,11 @@ def test_an_interrupt_leaves_nothing_and_the_same_seed_gives_the_same_draws(
         patch.setattr(module, "_start", kept)
         patch.setattr(module, "_is_finished", stop)
         with pytest.raises(_Stopped):
-            fit(Model(power), lone_runs, random_seed=1, **QUICK)
+            fit(LONE, lone_runs, random_seed=1, **QUICK)
     assert len(jobs) == 1
     assert jobs[0].handle._sampler.is_empty(ignore_error=True)  # no thread is left
 
-    again = fit(Model(power), lone_runs, random_seed=1, **QUICK)
+    again = fit(LONE, lone_runs, random_seed=1, **QUICK)
     for group in ("posterior", "posterior_predictive", "prior", "prior_predictive"):
         xr.testing.assert_identical(
             again.tree[group].to_dataset(), lone_fit.tree[group].to_dataset()
@@ -264,7 +335,7 @@ def test_an_interrupt_leaves_nothing_and_the_same_seed_gives_the_same_draws(
 
 
 def test_chains_may_be_sampled_one_after_another(lone_fit: Fit, lone_runs: xr.Dataset) -> None:
-    alone = fit(Model(power), lone_runs, random_seed=1, cores=1, **QUICK)
+    alone = fit(LONE, lone_runs, random_seed=1, cores=1, **QUICK)
     xr.testing.assert_identical(
         alone.tree["posterior"].to_dataset(), lone_fit.tree["posterior"].to_dataset()
     )
@@ -273,9 +344,7 @@ def test_chains_may_be_sampled_one_after_another(lone_fit: Fit, lone_runs: xr.Da
 def test_another_seed_gives_other_draws_and_bad_fits_say_so(
     lone_fit: Fit, lone_runs: xr.Dataset
 ) -> None:
-    short = fit(
-        Model(power), lone_runs, random_seed=2, draws=5, tune=50, chains=2, progressbar=True
-    )
+    short = fit(LONE, lone_runs, random_seed=2, draws=5, tune=50, chains=2, progressbar=True)
     gate = Gate.of(short.tree)
     assert not gate.passed
     assert str(short).startswith("NOT CONVERGED, do not use: ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from bayeslaw.gate import Gate
 
 QUICK = {"draws": 100, "tune": 200, "chains": 2, "progressbar": False}
 DIMS = ("chain", "draw", "run")
+NAMES = ["mean", "new_run", "law", "center", "scale", "noise"]
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +25,14 @@ def partial_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> bl.Fit:
     """A fit that never saw code from the news, though code and news apart."""
     train = crossed_split[0]
     left_out = (train["task"] == "code") & (train["dataset"] == "news")
-    model = bl.Model(bl.laws.pure_power, pooling=["task", "dataset"])
+    model = bl.Model(bl.laws.pure_power, pooling=["task", "dataset"], discrepancy=None)
     return bl.fit(model, train.isel(run=~left_out.values), random_seed=1, **QUICK)
 
 
 @pytest.fixture(scope="module")
 def alone_fit(crossed_fit: bl.Fit) -> bl.Fit:
     """Twelve curves as if they had been fitted without pooling."""
-    return replace(crossed_fit, model=bl.Model(bl.laws.power, pooling=None))
+    return replace(crossed_fit, model=bl.Model(bl.laws.power, pooling=None, discrepancy=None))
 
 
 def relative_width(draws: xr.DataArray) -> np.ndarray:
@@ -44,7 +46,7 @@ def relative_width(draws: xr.DataArray) -> np.ndarray:
 def test_labels_of_a_forecast(crossed_fit: bl.Fit) -> None:
     grid = bl.grid(N=[1e9, 1e10], task=["c4", "books"], dataset="web")
     found = bl.forecast(crossed_fit, grid)
-    assert list(found.data_vars) == ["mean", "new_run", "noise"]
+    assert list(found.data_vars) == NAMES
     assert all(values.dims == DIMS for values in found.values())
     posterior = crossed_fit.tree["posterior"].sizes
     sizes = {"chain": posterior["chain"], "draw": posterior["draw"], "run": 4}
@@ -52,14 +54,21 @@ def test_labels_of_a_forecast(crossed_fit: bl.Fit) -> None:
     for name in ("N", "task", "dataset", "run"):
         np.testing.assert_array_equal(found.coords[name], grid[name])
     assert found["mean"].attrs == {"long_name": "loss", "not_positive": 0.0}
-    assert found.attrs | {"caveats": [], "observed": ""} == {
+    assert found.attrs | {"caveats": [], "observed": "", "scatter": ""} == {
         "response": "loss",
         "predictors": ["N"],
         "groups": ["task", "dataset"],
         "law": "power",
         "observed": "",
+        "scatter": "",
         "caveats": [],
     }
+    for name in ("new_run", "law"):
+        assert found[name].attrs == found["mean"].attrs
+    assert found["noise"].attrs == {"long_name": "relative scale of the noise"}
+    unit = float(np.median(crossed_fit.runs["loss"]))
+    noise = {"StudentT": {"nu": 4.0, "scale": {"LogScale": {}}, "varies_with": None}}
+    assert json.loads(found.attrs["scatter"]) == {"noise": noise, "unit": unit}
     train = crossed_fit.runs["N"].values
     assert json.loads(found.attrs["observed"]) == {"N": [train.min(), train.max()]}
     assert found.attrs["caveats"] == [NO_MISFIT]
@@ -83,6 +92,9 @@ def test_a_known_curve_is_the_law_at_its_parameters(crossed_fit: bl.Fit) -> None
         expected = bl.laws.power(size, **{name: own[name] for name in bl.laws.power.parameters})
         np.testing.assert_allclose(found["mean"].isel(run=i), expected, rtol=1e-12)
         np.testing.assert_array_equal(found["noise"].isel(run=i), own["sigma"])
+    np.testing.assert_allclose(found["law"], found["mean"])
+    xr.testing.assert_equal(found["scale"], found["noise"].rename("scale"))
+    np.testing.assert_allclose(found["center"], np.log(found["law"]))
 
 
 def test_later_runs_are_forecast_as_they_are(
@@ -145,6 +157,78 @@ def test_a_standard_error_adds_to_the_noise(lone_fit: bl.Fit) -> None:
     expected = np.hypot(plain["noise"], 0.3 / plain["mean"]).isel(run=0)
     np.testing.assert_allclose(noisy["noise"].isel(run=0), expected)
     np.testing.assert_allclose(noisy["new_run"].isel(run=1), plain["new_run"].isel(run=1))
+
+
+# What the law gets wrong
+
+
+def spreads(found: xr.Dataset, name: str) -> np.ndarray:
+    return np.log(found[name]).std(("chain", "draw")).values
+
+
+def test_bands_widen_by_what_the_law_gets_wrong(discrepant_fit: bl.Fit) -> None:
+    found = bl.forecast(discrepant_fit, bl.grid(N=[1e8, 1e12, 1e16], task="c4", dataset="web"))
+    assert found.attrs["caveats"] == []
+    wrong = found.assign(wrong=np.log(found["mean"] / found["law"]))["wrong"]
+    assert np.all(np.diff(wrong.std(("chain", "draw"))) > 0)
+    assert np.all(spreads(found, "new_run") > spreads(found, "mean"))
+    # Beyond the data it is a walk: its variance goes up by tau^2 per e-fold.
+    tau = discrepant_fit.tree["posterior"]["tau"].sel(curve="c4 / web")
+    step = (wrong.isel(run=2) - wrong.isel(run=1)) / (tau * np.sqrt(np.log(1e4)))
+    assert abs(float(step.mean())) < 4 / np.sqrt(step.size)
+    assert abs(float((step**2).mean()) - 1) < 4 * np.sqrt(2 / step.size)
+
+
+def test_scores_of_a_discrepancy_integrate_it_out(discrepant_fit: bl.Fit) -> None:
+    found = bl.forecast(discrepant_fit, bl.grid(N=[1e9, 1e12], task="c4", dataset="web"))
+    assert np.all(found["scale"] > found["noise"])
+    far = found.isel(run=1)
+    z = (np.log(far["new_run"]) - far["center"]) / far["scale"]
+    assert abs(float(z.mean())) < 4 / np.sqrt(z.size)
+    assert abs(float((z**2).mean()) - 1) < 4 * np.sqrt(2 / z.size)
+    tau = discrepant_fit.tree["posterior"]["tau"].sel(curve="c4 / web")
+    near, there = (found["scale"] ** 2 - found["noise"] ** 2).transpose("run", ...)
+    np.testing.assert_allclose(there - near, tau**2 * np.log(1e3), rtol=1e-6)
+
+
+def test_a_new_curve_may_be_wrong_everywhere_but_at_the_reference(discrepant_fit: bl.Fit) -> None:
+    grid = bl.grid(N=[1e7, 1e9], task="new", dataset="web")
+    found = bl.forecast(discrepant_fit, grid, draw_new=["task"])
+    np.testing.assert_allclose(found["mean"].isel(run=0), found["law"].isel(run=0), rtol=1e-12)
+    wrong = np.log(found["mean"] / found["law"]).isel(run=1)
+    variance = (found["scale"] ** 2 - found["noise"] ** 2).isel(run=1)
+    z = wrong / np.sqrt(variance)
+    assert abs(float((z**2).mean()) - 1) < 4 * np.sqrt(2 / z.size)
+
+
+# The noise of the runs to come
+
+
+def test_noise_of_another_size_is_given(crossed_fit: bl.Fit) -> None:
+    grid = bl.grid(N=[1e9, 1e10], task="c4", dataset="web")
+    plain = bl.forecast(crossed_fit, grid)
+    given = bl.forecast(crossed_fit, grid, noise=bl.Fixed(0.2))
+    xr.testing.assert_equal(given["mean"], plain["mean"])
+    assert np.all(given["noise"] == 0.2)
+    assert np.all(relative_width(given["new_run"]) > 0.2)
+    drawn = bl.forecast(crossed_fit, grid, noise=bl.LogNormal(0.2, 1.5))["noise"]
+    np.testing.assert_array_equal(*drawn.transpose("run", ...))  # once for each curve and draw
+    z = np.log(drawn.isel(run=0) / 0.2) / np.log(1.5)
+    assert abs(float(z.mean())) < 4 / np.sqrt(z.size)
+    assert abs(float((z**2).mean()) - 1) < 4 * np.sqrt(2 / z.size)
+
+
+def test_a_standard_error_adds_to_noise_that_is_given(lone_fit: bl.Fit) -> None:
+    grid = bl.grid(N=1e6).assign(stderr=("run", [0.3]))
+    found = bl.forecast(lone_fit, grid, noise=bl.Fixed(0.2))
+    np.testing.assert_allclose(found["noise"], np.hypot(0.2, 0.3 / found["law"]))
+
+
+@pytest.mark.parametrize("noise", [0.2, bl.HalfNormal(0.2)])
+def test_noise_of_another_kind_is_refused(lone_fit: bl.Fit, noise: Any) -> None:
+    sentence = f"noise takes bl.Fixed or bl.LogNormal, got {noise!r}"
+    with pytest.raises(TypeError, match=f"^{re.escape(sentence)}$"):
+        bl.forecast(lone_fit, bl.grid(N=1e9), noise=noise)
 
 
 # Curves that were not run
@@ -286,7 +370,7 @@ def test_bands_are_quantiles(crossed_fit: bl.Fit) -> None:
     found = bl.forecast(crossed_fit, bl.grid(N=[1e9, 1e10], task="c4", dataset="web"))
     band = bl.interval(found, 0.8)
     assert band["bound"].values.tolist() == ["lower", "median", "upper"]
-    for name in ("mean", "new_run", "noise"):
+    for name in NAMES:
         expected = np.quantile(found[name].values, [0.1, 0.5, 0.9], axis=(0, 1))
         np.testing.assert_allclose(band[name].transpose("bound", "run"), expected)
     assert band.attrs == found.attrs | {"prob": 0.8}
@@ -297,7 +381,7 @@ def test_bands_are_quantiles(crossed_fit: bl.Fit) -> None:
 def test_bands_of_what_was_not_drawn_are_left_out(crossed_fit: bl.Fit) -> None:
     found = bl.forecast(crossed_fit, bl.grid(N=1e9, task="c4", dataset="web"))
     band = bl.interval(found.assign(known=("run", [1.0])), 0.5)
-    assert set(band.data_vars) == {"mean", "new_run", "noise"}
+    assert list(band.data_vars) == NAMES
 
 
 @pytest.mark.parametrize("prob", [0.0, 1.0, 90.0, -0.5, float("nan")])

@@ -189,6 +189,17 @@ def test_density_and_gradient_of_random_problems(p: Problem) -> None:
     assert_density_and_gradient(p, 1.0)
 
 
+@every_problem
+def test_density_is_the_sum_over_curves(p: Problem) -> None:
+    found = knots.density_by_curve(*p.arguments)
+    np.testing.assert_allclose(knots.density(*p.arguments), found.sum(), rtol=1e-12)
+    for c, value in enumerate(found):
+        own = p.curve == c
+        covariance = p.covariance[np.ix_(own, own)]
+        expected = multivariate_normal(cov=covariance).logpdf(p.residual[own]) if own.any() else 0
+        np.testing.assert_allclose(value, expected, rtol=1e-8)
+
+
 @pytest.mark.parametrize("name", ["residual", "variance", "tau2"])
 def test_gradient_is_that_of_finite_differences(name: str) -> None:
     p = random_problem(11)

@@ -138,9 +138,7 @@ def test_gaussian_noise_is_given_as_it_is() -> None:
     ("noise", "alone", "beside_discrepancy"),
     [(Gaussian(), False, False), (StudentT(), False, True), (Undertuned(), True, True)],
 )
-def test_what_is_sampled_for_each_run(
-    noise: Noise, alone: bool, beside_discrepancy: bool
-) -> None:
+def test_what_is_sampled_for_each_run(noise: Noise, alone: bool, beside_discrepancy: bool) -> None:
     assert noise.is_augmented(False) is alone
     assert noise.is_augmented(True) is beside_discrepancy
 

@@ -70,7 +70,7 @@ def test_dim_of(group: str, dim: str) -> None:
 def test_link_has_labels() -> None:
     link, _ = made(Model(power, pooling={"alpha": ["task"]}))
     assert link["theta"].dims == ("chain", "draw", "parameter", "curve")
-    assert link["parameter"].values.tolist() == ["L0", "k", "alpha", "sigma"]
+    assert link["parameter"].values.tolist() == ["L0", "k", "alpha", "sigma", "tau"]
     assert link["curve"].values.tolist()[:2] == ["m0 / t0", "m0 / t1"]
     assert link["spread_of"].values.tolist()[-1] == "alpha task"
     assert link["effect_of"].values.tolist() == [f"alpha task t{i}" for i in range(3)]
@@ -80,7 +80,7 @@ def test_parameters_of_curves_are_in_the_users_units() -> None:
     link, posterior = made(Model(power, pooling=["model", "task"]))
     rows = link["theta"].values
     expected = units(rows[:, :, 0], rows[:, :, 1], rows[:, :, 2])
-    expected["sigma"] = np.exp(rows[:, :, 3])
+    expected |= {"sigma": np.exp(rows[:, :, 3]), "tau": np.exp(rows[:, :, 4])}
     for name, values in expected.items():
         assert posterior[name].dims == ("chain", "draw", "curve")
         np.testing.assert_allclose(posterior[name], values, rtol=1e-12, err_msg=name)
@@ -108,8 +108,9 @@ def test_population_and_effects() -> None:
         for name, values in at_level.items():
             effect = posterior[f"{name}_task_effect"].sel(task=level)
             np.testing.assert_allclose(effect, values - typical[name], rtol=1e-9, atol=1e-12)
-    # The noise is not pooled over tasks: no task adds to it.
-    np.testing.assert_allclose(posterior["sigma_task_effect"], 0, atol=1e-15)
+    # Noise and discrepancy are not pooled over tasks: no task adds to them.
+    for name in ("sigma", "tau"):
+        np.testing.assert_allclose(posterior[f"{name}_task_effect"], 0, atol=1e-15)
 
 
 def test_reserved_names_of_groups_become_levels() -> None:
@@ -123,16 +124,16 @@ def test_without_pooling_there_is_no_population() -> None:
     model = Model(power, pooling=None, priors={"alpha": Fixed(0.4)})
     table = runs()
     design, roles = design_of(model, table), roles_of(model, coordinates(model))
-    theta = np.random.default_rng(1).normal(size=(*SHAPE, 3, 6))
+    theta = np.random.default_rng(1).normal(size=(*SHAPE, 4, 6))
     link = link_dataset({"theta": theta}, roles, None, design.curves)
     posterior = posterior_dataset(model, design, link, table)
-    assert set(posterior.data_vars) == {"L0", "k", "alpha", "sigma"}
+    assert set(posterior.data_vars) == {"L0", "k", "alpha", "sigma", "tau"}
     np.testing.assert_array_equal(posterior["alpha"], np.full((*SHAPE, 6), 0.4))
 
 
 def test_fixed_noise_has_the_shape_of_the_draws() -> None:
     model = Model(power, priors={"sigma": Fixed(0.02)})
-    theta = {name: np.zeros((2, 5)) for name in ("L0", "k", "alpha")}
+    theta = {name: np.zeros((2, 5)) for name in ("L0", "k", "alpha", "tau")}
     values = natural(model, coordinates(model), theta, {"N": 100.0})
     assert {value.shape for value in values.values()} == {(2, 5)}
     np.testing.assert_array_equal(values["sigma"], 0.02)
@@ -140,7 +141,7 @@ def test_fixed_noise_has_the_shape_of_the_draws() -> None:
 
 
 def test_numbers_beyond_the_largest_are_infinite_without_a_warning() -> None:
-    model = Model(power)
+    model = Model(power, discrepancy=None)
     theta = {"L0": np.zeros(1), "k": np.zeros(1), "alpha": np.array([8.0]), "sigma": np.zeros(1)}
     assert np.isinf(natural(model, coordinates(model), theta, {"N": 1e9})["k"])
 

@@ -19,14 +19,16 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bayeslaw import laws, priors, store
+from bayeslaw import discrepancy, laws, noise, priors, records, scales, store
+from bayeslaw.discrepancy import Brownian
 from bayeslaw.fit import Fit, fit
 from bayeslaw.law import Law, law
 from bayeslaw.model import Model
-from bayeslaw.noise import StudentT
+from bayeslaw.noise import Gaussian, StudentT, Undertuned
 from bayeslaw.parameters import Amplitude, Exponent, Floor, Scale
 from bayeslaw.priors import Fixed, HalfNormal, LogitNormal, LogNormal, Normal
 from bayeslaw.runs import read_runs
+from bayeslaw.scales import LogitScale, LogScale, RawScale
 from bayeslaw.store import StoreError, load, save
 
 
@@ -231,11 +233,23 @@ GROUP_LISTS = GROUP_NAMES | GROUP_NAMES.map(tuple)
 POOLINGS = (
     st.none() | GROUP_LISTS | st.dictionaries(st.sampled_from(["alpha", "sigma"]), GROUP_LISTS)
 )
+SCALES = st.one_of(
+    st.just(LogScale()),
+    st.just(RawScale()),
+    st.builds(LogitScale, st.floats(-1, 0.4), st.floats(0.5, 100)),
+)
+VARIES = st.sampled_from([None, "N", "D"])
+NOISES = st.one_of(
+    st.builds(Gaussian, SCALES, VARIES),
+    st.builds(StudentT, st.floats(2.1, 100), SCALES, VARIES),
+    st.builds(Undertuned, SCALES, VARIES),
+)
 MODELS = st.builds(
     Model,
     st.just(laws.chinchilla),
     pooling=POOLINGS,
-    noise=st.builds(StudentT, st.floats(2.1, 100)),
+    noise=st.none() | NOISES,
+    discrepancy=st.none() | st.builds(Brownian, st.integers(1, 20)),
     priors=st.dictionaries(st.sampled_from(["alpha", "sigma", "sd_alpha"]), PRIORS),
     tie=st.sampled_from([{}, {"beta": "alpha"}]),
 )
@@ -253,7 +267,8 @@ def test_any_model_comes_back(model: Model, tmp_path: Path) -> None:
 def test_every_part_of_a_model_is_kept() -> None:
     fields = {field.name for field in dataclasses.fields(Model)}
     assert set(store._model_record(Model(laws.power))) == fields
-    assert {prior.__name__ for prior in store.PRIORS} == {*priors.__all__} - {"Prior"}
+    parts = {*priors.__all__, *noise.__all__, *scales.__all__, *discrepancy.__all__}
+    assert set(records.PARTS) == parts - {"Prior", "Noise", "ResponseScale", "spread"}
 
 
 @pytest.mark.parametrize("name", [n for n in laws.__all__ if isinstance(getattr(laws, n), Law)])

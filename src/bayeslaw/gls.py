@@ -18,6 +18,8 @@ __all__ = ["Settled", "settled"]
 ROUNDS = 3
 STEPS = 8
 TOLERANCE = 1e-9
+SMOOTH = (-8.0, -2.5)  # logarithms of sigma and tau of a curve without noise
+MARGIN = 8.0  # in log mass: what curves share speaks for a curve without noise, as experience goes
 GRID = tuple(np.arange(-10.0, 0.0, 1.5))  # logarithms of sigma and tau
 
 
@@ -60,14 +62,38 @@ def settled(search: Search, wrong: Misfit, eta: np.ndarray) -> Settled:
     Settled
     """
     scales = _Scales(search, wrong)
-    for _ in range(ROUNDS):
-        residual = search.residual(eta)
-        logs = scales.climbed(residual, scales.best(residual))
-        for _ in range(STEPS):
-            eta = _stepped(search, wrong, eta, scales.amounts(logs))
-    logs = scales.climbed(search.residual(eta), logs)
+    # Two kinds of modes: noise explains what the law does not, or a curve without noise does.
+    residual = search.residual(eta)
+    starts = scales.climbed(residual, scales.best(residual)), scales.constant(*SMOOTH)
+    ends = [_climbed(search, scales, eta, logs) for logs in starts]
+    better = _log_mass(search, scales, *ends[1]) > _log_mass(search, scales, *ends[0]) - MARGIN
+    eta, logs = (np.where(better, two, one) for one, two in zip(*ends, strict=True))
     curvature = _local(search, wrong, eta, scales.amounts(logs))[1]
     return Settled(eta, curvature, logs, scales.information(search.residual(eta), logs))
+
+
+def _climbed(
+    search: Search, scales: _Scales, eta: np.ndarray, logs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """To a mode of the law and of its scatter in turns."""
+    for _ in range(ROUNDS):
+        for _ in range(STEPS):
+            eta = _stepped(search, scales.wrong, eta, scales.amounts(logs))
+        logs = scales.climbed(search.residual(eta), logs)
+    return eta, logs
+
+
+def _log_mass(
+    search: Search, scales: _Scales, eta: np.ndarray, logs: np.ndarray
+) -> np.ndarray:
+    """Laplace's approximation of the log posterior mass around a mode, up to a constant."""
+    residual, away = search.residual(eta), search.theta(eta) - search.center
+    value = scales.value(residual, logs) - np.sum(search.precision * away**2, axis=0) / 2
+    curvature = _local(search, scales.wrong, eta, scales.amounts(logs))[1]
+    told = scales.information(residual, logs) + scales.precision
+    value += np.linalg.slogdet(np.moveaxis(search.bend(eta), -1, 0))[1]
+    value -= np.linalg.slogdet(np.moveaxis(curvature, -1, 0))[1] / 2
+    return value - np.sum(np.log(told), axis=0) / 2
 
 
 def _local(
@@ -134,13 +160,17 @@ class _Scales:
         """The best point of a grid: there are modes with little noise and with little misfit."""
         grid = itertools.product(GRID, repeat=len(self.mean))
         points = np.array([np.repeat([[x] for x in at], self.design.n_curves, 1) for at in grid])
-        values = np.array([self._value(residual, logs) for logs in points])
+        values = np.array([self.value(residual, logs) for logs in points])
         return np.moveaxis(points, 0, -1)[..., np.arange(self.design.n_curves), values.argmax(0)]
 
-    def _value(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    def value(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
         """Log posterior of each curve."""
         away = np.sum(self.precision * (logs - self.mean) ** 2, axis=0)
         return self.wrong.densities(residual, *self.amounts(logs)) - away / 2
+
+    def constant(self, sigma: float, tau: float) -> np.ndarray:
+        """The same logarithms for all curves."""
+        return np.outer([sigma, *[tau] * (len(self.mean) - 1)], np.ones(self.design.n_curves))
 
     def climbed(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
         """The mode given residuals, by Newton's steps."""

@@ -20,7 +20,7 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["density", "given_draws", "gradient", "gradients"]
+__all__ = ["density", "density_by_curve", "given_draws", "gradient", "gradients"]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
@@ -191,8 +191,8 @@ def _covariance(inverse, scale, before, low):
 
 
 @numba.njit(**_COMPILE)
-def density(residual, variance, tau2, *where):
-    """Joint log density of all residuals.
+def density_by_curve(residual, variance, tau2, *where):
+    """Joint log density of the residuals of each curve, shape (curves,).
 
     Parameters
     ----------
@@ -205,19 +205,25 @@ def density(residual, variance, tau2, *where):
     """
     order, bounds, left, right, share, start, _, before, _ = where
     index, weight = np.empty(2 * left.shape[0], np.int64), np.empty(2 * left.shape[0])
-    total = 0.0
+    out = np.zeros(tau2.shape[1])
     for c in range(start.shape[0] - 1):
         _, scale, root, half = _solve(residual, variance, tau2, c, where)
         z = _lean(root, half)
         values = _values(scale, z, before, start[c])
         for k in range(z.shape[0]):
-            total += math.log(root[k, k]) - z[k] * z[k] / 2
+            out[c] += math.log(root[k, k]) - z[k] * z[k] / 2
         for m in range(bounds[c], bounds[c + 1]):
             i = order[m]
             entries = _row(left, right, share, i, start[c], index, weight)
             away = residual[i] - _dot(values, index, weight, entries)
-            total -= (math.log(2 * math.pi * variance[i]) + away * away / variance[i]) / 2
-    return total
+            out[c] -= (math.log(2 * math.pi * variance[i]) + away * away / variance[i]) / 2
+    return out
+
+
+@numba.njit(**_COMPILE)
+def density(residual, variance, tau2, *where):
+    """Joint log density of all residuals; arguments as in `density_by_curve`."""
+    return density_by_curve(residual, variance, tau2, *where).sum()
 
 
 @numba.njit(**_COMPILE)
@@ -322,9 +328,9 @@ def given_draws(
     Parameters
     ----------
     residual, variance : array (draws, runs)
-        As in `density`.
+        As in `density_by_curve`.
     tau2 : array (draws, predictors, curves)
-        As in `density`.
+        As in `density_by_curve`.
     order, bounds, left, right, share, start, at, before, kind : array
         See `bayeslaw.knot_places.Knots`.
     place_order, place_bounds, place_left, place_right, place_share : array

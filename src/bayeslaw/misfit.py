@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,9 +46,7 @@ class Misfit(Protocol):
         """Joint log density of the residuals in a graph; variance is that of the noise."""
         ...
 
-    def densities(
-        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
-    ) -> np.ndarray:
+    def densities(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> np.ndarray:
         """Joint log density of the residuals (runs,) of each curve; tau2 (predictors, curves)."""
         ...
 
@@ -107,15 +106,15 @@ class Along:
         """Joint log density in a graph."""
         return walk_density(residual, variance, tau2[0], *where)
 
-    def densities(
-        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
-    ) -> np.ndarray:
+    def densities(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> np.ndarray:
         """Joint log density of each curve."""
         return walk.density_by_curve(residual, variance, tau2[0], *self.arrays.values())
 
     def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
         """Gradients for draws."""
-        slopes = walk.gradients(residual, variance, np.ascontiguousarray(tau2[:, 0]), *self.arrays.values())
+        slopes = walk.gradients(
+            residual, variance, np.ascontiguousarray(tau2[:, 0]), *self.arrays.values()
+        )
         return slopes[0], slopes[1], slopes[2][:, None]
 
     def given(
@@ -130,7 +129,9 @@ class Along:
         residual = np.concatenate([residual, np.zeros(unseen)], axis=1)
         variance = np.concatenate([variance, np.full(unseen, np.inf)], axis=1)
         normal = rng.standard_normal(residual.shape)
-        every = walk.given_draws(residual, variance, np.ascontiguousarray(tau2[:, 0]), *here, normal)
+        every = walk.given_draws(
+            residual, variance, np.ascontiguousarray(tau2[:, 0]), *here, normal
+        )
         mean, spread, draw = (values[:, self.curve.size :] for values in every)
         return mean, spread, draw
 
@@ -144,7 +145,7 @@ class Among:
     curve: np.ndarray
     most: int
 
-    @property
+    @cached_property
     def _knots(self) -> knot_places.Knots:
         return knot_places.knots(self.position, self.curve, self.most)
 
@@ -162,9 +163,7 @@ class Among:
         """Joint log density in a graph."""
         return knots_density(residual, variance, tau2, *where)
 
-    def densities(
-        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
-    ) -> np.ndarray:
+    def densities(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> np.ndarray:
         """Joint log density of each curve."""
         return knots.density_by_curve(residual, variance, tau2, *self._knots)
 

@@ -222,7 +222,8 @@ class StudentT:
         """The weight of each run: gamma with mean one."""
         import pymc as pm
 
-        return pm.Gamma(name, self.nu / 2, self.nu / 2, dims=dims)
+        half = np.float64(self.nu / 2)  # PyTensor holds a number of Python in single precision
+        return pm.Gamma(name, half, half, dims=dims)
 
     def given(self, latent: Any, sigma: Any, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
         """Zero, and a standard deviation that is wide where the weight is small."""

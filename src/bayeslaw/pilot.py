@@ -24,7 +24,7 @@ from bayeslaw.pooling import Layout, groupings, is_pooled, layout, roles_of
 __all__ = ["Pilot", "fly", "several"]
 
 ROUNDS = 3  # of finding modes and of what they let one expect of each other
-FURTHEST = 100.0  # times that a mode may be moved away from what was expected
+FURTHEST = 2.0  # spreads that a mode may be from where it is with what was expected of it
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,8 @@ def _expected(search: Search, found: _Found, where: Layout) -> dict[str, np.ndar
 
     Ridge regression of the modes, as precise as the curves tell them, with the usual spreads.
     """
-    roles = roles_of(search.model, search.coordinates)
-    out = {}
-    for row, (name, role) in enumerate(roles.items()):
+    out, own = {}, _by_themselves(search, found)[1]
+    for row, (name, role) in enumerate(roles_of(search.model, search.coordinates).items()):
         first, last, low, high = where.bounds[row]
         levels = np.zeros((search.design.n_curves, high - low))
         for codes in where.codes[first:last]:
@@ -130,39 +129,48 @@ def _expected(search: Search, found: _Found, where: Layout) -> dict[str, np.ndar
         prior = link_normal(prior_of(search.model, name, role, search.level), role.link)
         prior = prior or wide(role.prior, role)
         spread = spread_of(role)
-        weight = 1 / (spread**2 + 1 / found.information[name])
+        mode, told = own[name]
+        weight = 1 / (spread**2 + 1 / told)
         precision = np.diag([prior.sd**-2.0, *[spread**-2.0] * levels.shape[1]])
-        right = members.T @ (weight * (_own(search, found, name) - prior.mean))
+        right = members.T @ (weight * (mode - prior.mean))
         effects = np.linalg.solve(members.T @ (weight[:, None] * members) + precision, right)
         out[name] = prior.mean + members @ effects
     return out
 
 
-def _own(search: Search, found: _Found, name: str) -> np.ndarray:
-    """The mode of a curve's parameter by its own data, without what was expected of it."""
-    center, precision = search.prior({name: roles_of(search.model, search.coordinates)[name]})
-    return _away(found.mode[name], center[0], precision[0], found.information[name])
+def _own(
+    mode: Any, center: Any, precision: Any, information: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mode and information of a curve's own data, without what was expected of it.
+
+    Where the data only bound a parameter they push without telling where to: their mode is then
+    put some way off, and their information is what pushes as much from there.
+    """
+    push = precision * (mode - center)
+    information = np.maximum(information, np.abs(push) * np.sqrt(precision) / FURTHEST)
+    return mode + push / information, information
 
 
-def _away(mode: Any, center: Any, precision: Any, information: Any) -> Any:
-    return center + (mode - center) * np.minimum(1 + precision / information, FURTHEST)
+def _by_themselves(search: Search, found: _Found) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Modes and information (pairs, by name) of the curves' own data, at pivot and reference."""
+    law = search.names
+    reference = {n: (mode, found.information[n]) for n, mode in found.mode.items()}
+    pivot = {n: (eta, found.pivot_information[n]) for n, eta in search.named(found.eta).items()}
+    pivot = {n: pivot.get(n, pair) for n, pair in reference.items()}
+    if search.expected is None:  # the prior is wide: it does not matter
+        return pivot, reference
+    roles = roles_of(search.model, search.coordinates)
+    center, precision = (dict(zip(roles, rows, strict=True)) for rows in search.prior(roles))
+    there = search.coordinates.to_pivot({n: center[n] for n in law}, search.frame, search.whole)
+    own = {n: _own(m, center[n], precision[n], told) for n, (m, told) in reference.items()}
+    moved = {n: _own(m, there[n], precision[n], told) for n, (m, told) in pivot.items() if n in law}
+    return own | moved, own
 
 
 def _pilot(search: Search, found: _Found) -> Pilot:
-    """Modes without what was expected of the curves, which the sampler's coordinates put in."""
-    if search.expected is None:
-        pivot, law = search.named(found.eta), search.names
-        beside = {name: mode for name, mode in found.mode.items() if name not in law}
-        return Pilot(
-            {**pivot, **beside}, found.pivot_information, found.mode, found.information
-        )
-    own = {name: _own(search, found, name) for name in found.mode}
-    center = search.coordinates.to_pivot(search.named(search.center), search.frame, search.whole)
-    pivot = {
-        name: _away(eta, center[name], search.precision[row], found.pivot_information[name])
-        for row, (name, eta) in enumerate(search.named(found.eta).items())
-    }
-    return Pilot({**own, **pivot}, found.pivot_information, own, found.information)
+    pivot, reference = _by_themselves(search, found)
+    parts = ({n: pair[i] for n, pair in each.items()} for each in (pivot, reference) for i in (0, 1))
+    return Pilot(*parts)
 
 
 def several(model: Model, coordinates: Coordinates, design: Design) -> list[dict[str, np.ndarray]]:

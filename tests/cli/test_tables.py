@@ -35,7 +35,7 @@ def test_a_table_is_fitted_and_forecast(run: Run, tmp_path: Path) -> None:
     assert told["sentences"][0].startswith("Converged: R-hat at most ")
     assert told["fit"] == str(kept)
     rows = {row["parameter"]: row for row in told["parameters"]}
-    assert set(rows) == {"N_c", "alpha", "sigma"}
+    assert set(rows) == {"N_c", "alpha", "sigma", "tau"}
     assert abs(rows["alpha"]["median"] - 0.3) < 4 * rows["alpha"]["sd"]
     assert bl.load(kept).runs["N"].max() < 5e7
 
