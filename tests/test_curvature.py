@@ -127,7 +127,8 @@ def fitted(response: np.ndarray, sizes: np.ndarray, seed: int) -> Fit:
     rng = np.random.default_rng(seed)
     noisy = response + rng.normal(0, 0.01, sizes.size)
     runs = read_runs(pd.DataFrame({"N": sizes, "loss": noisy}), predictors=["N"])
-    return fit(Model(curvature, pooling=None), runs, random_seed=seed, progressbar=False)
+    model = Model(curvature, pooling=None, discrepancy=None)
+    return fit(model, runs, random_seed=seed, progressbar=False)
 
 
 @pytest.fixture(scope="module")

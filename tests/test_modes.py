@@ -144,7 +144,7 @@ def broken_twice(
     return bl.read_runs(table, predictors=["N"], groups=groups, reference={"N": 1e7})
 
 
-SHARP = bl.Model(bl.laws.broken(1), priors={"f_1": bl.LogNormal(0.1, 1.3)})
+SHARP = bl.Model(bl.laws.broken(1), discrepancy=None, priors={"f_1": bl.LogNormal(0.1, 1.3)})
 
 
 @pytest.fixture(scope="module")
@@ -177,13 +177,16 @@ def uncompiled(built: Any) -> Engine:
     return Engine((), (), {}, np.concatenate([point[v.name].ravel() for v in built.value_vars]))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("discrepancy", [None, bl.Brownian()], ids=["exact", "discrepancy"])
 @pytest.mark.parametrize("tasks", [("all",), ("a", "b", "c")], ids=["alone", "pooled"])
-def test_chains_start_at_the_optima_of_the_curves(tasks: tuple[str, ...]) -> None:
-    runs = broken_twice(0.02, 3, 0.25, -0.3, tasks)
-    design, built = design_of(SHARP, runs), build(SHARP, runs)
-    optima = several(SHARP, coordinates(SHARP), design)
+def test_chains_start_at_the_optima_of_the_curves(
+    tasks: tuple[str, ...], discrepancy: bl.Brownian | None
+) -> None:
+    runs, model = broken_twice(0.02, 3, 0.25, -0.3, tasks), replace(SHARP, discrepancy=discrepancy)
+    design, built = design_of(model, runs), build(model, runs)
+    optima = several(model, coordinates(model), design)
     assert len(optima) > 1
-    points = near_optima(uncompiled(built), SHARP, design, built).points
+    points = near_optima(uncompiled(built), model, design, built).points
     started = unconstrained(built, ["theta"], points)["theta"]
     assert len(started) == len(optima)
     for theta, optimum in zip(started, optima, strict=True):
@@ -191,7 +194,7 @@ def test_chains_start_at_the_optima_of_the_curves(tasks: tuple[str, ...]) -> Non
 
 
 def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
-    engine = compile_engine(build(bl.Model(bl.laws.power), lone_runs))
+    engine = compile_engine(build(bl.Model(bl.laws.power, discrepancy=None), lone_runs))
     points = engine.start + np.arange(0, 6, 2)[:, None]
     several_points = replace(engine, points=points)
     numbers = several_points.numbers(5, 4)

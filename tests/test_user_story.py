@@ -51,7 +51,8 @@ def test_from_a_table_to_a_figure(table: Path, tmp_path: Path) -> None:
 
     told = str(bl.diagnose(shifted))
     assert told.startswith(("Converged: ", "NOT CONVERGED, do not use: "))
-    assert set(bl.summary(shifted).index.unique("parameter")) == {"L0", "k", "c", "alpha", "sigma"}
+    names = {"L0", "k", "c", "alpha", "sigma", "tau"}
+    assert set(bl.summary(shifted).index.unique("parameter")) == names
 
     compared = bl.compare(fits, later)
     assert compared.index[0] == "shifted"

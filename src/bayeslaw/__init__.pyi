@@ -23,6 +23,7 @@ from .model import Model as Model
 from .noise import Gaussian as Gaussian
 from .noise import StudentT as StudentT
 from .noise import Undertuned as Undertuned
+from .observation_noise import observation_noise as observation_noise
 from .parameters import Amplitude as Amplitude
 from .parameters import Exponent as Exponent
 from .parameters import Floor as Floor
@@ -36,11 +37,16 @@ from .plan import plan as plan
 from .plots import plot_comparison as plot_comparison
 from .plots import plot_forecast as plot_forecast
 from .plots import plot_prior as plot_prior
+from .population import load_population as load_population
+from .population import population as population
+from .population import save_population as save_population
 from .priors import Fixed as Fixed
 from .priors import HalfNormal as HalfNormal
+from .priors import LinkNormal as LinkNormal
 from .priors import LogitNormal as LogitNormal
 from .priors import LogNormal as LogNormal
 from .priors import Normal as Normal
+from .priors import Population as Population
 from .priors import Prior as Prior
 from .refit import refit as refit
 from .requirement import requirement as requirement

@@ -149,7 +149,10 @@ def _centers(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> Any:
         sd = pm.Data("center_sd", [n.sd for n in normals.values() if n], dims="parameter")
         return pm.Normal("center", mean, sd, dims="parameter")
     each = [
-        role.link.forward(priors[name].to_pymc(f"{name}_center")) for name, role in roles.items()
+        pm.Normal(f"{name}_center", normal.mean, normal.sd)
+        if normal
+        else roles[name].link.forward(priors[name].to_pymc(f"{name}_center"))
+        for name, normal in normals.items()
     ]
     return pm.Deterministic("center", pt.stack(each), dims="parameter")
 

@@ -12,7 +12,7 @@ from bayeslaw.coordinates import Frame
 from bayeslaw.curves import curve_index, curves
 from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, Role
-from bayeslaw.priors import Normal, Prior
+from bayeslaw.priors import Normal, Population, Prior
 from bayeslaw.scales import ResponseScale
 from bayeslaw.units import scales_of
 
@@ -117,6 +117,7 @@ def design_of(model: Model, runs: xr.Dataset) -> Design:
             f"law {model.law.name!r} needs the predictor {missing[0]!r}; the runs have "
             f"{table.predictors(runs)}. Read it, or use law.of(...)"
         )
+    _require_reference(model, runs)
     scaled = table.scaled(runs, scales_of(model.law, runs))
     found = curves(runs)
     response, unit = table.response(runs).values, unit_of(runs)
@@ -132,6 +133,18 @@ def design_of(model: Model, runs: xr.Dataset) -> Design:
         found,
         unit,
     )
+
+
+def _require_reference(model: Model, runs: xr.Dataset) -> None:
+    if not isinstance(model.priors, Population):
+        return
+    wanted, found = dict(model.priors.reference), table.reference(runs)
+    for name in model.law.predictors:
+        if not np.isclose(found[name], wanted.get(name, found[name]), rtol=1e-9):
+            raise ValueError(
+                f"the population's priors hold at {name} = {wanted[name]:g}, and the reference of "
+                f"these runs is {found[name]:g}: read them with reference={wanted}"
+            )
 
 
 def unit_of(runs: xr.Dataset) -> float:

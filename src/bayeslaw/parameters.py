@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from bayeslaw.priors import Fixed, HalfNormal, LogitNormal, LogNormal, Normal, Prior
+from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal, Normal, Prior
 
 __all__ = [
     "IDENTITY",
@@ -151,6 +151,8 @@ def link_normal(prior: Prior, link: Link) -> Normal | None:
     Normal(mean=0.0, sd=1.0)
     """
     match prior, link.name:
+        case LinkNormal(mean, sd), _:
+            return Normal(mean, sd)
         case Normal(), "identity":
             return prior
         case LogNormal(median, factor), "log":

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Fixed", "HalfNormal", "LogNormal", "LogitNormal", "Normal", "Prior"]
+__all__ = [
+    "Fixed",
+    "HalfNormal",
+    "LinkNormal",
+    "LogNormal",
+    "LogitNormal",
+    "Normal",
+    "Population",
+    "Prior",
+]
 
 
 @runtime_checkable
@@ -115,6 +125,38 @@ class LogitNormal:
 
 
 @dataclass(frozen=True)
+class LinkNormal:
+    """Normal prior on the scale on which curves are pooled.
+
+    That is the logit of a floor's share of the response, the log response at the reference for an
+    amplitude, the logarithm of an exponent, a scale or a spread. A population of curves is told
+    like this; see `bayeslaw.population`.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Mean and standard deviation, on that scale.
+
+    Examples
+    --------
+    >>> LinkNormal(-0.9, 0.5)
+    LinkNormal(mean=-0.9, sd=0.5)
+    """
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        _require_positive(self, sd=self.sd)
+
+    def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
+        """Register a PyMC normal variable, on the scale of the link."""
+        import pymc as pm
+
+        return pm.Normal(name, self.mean, self.sd, dims=dims)
+
+
+@dataclass(frozen=True)
 class HalfNormal:
     """Half-normal prior of a spread.
 
@@ -165,6 +207,41 @@ class Fixed:
 
         shape = () if dims is None else (len(pm.modelcontext(None).coords[dims] or ()),)
         return pm.Deterministic(name, pt.full(shape, float(self.value)), dims=dims)
+
+
+@dataclass(frozen=True)
+class Population(Mapping[str, Prior]):
+    """Priors of a new curve, learned from other curves; serves as `priors` of a model.
+
+    Parameters
+    ----------
+    law : str
+        Name of the law.
+    reference : mapping of str to float
+        Reference scale per predictor, at which the priors hold: read new runs with it.
+    priors : mapping of str to Prior
+        A `LinkNormal` per parameter of law, noise and discrepancy, and for fits of several new
+        curves a `HalfNormal` per spread between them (``sd_alpha``).
+    provenance : mapping
+        Where they were learned: data, curves, groups, seed, versions.
+    """
+
+    law: str
+    reference: Mapping[str, float]
+    priors: Mapping[str, Prior]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Prior:
+        """The prior of a parameter."""
+        return self.priors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the parameters."""
+        return iter(self.priors)
+
+    def __len__(self) -> int:
+        """Number of priors."""
+        return len(self.priors)
 
 
 def _require_positive(prior: object, **values: float) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from bayeslaw.discrepancy import Brownian
 from bayeslaw.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.priors import Fixed, HalfNormal, LogitNormal, LogNormal, Normal
+from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal, Normal
 from bayeslaw.scales import LogitScale, LogScale, RawScale
 
 __all__ = ["part_of", "record_of"]
 
-PRIORS = (Normal, LogNormal, LogitNormal, HalfNormal, Fixed)
+PRIORS = (Normal, LogNormal, LogitNormal, HalfNormal, Fixed, LinkNormal)
 OTHERS = {
     "noise": (Gaussian, StudentT, Undertuned),
     "scale": (LogScale, RawScale, LogitScale),

@@ -17,7 +17,7 @@ from bayeslaw.coordinates.single import Links, Recentred, SingleTerm
 from bayeslaw.coordinates.sums import SignedPair, SumOfTerms
 from bayeslaw.law import Law
 from bayeslaw.model import Model
-from bayeslaw.priors import Fixed
+from bayeslaw.priors import Fixed, LinkNormal, Prior
 from bayeslaw.structure import Structure
 
 __all__ = [
@@ -54,11 +54,11 @@ def coordinates(model: Model) -> Coordinates:
     """
     law, tie = model.law, dict(model.tie)
     fixed = {name: value for name, value in model.fixed.items() if name in law.parameters}
-    given = {name for name in model.priors if name in law.parameters}
+    given = _given(model)
     if law.recentring and not tie and _may_move(model):
         return Recentred(law, fixed)
     probe = Structure(law)
-    if law.level and law.level[0] not in given | set(tie):
+    if law.level and law.level[0] not in {*given, *tie}:
         return SingleTerm(law, *law.level, fixed, tie)
     if probe.is_linear and not set(probe.terms) & {*tie, *tie.values()}:
         if probe.is_positive:
@@ -66,18 +66,26 @@ def coordinates(model: Model) -> Coordinates:
             held = [name for name in terms if name in fixed]
             free_slopes = all(probe.is_constant(name) for name in held)
             steepens = probe.steepens(tie, fixed) if free_slopes else {}
-            explicit = bool(given & set(terms))
+            explicit = bool(given.keys() & set(terms))
             return SumOfTerms(law, fixed, tie, terms, steepens, explicit)
-        if probe.is_signed_pair and not given & set(probe.terms):
+        if probe.is_signed_pair and not given.keys() & set(probe.terms):
             return SignedPair(law, *probe.terms)
     return Links(law, fixed, tie)
 
 
+def _given(model: Model) -> dict[str, Prior]:
+    """Priors of the law's parameters themselves, not of their coordinates."""
+    return {
+        name: prior
+        for name, prior in model.priors.items()
+        if name in model.law.parameters and not isinstance(prior, LinkNormal)
+    }
+
+
 def _may_move(model: Model) -> bool:
     """Whether only priors of a law's other parameters than level and slope were given."""
-    law = model.law
+    law, given = model.law, _given(model)
     assert law.recentring is not None
-    given = {name: prior for name, prior in model.priors.items() if name in law.parameters}
     held = any(isinstance(prior, Fixed) for prior in given.values())
     return not held and not given.keys() & {*law.recentring[:2], *_references(law)}
 
