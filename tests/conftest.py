@@ -85,7 +85,7 @@ def crossed_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
 def discrepant_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
     """The true law with the default noise and discrepancy, on the same runs."""
     model = Model(power, pooling=["task", "dataset"])
-    return fit(model, crossed_split[0], random_seed=1, **SAMPLING)
+    return fit(model, crossed_split[0], random_seed=1, **{**SAMPLING, "chains": 4})
 
 
 @pytest.fixture(scope="session")

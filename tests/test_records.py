@@ -10,7 +10,7 @@ import pytest
 
 from bayeslaw.discrepancy import Brownian
 from bayeslaw.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.priors import Fixed, HalfNormal, LogitNormal, LogNormal, Normal
+from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal, Normal
 from bayeslaw.records import PARTS, part_of, record_of
 from bayeslaw.scales import LogitScale, LogScale, RawScale
 
@@ -19,6 +19,7 @@ EXAMPLES = [
     LogNormal(0.35, 1.5),
     LogitNormal(0.25, 2.0),
     HalfNormal(0.3),
+    LinkNormal(-0.9, 0.5),
     Fixed(1.69),
     Fixed(2),
     Gaussian(),

@@ -77,22 +77,25 @@ def wrong_at(
     -------
     Wrong
     """
-    model, design = fit.model, design_of(fit.model, fit.runs)
+    model = fit.model
     if model.discrepancy is None:
         shape = next(iter(found.parameters.values())).shape[:2]
         return Wrong(*np.zeros((3, *shape, found.curve.size)))
     reference = scales_of(model.law, fit.runs)
     scaled = np.array([sizes[name] / reference[name] for name in model.law.predictors])
-    new = np.flatnonzero(found.number < 0)
-    number = found.number.copy()
-    number[new] = design.n_curves + np.arange(new.size)
+    known, new = np.unique(found.number[found.number >= 0]), np.flatnonzero(found.number < 0)
+    number = np.searchsorted(known, found.number)
+    number[new] = known.size + np.arange(new.size)
     tau = taus(model, found.parameters)[..., new]
-    return Wrong(*_fitted(fit).wrong_at(Places(scaled, number[found.curve], tau), rng))
+    return Wrong(*_fitted(fit, known).wrong_at(Places(scaled, number[found.curve], tau), rng))
 
 
-def _fitted(fit: Fit) -> Fitted:
+def _fitted(fit: Fit, curves: np.ndarray) -> Fitted:
+    """The runs of some curves, by their numbers, which they have in this order from zero."""
     draws, link = fit.tree["posterior"].to_dataset(), fit.tree["link"].to_dataset()
-    parameters = {name: draws[name].values for name in fit.model.roles}
-    latent = link[LATENT].values if LATENT in link else None
+    parameters = {name: draws[name].values[..., curves] for name in fit.model.roles}
     design = design_of(fit.model, fit.runs)
-    return Fitted.of(fit.model, design, parameters, fit.runs, latent)
+    own = design.runs_of(curves)
+    latent = link[LATENT].values[..., own] if LATENT in link else None
+    runs = fit.runs.isel(run=own)
+    return Fitted.of(fit.model, design.chosen(curves), parameters, runs, latent)

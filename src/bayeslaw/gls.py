@@ -130,9 +130,10 @@ def _stepped(
 def _misfit(
     search: Search, wrong: Misfit, eta: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    residual, away = search.residual(eta), search.theta(eta) - search.center
-    solved = _solved(wrong, residual[None], amounts)[0]
-    return search.design.sums(residual * solved) + np.sum(search.precision * away**2, axis=0)
+    with np.errstate(all="ignore"):  # a step may go where the law is not a number
+        residual, away = search.residual(eta), search.theta(eta) - search.center
+        solved = _solved(wrong, residual[None], amounts)[0]
+        return search.design.sums(residual * solved) + np.sum(search.precision * away**2, axis=0)
 
 
 def _solved(

@@ -221,27 +221,19 @@ class Fitted:
         tuple
             Mean, variance and a joint draw, each (chain, draw, place), on the scale of the noise.
         """
-        design, known = self.design, np.unique(places.curve[places.curve < self.design.n_curves])
-        part_of_runs = design.chosen(known)
-        wrong = misfit(self.model, part_of_runs)
+        design, wrong = self.design, misfit(self.model, self.design)
         assert wrong is not None
-        own = design.runs_of(known)
-        new = places.curve >= design.n_curves
-        curve = np.where(
-            new, places.curve - design.n_curves + known.size, np.searchsorted(known, places.curve)
-        )
-        position = part_of_runs.from_middle(places.sizes, curve)
-        tau = np.concatenate([self.tau[..., known], places.tau], axis=-1)
+        position = design.from_middle(places.sizes, places.curve)
+        tau = np.concatenate([self.tau, places.tau], axis=-1)
 
         def each(part: slice) -> tuple[np.ndarray, ...]:
             residual, variance, _ = self._draws(part)
-            residual, variance = residual[:, own], variance[:, own]
             if not is_seen:
                 residual, variance = np.zeros(residual.shape), np.full(variance.shape, np.inf)
             tau2 = _flat(tau)[part] ** 2
-            return wrong.given(residual, variance, tau2, position, curve, rng)
+            return wrong.given(residual, variance, tau2, position, places.curve, rng)
 
-        mean, variance, draw = self._in_parts(each, own.size + curve.size)
+        mean, variance, draw = self._in_parts(each, design.curve.size + places.curve.size)
         return mean, variance, draw
 
     def _draws(self, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

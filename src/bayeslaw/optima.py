@@ -11,8 +11,8 @@ from scipy import stats
 from bayeslaw.coordinates import Coordinates, SumOfTerms
 from bayeslaw.design import Design, prior_of
 from bayeslaw.model import Model
-from bayeslaw.parameters import LEVEL, LOG, Role, link_normal
-from bayeslaw.priors import HalfNormal, Normal, Prior
+from bayeslaw.parameters import LEVEL, Role, link_normal
+from bayeslaw.priors import Fixed, HalfNormal, Normal, Prior
 
 __all__ = ["Search", "is_plain", "spread_of", "wide"]
 
@@ -24,6 +24,7 @@ SEED = 5  # of the places to start from
 STARTS = 16  # at most, beside the one in the middle of the prior
 BETTER = 1.0  # in log weight: the first start keeps its place unless another beats it by more
 GOOD = float(np.log(20))  # in log weight: how far below the best an optimum still counts
+HELD = 1e-3  # standard deviation on the scale of the link of what is known
 APART = 5.0  # standard deviations between two optima that are not one
 
 
@@ -73,14 +74,13 @@ class Search:
 
         The population's prior, widened, or what is expected of each curve.
         """
-        priors = {name: prior_of(self.model, name, role, self.level) for name, role in roles.items()}
-        if self.expected is None:
-            normals = [wide(priors[name], role) for name, role in roles.items()]
-            center, sd = [normal.mean for normal in normals], [normal.sd for normal in normals]
-            center = np.outer(center, np.ones(self.design.n_curves))
-        else:
-            center = np.array([self.expected[name] for name in roles])
-            sd = [spread_of(role) for role in roles.values()]
+        known, ones = self.expected or {}, np.ones(self.design.n_curves)
+        normals = {
+            name: wide(prior_of(self.model, name, role, self.level), role)
+            for name, role in roles.items()
+        }
+        center = np.array([known.get(name, normal.mean * ones) for name, normal in normals.items()])
+        sd = [spread_of(roles[n]) if n in known else normal.sd for n, normal in normals.items()]
         return center, np.array(sd)[:, None] ** -2.0
 
     def expecting(self, expected: Mapping[str, np.ndarray]) -> Search:
@@ -175,7 +175,7 @@ class Search:
     def told(
         self, eta: np.ndarray, curvature: np.ndarray
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The same of the law's parameters, given the curvature (parameters, parameters, curves)."""
+        """The same for the law, given the curvature (parameters, parameters, curves)."""
         bend = self.bend(eta)
         covariance = np.linalg.inv(np.moveaxis(curvature, -1, 0))
         at_reference = np.einsum("pqg,gqr,srg->psg", bend, covariance, bend)
@@ -314,6 +314,8 @@ def _derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -
 
 def wide(prior: Prior, role: Role) -> Normal:
     """The prior of one curve: the population's, widened by the spread between curves."""
+    if isinstance(prior, Fixed):
+        return Normal(float(role.link.forward(prior.value)), HELD)
     normal = link_normal(prior, role.link) or link_normal(role.prior, role.link)
     assert normal is not None
     return Normal(normal.mean, float(np.hypot(normal.sd, spread_of(role))))

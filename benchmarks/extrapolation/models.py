@@ -1,0 +1,152 @@
+"""The models of this package as predictors of the benchmark: one fit for each domain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+import bayeslaw as bl
+from bayeslaw.forecast import log_density
+from bayeslaw.gate import Gate
+from benchmarks.extrapolation.data import Curve, Prediction
+
+SIZE = "D"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the curves of a domain are fitted.
+
+    Parameters
+    ----------
+    law : Law
+        In one predictor.
+    discrepancy : Brownian or None
+        What the law gets wrong.
+    is_pooled : bool
+        Whether curves and the groups of the domain are pooled; otherwise each curve is alone.
+    """
+
+    law: bl.Law
+    discrepancy: bl.Brownian | None = bl.Brownian()  # noqa: RUF009
+    is_pooled: bool = True
+
+    def model(self, groups: Sequence[str]) -> bl.Model:
+        """The model for curves of these groups."""
+        pooling = list(groups) if self.is_pooled else None
+        return bl.Model(self.law.of(SIZE), pooling=pooling, discrepancy=self.discrepancy)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How long to sample, and where fits are kept."""
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    seed: int = 1
+    folder: Path | None = None
+
+
+def runs_of(curves: Sequence[Curve], part: str) -> xr.Dataset:
+    """The training or test rows of curves ("train", "test") as runs; copies stay."""
+    frames = []
+    for curve in curves:
+        x, y = getattr(curve, f"x_{part}"), getattr(curve, f"y_{part}")
+        frame = pd.DataFrame({SIZE: x, "loss": y, "curve_name": curve.name, **curve.groups})
+        error = getattr(curve, f"stderr_{part}")
+        frames.append(frame if error is None else frame.assign(error=error))
+    rows = pd.concat(frames, ignore_index=True)
+    return bl.read_runs(
+        rows,
+        predictors=[SIZE],
+        groups=groups_of(curves),
+        stderr="error" if "error" in rows else None,
+        duplicates="drop" if part == "train" else "keep",  # LM has each row four times
+    )
+
+
+def groups_of(curves: Sequence[Curve]) -> list[str]:
+    """The groups that name a curve: those of the domain, and its own name if they do not."""
+    groups = list(curves[0].groups)
+    levels = {tuple(curve.groups.values()) for curve in curves}
+    return groups if groups and len(levels) == len(curves) else [*groups, "curve_name"]
+
+
+def fitted(name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling) -> bl.Fit:
+    """Fit the training rows of all curves at once, or load what was fitted before."""
+    path = how.folder / f"{name}.nc" if how.folder else None
+    if path and path.exists():
+        return bl.load(path)
+    runs = runs_of(curves, "train")
+    found = bl.fit(
+        recipe.model(list(curves[0].groups)),
+        runs,
+        random_seed=how.seed,
+        draws=how.draws,
+        tune=how.tune,
+        chains=how.chains,
+        progressbar=False,
+    )
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bl.save(found, path)
+    return found
+
+
+def predict(
+    name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling, *, learn_noise: bool = False
+) -> list[Prediction]:
+    """Forecast the test rows of curves that are fitted together.
+
+    Parameters
+    ----------
+    name : str
+        Of the fit, by which it is kept.
+    curves : sequence of Curve
+        Of one domain.
+    recipe : Recipe
+        How they are fitted.
+    how : Sampling
+        How long.
+    learn_noise : bool
+        Whether the noise of a test row is learned from the test rows of the other curves, instead
+        of from the training rows of its own.
+
+    Returns
+    -------
+    list of Prediction
+    """
+    started = time.perf_counter()
+    fit = fitted(name, curves, recipe, how)
+    seconds = float(pd.io.json.ujson_loads(fit.tree.attrs["sampler"])["seconds"])
+    spent = max(seconds, time.perf_counter() - started) / len(curves)
+    return [_prediction(fit, curves, i, spent, learn_noise) for i in range(len(curves))]
+
+
+def _prediction(
+    fit: bl.Fit, curves: Sequence[Curve], i: int, seconds: float, learn_noise: bool
+) -> Prediction:
+    noise = None
+    if learn_noise:
+        noise = bl.observation_noise(runs_of([c for c in curves if c is not curves[i]], "test"))
+    runs = runs_of([curves[i]], "test")
+    drawn = bl.forecast(fit, runs, noise=noise)
+    flat = {name: drawn[name].values.reshape(-1, runs.sizes["run"]) for name in ("mean", "new_run")}
+    density = log_density(drawn, runs["loss"].values).reshape(flat["mean"].shape)
+    top = density.max(axis=0)
+    return Prediction(
+        median=np.median(flat["mean"], axis=0),
+        new_run=flat["new_run"],
+        log_density=top + np.log(np.mean(np.exp(density - top), axis=0)),
+        curve=flat["mean"],
+        seconds=seconds,
+        gate=Gate.of(fit.tree).passed,
+        converged=True,
+    )
