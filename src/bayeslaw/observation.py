@@ -276,4 +276,5 @@ def taus(model: Model, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _flat(values: np.ndarray) -> np.ndarray:
     """Chains and draws in one dimension, values contiguous."""
-    return np.ascontiguousarray(values.reshape(-1, *values.shape[2:]))
+    chains, draws, *shape = values.shape  # told in full: there may be no runs
+    return np.ascontiguousarray(values.reshape(chains * draws, *shape))
