@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
+from scipy import sparse
 
 from bayeslaw import runs as table
 from bayeslaw.coordinates import Frame
@@ -56,9 +58,15 @@ class Design:
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sums over the runs of each curve; values of shape (..., runs)."""
-        out = np.zeros((*values.shape[:-1], self.n_curves))
-        np.add.at(out, (..., self.curve), values)  # pyright: ignore[reportArgumentType]
-        return out
+        flat = values.reshape(-1, self.curve.size) @ self._members
+        return flat.reshape(*values.shape[:-1], self.n_curves)
+
+    @cached_property
+    def _members(self) -> sparse.csr_array:
+        """Ones where a run (row) is of a curve (column)."""
+        rows = np.arange(self.curve.size)
+        shape = self.curve.size, self.n_curves
+        return sparse.csr_array((np.ones(rows.size), (rows, self.curve)), shape)
 
     def chosen(self, curves: np.ndarray) -> Design:
         """The runs of some curves, by their numbers; a curve may come several times."""

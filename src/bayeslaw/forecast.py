@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -32,6 +33,7 @@ def forecast(
     *,
     noise: Fixed | LogNormal | None = None,
     draw_new: Sequence[str] = (),
+    draws: int = 4000,
     random_seed: int = 0,
 ) -> xr.Dataset:
     """Posterior draws of the curve and of a new run at given sizes.
@@ -50,6 +52,8 @@ def forecast(
         Groups whose levels that the fit has not seen are drawn from the population. A curve of
         known levels that were never seen together is always forecast, with a deviation of its
         own drawn.
+    draws : int
+        How many draws to make at most; of a longer fit every second, third or so is taken.
     random_seed : int
         Seed of the noise, of what the law gets wrong, and of what is drawn from the population.
 
@@ -68,7 +72,7 @@ def forecast(
     TypeError
         If `noise` is another kind of prior.
     ValueError
-        If the grid lacks a predictor or group of the fit, or has a level that the fit has not
+        If `draws` is below 1, the grid lacks a predictor or group of the fit, or has a level that the fit has not
         seen and that `draw_new` does not name.
 
     Examples
@@ -78,7 +82,7 @@ def forecast(
     >>> forecast = bl.forecast(fit, grid)  # doctest: +SKIP
     """
     require_predictors(fit, grid)
-    rng = np.random.default_rng([random_seed, 3])
+    fit, rng = _thinned(fit, draws), np.random.default_rng([random_seed, 3])
     found = located(fit, grid, draw_new, random_seed)
     sizes = {name: grid[name].values for name in fit.model.law.predictors}
     scatter, wrong = scatter_at(fit, found, sizes), wrong_at(fit, found, sizes, rng)
@@ -88,6 +92,21 @@ def forecast(
     if "stderr" in grid:
         scatter = _with_errors(scatter, grid["stderr"].values)
     return answer(fit, grid, scatter, wrong, rng)
+
+
+def _thinned(fit: Fit, draws: int) -> Fit:
+    """The fit with no more draws than asked for in all chains, evenly taken."""
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, got {draws}")
+    sizes = fit.tree["link"].sizes
+    every = math.ceil(sizes["chain"] * sizes["draw"] / draws)
+    if every == 1:
+        return fit
+    some = {"draw": slice(None, None, every)}
+    kept = {name: fit.tree[name].to_dataset().isel(some) for name in ("posterior", "link")}
+    tree = xr.DataTree.from_dict({f"/{name}": data for name, data in kept.items()})
+    tree.attrs.update(fit.tree.attrs)
+    return replace(fit, tree=tree)
 
 
 def _noise_drawn(

@@ -15,8 +15,10 @@ from bayeslaw.optima import Search
 
 __all__ = ["Settled", "settled"]
 
-ROUNDS = 3
+ROUNDS = 6
 STEPS = 8
+HALVINGS = 4
+STILL = 0.02  # standard deviations, and e-folds of sigma and tau, that do not matter any more
 TOLERANCE = 1e-9
 SMOOTH = (-8.0, -2.5)  # logarithms of sigma and tau of a curve without noise
 MARGIN = 8.0  # in log mass: what curves share speaks for a curve without noise, as experience goes
@@ -45,7 +47,9 @@ class Settled:
     information: np.ndarray
 
 
-def settled(search: Search, wrong: Misfit, eta: np.ndarray) -> Settled:
+def settled(
+    search: Search, wrong: Misfit, eta: np.ndarray, logs: np.ndarray | None = None
+) -> Settled:
     """From where independent noise leads, to the mode next to a discrepancy.
 
     Parameters
@@ -56,20 +60,31 @@ def settled(search: Search, wrong: Misfit, eta: np.ndarray) -> Settled:
         The discrepancy on the runs.
     eta : array (parameters, curves)
         Where to begin.
+    logs : array (1 + predictors, curves), optional
+        The scatter to begin with. Without it two kinds of modes are looked for: noise explains
+        what the law does not, or a curve without noise does.
 
     Returns
     -------
     Settled
     """
     scales = _Scales(search, wrong)
-    # Two kinds of modes: noise explains what the law does not, or a curve without noise does.
+    if logs is None:
+        eta, logs = _better(search, scales, eta)
+    else:
+        eta, logs = _climbed(search, scales, eta, logs)
+    curvature = _local(search, wrong, eta, scales.amounts(logs))[1]
+    return Settled(eta, curvature, logs, scales.information(search.residual(eta), logs))
+
+
+def _better(search: Search, scales: _Scales, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The better of two kinds of modes, curve by curve."""
     residual = search.residual(eta)
     starts = scales.climbed(residual, scales.best(residual)), scales.constant(*SMOOTH)
     ends = [_climbed(search, scales, eta, logs) for logs in starts]
     better = _log_mass(search, scales, *ends[1]) > _log_mass(search, scales, *ends[0]) - MARGIN
     eta, logs = (np.where(better, two, one) for one, two in zip(*ends, strict=True))
-    curvature = _local(search, wrong, eta, scales.amounts(logs))[1]
-    return Settled(eta, curvature, logs, scales.information(search.residual(eta), logs))
+    return eta, logs
 
 
 def _climbed(
@@ -78,8 +93,12 @@ def _climbed(
     """To a mode of the law and of its scatter in turns."""
     for _ in range(ROUNDS):
         for _ in range(STEPS):
-            eta = _stepped(search, scales.wrong, eta, scales.amounts(logs))
-        logs = scales.climbed(search.residual(eta), logs)
+            eta, moved = _stepped(search, scales.wrong, eta, scales.amounts(logs))
+            if moved < STILL:
+                break
+        before, logs = logs, scales.climbed(search.residual(eta), logs)
+        if np.abs(logs - before).max() < STILL:
+            break
     return eta, logs
 
 
@@ -115,16 +134,21 @@ def _local(
 
 def _stepped(
     search: Search, wrong: Misfit, eta: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """One step of Gauss and Newton, halved for the curves that it does not improve."""
+) -> tuple[np.ndarray, float]:
+    """A step of Gauss and Newton, and its length; shorter for the curves that it does not improve.
+
+    The length is the largest of all curves, in their own standard deviations.
+    """
     gradient, curvature, before = _local(search, wrong, eta, amounts)
     move = np.linalg.solve(np.moveaxis(curvature, -1, 0), gradient.T[..., None])[..., 0].T
+    length = float(np.sqrt(np.max(np.abs(np.sum(gradient * move, axis=0)))))
     move = np.clip(move, -1, 1)
-    for _ in range(4):
+    for _ in range(HALVINGS):
         worse = ~(_misfit(search, wrong, eta + move, amounts) <= before + TOLERANCE)
-        move = np.where(worse, move / 2, move)
-    worse = ~(_misfit(search, wrong, eta + move, amounts) <= before + TOLERANCE)
-    return np.where(worse, eta, eta + move)
+        if not worse.any():
+            return eta + move, length
+        move = np.where(worse, move / 4, move)
+    return np.where(worse, eta, eta + move), length
 
 
 def _misfit(
@@ -179,7 +203,10 @@ class _Scales:
             slope, bend = self._local(residual, logs)
             values, vectors = np.linalg.eigh(bend)
             along = np.einsum("gpq,pg->gq", vectors, slope) / np.maximum(np.abs(values), 0.5)
-            logs = logs + np.clip(np.einsum("gpq,gq->pg", vectors, along), -1, 1)
+            move = np.clip(np.einsum("gpq,gq->pg", vectors, along), -1, 1)
+            logs = logs + move
+            if np.abs(move).max() < STILL / 10:
+                break
         return logs
 
     def information(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:

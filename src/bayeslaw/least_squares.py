@@ -17,7 +17,7 @@ from bayeslaw.design import Design, design_of, prior_of
 from bayeslaw.law import Law
 from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, link_normal
-from bayeslaw.pilot import fly
+from bayeslaw.optima import Search
 from bayeslaw.units import rescale, scales_of
 
 __all__ = ["least_squares", "predict"]
@@ -76,7 +76,8 @@ def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None)
     if huber is not None and not 0 < huber < np.inf:
         raise ValueError(f"huber must be a finite number above 0, or None, got {huber!r}")
     design, system = design_of(model, runs), coordinates(model)
-    pilot = fly(model, system, design).pivot_mode
+    search = Search(model, system, design, design.level)
+    pilot = search.named(search.optima()[0])
     reference, told = scales_of(model.law, runs), []
     for i in range(design.n_curves):
         curve = _Curve.of(model, system, design, i)

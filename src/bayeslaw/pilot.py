@@ -76,34 +76,39 @@ def fly(model: Model, coordinates: Coordinates, design: Design) -> Pilot:
         where = layout(groupings(model, design.curves), list(found.information))
         for _ in range(ROUNDS):
             search = search.expecting(_expected(search, found, where))
-            found = _found(search, found.eta)
+            found = _found(search, found.eta, found.logs)
     return _pilot(search, found)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A mode: pivot coordinates of the law, and by name modes and information of everything."""
+    """A mode: pivot coordinates of the law, and by name modes and information of everything.
+
+    Next to a discrepancy also logarithms of the scatter.
+    """
 
     eta: np.ndarray
     mode: Mapping[str, np.ndarray]
     pivot_information: Mapping[str, np.ndarray]
     information: Mapping[str, np.ndarray]
+    logs: np.ndarray | None
 
 
-def _found(search: Search, eta: np.ndarray) -> _Found:
-    """The mode near a place, a discrepancy reckoned with."""
+def _found(search: Search, eta: np.ndarray, logs: np.ndarray | None = None) -> _Found:
+    """The mode near a place and a scatter, a discrepancy reckoned with."""
     wrong = misfit(search.model, search.design)
     if wrong is None:
         known, told = {"sigma": search.place(eta)["sigma"]}, search.information(eta)
         beside = known, {"sigma": told[0]["sigma"]}
     else:
-        found, names = settled(search, wrong, eta), ("sigma", *wrong.names)
-        eta, told = found.eta, search.told(eta, found.curvature)
+        found, names = settled(search, wrong, eta, logs), ("sigma", *wrong.names)
+        eta, logs = found.eta, found.logs
+        told = search.told(eta, found.curvature)
         beside = tuple(dict(zip(names, v, strict=True)) for v in (found.logs, found.information))
     modes, information = (_completed(search, values, i) for i, values in enumerate(beside))
     law = {name: search.place(eta)[name] for name in search.names}
     pivot, reference = ({n: each[n] for n in search.names} for each in told)
-    return _Found(eta, {**law, **modes}, {**pivot, **information}, {**reference, **information})
+    return _Found(eta, {**law, **modes}, {**pivot, **information}, {**reference, **information}, logs)
 
 
 def _completed(search: Search, known: Mapping[str, Any], which: int) -> dict[str, np.ndarray]:
