@@ -268,5 +268,6 @@ def test_a_parameter_that_the_noise_has() -> None:
         return k * N**-sigma
 
     assert str(bl.check_law(clashing)) == (
-        "law 'clashing': coordinates: ValueError: law 'clashing' and the noise or discrepancy both have ['sigma']"
+        "law 'clashing': coordinates: ValueError: law 'clashing' and the noise or discrepancy "
+        "both have ['sigma']"
     )

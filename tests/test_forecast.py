@@ -16,6 +16,7 @@ from bayeslaw.forecast import NO_MISFIT
 from bayeslaw.gate import Gate
 
 QUICK = {"draws": 100, "tune": 200, "chains": 2, "progressbar": False}
+ALL = 10**6  # more draws than any of these fits has
 DIMS = ("chain", "draw", "run")
 NAMES = ["mean", "new_run", "law", "center", "scale", "noise"]
 
@@ -166,8 +167,26 @@ def spreads(found: xr.Dataset, name: str) -> np.ndarray:
     return np.log(found[name]).std(("chain", "draw")).values
 
 
+@pytest.mark.parametrize("draws", [1, 100, 300, 10**6])
+def test_no_more_draws_than_asked_for(crossed_fit: bl.Fit, draws: int) -> None:
+    grid = bl.grid(N=[1e9], task="c4", dataset="web")
+    found = bl.forecast(crossed_fit, grid, draws=draws)
+    sizes = crossed_fit.tree["posterior"].sizes
+    every = -(-sizes["chain"] * sizes["draw"] // draws)
+    assert found.sizes["draw"] == -(-sizes["draw"] // every)
+    whole = bl.forecast(crossed_fit, grid, draws=ALL)
+    np.testing.assert_array_equal(found["law"], whole["law"].values[:, ::every])
+
+
+def test_a_forecast_has_draws(crossed_fit: bl.Fit) -> None:
+    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
+        bl.forecast(crossed_fit, bl.grid(N=[1e9], task="c4", dataset="web"), draws=0)
+
+
 def test_bands_widen_by_what_the_law_gets_wrong(discrepant_fit: bl.Fit) -> None:
-    found = bl.forecast(discrepant_fit, bl.grid(N=[1e8, 1e12, 1e16], task="c4", dataset="web"))
+    found = bl.forecast(
+        discrepant_fit, bl.grid(N=[1e8, 1e12, 1e16], task="c4", dataset="web"), draws=ALL
+    )
     assert found.attrs["caveats"] == []
     wrong = found.assign(wrong=np.log(found["mean"] / found["law"]))["wrong"]
     assert np.all(np.diff(wrong.std(("chain", "draw"))) > 0)
@@ -180,7 +199,7 @@ def test_bands_widen_by_what_the_law_gets_wrong(discrepant_fit: bl.Fit) -> None:
 
 
 def test_scores_of_a_discrepancy_integrate_it_out(discrepant_fit: bl.Fit) -> None:
-    found = bl.forecast(discrepant_fit, bl.grid(N=[1e9, 1e12], task="c4", dataset="web"))
+    found = bl.forecast(discrepant_fit, bl.grid(N=[1e9, 1e12], task="c4", dataset="web"), draws=ALL)
     assert np.all(found["scale"] > found["noise"])
     far = found.isel(run=1)
     z = (np.log(far["new_run"]) - far["center"]) / far["scale"]
@@ -193,7 +212,7 @@ def test_scores_of_a_discrepancy_integrate_it_out(discrepant_fit: bl.Fit) -> Non
 
 def test_a_new_curve_may_be_wrong_everywhere_but_at_the_reference(discrepant_fit: bl.Fit) -> None:
     grid = bl.grid(N=[1e7, 1e9], task="new", dataset="web")
-    found = bl.forecast(discrepant_fit, grid, draw_new=["task"])
+    found = bl.forecast(discrepant_fit, grid, draw_new=["task"], draws=ALL)
     np.testing.assert_allclose(found["mean"].isel(run=0), found["law"].isel(run=0), rtol=1e-12)
     wrong = np.log(found["mean"] / found["law"]).isel(run=1)
     variance = (found["scale"] ** 2 - found["noise"] ** 2).isel(run=1)

@@ -88,7 +88,9 @@ def test_it_serves_as_priors(crossed_fit: bl.Fit, crossed_split: tuple) -> None:
 
 def test_the_reference_has_to_be_the_same(crossed_fit: bl.Fit, lone_runs: xr.Dataset) -> None:
     model = bl.Model(bl.laws.power, priors=population(crossed_fit), discrepancy=None)
-    with pytest.raises(ValueError, match=r"hold at N = 1e\+07, and the reference of these runs is 1e\+06"):
+    with pytest.raises(
+        ValueError, match=r"hold at N = 1e\+07, and the reference of these runs is 1e\+06"
+    ):
         build(model, lone_runs)
 
 
@@ -97,7 +99,9 @@ def test_what_has_no_population(crossed_fit: bl.Fit, lone_fit: bl.Fit) -> None:
         population(lone_fit)
     with pytest.raises(ValueError, match="no fits were given"):
         population([])
-    with pytest.raises(ValueError, match=r"'corpus' in at is no group; those are \['task', 'dataset'\]"):
+    with pytest.raises(
+        ValueError, match=r"'corpus' in at is no group; those are \['task', 'dataset'\]"
+    ):
         population(crossed_fit, at={"corpus": "c4"})
     with pytest.raises(ValueError, match=r"task 'c5' in at is not in the fit, which has \['c4'"):
         population(crossed_fit, at={"task": "c5"})
@@ -113,7 +117,9 @@ def test_what_has_no_population(crossed_fit: bl.Fit, lone_fit: bl.Fit) -> None:
 
 
 def test_those_of_the_package() -> None:
-    with pytest.raises(ValueError, match=r"no population 'nothing', nor such a file; the package has"):
+    with pytest.raises(
+        ValueError, match=r"no population 'nothing', nor such a file; the package has"
+    ):
         load_population("nothing")
 
 

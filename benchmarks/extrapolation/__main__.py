@@ -32,11 +32,11 @@ QUICK = ("BB", "LM", "NMT")
 # Chosen by `choose.py`, on training rows alone, before any test row was scored.
 RECIPES = {
     "IC": Recipe(bl.laws.plateau_power),
-    "BB": Recipe(bl.laws.plateau_power),
+    "BB": Recipe(bl.laws.curvature),
     "LM": Recipe(bl.laws.plateau_power),
     "NMT": Recipe(bl.laws.plateau_power),
-    "DD": Recipe(bl.laws.broken(1)),
-    "Nano": Recipe(bl.laws.plateau_power),
+    "DD": Recipe(bl.laws.plateau_power),
+    "Nano": Recipe(bl.laws.broken(1)),
     "ColPret": Recipe(bl.laws.power),
     "LCDB": Recipe(bl.laws.power),
     "Datablations": Recipe(bl.laws.power),
@@ -46,7 +46,9 @@ FEW = (10, 6)
 
 def main() -> None:
     """Read the options and do it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="three small domains, short chains")
     parser.add_argument("--domains", nargs="+", default=None, choices=data.DOMAINS)
     parser.add_argument("--folder", type=Path, default=RESULTS)

@@ -26,7 +26,9 @@ LEAST = 4  # rows that stay
 
 def main() -> None:
     """Print scores by domain and law."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("domains", nargs="+", choices=data.DOMAINS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--laws", nargs="+", default=[law.name for law in LAWS])

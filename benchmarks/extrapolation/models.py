@@ -56,8 +56,8 @@ class Sampling:
     folder: Path | None = None
 
 
-def runs_of(curves: Sequence[Curve], part: str) -> xr.Dataset:
-    """The training or test rows of curves ("train", "test") as runs; copies stay."""
+def runs_of(curves: Sequence[Curve], part: str, groups: Sequence[str]) -> xr.Dataset:
+    """The training or test rows of curves ("train", "test") as runs; copies of test rows stay."""
     frames = []
     for curve in curves:
         x, y = getattr(curve, f"x_{part}"), getattr(curve, f"y_{part}")
@@ -71,7 +71,7 @@ def runs_of(curves: Sequence[Curve], part: str) -> xr.Dataset:
         return bl.read_runs(
             rows,
             predictors=[SIZE],
-            groups=groups_of(curves),
+            groups=list(groups),
             stderr="error" if "error" in rows else None,
             duplicates="drop" if part == "train" else "keep",  # LM has each row four times
         )
@@ -89,7 +89,7 @@ def fitted(name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling) ->
     path = how.folder / f"{name}.nc" if how.folder else None
     if path and path.exists():
         return bl.load(path)
-    runs = runs_of(curves, "train")
+    runs = runs_of(curves, "train", groups_of(curves))
     found = bl.fit(
         recipe.model(list(curves[0].groups)),
         runs,
@@ -138,10 +138,11 @@ def predict(
 def _prediction(
     fit: bl.Fit, curves: Sequence[Curve], i: int, seconds: float, learn_noise: bool
 ) -> Prediction:
-    noise = None
+    noise, groups = None, groups_of(curves)
     if learn_noise:
-        noise = bl.observation_noise(runs_of([c for c in curves if c is not curves[i]], "test"))
-    runs = runs_of([curves[i]], "test")
+        others = [curve for curve in curves if curve is not curves[i]]
+        noise = bl.observation_noise(runs_of(others, "test", groups))
+    runs = runs_of([curves[i]], "test", groups)
     drawn = bl.forecast(fit, runs, noise=noise)
     flat = {name: drawn[name].values.reshape(-1, runs.sizes["run"]) for name in ("mean", "new_run")}
     density = log_density(drawn, runs["loss"].values).reshape(flat["mean"].shape)

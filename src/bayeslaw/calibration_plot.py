@@ -23,7 +23,7 @@ RANKS = np.linspace(0, 1, 101)
 REACH = 1.645  # standard errors of a 90% interval
 YLABEL = "share of runs \N{MINUS SIGN} nominal"
 KEY = (
-    "Left: runs below each quantile of their forecast (an arch: forecasts too high; a trough: too "
+    "Left: runs below each quantile of their forecast (an arch: forecasts too high; a dip: too "
     "low; up, then down: too narrow). Right: runs inside each band, their share on top."
 )
 

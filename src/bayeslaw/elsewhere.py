@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 
 from bayeslaw.build import LATENT
 from bayeslaw.design import design_of, unit_of

@@ -72,8 +72,8 @@ def forecast(
     TypeError
         If `noise` is another kind of prior.
     ValueError
-        If `draws` is below 1, the grid lacks a predictor or group of the fit, or has a level that the fit has not
-        seen and that `draw_new` does not name.
+        If `draws` is below 1, or the grid lacks a predictor or group of the fit, or has a level
+        that the fit has not seen and that `draw_new` does not name.
 
     Examples
     --------

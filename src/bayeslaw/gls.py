@@ -102,9 +102,7 @@ def _climbed(
     return eta, logs
 
 
-def _log_mass(
-    search: Search, scales: _Scales, eta: np.ndarray, logs: np.ndarray
-) -> np.ndarray:
+def _log_mass(search: Search, scales: _Scales, eta: np.ndarray, logs: np.ndarray) -> np.ndarray:
     """Laplace's approximation of the log posterior mass around a mode, up to a constant."""
     residual, away = search.residual(eta), search.theta(eta) - search.center
     value = scales.value(residual, logs) - np.sum(search.precision * away**2, axis=0) / 2
@@ -142,7 +140,7 @@ def _stepped(
     gradient, curvature, before = _local(search, wrong, eta, amounts)
     move = np.linalg.solve(np.moveaxis(curvature, -1, 0), gradient.T[..., None])[..., 0].T
     length = float(np.sqrt(np.max(np.abs(np.sum(gradient * move, axis=0)))))
-    move = np.clip(move, -1, 1)
+    move, worse = np.clip(move, -1, 1), np.ones(eta.shape[1], dtype=bool)
     for _ in range(HALVINGS):
         worse = ~(_misfit(search, wrong, eta + move, amounts) <= before + TOLERANCE)
         if not worse.any():
@@ -160,9 +158,7 @@ def _misfit(
         return search.design.sums(residual * solved) + np.sum(search.precision * away**2, axis=0)
 
 
-def _solved(
-    wrong: Misfit, rows: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
+def _solved(wrong: Misfit, rows: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Rows (any, runs) times the inverse of the joint covariance of the residuals."""
     variance, tau2 = (np.repeat(item[None], len(rows), axis=0) for item in amounts)
     return -wrong.gradients(rows, variance, tau2)[0]

@@ -16,8 +16,8 @@ from bayeslaw.coordinates import Coordinates, Frame, coordinates
 from bayeslaw.design import Design, design_of, prior_of
 from bayeslaw.law import Law
 from bayeslaw.model import Model
-from bayeslaw.parameters import LEVEL, link_normal
 from bayeslaw.optima import Search
+from bayeslaw.parameters import LEVEL, link_normal
 from bayeslaw.units import rescale, scales_of
 
 __all__ = ["least_squares", "predict"]

@@ -92,9 +92,7 @@ def _dependent(
     unit: Any,
     observed: Any,
 ) -> None:
-    def log_density(
-        value: Any, center: Any, sigma: Any, tau: Any, unit: Any, *where: Any
-    ) -> Any:
+    def log_density(value: Any, center: Any, sigma: Any, tau: Any, unit: Any, *where: Any) -> Any:
         residual = noise.scale.forward(value, unit) - center
         density = wrong.log_density(residual, sigma**2, tau**2, where)
         return density + pt.sum(pt.log(noise.scale.slope(value, unit)))

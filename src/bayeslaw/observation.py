@@ -58,9 +58,7 @@ class Scatter:
 
     def draw(self, rng: np.random.Generator, wrong: Any = 0.0) -> np.ndarray:
         """New responses, in the response's units."""
-        return self._in_units(
-            self.center + wrong + self.noise.draw(rng, self.sigma, self.beside)
-        )
+        return self._in_units(self.center + wrong + self.noise.draw(rng, self.sigma, self.beside))
 
     def log_density(self, observed: np.ndarray) -> np.ndarray:
         """Log density of raw responses, minus infinity where the center is not a number."""
@@ -248,9 +246,7 @@ class Fitted:
         shape = self.scatter.center.shape[:2]
         size, step = shape[0] * shape[1], max(1, AT_ONCE // max(width, 1))
         parts = [each(slice(low, low + step)) for low in range(0, size, step)]
-        return [
-            np.concatenate(values).reshape(*shape, -1) for values in zip(*parts, strict=True)
-        ]
+        return [np.concatenate(values).reshape(*shape, -1) for values in zip(*parts, strict=True)]
 
 
 def taus(model: Model, parameters: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -108,7 +108,9 @@ def _found(search: Search, eta: np.ndarray, logs: np.ndarray | None = None) -> _
     modes, information = (_completed(search, values, i) for i, values in enumerate(beside))
     law = {name: search.place(eta)[name] for name in search.names}
     pivot, reference = ({n: each[n] for n in search.names} for each in told)
-    return _Found(eta, {**law, **modes}, {**pivot, **information}, {**reference, **information}, logs)
+    return _Found(
+        eta, {**law, **modes}, {**pivot, **information}, {**reference, **information}, logs
+    )
 
 
 def _completed(search: Search, known: Mapping[str, Any], which: int) -> dict[str, np.ndarray]:
@@ -143,9 +145,7 @@ def _expected(search: Search, found: _Found, where: Layout) -> dict[str, np.ndar
     return out
 
 
-def _own(
-    mode: Any, center: Any, precision: Any, information: Any
-) -> tuple[np.ndarray, np.ndarray]:
+def _own(mode: Any, center: Any, precision: Any, information: Any) -> tuple[np.ndarray, np.ndarray]:
     """Mode and information of a curve's own data, without what was expected of it.
 
     Where the data only bound a parameter they push without telling where to: their mode is then
@@ -174,7 +174,9 @@ def _by_themselves(search: Search, found: _Found) -> tuple[dict[str, Any], dict[
 
 def _pilot(search: Search, found: _Found) -> Pilot:
     pivot, reference = _by_themselves(search, found)
-    parts = ({n: pair[i] for n, pair in each.items()} for each in (pivot, reference) for i in (0, 1))
+    parts = (
+        {n: pair[i] for n, pair in each.items()} for each in (pivot, reference) for i in (0, 1)
+    )
     return Pilot(*parts)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from bayeslaw import runs as table
 from bayeslaw.fit import Fit
@@ -23,9 +22,7 @@ from bayeslaw.records import part_of, record_of
 __all__ = ["load_population", "population", "save_population"]
 
 
-def population(
-    fits: Fit | Sequence[Fit], *, at: Mapping[str, str] | None = None
-) -> Population:
+def population(fits: Fit | Sequence[Fit], *, at: Mapping[str, str] | None = None) -> Population:
     """The prior of a new curve that pooled fits of other curves have learned.
 
     Each parameter is normal on the scale on which curves are pooled. Its variance is what is not
@@ -61,11 +58,11 @@ def population(
     found = [_moments(fit, levels) for fit in every]
     weight = np.array([float(table.curves(fit.runs).sizes["curve"]) for fit in every])
     mean, variance, spread = _averaged(found, weight / weight.sum())
-    first, priors = every[0], {}
-    for row, name in enumerate(first.tree["link"]["parameter"].values):
-        priors[str(name)] = LinkNormal(float(mean[row]), float(np.sqrt(variance[row])))
-    for row, name in enumerate(first.tree["link"]["parameter"].values):
-        priors[f"sd_{name}"] = HalfNormal(float(spread[row]))
+    first = every[0]
+    names = [str(name) for name in first.tree["link"].to_dataset()["parameter"].values]
+    rows = list(zip(names, mean, np.sqrt(variance), spread, strict=True))
+    priors = {name: LinkNormal(float(middle), float(sd)) for name, middle, sd, _ in rows}
+    priors |= {f"sd_{name}": HalfNormal(float(own)) for name, *_, own in rows}
     return Population(
         first.model.law.name, dict(table.reference(first.runs)), priors, _provenance(every, levels)
     )
@@ -148,7 +145,9 @@ def _require_alike(fits: Sequence[Fit]) -> None:
             )
         if not Gate.of(fit.tree).passed:
             raise ValueError(f"a population of a fit that failed: {Gate.of(fit.tree).sentence}")
-        if fit.model.law != first.model.law or table.reference(fit.runs) != table.reference(first.runs):
+        if fit.model.law != first.model.law or table.reference(fit.runs) != table.reference(
+            first.runs
+        ):
             raise ValueError(
                 f"fits of {fit.model.law.name!r} at {table.reference(fit.runs)} and of "
                 f"{first.model.law.name!r} at {table.reference(first.runs)}: a population is of "
