@@ -73,7 +73,8 @@ def test_operations_are_their_kernels(case: Case) -> None:
     symbols = value.owner.inputs[:3]
     outputs = [value, *pt.grad(-0.7 * value, symbols)]
     found = pytensor.function(symbols, outputs, mode=PYTHON)(*case.values)
-    np.testing.assert_array_equal(found[0], case.kernel(*case.values, *case.where))
+    expected_value = case.kernel(*case.values, *case.where)
+    np.testing.assert_allclose(found[0], expected_value, rtol=1e-12)
     expected = case.gradient(*case.values, *case.where, -0.7)
     for one, other in zip(found[1:], expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
@@ -107,7 +108,7 @@ def test_shapes_are_known_without_computing(case: Case) -> None:
     shapes = [slope.shape for slope in pt.grad(value, symbols)]
     function = pytensor.function(symbols, shapes, mode="FAST_RUN", on_unused_input="ignore")
     names = {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes}
-    assert not names & {"_Walk", "_WalkGradient", "_Knots", "_KnotsGradient"}
+    assert not names & {"_Walk", "_Knots"}
     found = [tuple(shape) for shape in function(*case.values)]
     assert found == [item.shape for item in case.values]
 
@@ -117,7 +118,7 @@ def test_where_the_runs_are_is_not_differentiable(case: Case) -> None:
     symbols = [pt.as_tensor_variable(item).type() for item in case.where]
     value = case.density(*case.symbols, *symbols)
     pattern = value.owner.op.connection_pattern(value.owner)
-    assert pattern == [[True]] * 3 + [[False]] * len(symbols)
+    assert pattern == [[True, False, False, False]] * 3 + [[False] * 4] * len(symbols)
     for symbol in symbols:
         with pytest.raises(DisconnectedInputError):
             pt.grad(value, symbol)

@@ -20,6 +20,7 @@ STEPS = 8
 HALVINGS = 4
 STILL = 0.02  # standard deviations, and e-folds of sigma and tau, that do not matter any more
 TOLERANCE = 1e-9
+STEP = 1e-3  # of numerical derivatives
 SMOOTH = (-8.0, -2.5)  # logarithms of sigma and tau of a curve without noise
 MARGIN = 8.0  # in log mass: what curves share speaks for a curve without noise, as experience goes
 GRID = tuple(np.arange(-10.0, 0.0, 1.5))  # logarithms of sigma and tau
@@ -74,13 +75,13 @@ def settled(
     else:
         eta, logs = _climbed(search, scales, eta, logs)
     curvature = _local(search, wrong, eta, scales.amounts(logs))[1]
-    return Settled(eta, curvature, logs, scales.information(search.residual(eta), logs))
+    return Settled(eta, curvature, logs, scales.information(_seen(search, eta), logs))
 
 
 def _better(search: Search, scales: _Scales, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The better of two kinds of modes, curve by curve."""
-    residual = search.residual(eta)
-    starts = scales.climbed(residual, scales.best(residual)), scales.constant(*SMOOTH)
+    seen = _seen(search, eta)
+    starts = scales.climbed(seen, scales.best(seen)), scales.constant(*SMOOTH)
     ends = [_climbed(search, scales, eta, logs) for logs in starts]
     better = _log_mass(search, scales, *ends[1]) > _log_mass(search, scales, *ends[0]) - MARGIN
     eta, logs = (np.where(better, two, one) for one, two in zip(*ends, strict=True))
@@ -96,7 +97,7 @@ def _climbed(
             eta, moved = _stepped(search, scales.wrong, eta, scales.amounts(logs))
             if moved < STILL:
                 break
-        before, logs = logs, scales.climbed(search.residual(eta), logs)
+        before, logs = logs, scales.climbed(_seen(search, eta), logs)
         if np.abs(logs - before).max() < STILL:
             break
     return eta, logs
@@ -104,13 +105,34 @@ def _climbed(
 
 def _log_mass(search: Search, scales: _Scales, eta: np.ndarray, logs: np.ndarray) -> np.ndarray:
     """Laplace's approximation of the log posterior mass around a mode, up to a constant."""
-    residual, away = search.residual(eta), search.theta(eta) - search.center
-    value = scales.value(residual, logs) - np.sum(search.precision * away**2, axis=0) / 2
-    curvature = _local(search, scales.wrong, eta, scales.amounts(logs))[1]
-    told = scales.information(residual, logs) + scales.precision
+    seen, away = _seen(search, eta), search.theta(eta) - search.center
+    value = scales.value(seen, logs) - np.sum(search.precision * away**2, axis=0) / 2
     value += np.linalg.slogdet(np.moveaxis(search.bend(eta), -1, 0))[1]
-    value -= np.linalg.slogdet(np.moveaxis(curvature, -1, 0))[1] / 2
-    return value - np.sum(np.log(told), axis=0) / 2
+    return value - np.sum(np.log(scales.information(seen, logs) + scales.precision), axis=0) / 2
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a place of the law leaves to the scatter.
+
+    Parameters
+    ----------
+    residual : array (runs,)
+        Residuals.
+    slopes : array (parameters, runs)
+        Derivatives of the law.
+    prior : array (parameters, parameters, curves)
+        Curvature of the law's prior.
+    """
+
+    residual: np.ndarray
+    slopes: np.ndarray
+    prior: np.ndarray
+
+
+def _seen(search: Search, eta: np.ndarray) -> _Seen:
+    prior = search.prior_curvature(search.bend(eta))
+    return _Seen(search.residual(eta), search.slopes(eta), prior)
 
 
 def _local(
@@ -165,7 +187,11 @@ def _solved(wrong: Misfit, rows: np.ndarray, amounts: tuple[np.ndarray, np.ndarr
 
 
 class _Scales:
-    """Sigma and tau of each curve given residuals; arrays are (1 + predictors, curves)."""
+    """Sigma and tau of each curve; arrays are (1 + predictors, curves).
+
+    The law's parameters are integrated out, by Laplace's approximation: at their mode they have
+    taken up part of what the law gets wrong, and tau would come out too small.
+    """
 
     def __init__(self, search: Search, wrong: Misfit) -> None:
         self.design, self.wrong = search.design, wrong
@@ -177,26 +203,32 @@ class _Scales:
         noise = np.exp(2 * logs[0])[self.design.curve] + self.design.known_error**2
         return noise, np.exp(2 * logs[1:])
 
-    def best(self, residual: np.ndarray) -> np.ndarray:
+    def best(self, seen: _Seen) -> np.ndarray:
         """The best point of a grid: there are modes with little noise and with little misfit."""
         grid = itertools.product(GRID, repeat=len(self.mean))
         points = np.array([np.repeat([[x] for x in at], self.design.n_curves, 1) for at in grid])
-        values = np.array([self.value(residual, logs) for logs in points])
+        values = np.array([self.value(seen, logs) for logs in points])
         return np.moveaxis(points, 0, -1)[..., np.arange(self.design.n_curves), values.argmax(0)]
 
-    def value(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    def value(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """Log posterior of each curve."""
         away = np.sum(self.precision * (logs - self.mean) ** 2, axis=0)
-        return self.wrong.densities(residual, *self.amounts(logs)) - away / 2
+        return self.wrong.densities(seen.residual, *self.amounts(logs)) - away / 2 - self._volume(seen, logs)
+
+    def _volume(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
+        """Half the log determinant of the law's curvature."""
+        solved = _solved(self.wrong, seen.slopes, self.amounts(logs))
+        curvature = self.design.sums(seen.slopes[:, None] * solved[None]) + seen.prior
+        return np.linalg.slogdet(np.moveaxis(curvature, -1, 0))[1] / 2
 
     def constant(self, sigma: float, tau: float) -> np.ndarray:
         """The same logarithms for all curves."""
         return np.outer([sigma, *[tau] * (len(self.mean) - 1)], np.ones(self.design.n_curves))
 
-    def climbed(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    def climbed(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """The mode given residuals, by Newton's steps."""
         for _ in range(3 * STEPS):
-            slope, bend = self._local(residual, logs)
+            slope, bend = self._local(seen, logs)
             values, vectors = np.linalg.eigh(bend)
             along = np.einsum("gpq,pg->gq", vectors, slope) / np.maximum(np.abs(values), 0.5)
             move = np.clip(np.einsum("gpq,gq->pg", vectors, along), -1, 1)
@@ -205,29 +237,32 @@ class _Scales:
                 break
         return logs
 
-    def information(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    def information(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """What the residuals tell of each, given the others, beyond the prior."""
-        bend = self._local(residual, logs)[1]
+        bend = self._local(seen, logs)[1]
         told = np.einsum("gpp->pg", bend) - self.precision
         return np.maximum(told, 1e-3 * self.precision)
 
-    def _slope(self, residual: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    def _slope(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         noise, tau2 = self.amounts(logs)
-        _, by_variance, by_tau2 = self.wrong.gradients(residual[None], noise[None], tau2[None])
+        _, by_variance, by_tau2 = self.wrong.gradients(seen.residual[None], noise[None], tau2[None])
         sigma2 = np.exp(2 * logs[0])
         first = 2 * sigma2 * self.design.sums(by_variance[0])
-        return np.concatenate([first[None], 2 * tau2 * by_tau2[0]]) - self.precision * (
-            logs - self.mean
-        )
+        density = np.concatenate([first[None], 2 * tau2 * by_tau2[0]])
+        volume = [
+            (self._volume(seen, logs + step) - self._volume(seen, logs - step)) / (2 * STEP)
+            for step in STEP * np.eye(len(logs))[:, :, None]
+        ]
+        return density - np.array(volume) - self.precision * (logs - self.mean)
 
-    def _local(self, residual: np.ndarray, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _local(self, seen: _Seen, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gradient, and minus the matrix of second derivatives (curves, ., .)."""
-        steps = 1e-4 * np.eye(len(logs))[:, :, None]
+        steps = 10 * STEP * np.eye(len(logs))[:, :, None]
         bend = np.array(
             [
-                (self._slope(residual, logs - step) - self._slope(residual, logs + step)) / 2e-4
+                (self._slope(seen, logs - step) - self._slope(seen, logs + step)) / (20 * STEP)
                 for step in steps
             ]
         )
         bend = np.moveaxis(bend, -1, 0)
-        return self._slope(residual, logs), (bend + np.swapaxes(bend, 1, 2)) / 2
+        return self._slope(seen, logs), (bend + np.swapaxes(bend, 1, 2)) / 2

@@ -20,7 +20,7 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["density", "density_by_curve", "given_draws", "gradient", "gradients"]
+__all__ = ["density", "density_by_curve", "given_draws", "gradient", "gradients", "with_gradient"]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
@@ -246,7 +246,8 @@ def _slope(pulled, z, gram, inverse, scale, k):
 
 @numba.njit(**_COMPILE)
 def _reverse(residual, variance, tau2, where, bar, out):
-    """Write the adjoints of `density` into `out`, its last array zero before."""
+    """Write the adjoints of `density`, which it gives, into `out`, its last array zero before."""
+    total = 0.0
     order, bounds, left, right, share, start, at, before, kind = where
     residual_bar, variance_bar, tau2_bar = out
     index, weight = np.empty(2 * left.shape[0], np.int64), np.empty(2 * left.shape[0])
@@ -257,10 +258,13 @@ def _reverse(residual, variance, tau2, where, bar, out):
         z = _lean(root, half)
         values = _values(scale, z, before, low)
         covariance = _covariance(inverse, scale, before, low)
+        for k in range(z.shape[0]):
+            total += math.log(root[k, k]) - z[k] * z[k] / 2
         for m in range(bounds[c], bounds[c + 1]):
             i = order[m]
             entries = _row(left, right, share, i, low, index, weight)
             away = (residual[i] - _dot(values, index, weight, entries)) / variance[i]
+            total -= (math.log(2 * math.pi * variance[i]) + away * away * variance[i]) / 2
             lever = _form(covariance, index, weight, entries) / variance[i]
             residual_bar[i] = -bar * away
             variance_bar[i] = bar * (away * away - (1 - lever) / variance[i]) / 2
@@ -270,6 +274,18 @@ def _reverse(residual, variance, tau2, where, bar, out):
         for k in range(scale.shape[0]):
             slope = _slope(pulled, z, gram, inverse, scale, k)
             tau2_bar[kind[low + k], c] += bar * slope * _width(at, before, low + k) / 2
+    return total
+
+
+@numba.njit(**_COMPILE)
+def with_gradient(
+    residual, variance, tau2, order, bounds, left, right, share, start, at, before, kind
+):
+    """`density` and its gradients with respect to residual, variance and tau2."""
+    where = (order, bounds, left, right, share, start, at, before, kind)
+    out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
+    total = _reverse(residual, variance, tau2, where, 1.0, out)
+    return total, out[0], out[1], out[2]
 
 
 @numba.njit(**_COMPILE)

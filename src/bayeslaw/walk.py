@@ -30,6 +30,7 @@ __all__ = [
     "given_draws",
     "gradient",
     "gradients",
+    "with_gradient",
 ]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
@@ -140,16 +141,17 @@ def density(residual, variance, tau2, order, step, first, owner):
 
 @numba.njit(**_COMPILE)
 def _reverse(residual, variance, tau2, where, bar, out):
-    """Write the adjoints of `density` into `out`, its last array zero before."""
+    """Write the adjoints of `density`, which it gives, into `out`, its last array zero before."""
     order, step, first, owner = where
     residual_bar, variance_bar, tau2_bar = out
     mean, spread = np.empty(order.shape[0]), np.empty(order.shape[0])
     _predict(residual, variance, tau2, order, step, first, owner, mean, spread)
-    mean_bar, spread_bar = 0.0, 0.0
+    total, mean_bar, spread_bar = 0.0, 0.0, 0.0
     for k in range(order.shape[0] - 1, -1, -1):
         i = order[k]
         weight = 1 / (spread[k] + variance[i])
         pull = (residual[i] - mean[k]) * weight
+        total += (math.log(weight / (2 * math.pi)) - pull * pull / weight) / 2
         gain, keep = spread[k] * weight, variance[i] * weight
         score = bar * (pull * pull - weight) / 2
         residual_bar[i] = mean_bar * gain - bar * pull
@@ -159,6 +161,15 @@ def _reverse(residual, variance, tau2, where, bar, out):
         tau2_bar[owner[k]] += step[k] * spread_bar
         if first[k] == 1:
             mean_bar, spread_bar = 0.0, 0.0
+    return total
+
+
+@numba.njit(**_COMPILE)
+def with_gradient(residual, variance, tau2, order, step, first, owner):
+    """`density` and its gradients with respect to residual, variance and tau2."""
+    out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
+    total = _reverse(residual, variance, tau2, (order, step, first, owner), 1.0, out)
+    return total, out[0], out[1], out[2]
 
 
 @numba.njit(**_COMPILE)

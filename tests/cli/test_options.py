@@ -55,6 +55,12 @@ def test_curves_are_pooled_over_the_groups(pool: bool, pooling: list[str] | None
     assert Fitting(pool=pool).model(bl.laws.power, table).pooling == pooling
 
 
+@pytest.mark.parametrize(("wanted", "found"), [(True, bl.Brownian()), (False, None)])
+def test_a_law_may_be_taken_as_true(wanted: bool, found: bl.Brownian | None) -> None:
+    model = Fitting(discrepancy=wanted).model(bl.laws.power, Table(Path("runs.csv"), predictor=["N"]))
+    assert model.discrepancy == found
+
+
 def test_numbers_by_name_and_in_a_row() -> None:
     assert sizes(["N=1e8", "D=2"]) == {"N": 1e8, "D": 2.0}
     assert numbers("--budget", "1e21,1e22") == [1e21, 1e22]

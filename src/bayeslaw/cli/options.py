@@ -85,6 +85,8 @@ class Fitting:
         Largest size to fit, as NAME=SIZE; larger runs are held out.
     pool
         Whether curves share what they know of their parameters.
+    discrepancy
+        Whether bands hold what the law gets wrong; otherwise it is taken as true.
     seed
         Seed; the same seed gives the same numbers.
     draws
@@ -97,6 +99,7 @@ class Fitting:
 
     hold_out: Many = field(default_factory=list)
     pool: Annotated[bool, Parameter(negative="--no-pool")] = True
+    discrepancy: Annotated[bool, Parameter(negative="--no-discrepancy")] = True
     seed: int = 1
     draws: int = 1000
     tune: int = 1000
@@ -104,7 +107,11 @@ class Fitting:
 
     def model(self, law: bl.Law, table: Table) -> bl.Model:
         """A law with the groups of a table, if curves are pooled."""
-        return bl.Model(law, pooling=list(table.group) if self.pool else None)
+        return bl.Model(
+            law,
+            pooling=list(table.group) if self.pool else None,
+            discrepancy=bl.Brownian() if self.discrepancy else None,
+        )
 
     def fit(self, model: bl.Model, runs: xr.Dataset, say: Say) -> bl.Fit:
         """Sample."""
