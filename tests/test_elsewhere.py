@@ -13,6 +13,7 @@ import xarray as xr
 from bayeslaw import laws
 from bayeslaw.coordinates import coordinates
 from bayeslaw.design import design_of
+from bayeslaw.discrepancy import Brownian
 from bayeslaw.elsewhere import scatter_at, wrong_at
 from bayeslaw.fit import Fit
 from bayeslaw.law import Law
@@ -61,7 +62,9 @@ class Case:
     def model(self) -> Model:
         # With priors of their own the law's parameters are sampled in their roles' links.
         priors = dict.fromkeys(self.law.parameters, LogNormal(1.0, 2.0))
-        return Model(self.law, pooling=None, noise=self.noise, priors=priors)  # type: ignore[arg-type]
+        return Model(
+            self.law, pooling=None, discrepancy=Brownian(), noise=self.noise, priors=priors
+        )  # type: ignore[arg-type]
 
     @cached_property
     def at_reference(self) -> dict[str, np.ndarray]:
@@ -256,7 +259,7 @@ def test_scatter_at_sizes_that_differ_between_draws() -> None:
 
 def test_noise_may_vary_with_a_predictor() -> None:
     case = CASES["one predictor"]
-    model = Model(case.law, noise=StudentT(varies_with="N"))
+    model = Model(case.law, discrepancy=Brownian(), noise=StudentT(varies_with="N"))
     fit = Fit(model, case.runs, case.fit.tree)
     slope = {"sigma_slope": np.full((2, case.draws, 2), -0.5)}
     found = Located({**case.parameters, **slope}, np.arange(2), np.array([0, 1, 1]))

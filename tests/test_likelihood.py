@@ -16,6 +16,7 @@ from scipy import stats
 
 from bayeslaw import laws
 from bayeslaw.design import Design, design_of
+from bayeslaw.discrepancy import Brownian
 from bayeslaw.likelihood import observe
 from bayeslaw.model import Model
 from bayeslaw.noise import Gaussian, StudentT, Undertuned
@@ -129,13 +130,15 @@ class Case:
 
 CASES = {
     "one predictor": Case(Model(laws.power)),
-    "two predictors": Case(Model(laws.chinchilla)),
+    "two predictors": Case(Model(laws.chinchilla, discrepancy=Brownian())),
     "known errors": Case(Model(laws.power), error=True),
     "raw scale": Case(Model(laws.power, noise=Gaussian(RawScale()))),
-    "logit scale": Case(Model(laws.chinchilla, noise=Gaussian(LogitScale()))),
+    "logit scale": Case(
+        Model(laws.chinchilla, discrepancy=Brownian(), noise=Gaussian(LogitScale()))
+    ),
     "noise that varies": Case(Model(laws.power, noise=Gaussian(varies_with="N"))),
     "weights of runs": Case(Model(laws.power, noise=StudentT())),
-    "excess of runs": Case(Model(laws.chinchilla, noise=Undertuned())),
+    "excess of runs": Case(Model(laws.chinchilla, discrepancy=Brownian(), noise=Undertuned())),
     "no discrepancy": Case(Model(laws.power, noise=Gaussian(), discrepancy=None), error=True),
     "excess alone": Case(Model(laws.power, noise=Undertuned(), discrepancy=None)),
 }

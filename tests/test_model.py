@@ -37,6 +37,15 @@ def test_defaults() -> None:
     assert model.groups_of("alpha") == ()
 
 
+def test_defaults_of_a_law_in_several_predictors() -> None:
+    model = Model(two)
+    assert model.discrepancy is None
+    assert model.noise == StudentT(nu=4.0)
+    asked = Model(two, discrepancy=Brownian())
+    assert list(asked.beside) == ["sigma", "tau_N", "tau_D"]
+    assert asked.noise == Gaussian()
+
+
 def test_defaults_without_a_discrepancy() -> None:
     model = Model(power, discrepancy=None)
     assert model.free == ("L0", "k", "alpha", "sigma")
@@ -75,7 +84,7 @@ def test_parameters_beside_the_laws(
 def test_fixed_and_tied_parameters_are_not_free() -> None:
     model = Model(two, priors={"E": Fixed(1.69), "A": LogNormal(1.0, 2.0)}, tie={"beta": "alpha"})
     assert model.fixed == {"E": 1.69}
-    assert model.free == ("A", "alpha", "B", "sigma", "tau_N", "tau_D")
+    assert model.free == ("A", "alpha", "B", "sigma")
 
 
 @pytest.mark.parametrize(("name", "left"), [("sigma", "tau"), ("tau", "sigma")])

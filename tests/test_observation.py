@@ -13,6 +13,7 @@ from scipy import stats
 
 from bayeslaw import laws, observation
 from bayeslaw.design import Design, design_of
+from bayeslaw.discrepancy import Brownian
 from bayeslaw.law import Law
 from bayeslaw.model import Model
 from bayeslaw.noise import Gaussian, Noise, StudentT, Undertuned
@@ -148,10 +149,10 @@ class Case:
 CASES = {
     "one predictor": Case(Model(laws.power)),
     "known errors": Case(Model(laws.power), error=True),
-    "two predictors": Case(Model(laws.chinchilla)),
+    "two predictors": Case(Model(laws.chinchilla, discrepancy=Brownian())),
     "raw scale": Case(Model(laws.power, noise=Gaussian(RawScale()))),
     "weights of runs": Case(Model(laws.power, noise=StudentT())),
-    "excess of runs": Case(Model(laws.chinchilla, noise=Undertuned())),
+    "excess of runs": Case(Model(laws.chinchilla, discrepancy=Brownian(), noise=Undertuned())),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -349,8 +350,8 @@ def test_what_a_law_gets_wrong_is_added_on_the_scale() -> None:
 
 
 def test_taus_come_in_the_order_of_the_predictors() -> None:
-    parameters = drawn(Model(laws.chinchilla))
-    found = taus(Model(laws.chinchilla), parameters)
+    parameters = drawn(Model(laws.chinchilla, discrepancy=Brownian()))
+    found = taus(Model(laws.chinchilla, discrepancy=Brownian()), parameters)
     np.testing.assert_array_equal(found[:, :, 0], parameters["tau_N"])
     np.testing.assert_array_equal(found[:, :, 1], parameters["tau_D"])
     none = taus(Model(laws.chinchilla, discrepancy=None), parameters)

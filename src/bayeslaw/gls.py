@@ -22,7 +22,6 @@ STILL = 0.02  # standard deviations, and e-folds of sigma and tau, that do not m
 TOLERANCE = 1e-9
 STEP = 1e-3  # of numerical derivatives
 SMOOTH = (-8.0, -2.5)  # logarithms of sigma and tau of a curve without noise
-MARGIN = 8.0  # in log mass: what curves share speaks for a curve without noise, as experience goes
 GRID = tuple(np.arange(-10.0, 0.0, 1.5))  # logarithms of sigma and tau
 
 
@@ -62,30 +61,31 @@ def settled(
     eta : array (parameters, curves)
         Where to begin.
     logs : array (1 + predictors, curves), optional
-        The scatter to begin with. Without it two kinds of modes are looked for: noise explains
-        what the law does not, or a curve without noise does.
+        The scatter to begin with; the best of a grid unless given.
 
     Returns
     -------
     Settled
     """
     scales = _Scales(search, wrong)
-    if logs is None:
-        eta, logs = _better(search, scales, eta)
-    else:
-        eta, logs = _climbed(search, scales, eta, logs)
+    eta, logs = _better(search, scales, eta, logs)
     curvature = _local(search, wrong, eta, scales.amounts(logs))[1]
     return Settled(eta, curvature, logs, scales.information(_seen(search, eta), logs))
 
 
-def _better(search: Search, scales: _Scales, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The better of two kinds of modes, curve by curve."""
+def _better(
+    search: Search, scales: _Scales, eta: np.ndarray, logs: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The better of two kinds of modes, curve by curve.
+
+    Noise explains what the law does not, or a smooth curve does.
+    """
     seen = _seen(search, eta)
-    starts = scales.climbed(seen, scales.best(seen)), scales.constant(*SMOOTH)
-    ends = [_climbed(search, scales, eta, logs) for logs in starts]
-    better = _log_mass(search, scales, *ends[1]) > _log_mass(search, scales, *ends[0]) - MARGIN
-    eta, logs = (np.where(better, two, one) for one, two in zip(*ends, strict=True))
-    return eta, logs
+    first = scales.climbed(seen, scales.best(seen)) if logs is None else logs
+    ends = [_climbed(search, scales, eta, at) for at in (first, scales.constant(*SMOOTH))]
+    better = _log_mass(search, scales, *ends[1]) > _log_mass(search, scales, *ends[0])
+    mode, scatter = (np.where(better, two, one) for one, two in zip(*ends, strict=True))
+    return mode, scatter
 
 
 def _climbed(
@@ -213,7 +213,8 @@ class _Scales:
     def value(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """Log posterior of each curve."""
         away = np.sum(self.precision * (logs - self.mean) ** 2, axis=0)
-        return self.wrong.densities(seen.residual, *self.amounts(logs)) - away / 2 - self._volume(seen, logs)
+        density = self.wrong.densities(seen.residual, *self.amounts(logs))
+        return density - away / 2 - self._volume(seen, logs)
 
     def _volume(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """Half the log determinant of the law's curvature."""

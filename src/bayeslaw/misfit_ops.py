@@ -68,9 +68,11 @@ def _numba_knots(op: _Knots, **_: Any) -> tuple[Any, str]:
 
 def walk_density(residual: Any, variance: Any, tau2: Any, *where: Any) -> Any:
     """`bayeslaw.walk.density` in a graph; tau2 of shape (curves,)."""
-    return _Walk()(residual, variance, tau2, *where)[0]
+    density, *_ = _Walk()(residual, variance, tau2, *where)  # type: ignore[misc]
+    return density
 
 
 def knots_density(residual: Any, variance: Any, tau2: Any, *where: Any) -> Any:
     """`bayeslaw.knots.density` in a graph; tau2 of shape (predictors, curves)."""
-    return _Knots()(residual, variance, tau2, *where)[0]
+    density, *_ = _Knots()(residual, variance, tau2, *where)  # type: ignore[misc]
+    return density

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
+from typing import Any
 
 from bayeslaw.discrepancy import Brownian
 from bayeslaw.law import Law
@@ -29,6 +30,9 @@ SUPPORTS: dict[str, tuple[str, Callable[[float], bool]]] = {
 }
 
 
+UNSET: Any = object()  # an argument that was not given, where None is an answer
+
+
 @dataclass(frozen=True)
 class Model:
     """A law, how its parameters are pooled over groups, its noise and its priors.
@@ -45,8 +49,10 @@ class Model:
     noise : Gaussian, StudentT or Undertuned, optional
         Scatter of a run about the curve. Unless given it is `Gaussian` next to a discrepancy,
         which outliers then pass through, and `StudentT` without one.
-    discrepancy : Brownian or None
-        What the law gets wrong. Without it every band takes the law as true.
+    discrepancy : Brownian or None, optional
+        What the law gets wrong. With None every band takes the law as true. Unless given it is
+        `Brownian` for a law in one predictor, and none for laws in several, where it can take
+        over what the law's own terms should tell.
     priors : mapping of str to Prior
         Priors of the population's parameters, at the reference scale, in place of the roles'
         defaults; ``"sd_alpha"`` for the spread of ``alpha`` between curves and groups.
@@ -76,11 +82,14 @@ class Model:
     law: Law
     pooling: Pooling = ()
     noise: Noise = None  # type: ignore[assignment]  # set below, where it is not given
-    discrepancy: Brownian | None = Brownian()
+    discrepancy: Brownian | None = UNSET  # set below as well; None means none
     priors: Mapping[str, Prior] = field(default_factory=dict)
     tie: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.discrepancy is UNSET:
+            alone = isinstance(self.law, Law) and len(self.law.predictors) == 1
+            object.__setattr__(self, "discrepancy", Brownian() if alone else None)
         if self.noise is None:
             object.__setattr__(self, "noise", Gaussian() if self.discrepancy else StudentT())
         _require_kinds(self)

@@ -57,7 +57,9 @@ def test_curves_are_pooled_over_the_groups(pool: bool, pooling: list[str] | None
 
 @pytest.mark.parametrize(("wanted", "found"), [(True, bl.Brownian()), (False, None)])
 def test_a_law_may_be_taken_as_true(wanted: bool, found: bl.Brownian | None) -> None:
-    model = Fitting(discrepancy=wanted).model(bl.laws.power, Table(Path("runs.csv"), predictor=["N"]))
+    model = Fitting(discrepancy=wanted).model(
+        bl.laws.power, Table(Path("runs.csv"), predictor=["N"])
+    )
     assert model.discrepancy == found
 
 

@@ -107,7 +107,14 @@ def test_fit(run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, An
 def test_fit_says_the_verdict_first(
     run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, Any]]
 ) -> None:
-    arguments = [folder / "runs.csv", *GROUPED, "--no-pool", "--no-discrepancy", "--out", tmp_path / "fit.nc"]
+    arguments = [
+        folder / "runs.csv",
+        *GROUPED,
+        "--no-pool",
+        "--no-discrepancy",
+        "--out",
+        tmp_path / "fit.nc",
+    ]
     code, text, _ = run("fit", *arguments)
     assert code == 0
     assert text.startswith("Converged: R-hat at most ")
