@@ -24,7 +24,7 @@ import xarray as xr
 import bayeslaw as bl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.extrapolation import data, models  # noqa: E402
+from benchmarks.extrapolation import data, models
 
 SHELF = Path(bl.__file__).parent / "data" / "populations"
 
