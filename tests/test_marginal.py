@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.forecast import NO_MISFIT
+from bayeslaw.forecast import LAW_ALONE, NO_MISFIT
 from bayeslaw.laws import chinchilla, log_linear, power
 
 type Make = Callable[..., bl.Fit]
@@ -149,3 +149,8 @@ def test_a_plateau_before_the_fall_is_not_the_end(known_fit: Make) -> None:
     top, half = (values[..., None] for values in drawn.values())
     # Far beyond the half, top half / N loses half of itself by a doubling.
     np.testing.assert_allclose(found, top * half / 0.02, rtol=0.02)
+
+
+def test_with_a_discrepancy_the_answer_is_the_laws_own(discrepant_fit: bl.Fit) -> None:
+    found = bl.marginal(discrepant_fit, bl.grid(N=[1e8], task="c4", dataset="web"))
+    assert found.attrs["caveats"] == [LAW_ALONE]

@@ -132,17 +132,47 @@ def predict(
     fit = fitted(name, curves, recipe, how)
     seconds = float(json.loads(fit.tree.attrs["sampler"])["seconds"])
     spent = max(seconds, time.perf_counter() - started) / len(curves)
-    return [_prediction(fit, curves, i, spent, learn_noise) for i in range(len(curves))]
+    groups = groups_of(curves)
+    return [
+        prediction(
+            fit, curve, groups, spent, _noise(curves, curve, groups) if learn_noise else None
+        )
+        for curve in curves
+    ]
 
 
-def _prediction(
-    fit: bl.Fit, curves: Sequence[Curve], i: int, seconds: float, learn_noise: bool
+def _noise(curves: Sequence[Curve], left_out: Curve, groups: Sequence[str]) -> bl.LogNormal:
+    others = [curve for curve in curves if curve is not left_out]
+    return bl.observation_noise(runs_of(others, "test", groups))
+
+
+def prediction(
+    fit: bl.Fit,
+    curve: Curve,
+    groups: Sequence[str],
+    seconds: float,
+    noise: bl.LogNormal | None = None,
 ) -> Prediction:
-    noise, groups = None, groups_of(curves)
-    if learn_noise:
-        others = [curve for curve in curves if curve is not curves[i]]
-        noise = bl.observation_noise(runs_of(others, "test", groups))
-    runs = runs_of([curves[i]], "test", groups)
+    """Forecast the test rows of a curve.
+
+    Parameters
+    ----------
+    fit : Fit
+        That knows the curve.
+    curve : Curve
+        The curve.
+    groups : sequence of str
+        As of `groups_of`.
+    seconds : float
+        That fitting it took.
+    noise : LogNormal, optional
+        Noise of test rows; that of the training rows unless given.
+
+    Returns
+    -------
+    Prediction
+    """
+    runs = runs_of([curve], "test", groups)
     drawn = bl.forecast(fit, runs, noise=noise)
     flat = {name: drawn[name].values.reshape(-1, runs.sizes["run"]) for name in ("mean", "new_run")}
     density = log_density(drawn, runs["loss"].values).reshape(flat["mean"].shape)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayeslaw import runs as table
 from bayeslaw.fit import Fit
-from bayeslaw.forecast import caveats_of
+from bayeslaw.forecast import caveats_of_law
 from bayeslaw.places import with_groups
 
 __all__ = ["amounts", "labelled"]
@@ -78,7 +78,7 @@ def labelled(fit: Fit, rows: xr.Dataset, asked: xr.Variable, drawn: Told, told: 
     }
     coords = {**_labels(fit, rows), str(asked.dims[0]): asked}
     attrs = {"response": fit.runs.attrs["response"], "law": fit.model.law.name}
-    return xr.Dataset(variables, coords, attrs | {"caveats": caveats_of(fit)})
+    return xr.Dataset(variables, coords, attrs | {"caveats": caveats_of_law(fit)})
 
 
 def _labels(fit: Fit, rows: xr.Dataset) -> dict[str, xr.Variable]:

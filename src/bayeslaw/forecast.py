@@ -19,12 +19,22 @@ from bayeslaw.places import located, require_predictors
 from bayeslaw.priors import Fixed, LogNormal
 from bayeslaw.records import part_of, record_of
 
-__all__ = ["answer", "caveats_of", "forecast", "interval", "log_density", "observed_range"]
+__all__ = [
+    "answer",
+    "caveats_of",
+    "caveats_of_law",
+    "forecast",
+    "interval",
+    "log_density",
+    "observed_range",
+]
 
 NO_MISFIT = (
     "Beyond the data these bands hold only if the law does: this model has no discrepancy, so what "
     "the law gets wrong is not in them."
 )
+
+LAW_ALONE = "This is the law's own answer: what the law gets wrong is not in it."
 
 
 def forecast(
@@ -256,6 +266,22 @@ def caveats_of(fit: Fit) -> list[str]:
     gate = Gate.of(fit.tree)
     failed = [] if gate.passed else [gate.sentence]
     return failed if fit.model.discrepancy else [*failed, NO_MISFIT]
+
+
+def caveats_of_law(fit: Fit) -> list[str]:
+    """What every answer is subject to that is read off the law itself.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    return [*caveats_of(fit), LAW_ALONE] if fit.model.discrepancy else caveats_of(fit)
 
 
 def observed_range(runs: xr.Dataset) -> dict[str, tuple[float, float]]:

@@ -13,7 +13,7 @@ from bayeslaw import runs as table
 from bayeslaw.answers import amounts, labelled
 from bayeslaw.derivatives import log_slope
 from bayeslaw.fit import Fit
-from bayeslaw.forecast import caveats_of
+from bayeslaw.forecast import caveats_of_law
 from bayeslaw.places import At, parameters_at, places, require_predictors
 from bayeslaw.search import first_crossing, scan
 from bayeslaw.slices import Slice, line_of
@@ -77,7 +77,7 @@ def marginal(
             _stacked(doubling, level),
             {"long_name": f"change of {told} per doubling"},
         ),
-    ).assign_attrs(response=told, law=law.name, caveats=caveats_of(fit))
+    ).assign_attrs(response=told, law=law.name, caveats=caveats_of_law(fit))
 
 
 def _stacked(changes: list[np.ndarray], like: np.ndarray) -> np.ndarray:
