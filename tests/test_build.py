@@ -17,6 +17,7 @@ from scipy import stats
 from scipy.special import expit
 
 from bayeslaw.build import build
+from bayeslaw.discrepancy import Brownian
 from bayeslaw.engine import unconstrained
 from bayeslaw.law import law
 from bayeslaw.laws import log_linear, power
@@ -182,7 +183,7 @@ HAND = {
         Model(power, **ALONE, priors={"tau": Fixed(0.05)}), power_from_shares, [*SHARES, SIGMA]
     ),
     "discrepancy along two": Hand(
-        Model(chinchilla, pooling=["task"], priors=LOGS),
+        Model(chinchilla, discrepancy=Brownian(), pooling=["task"], priors=LOGS),
         chinchilla_from_logs,
         [*FIVE, SIGMA, TAU, TAU],
         [0.5, 1.0, 0.3, 1.0, 0.3, 0.5, 0.5, 0.5],
@@ -217,7 +218,13 @@ HAND = {
         [*SHARE_SPREADS, 0.5, 0.1],
     ),
     "varying along the second": Hand(
-        Model(chinchilla, **ALONE, noise=Gaussian(varies_with="D"), priors=LOGS),
+        Model(
+            chinchilla,
+            **ALONE,
+            discrepancy=Brownian(),
+            noise=Gaussian(varies_with="D"),
+            priors=LOGS,
+        ),
         chinchilla_from_logs,
         [*FIVE, SIGMA, SLOPE, TAU, TAU],
         runs=NOISY,
