@@ -54,7 +54,8 @@ def test_demo(small: xr.Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[s
         fit, figure = bl.load(out / f"fit{suffix}.nc"), out / f"forecast{suffix}.png"
         xr.testing.assert_identical(fit.runs["loss"], train["loss"])
         assert fit.model.law.digest == law.digest
-        assert fit.model.pooling == ["corpus", "architecture"]
+        groups = ["corpus", "architecture"]
+        assert fit.model.pooling == dict.fromkeys(fit.model.law.parameters, groups)
         assert json.loads(fit.tree.attrs["sampler"])["random_seed"] == 2
         assert figure.read_bytes().startswith(b"\x89PNG")
         assert f"Figure: {figure}   Fit: {out / f'fit{suffix}.nc'}" in told["sentences"]

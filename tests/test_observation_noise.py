@@ -21,7 +21,8 @@ def noisy(n_curves: int, n_runs: int, factor: float = 1.0, copies: int = 1) -> x
         sigma = SIGMA * factor ** rng.standard_normal()
         loss = (1 + 50 * sizes**-0.3) * np.exp(sigma * rng.standard_normal(sizes.size))
         rows.append(pd.DataFrame({"N": sizes, "loss": loss, "task": f"t{i}"}))
-    return bl.read_runs(pd.concat(rows), predictors=["N"], groups=["task"])
+    groups = ["task"] if n_curves > 1 else []
+    return bl.read_runs(pd.concat(rows), predictors=["N"], groups=groups)
 
 
 @pytest.mark.parametrize("copies", [1, 2, 3])

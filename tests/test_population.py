@@ -105,7 +105,9 @@ def test_what_has_no_population(crossed_fit: bl.Fit, lone_fit: bl.Fit) -> None:
         population(crossed_fit, at={"corpus": "c4"})
     with pytest.raises(ValueError, match=r"task 'c5' in at is not in the fit, which has \['c4'"):
         population(crossed_fit, at={"task": "c5"})
-    other = replace(crossed_fit, runs=crossed_fit.runs.assign_attrs(reference={"N": 1.0}))
+    moved = crossed_fit.runs.copy()
+    moved["N"].attrs = {**moved["N"].attrs, "reference": 1.0}
+    other = replace(crossed_fit, runs=moved)
     with pytest.raises(ValueError, match="a population is of one law at one reference"):
         population([crossed_fit, other])
     failed = replace(crossed_fit, tree=crossed_fit.tree.copy())
@@ -117,6 +119,14 @@ def test_what_has_no_population(crossed_fit: bl.Fit, lone_fit: bl.Fit) -> None:
 
 
 def test_those_of_the_package() -> None:
+    for name in ("few_shot_error", "learning_curves", "small_language_models"):
+        found = load_population(name)
+        law = bl.laws.find(found.law)
+        assert {*law.parameters, "sigma", "tau"} <= set(found)
+        assert found.provenance["fits"][0]["curves"] >= 8
+        assert len(found.reference) == 1
+        [predictor] = found.reference
+        assert bl.Model(law.of(predictor), priors=found).priors is found
     with pytest.raises(
         ValueError, match=r"no population 'nothing', nor such a file; the package has"
     ):

@@ -268,7 +268,7 @@ def test_every_part_of_a_model_is_kept() -> None:
     fields = {field.name for field in dataclasses.fields(Model)}
     assert set(store._model_record(Model(laws.power))) == fields
     parts = {*priors.__all__, *noise.__all__, *scales.__all__, *discrepancy.__all__}
-    assert set(records.PARTS) == parts - {"Prior", "Noise", "ResponseScale", "spread"}
+    assert set(records.PARTS) == parts - {"Population", "Prior", "Noise", "ResponseScale", "spread"}
 
 
 @pytest.mark.parametrize("name", [n for n in laws.__all__ if isinstance(getattr(laws, n), Law)])
@@ -441,7 +441,7 @@ class Narrow(Normal):
 
 
 REFUSED = "which a file cannot hold without code to run: use one of Normal, LogNormal, "
-REFUSED += "LogitNormal, HalfNormal, Fixed"
+REFUSED += "LogitNormal, HalfNormal, Fixed, LinkNormal"
 UNSAVED: dict[str, tuple[Callable[[], Fit], str, str]] = {
     "PreliZ": (
         lambda: with_prior(pz.Gamma(2, 1)),

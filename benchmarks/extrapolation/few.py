@@ -19,6 +19,7 @@ import pandas as pd
 import xarray as xr
 
 import bayeslaw as bl
+from bayeslaw.runs import reference
 from benchmarks.extrapolation import data, models, report
 from benchmarks.extrapolation.data import Curve, Prediction
 from benchmarks.extrapolation.models import Recipe, Sampling
@@ -62,8 +63,7 @@ def main() -> None:
 def _alone(curve: Curve, learned: bl.Fit | None, library: xr.Dataset, how: Sampling) -> Prediction:
     """Forecast of a curve by itself, with what a library says of its architecture as prior."""
     groups = models.groups_of([curve])
-    runs = models.runs_of([curve], "train", groups)
-    runs = runs.assign_attrs(reference=library.attrs["reference"])
+    runs = models.runs_of([curve], "train", groups, reference(library))
     level = {"model": curve.groups["model"]}
     priors = bl.population(learned, at=level) if learned else {}
     model = bl.Model(LAW.of(models.SIZE), pooling=None, priors=priors)

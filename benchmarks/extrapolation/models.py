@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,12 @@ class Sampling:
     folder: Path | None = None
 
 
-def runs_of(curves: Sequence[Curve], part: str, groups: Sequence[str]) -> xr.Dataset:
+def runs_of(
+    curves: Sequence[Curve],
+    part: str,
+    groups: Sequence[str],
+    reference: Mapping[str, float] | None = None,
+) -> xr.Dataset:
     """The training or test rows of curves ("train", "test") as runs; copies of test rows stay."""
     frames = []
     for curve in curves:
@@ -72,6 +77,7 @@ def runs_of(curves: Sequence[Curve], part: str, groups: Sequence[str]) -> xr.Dat
             rows,
             predictors=[SIZE],
             groups=list(groups),
+            reference=reference,
             stderr="error" if "error" in rows else None,
             duplicates="drop" if part == "train" else "keep",  # LM has each row four times
         )

@@ -48,7 +48,7 @@ def observation_noise(runs: xr.Dataset) -> LogNormal:
     >>> import bayeslaw as bl
     >>> runs = bl.datasets.load("learners")
     >>> noise = bl.observation_noise(runs)
-    >>> bool(0.01 < noise.median < 0.1)
+    >>> bool(0.1 < noise.median < 0.2)
     True
     """
     if len(table.predictors(runs)) != 1:
