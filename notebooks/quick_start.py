@@ -128,12 +128,9 @@ for (task, learner), own in inside.to_series().groupby(
 
 # %% [markdown]
 # Look at the curve with the smallest share: in the figure, its largest runs lie below the band. The
-# loss falls faster there than the law and the smaller runs say. These bands know the noise and the
-# uncertainty of the parameters, not what the law gets wrong, and every forecast says so in its
-# `caveats`.
-
-# %%
-print("\n".join(forecast.attrs["caveats"]))
+# loss falls faster there than the law and the smaller runs say. Bands hold the noise, what is not
+# known of the parameters, and how wrong the law was found to be at the sizes that were fitted. A
+# curve that changes its course beyond them is in no band.
 
 # %% [markdown]
 # ## Keep it
