@@ -127,14 +127,14 @@ bl.plot_comparison(comparison)
 
 # %% [markdown]
 # Read the verdict before the ranks: a difference within twice its standard error is no difference.
-# Together, the bands are no wider than alone, and more of the held-out runs are inside. One curve stays
-# badly covered either way, and the next section says why.
+# Together, the bands are no wider than alone, and more of the held-out runs are inside. One curve
+# stays badly covered either way, and the next section says why.
 #
 # ## What no band here knows
 #
 # Both fits allow for a law that is a little wrong: as wrong as it was found to be at the sizes that
-# were fitted (`tau`), and more so the further away. A curve that changes its course beyond them gives
-# no warning. This is why the coverage of single curves can be far from 90%.
+# were fitted (`tau`), and more so the further away. A curve that changes its course beyond them
+# gives no warning. This is why the coverage of single curves can be far from 90%.
 #
 # And if the law is taken as true? On these curves that costs nothing: single runs scatter by 15%
 # (`sigma`), far more than the law is wrong (`tau`). Where runs scatter by less it does, and a forecast
