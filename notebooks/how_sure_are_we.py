@@ -137,8 +137,8 @@ bl.plot_comparison(comparison)
 # gives no warning. This is why the coverage of single curves can be far from 90%.
 #
 # And if the law is taken as true? On these curves that costs nothing: single runs scatter by 15%
-# (`sigma`), far more than the law is wrong (`tau`). Where runs scatter by less it does, and a forecast
-# says what is not in its bands:
+# (`sigma`), far more than the law is wrong (`tau`). Where runs scatter by less it does, and a
+# forecast says what is not in its bands:
 
 # %%
 exact = bl.Model(law, pooling=["task", "learner"], discrepancy=None)
