@@ -62,7 +62,7 @@ def main() -> None:
         started, rng = time.perf_counter(), np.random.default_rng([options.seed, int(10 * centre)])
         sets, truths = zip(*(simulate(centre, rng) for _ in range(repeats)), strict=True)
         priors = {"kappa": bl.Normal(centre, 0.5)}
-        model = bl.Model(bl.laws.curvature, pooling=None, priors=priors)
+        model = bl.Model(bl.laws.curvature, pooling=None, discrepancy=None, priors=priors)
         fits = bl.refit(
             model, sets, random_seed=options.seed, draws=500, tune=500, progressbar=False
         )

@@ -125,6 +125,11 @@ def evaluated(value: float, lower: float = NAN, upper: float = NAN) -> pd.Series
     return pd.Series({"median": value, "lower": lower, "upper": upper, "how": "evaluated"})
 
 
+def exact(law: bl.Law) -> bl.Model:
+    """A law taken as true, as the papers do; groups are fitted each alone."""
+    return bl.Model(law, pooling=None, discrepancy=None)
+
+
 def chinchilla(quick: bool) -> Iterator[Row]:
     """The refit of Chinchilla's runs: 240 digitised points, Huber's loss; no posterior here."""
     runs = bl.datasets.load("chinchilla_epoch")
@@ -196,7 +201,7 @@ def porian(quick: bool) -> Iterator[Row]:
     runs = bl.read_runs(
         optima, response="n_opt", predictors=["C"], groups=["recipe"], stderr="stderr"
     )
-    found = estimate(bl.Model(bl.laws.proportional.of("C"), pooling=None), runs, quick)
+    found = estimate(exact(bl.laws.proportional.of("C")), runs, quick)
     for each in fits.itertuples():
         published = each.n_exponent, each.n_exp_ci_lo, each.n_exp_ci_hi
         yield row("Porian 2024", f"a, {each.recipe}", published, found.loc[(each.recipe, "b")])
@@ -211,7 +216,7 @@ def best_cells(nearness: float) -> pd.DataFrame:
 
 def steplaw(quick: bool) -> Iterator[Row]:
     """How the best learning rate and batch grow."""
-    rate, batch = bl.Model(step_law), bl.Model(bl.laws.proportional.of("D"))
+    rate, batch = bl.Model(step_law), exact(bl.laws.proportional.of("D"))
     for cells, nearness in (("best cell", 1.0), ("cells within .25%", NEAR)):
         table = best_cells(nearness)
         rates = read(table, "lr", ["N", "D"])

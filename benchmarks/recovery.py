@@ -66,7 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     started, rng = time.perf_counter(), np.random.default_rng(options.seed)
     simulated = [simulate(rng) for _ in range(options.repeats)]
-    model = bl.Model(bl.laws.power, pooling=["task", "dataset"])
+    model = bl.Model(bl.laws.power, pooling=["task", "dataset"], discrepancy=None)
     many = [
         bl.read_runs(rows, predictors=["N"], groups=["task", "dataset"]) for rows, _ in simulated
     ]

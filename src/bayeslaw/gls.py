@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayeslaw.design import Design
 from bayeslaw.misfit import Misfit
 from bayeslaw.optima import Search
 
@@ -144,8 +145,7 @@ def _local(
     solved = _solved(wrong, rows, amounts)
     pull = search.precision * (search.theta(eta) - search.center)
     gradient = search.design.sums(slopes * solved[0]) - np.einsum("pqg,pg->qg", bend, pull)
-    curvature = search.design.sums(slopes[:, None] * solved[None, 1:])
-    curvature = (curvature + np.swapaxes(curvature, 0, 1)) / 2 + search.prior_curvature(bend)
+    curvature = _curvature(search.design, slopes, solved[1:]) + search.prior_curvature(bend)
     misfit = search.design.sums(rows[0] * solved[0]) + np.sum(
         pull * (search.theta(eta) - search.center), axis=0
     )
@@ -178,6 +178,12 @@ def _misfit(
         residual, away = search.residual(eta), search.theta(eta) - search.center
         solved = _solved(wrong, residual[None], amounts)[0]
         return search.design.sums(residual * solved) + np.sum(search.precision * away**2, axis=0)
+
+
+def _curvature(design: Design, slopes: np.ndarray, solved: np.ndarray) -> np.ndarray:
+    """Fisher information of the law (parameters, parameters, curves), from `_solved` slopes."""
+    told = design.sums(slopes[:, None] * solved[None])
+    return (told + np.swapaxes(told, 0, 1)) / 2
 
 
 def _solved(wrong: Misfit, rows: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -219,7 +225,7 @@ class _Scales:
     def _volume(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """Half the log determinant of the law's curvature."""
         solved = _solved(self.wrong, seen.slopes, self.amounts(logs))
-        curvature = self.design.sums(seen.slopes[:, None] * solved[None]) + seen.prior
+        curvature = _curvature(self.design, seen.slopes, solved) + seen.prior
         return np.linalg.slogdet(np.moveaxis(curvature, -1, 0))[1] / 2
 
     def constant(self, sigma: float, tau: float) -> np.ndarray:

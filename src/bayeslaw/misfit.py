@@ -92,10 +92,14 @@ class Along:
     position: np.ndarray
     curve: np.ndarray
 
+    @cached_property
+    def _chains(self) -> walk.Chains:
+        return walk.chains(self.position[0], self.curve)
+
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Chains of runs."""
-        return walk.chains(self.position[0], self.curve)._asdict()
+        return self._chains._asdict()
 
     @property
     def signature(self) -> tuple[str, ...]:
@@ -108,7 +112,7 @@ class Along:
 
     def densities(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> np.ndarray:
         """Joint log density of each curve."""
-        return walk.density_by_curve(residual, variance, tau2[0], *self.arrays.values())
+        return walk.density_by_curve(residual, variance, tau2[0], *self._chains)
 
     def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
         """Gradients for draws."""

@@ -122,9 +122,7 @@ def load_population(name: str | os.PathLike[str]) -> Population:
     inside = _shelf() / f"{name}.json"
     source: Traversable | Path = inside if inside.is_file() else Path(name)
     if not source.is_file():
-        inside = _shelf()
-        files = inside.iterdir() if inside.is_dir() else ()
-        known = sorted(item.name.removesuffix(".json") for item in files)
+        known = sorted(item.name.removesuffix(".json") for item in _shelf().iterdir())
         raise ValueError(f"no population {str(name)!r}, nor such a file; the package has {known}")
     record = json.loads(source.read_text(encoding="utf-8"))
     priors = {key: part_of(value) for key, value in record["priors"].items()}
