@@ -171,7 +171,7 @@ def assert_density_and_gradient(p: Problem, bar: float) -> None:
     """Both are those of the dense formulas."""
     expected = multivariate_normal(cov=p.covariance).logpdf(p.residual)
     np.testing.assert_allclose(knots.density(*p.arguments), expected, rtol=1e-8)
-    found = knots.gradient(*p.arguments, bar)
+    found = [bar * slope for slope in knots.with_gradient(*p.arguments)[1:]]
     for gradient, slope in zip(found, dense_gradient(p), strict=True):
         scale = np.max(np.abs(slope))
         np.testing.assert_allclose(gradient, bar * slope, rtol=1e-8, atol=1e-9 * scale)
@@ -213,7 +213,7 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
         )
         expected[index] = (up - down) / 2e-6
     names = ("residual", "variance", "tau2")
-    found = dict(zip(names, knots.gradient(*p.arguments, 1.0), strict=True))
+    found = dict(zip(names, knots.with_gradient(*p.arguments)[1:], strict=True))
     np.testing.assert_allclose(found[name], expected, rtol=1e-6, atol=1e-8)
 
 
@@ -222,7 +222,7 @@ def test_gradient_holds_whatever_the_noise(noise: float) -> None:
     # With one run the density is that of a single normal: total variance tau2 * 2 + noise.
     p = replace(problem([[2.0]], [0]), variance=np.array([noise]))
     total, r = 2 * p.tau2[0, 0] + noise, p.residual[0]
-    _, _, found = knots.gradient(*p.arguments, 1.0)
+    _, _, found = knots.with_gradient(*p.arguments)[1:]
     np.testing.assert_allclose(found, [[r**2 / total**2 - 1 / total, 0.0]], rtol=1e-9)
 
 
@@ -232,14 +232,14 @@ def test_a_knot_at_every_place_is_the_walk(seed: int, runs: int, curves: int) ->
     p = random_problem(seed, runs, curves, predictors=1, most=8)
     other = (p.residual, p.variance, p.tau2[0], *walk.chains(p.position[0], p.curve))
     np.testing.assert_allclose(knots.density(*p.arguments), walk.density(*other), rtol=1e-9)
-    pairs = zip(knots.gradient(*p.arguments, 1.0), walk.gradient(*other, 1.0), strict=True)
+    pairs = zip(knots.with_gradient(*p.arguments)[1:], walk.with_gradient(*other)[1:], strict=True)
     for found, expected in pairs:
         np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-8, atol=1e-10)
 
 
 @every_problem
 def test_aside_is_the_conditional_of_all_others(p: Problem) -> None:
-    residual_bar, variance_bar, _ = knots.gradient(*p.arguments, 1.0)
+    residual_bar, variance_bar, _ = knots.with_gradient(*p.arguments)[1:]
     mean, variance = walk.aside(p.residual, p.variance, residual_bar, variance_bar)
     covariance = p.covariance
     for i in range(p.curve.size):
@@ -291,6 +291,6 @@ def test_many_draws_are_each_of_them() -> None:
     draws = knots.given_draws(*stacked, *base.knots, *base.places[:-1], normal)
     for s, p in enumerate(problems):
         one = [item[0] for item in given_one(p, normal[s : s + 1])]
-        for many, single in ((gradients, knots.gradient(*p.arguments, 1.0)), (draws, one)):
+        for many, single in ((gradients, knots.with_gradient(*p.arguments)[1:]), (draws, one)):
             for found, expected in zip(many, single, strict=True):
                 np.testing.assert_array_equal(found[s], expected)

@@ -136,7 +136,7 @@ def test_density_is_the_sum_over_curves(p: Problem) -> None:
 @every_problem
 @pytest.mark.parametrize("bar", [1.0, -0.7])
 def test_gradient_is_the_dense_one(p: Problem, bar: float) -> None:
-    found = walk.gradient(*p.arguments, bar)
+    found = [bar * slope for slope in walk.with_gradient(*p.arguments)[1:]]
     for gradient, expected in zip(found, dense_gradient(p), strict=True):
         scale = np.max(np.abs(expected))
         np.testing.assert_allclose(gradient, bar * expected, rtol=1e-8, atol=1e-11 * scale)
@@ -151,7 +151,7 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
         up, down = (walk.density(*side.arguments) for side in sides)
         expected.append((up - down) / 2e-6)
     found = dict(
-        zip(("residual", "variance", "tau2"), walk.gradient(*p.arguments, 1.0), strict=True)
+        zip(("residual", "variance", "tau2"), walk.with_gradient(*p.arguments)[1:], strict=True)
     )
     np.testing.assert_allclose(found[name], expected, rtol=1e-6, atol=1e-8)
 
@@ -161,7 +161,9 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
 def test_density_and_gradient_of_random_problems(p: Problem) -> None:
     expected = multivariate_normal(cov=p.covariance).logpdf(p.residual)
     np.testing.assert_allclose(walk.density(*p.arguments), expected, rtol=1e-8)
-    for gradient, slope in zip(walk.gradient(*p.arguments, 1.0), dense_gradient(p), strict=True):
+    for gradient, slope in zip(
+        walk.with_gradient(*p.arguments)[1:], dense_gradient(p), strict=True
+    ):
         np.testing.assert_allclose(gradient, slope, rtol=1e-8, atol=1e-10)
 
 
@@ -206,7 +208,7 @@ def test_what_is_further_out_does_not_change_the_steps_ahead(p: Problem, reach: 
 
 @every_problem
 def test_aside_is_the_conditional_of_all_others(p: Problem) -> None:
-    residual_bar, variance_bar, _ = walk.gradient(*p.arguments, 1.0)
+    residual_bar, variance_bar, _ = walk.with_gradient(*p.arguments)[1:]
     mean, variance = walk.aside(p.residual, p.variance, residual_bar, variance_bar)
     for i in range(p.curve.size):
         others = np.arange(p.curve.size) != i
@@ -305,7 +307,7 @@ def test_many_draws_are_each_of_them() -> None:
     draws = walk.given_draws(*stacked, *where, normal)
     asides = walk.aside(*stacked[:2], *gradients[:2])
     for s, p in enumerate(problems):
-        gradient = walk.gradient(*p.arguments, 1.0)
+        gradient = walk.with_gradient(*p.arguments)[1:]
         pairs = [
             (gradients, gradient),
             (steps, walk.ahead(*p.arguments)),

@@ -20,7 +20,7 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["density", "density_by_curve", "given_draws", "gradient", "gradients", "with_gradient"]
+__all__ = ["density", "density_by_curve", "given_draws", "gradients", "with_gradient"]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
@@ -245,8 +245,8 @@ def _slope(pulled, z, gram, inverse, scale, k):
 
 
 @numba.njit(**_COMPILE)
-def _reverse(residual, variance, tau2, where, bar, out):
-    """Write the adjoints of `density`, which it gives, into `out`, its last array zero before."""
+def _reverse(residual, variance, tau2, where, out):
+    """Write the gradient of `density`, which it gives, into `out`, its last array zero before."""
     total = 0.0
     order, bounds, left, right, share, start, at, before, kind = where
     residual_bar, variance_bar, tau2_bar = out
@@ -266,14 +266,14 @@ def _reverse(residual, variance, tau2, where, bar, out):
             away = (residual[i] - _dot(values, index, weight, entries)) / variance[i]
             total -= (math.log(2 * math.pi * variance[i]) + away * away * variance[i]) / 2
             lever = _form(covariance, index, weight, entries) / variance[i]
-            residual_bar[i] = -bar * away
-            variance_bar[i] = bar * (away * away - (1 - lever) / variance[i]) / 2
+            residual_bar[i] = -away
+            variance_bar[i] = (away * away - (1 - lever) / variance[i]) / 2
             for a in range(entries):
                 pulled[index[a], 0] += weight[a] * away
         _inwards(pulled, before, low)
         for k in range(scale.shape[0]):
             slope = _slope(pulled, z, gram, inverse, scale, k)
-            tau2_bar[kind[low + k], c] += bar * slope * _width(at, before, low + k) / 2
+            tau2_bar[kind[low + k], c] += slope * _width(at, before, low + k) / 2
     return total
 
 
@@ -284,19 +284,8 @@ def with_gradient(
     """`density` and its gradients with respect to residual, variance and tau2."""
     where = (order, bounds, left, right, share, start, at, before, kind)
     out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
-    total = _reverse(residual, variance, tau2, where, 1.0, out)
+    total = _reverse(residual, variance, tau2, where, out)
     return total, out[0], out[1], out[2]
-
-
-@numba.njit(**_COMPILE)
-def gradient(
-    residual, variance, tau2, order, bounds, left, right, share, start, at, before, kind, bar
-):
-    """Adjoints of residual, variance and tau2 for the adjoint `bar` of `density`."""
-    where = (order, bounds, left, right, share, start, at, before, kind)
-    out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
-    _reverse(residual, variance, tau2, where, bar, out)
-    return out
 
 
 @numba.njit(**_COMPILE)
@@ -307,7 +296,7 @@ def gradients(residual, variance, tau2, *where):
     """
     out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
     for s in range(residual.shape[0]):
-        _reverse(residual[s], variance[s], tau2[s], where, 1.0, (out[0][s], out[1][s], out[2][s]))
+        _reverse(residual[s], variance[s], tau2[s], where, (out[0][s], out[1][s], out[2][s]))
     return out
 
 

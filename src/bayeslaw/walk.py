@@ -28,7 +28,6 @@ __all__ = [
     "density_by_curve",
     "given",
     "given_draws",
-    "gradient",
     "gradients",
     "with_gradient",
 ]
@@ -140,8 +139,8 @@ def density(residual, variance, tau2, order, step, first, owner):
 
 
 @numba.njit(**_COMPILE)
-def _reverse(residual, variance, tau2, where, bar, out):
-    """Write the adjoints of `density`, which it gives, into `out`, its last array zero before."""
+def _reverse(residual, variance, tau2, where, out):
+    """Write the gradient of `density`, which it gives, into `out`, its last array zero before."""
     order, step, first, owner = where
     residual_bar, variance_bar, tau2_bar = out
     mean, spread = np.empty(order.shape[0]), np.empty(order.shape[0])
@@ -153,8 +152,8 @@ def _reverse(residual, variance, tau2, where, bar, out):
         pull = (residual[i] - mean[k]) * weight
         total += (math.log(weight / (2 * math.pi)) - pull * pull / weight) / 2
         gain, keep = spread[k] * weight, variance[i] * weight
-        score = bar * (pull * pull - weight) / 2
-        residual_bar[i] = mean_bar * gain - bar * pull
+        score = (pull * pull - weight) / 2
+        residual_bar[i] = mean_bar * gain - pull
         variance_bar[i] = score - mean_bar * gain * pull + spread_bar * gain * gain
         spread_bar = score + mean_bar * keep * pull + spread_bar * keep * keep
         mean_bar -= residual_bar[i]
@@ -168,16 +167,8 @@ def _reverse(residual, variance, tau2, where, bar, out):
 def with_gradient(residual, variance, tau2, order, step, first, owner):
     """`density` and its gradients with respect to residual, variance and tau2."""
     out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
-    total = _reverse(residual, variance, tau2, (order, step, first, owner), 1.0, out)
+    total = _reverse(residual, variance, tau2, (order, step, first, owner), out)
     return total, out[0], out[1], out[2]
-
-
-@numba.njit(**_COMPILE)
-def gradient(residual, variance, tau2, order, step, first, owner, bar):
-    """Adjoints of residual, variance and tau2 for the adjoint `bar` of `density`."""
-    out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
-    _reverse(residual, variance, tau2, (order, step, first, owner), bar, out)
-    return out
 
 
 @numba.njit(**_COMPILE)
@@ -190,7 +181,7 @@ def gradients(residual, variance, tau2, order, step, first, owner):
     out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
     for s in range(residual.shape[0]):
         one = (out[0][s], out[1][s], out[2][s])
-        _reverse(residual[s], variance[s], tau2[s], where, 1.0, one)
+        _reverse(residual[s], variance[s], tau2[s], where, one)
     return out
 
 
@@ -265,7 +256,7 @@ def aside(
     --------
     >>> where = chains(np.array([1.0, 1.0]), np.array([0, 0]))
     >>> r, v = np.array([0.4, 0.0]), np.ones(2)
-    >>> r_bar, v_bar, _ = gradient(r, v, np.array([1.0]), *where, 1.0)
+    >>> _, r_bar, v_bar, _ = with_gradient(r, v, np.array([1.0]), *where)
     >>> mean, variance = aside(r, v, r_bar, v_bar)
     >>> mean.round(3), variance.round(3)
     (array([0. , 0.2]), array([1.5, 1.5]))
