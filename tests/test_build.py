@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,25 +61,24 @@ def points_of(built: pm.Model, n: int, seed: int = 3) -> np.ndarray:
     return np.random.default_rng(seed).normal(scale=0.7, size=(n, size))
 
 
-def densities(built: pm.Model, points: np.ndarray, jacobian: bool) -> np.ndarray:
-    """PyMC's own density at points of the unconstrained space."""
-    evaluate = pytensor.function(built.value_vars, built.logp(jacobian=jacobian), mode=PYTHON)
-    initial = built.initial_point()
-    ends = np.cumsum([np.size(initial[value.name]) for value in built.value_vars])[:-1]
+def compiled(built: pm.Model) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """PyMC's own random variables, density and Jacobian at points of the unconstrained space."""
+    names = [variable.name for variable in built.free_RVs]
+    graphs = dict(zip(names, built.replace_rvs_by_values(built.free_RVs), strict=True))
+    graphs |= {"density": built.logp(jacobian=False), "with Jacobian": built.logp()}
+    evaluate = pytensor.function(built.value_vars, [*graphs.values()], mode=PYTHON)
+    shapes = [np.shape(built.initial_point()[value.name]) for value in built.value_vars]
+    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])[:-1]
 
-    def at(point: np.ndarray) -> float:
-        parts = np.split(point, ends)
-        shaped = [
-            part.reshape(np.shape(initial[value.name]))
-            for part, value in zip(parts, built.value_vars, strict=True)
-        ]
-        return float(evaluate(*shaped))
+    def at(point: np.ndarray) -> list[np.ndarray]:
+        parts = zip(np.split(point, ends), shapes, strict=True)
+        return evaluate(*(part.reshape(shape) for part, shape in parts))
 
-    return np.array([at(point) for point in points])
+    def each(points: np.ndarray) -> dict[str, np.ndarray]:
+        columns = zip(*(at(point) for point in points), strict=True)
+        return dict(zip(graphs, map(np.array, columns), strict=True))
 
-
-def variables_at(built: pm.Model, points: np.ndarray) -> dict[str, np.ndarray]:
-    return unconstrained(built, [variable.name for variable in built.free_RVs], points)
+    return each
 
 
 LEVEL = float(np.log(np.median(RUNS["loss"])))
@@ -368,32 +367,40 @@ def discrepancy_by_hand(case: Hand, beside: dict[str, np.ndarray]) -> np.ndarray
     return total
 
 
-@pytest.mark.parametrize("case", HAND)
-def test_density_is_that_written_by_hand(case: str) -> None:
-    hand = HAND[case]
-    built = build(hand.model, hand.runs)
-    points = points_of(built, 6)
-    values = variables_at(built, points)
-    expected = [by_hand(hand, {n: v[i] for n, v in values.items()}) for i in range(len(points))]
-    found = densities(built, points, jacobian=False)
+class Built(NamedTuple):
+    """A model written by hand, that of PyMC, and its compiled function."""
+
+    hand: Hand
+    model: pm.Model
+    at: Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+@pytest.fixture(scope="module", params=HAND)
+def case(request: pytest.FixtureRequest) -> Built:
+    """Built and compiled once for all that is asked of it."""
+    built = build(HAND[request.param].model, HAND[request.param].runs)
+    return Built(HAND[request.param], built, compiled(built))
+
+
+def test_density_is_that_written_by_hand(case: Built) -> None:
+    values = case.at(points_of(case.model, 6))
+    found = values["density"]
+    expected = [by_hand(case.hand, {n: v[i] for n, v in values.items()}) for i in range(6)]
     assert np.all(np.isfinite(expected))
     # PyMC keeps constants of normal densities in single precision: they cancel in differences.
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=1e-10, atol=1e-8)
 
 
-@pytest.mark.parametrize("case", HAND)
-def test_jacobian_is_that_of_finite_differences(case: str) -> None:
-    built = build(HAND[case].model, HAND[case].runs)
-    (point,) = points_of(built, 1, seed=4)
-    steps = 1e-6 * np.eye(point.size)
-    moved = variables_at(built, np.concatenate([point + steps, point - steps]))
-    flat = np.concatenate([v.reshape(2 * point.size, -1) for v in moved.values()], axis=1)
-    slopes = (flat[: point.size] - flat[point.size :]) / 2e-6
-    sign, expected = np.linalg.slogdet(slopes)
-    with_jacobian, without = (densities(built, point[None], jacobian) for jacobian in (True, False))
+def test_jacobian_is_that_of_finite_differences(case: Built) -> None:
+    (point,) = points_of(case.model, 1, seed=4)
+    steps, n = 1e-6 * np.eye(point.size), point.size
+    values = case.at(np.concatenate([point + steps, point - steps, point[None]]))
+    told = values.pop("with Jacobian")[-1] - values.pop("density")[-1]
+    flat = np.concatenate([v.reshape(2 * n + 1, -1) for v in values.values()], axis=1)
+    sign, expected = np.linalg.slogdet((flat[:n] - flat[n : 2 * n]) / 2e-6)
     assert sign == 1
-    np.testing.assert_allclose(with_jacobian - without, expected, atol=1e-5)
+    np.testing.assert_allclose(told, expected, atol=1e-5)
 
 
 def test_parameters_in_the_users_units() -> None:
@@ -439,7 +446,7 @@ def test_another_kind_of_prior_without_pooling() -> None:
     exponents = drawn(built, "alpha", draws=100).ravel()
     assert stats.kstest(exponents, stats.gamma(4.0, scale=0.1).cdf).pvalue > 1e-3
     points = points_of(built, 5)
-    theta = variables_at(built, points)["theta"]
+    theta = unconstrained(built, ["theta"], points)["theta"]
     (density,) = built.logp(vars=[built["theta"]], sum=False, jacobian=False)
     evaluate = pytensor.function(built.value_vars, density, mode=PYTHON)
     found = [float(np.sum(evaluate(point.reshape(4, 6)))) for point in points]
@@ -479,16 +486,16 @@ def test_fixed_and_tied_parameters() -> None:
     at = unconstrained(built, ["E", "alpha", "beta"], points_of(built, 4))
     np.testing.assert_array_equal(at["E"], 1.69)
     np.testing.assert_array_equal(at["alpha"], at["beta"])
-    assert np.all(np.isfinite(densities(built, points_of(built, 3), jacobian=True)))
+    assert np.all(np.isfinite(compiled(built)(points_of(built, 3))["with Jacobian"]))
 
 
 @pytest.mark.parametrize("name", ["sigma", "tau"])
 def test_noise_and_discrepancy_can_be_fixed(name: str) -> None:
     built = build(Model(power, pooling=GROUPS, priors={name: Fixed(0.02)}), RUNS)
-    at = unconstrained(built, [name, "theta"], points_of(built, 2))
-    np.testing.assert_array_equal(at[name], 0.02)
+    np.testing.assert_array_equal(built[name].eval(mode=PYTHON), np.full(6, 0.02))
+    at = compiled(built)(points_of(built, 2))
     assert at["theta"].shape == (2, 4, 6)
-    assert np.all(np.isfinite(densities(built, points_of(built, 2), jacobian=True)))
+    assert np.all(np.isfinite(at["with Jacobian"]))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
+from bayeslaw.diagnose import leave_one_out
 from bayeslaw.gate import Gate
+from bayeslaw.leave_out import leave_one_curve_out
 from bayeslaw.runs import curve_index, curves
 from bayeslaw.scores import PERCENTS
 
@@ -62,9 +64,10 @@ def test_columns(compared: pd.DataFrame) -> None:
     assert set(compared) == {
         "verdict", "log_score", "log_score_se", "log_score_diff", "log_score_diff_se", "rmsle",
         "crps", "coverage_90", "elpd_loo", "elpd_loo_se", "loo_weight", "bad_pareto_k",
+        "elpd_curve", "elpd_curve_se", "bad_curve_k", "caveats",
     }  # fmt: skip
     baselines = compared.loc[["last value", "least squares"]]
-    assert baselines.drop(columns=["verdict", "rmsle"]).isna().all(axis=None)
+    assert baselines.drop(columns=["verdict", "rmsle", "caveats"]).isna().all(axis=None)
 
 
 def test_the_truth_covers_and_the_others_do_not(compared: pd.DataFrame) -> None:
@@ -82,15 +85,6 @@ def test_last_value(compared: pd.DataFrame, crossed_split: Split) -> None:
     error = np.log(both["last"] / both["loss"]) ** 2
     by_curve = error.groupby([both["task"], both["dataset"]]).mean() ** 0.5
     assert compared.loc["last value", "rmsle"] == pytest.approx(by_curve.mean())
-
-
-def test_last_value_of_several_runs_at_the_largest_size() -> None:
-    table = pd.DataFrame(
-        {"N": [1e6, 1e7, 1e7, 1e6], "loss": [4.0, 2.0, 8.0, 3.0], "task": ["a", "a", "a", "b"]}
-    )
-    train = bl.read_runs(table, predictors=["N"], groups=["task"])
-    later = bl.grid(N=1e8, task=["b", "a"])
-    np.testing.assert_allclose(module._last_values(train, later), [3.0, 4.0])
 
 
 def test_least_squares_row_is_of_the_first_law(
@@ -140,7 +134,9 @@ def test_standard_errors_are_between_curves_and_paired(
     assert row["log_score_se"] == pytest.approx(2.0 / np.sqrt(3))
     apart = means - [2.0, 3.0, 7.0]
     assert row["log_score_diff"] == pytest.approx(-1.0)
-    assert row["log_score_diff_se"] == pytest.approx(apart.std(ddof=1) / np.sqrt(3))
+    # Two of the three curves are of one task: the error between tasks is the larger one.
+    assert row["log_score_diff_se"] == pytest.approx(np.sqrt(2 * (1**2 + 1**2)) / 3)
+    assert row["log_score_diff_se"] > apart.std(ddof=1) / np.sqrt(3)
     assert row["verdict"] == "not distinguishable from power"
     assert row["rmsle"] == pytest.approx((0.1 + np.sqrt(0.02) + 0.3) / 3)
     assert row["crps"] == pytest.approx(3.0)
@@ -184,6 +180,50 @@ def test_within_the_range_only(fits: dict[str, bl.Fit]) -> None:
         assert found.loc[name, "elpd_loo"] == pytest.approx(loo.elpd)
         assert found.loc[name, "elpd_loo_se"] == pytest.approx(loo.se)
         assert found.loc[name, "bad_pareto_k"] == (loo.pareto_k > loo.good_k).sum()
+
+
+def test_whole_curves_left_out(fits: dict[str, bl.Fit], lone_fit: bl.Fit) -> None:
+    found = bl.compare(fits)
+    for name, fit in fits.items():
+        loo = leave_one_curve_out(fit)
+        assert found.loc[name, "elpd_curve"] == loo.elpd
+        assert found.loc[name, "elpd_curve_se"] == loo.se
+        assert found.loc[name, "bad_curve_k"] == (loo.pareto_k > loo.good_k).sum()
+    assert found["elpd_curve"].idxmax() == "power"
+    # Of a curve that was not seen less is known than of a run beside five of its curve.
+    assert (found["elpd_curve"] < found["elpd_loo"]).all()
+    alone = bl.compare({"only": lone_fit})[["elpd_curve", "elpd_curve_se", "bad_curve_k"]]
+    assert alone.isna().all(axis=None)
+
+
+def test_leave_one_out_may_be_given(fits: dict[str, bl.Fit]) -> None:
+    loo = leave_one_out(fits["pure"])
+    better = {"pure": replace(loo, elpd_i=loo.elpd_i + 1, elpd=loo.elpd + 72)}
+    given, found = bl.compare(fits, loo=better), bl.compare(fits)
+    assert given.loc["pure", "elpd_loo"] == pytest.approx(found.loc["pure", "elpd_loo"] + 72)
+    assert given.loc["power", "elpd_loo"] == found.loc["power", "elpd_loo"]
+    assert bl.compare(fits, loo=None).equals(found)
+
+
+def test_leave_one_out_of_something_else(fits: dict[str, bl.Fit], lone_fit: bl.Fit) -> None:
+    other = leave_one_out(lone_fit)
+    names = "['log-linear', 'power', 'pure']"
+    for name, sentence in (
+        ("other", f"loo has 'other', which is no fit; the fits are {names}"),
+        ("pure", "loo of 'pure' is of 30 runs, and the fit is of 72; give that of the same fit"),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+            bl.compare(fits, loo={name: other})
+
+
+def test_a_fit_without_a_pointwise_likelihood(lone_fit: bl.Fit) -> None:
+    bare = lone_fit.tree.copy()
+    del bare["log_likelihood"]
+    fit = replace(lone_fit, tree=bare)
+    with pytest.raises(ValueError, match=r"^fit 'bare' has no pointwise likelihood, as fits of "):
+        bl.compare({"bare": fit})
+    found = bl.compare({"bare": fit}, loo={"bare": leave_one_out(lone_fit)})
+    assert found.equals(bl.compare({"bare": lone_fit}))
 
 
 def test_differences_are_of_the_numbers_themselves(fits: dict[str, bl.Fit]) -> None:
@@ -239,7 +279,7 @@ def test_nothing_to_compare() -> None:
         bl.compare({})
 
 
-@pytest.mark.parametrize("change", ["runs", "responses", "response", "order"])
+@pytest.mark.parametrize("change", ["runs", "responses", "response", "order", "errors"])
 def test_different_outcomes_are_refused(crossed_fit: bl.Fit, change: str) -> None:
     runs = crossed_fit.runs
     other = {
@@ -247,13 +287,59 @@ def test_different_outcomes_are_refused(crossed_fit: bl.Fit, change: str) -> Non
         "responses": runs.assign(loss=runs["loss"] * 1.001),
         "response": runs.rename(loss="error").assign_attrs(response="error"),
         "order": runs.isel(run=slice(None, None, -1)),
+        "errors": runs.assign(stderr=0.01 * runs["loss"]),
     }[change]
     sentence = (
-        "fits 'one' and 'two' are of different outcomes: the runs, their order or their responses "
-        f"differ (72 and {other.sizes['run']} runs); fit all laws to the same runs"
+        "fits 'one' and 'two' are of different outcomes: the runs, their order, their responses or "
+        f"their standard errors differ (72 and {other.sizes['run']} runs); fit all laws to the "
+        "same runs"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         bl.compare({"one": crossed_fit, "two": replace(crossed_fit, runs=other)})
+
+
+def test_a_fit_called_like_a_baseline(crossed_fit: bl.Fit) -> None:
+    with pytest.raises(ValueError, match=r"^'last value' is what a baseline is called; "):
+        bl.compare({"last value": crossed_fit})
+
+
+# Caveats
+
+
+def test_caveats(compared: pd.DataFrame, fits: dict[str, bl.Fit]) -> None:
+    few = "12 curves (fewer than 16)"
+    for name in fits:
+        bad = int(compared.loc[name, "bad_pareto_k"])
+        told = [f"Pareto k too high at {bad} of 72 runs"] if bad else []
+        bad = int(compared.loc[name, "bad_curve_k"])
+        told += [f"Pareto k too high at {bad} of 12 curves"] if bad else []
+        expected = ["72 runs (fewer than 100)", *told, few]
+        assert compared.loc[name, "caveats"] == "; ".join(expected)
+    assert compared.loc["last value", "caveats"] == few
+    assert list(compared)[-1] == "caveats"
+
+
+def test_caveats_of_a_fit_that_failed_and_of_a_small_difference(
+    fits: dict[str, bl.Fit], crossed_split: Split
+) -> None:
+    both = {"one": fits["power"], "other": fits["power"], "bad": failed(fits["power"])}
+    for found in (bl.compare(both), bl.compare(both, crossed_split[1])):
+        assert found.loc["bad", "caveats"].startswith("NOT CONVERGED; 72 runs (fewer than 100)")
+        assert found.loc["other", "caveats"].endswith("; difference within error")
+        assert not found.loc["one", "caveats"].endswith("error")
+
+
+def test_no_caveats_of_many_curves_and_runs() -> None:
+    told = {"bad_pareto_k": 3, "bad_curve_k": np.nan, "diff": 0.0, "diff_se": 0.0}
+    rows = pd.DataFrame(told, index=["one"])
+    runs = bl.grid(N=np.geomspace(1e6, 1e8, 10), task=[f"t{i}" for i in range(16)])
+    tree = xr.DataTree()
+    tree.attrs["gate"] = Gate(1.0, 1000.0, 1000.0, "alpha", 0, 1.0, 1000).to_json()
+    fit = bl.Fit(bl.Model(bl.laws.power), runs, tree)
+    caveats = module._judged({"one": fit}, rows, "diff", runs)["caveats"]
+    assert caveats.to_dict() == {"one": "Pareto k too high at 3 of 160 runs"}
+    caveats = module._judged({"one": fit}, rows.assign(bad_pareto_k=0), "diff", runs)["caveats"]
+    assert caveats.to_dict() == {"one": ""}
 
 
 # Verdicts by a law's own parameter

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from dense import brownian
 
 from bayeslaw import laws
 from bayeslaw.coordinates import coordinates
@@ -133,15 +134,6 @@ class Case:
         variance = variance + (0.02 / loss if self.error else 0) ** 2
         gain = np.linalg.solve(prior[:10, :10] + np.diag(variance), prior[:10, 10:]).T
         return gain @ np.log(loss / law), prior[10:, 10:] - gain @ prior[:10, 10:]
-
-
-def brownian(position: np.ndarray, curve: np.ndarray, tau2: np.ndarray) -> np.ndarray:
-    """Covariance of a sum of two-sided Brownian motions, one per row of the positions."""
-    out = np.zeros((curve.size, curve.size))
-    for u, scale in zip(position, tau2, strict=True):
-        together = (curve[:, None] == curve) & (np.sign(u)[:, None] == np.sign(u))
-        out += together * scale[curve] * np.minimum(np.abs(u)[:, None], np.abs(u))
-    return out
 
 
 CASES = {

@@ -13,9 +13,13 @@ import xarray as xr
 from pytensor.compile.mode import Mode
 
 from bayeslaw.build import build
-from bayeslaw.engine import Engine, compile_engine, unconstrained
+from bayeslaw.design import design_of
+from bayeslaw.engine import Engine, unconstrained
+from bayeslaw.fit import compiled
 from bayeslaw.laws import power
 from bayeslaw.model import Model
+from bayeslaw.numbers import Numbers, numbers_of
+from bayeslaw.priors import Fixed
 from bayeslaw.runs import read_runs
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")
@@ -43,6 +47,10 @@ def curves(n_tasks: int, n_data: int, seed: int) -> xr.Dataset:
     return read_runs(pd.DataFrame(rows), predictors=["N"], groups=["task", "dataset"])
 
 
+def numbers(model: Model, runs: xr.Dataset) -> Numbers:
+    return numbers_of(model, design_of(model, runs))
+
+
 @pytest.fixture(scope="module", params=MODELS)
 def model(request: pytest.FixtureRequest) -> Model:
     return MODELS[request.param]
@@ -56,7 +64,7 @@ def crossed(model: Model, crossed_split: tuple[xr.Dataset, xr.Dataset]) -> pm.Mo
 @pytest.fixture(scope="module")
 def engine(crossed: pm.Model) -> Engine:
     """Of the structure that the shared fits have, so that its machine code is kept on disk."""
-    return compile_engine(crossed)
+    return compiled(crossed)
 
 
 def evaluate(engine: Engine, point: np.ndarray) -> tuple[int, float, np.ndarray]:
@@ -118,15 +126,15 @@ def test_a_point_without_density_is_told(engine: Engine) -> None:
 def test_other_data_need_no_compilation(
     model: Model, engine: Engine, n_tasks: int, n_data: int
 ) -> None:
-    other = build(model, curves(n_tasks, n_data, seed=n_tasks))
-    moved = engine.on(other)
+    runs = curves(n_tasks, n_data, seed=n_tasks)
+    moved, other = engine.on(numbers(model, runs)), build(model, runs)
     assert moved.entries is engine.entries
     point = somewhere(moved, seed=2)
     np.testing.assert_allclose(evaluate(moved, point)[1], density(other, point), rtol=1e-10)
 
 
 def test_the_first_engine_stays_as_it_is(model: Model, crossed: pm.Model, engine: Engine) -> None:
-    engine.on(build(model, curves(2, 2, seed=3)))
+    engine.on(numbers(model, curves(2, 2, seed=3)))
     point = somewhere(engine)
     np.testing.assert_allclose(evaluate(engine, point)[1], density(crossed, point), rtol=1e-10)
 
@@ -134,7 +142,7 @@ def test_the_first_engine_stays_as_it_is(model: Model, crossed: pm.Model, engine
 @pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.runs.RunsWarning")
 def test_data_of_another_structure_are_refused(model: Model, engine: Engine) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        engine.on(build(model, curves(1, 3, seed=1)))
+        engine.on(numbers(model, curves(1, 3, seed=1)))
     assert str(error.value) == (
         "these runs need another compilation: their model has no 'bounds', so they differ in the "
         "groups that can be pooled"
@@ -147,6 +155,33 @@ def test_starts_are_near_the_start_and_differ_by_seed(engine: Engine) -> None:
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
     assert np.all(np.abs(one - engine.start) <= 0.5)
+
+
+def test_variables_are_those_of_the_model(crossed: pm.Model, engine: Engine) -> None:
+    points = np.array([somewhere(engine, seed) for seed in range(6)]).reshape(2, 3, -1)
+    found = engine.variables(points)
+    assert list(found) == ["center", "spread", "effects", "theta"]
+    for name, expected in unconstrained(crossed, list(found), points).items():
+        np.testing.assert_allclose(found[name], expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3)])
+def test_starts_of_other_runs_are_those_of_their_model(
+    model: Model, engine: Engine, shape: tuple[int, int]
+) -> None:
+    runs = curves(*shape, seed=2)
+    initial = build(model, runs).initial_point()
+    expected = np.concatenate([np.ravel(value) for value in initial.values()])
+    np.testing.assert_allclose(engine.on(numbers(model, runs)).start, expected, atol=1e-12)
+
+
+def test_known_spreads_are_variables_too(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
+    model = Model(power, pooling=["task"], priors={"sd_alpha": Fixed(0.1)}, discrepancy=None)
+    engine = compiled(build(model, crossed_split[0]))
+    found = engine.variables(engine.start)
+    own = list(numbers(model, crossed_split[0]).coords["spread_of"]).index("alpha own")
+    assert found["spread"].size > own
+    assert found["spread"][own] == 0.1
 
 
 def test_unconstrained_is_what_pymc_gives(crossed: pm.Model, engine: Engine) -> None:

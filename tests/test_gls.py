@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import pytest
+from dense import brownian
 from scipy.stats import multivariate_normal
 
 from bayeslaw import laws
@@ -28,13 +29,9 @@ LEVEL_SD, SHARE_SD, ALPHA_SD = np.hypot(1, 1), np.hypot(1.5, 0.5), np.hypot(np.l
 LOGS_MEAN, LOGS_SD = np.log(0.01), np.hypot(1, 0.5)
 
 
-def brownian(position: np.ndarray, tau2: np.ndarray) -> np.ndarray:
-    """Covariance in one curve of a sum of two-sided Brownian motions."""
-    out = np.zeros((position.shape[1],) * 2)
-    for u, scale in zip(position, tau2, strict=True):
-        together = np.sign(u)[:, None] == np.sign(u)
-        out += together * scale * np.minimum(np.abs(u)[:, None], np.abs(u))
-    return out
+def walks(position: np.ndarray, tau2: np.ndarray) -> np.ndarray:
+    """Covariance in one curve."""
+    return brownian(position, np.zeros(position.shape[1], dtype=int), tau2[:, None])
 
 
 def slopes(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np.ndarray:
@@ -74,9 +71,8 @@ class Case:
             at = {name: frame[name].values / REFERENCE[name] for name in self.law.predictors}
             position = np.array([np.log(x) for x in at.values()])
             reducible = sum(x**-0.25 for x in at.values())
-            wrong = np.linalg.cholesky(
-                brownian(position, np.full(len(at), 0.03**2)) + 1e-4 * np.eye(n)
-            )
+            covariance = walks(position, np.full(len(at), 0.03**2))
+            wrong = np.linalg.cholesky(covariance + 1e-4 * np.eye(n))
             if self.smooth:
                 away = 0.03 * np.sin(position[0])
             elif self.noisy:
@@ -117,7 +113,7 @@ class Case:
         """Of the residuals of a curve."""
         own = self.design.curve == curve
         noise = np.exp(2 * logs[0]) + self.design.known_error[own] ** 2
-        return brownian(self.design.position[:, own], np.exp(2 * logs[1:])) + np.diag(noise)
+        return walks(self.design.position[:, own], np.exp(2 * logs[1:])) + np.diag(noise)
 
 
 CASES = {

@@ -10,6 +10,7 @@ import pandas as pd
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from dense import brownian
 from pytensor.compile.mode import Mode
 from scipy.stats import multivariate_normal
 
@@ -22,15 +23,6 @@ from bayeslaw.runs import read_runs
 
 PYTHON = Mode(linker="py", optimizer=None)
 RUNS, CURVES, DRAWS = 11, 2, 3
-
-
-def brownian(position: np.ndarray, curve: np.ndarray, tau2: np.ndarray) -> np.ndarray:
-    """Covariance of a sum of two-sided Brownian motions, one per row of the positions."""
-    out = np.zeros((curve.size, curve.size))
-    for u, scale in zip(position, tau2, strict=True):
-        together = (curve[:, None] == curve) & (np.sign(u)[:, None] == np.sign(u))
-        out += together * scale[curve] * np.minimum(np.abs(u)[:, None], np.abs(u))
-    return out
 
 
 @dataclass(frozen=True)

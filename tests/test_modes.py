@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,9 +16,11 @@ import bayeslaw as bl
 from bayeslaw.build import build
 from bayeslaw.coordinates import coordinates
 from bayeslaw.design import design_of
-from bayeslaw.engine import Engine, compile_engine, unconstrained
+from bayeslaw.engine import DRAW, Engine, Layout, unconstrained
+from bayeslaw.fit import compiled
 from bayeslaw.gate import Gate, check
 from bayeslaw.modes import Modes, modes, modes_of
+from bayeslaw.numbers import numbers_of
 from bayeslaw.pilot import several
 from bayeslaw.starts import near_optima
 
@@ -171,10 +173,24 @@ def test_a_fit_with_two_modes_says_so_wherever_it_is_shown(two_fit: bl.Fit) -> N
     assert set(bl.summary(two_fit)["verdict"]) == {"NOT CONVERGED"}
 
 
-def uncompiled(built: Any) -> Engine:
-    """An engine that knows where it starts, which is all that is asked of it here."""
-    point = built.initial_point()
-    return Engine((), (), {}, np.concatenate([point[v.name].ravel() for v in built.value_vars]))  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Uncompiled(Engine):
+    """An engine that knows where it starts and what points mean, which is all that is asked."""
+
+    built: Any = None
+
+    def variables(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        names = [name for name in ("spread", "theta") if name in self.built.named_vars]
+        return {
+            name: each[0] for name, each in unconstrained(self.built, names, points[None]).items()
+        }
+
+
+def uncompiled(model: bl.Model, runs: xr.Dataset) -> Uncompiled:
+    built = build(model, runs)
+    start = np.concatenate([np.ravel(value) for value in built.initial_point().values()])
+    numbers = numbers_of(model, design_of(model, runs))
+    return Uncompiled((), {}, Layout((), (), ()), numbers, start, built=built)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("discrepancy", [None, bl.Brownian()], ids=["exact", "discrepancy"])
@@ -183,23 +199,24 @@ def test_chains_start_at_the_optima_of_the_curves(
     tasks: tuple[str, ...], discrepancy: bl.Brownian | None
 ) -> None:
     runs, model = broken_twice(0.02, 3, 0.25, -0.3, tasks), replace(SHARP, discrepancy=discrepancy)
-    design, built = design_of(model, runs), build(model, runs)
+    design, engine = design_of(model, runs), uncompiled(model, runs)
     optima = several(model, coordinates(model), design)
     assert len(optima) > 1
-    points = near_optima(uncompiled(built), model, design, built).points
-    started = unconstrained(built, ["theta"], points)["theta"]
+    points = near_optima(engine, model, design).points
+    assert points is not None
+    started = unconstrained(engine.built, ["theta"], points)["theta"]
     assert len(started) == len(optima)
     for theta, optimum in zip(started, optima, strict=True):
         np.testing.assert_allclose(theta, [*optimum.values()], atol=1e-6)
 
 
 def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
-    engine = compile_engine(build(bl.Model(bl.laws.power, discrepancy=None), lone_runs))
+    engine = compiled(build(bl.Model(bl.laws.power, discrepancy=None), lone_runs))
     points = engine.start + np.arange(0, 6, 2)[:, None]
     several_points = replace(engine, points=points)
-    numbers = several_points.numbers(5, 4)
+    numbers = several_points.chains(5, 4)
     assert sorted(numbers.values()) == [0, 1, 2, 3]
-    assert several_points.numbers(5, 4) == numbers
+    assert several_points.chains(5, 4) == numbers
     start = several_points.sampler(numbers).initial_point_func
     for seed, number in numbers.items():
         assert np.all(np.abs(start(seed) - points[number % 3]) <= 0.5)
@@ -207,12 +224,11 @@ def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
         several_points.sampler(dict.fromkeys(numbers, 2)), draws=20, tune=10, chains=4, cores=2,
         seed=5, progress_bar=False, save_warmup=True,
     )  # fmt: skip
-    assert np.all(sampled["warmup_posterior"]["point"].values[:, 0].mean() > 1)
+    assert np.all(sampled["warmup_posterior"][DRAW].values[:, 0].mean() > 1)
 
 
 def test_laws_with_one_optimum_start_at_one_point(lone_runs: xr.Dataset) -> None:
     model = bl.Model(bl.laws.power)
-    built, design = build(model, lone_runs), design_of(model, lone_runs)
-    engine = uncompiled(built)
-    assert near_optima(engine, model, design, built) is engine
-    assert engine.numbers(1, 4) == {}
+    engine = uncompiled(model, lone_runs)
+    assert near_optima(engine, model, design_of(model, lone_runs)) is engine
+    assert engine.chains(1, 4) == {}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from dense import brownian
 from scipy import stats
 
 from bayeslaw import laws, observation
@@ -23,15 +24,6 @@ from bayeslaw.scales import LogitScale, LogScale, RawScale
 
 CHAINS, DRAWS = 2, 3
 REFERENCE = {"N": 1e7, "D": 1e9}
-
-
-def brownian(position: np.ndarray, curve: np.ndarray, tau2: np.ndarray) -> np.ndarray:
-    """Covariance of a sum of two-sided Brownian motions, one per row of the positions."""
-    out = np.zeros((curve.size, curve.size))
-    for u, scale in zip(position, tau2, strict=True):
-        together = (curve[:, None] == curve) & (np.sign(u)[:, None] == np.sign(u))
-        out += together * scale[curve] * np.minimum(np.abs(u)[:, None], np.abs(u))
-    return out
 
 
 def runs_of(law: Law, *, error: bool = False, n: int = 6) -> xr.Dataset:

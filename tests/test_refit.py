@@ -1,17 +1,23 @@
-"""Many fits of one structure: the same as one by one."""
+"""Many fits of one structure: the same as one by one, here and elsewhere, once and again."""
 
 from __future__ import annotations
 
 import importlib
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import bayeslaw as bl
+from bayeslaw.gate import Gate
+from bayeslaw.sampling import Sampler
 
 QUICK = {"draws": 25, "tune": 100, "chains": 2, "target_accept": 0.9, "progressbar": False}
 MODEL = bl.Model(bl.laws.pure_power, pooling=["task", "dataset"])
+PATIENT = {"draws": 4 * 25, "tune": 2 * 100, "chains": 2, "target_accept": 0.9}
 
 
 @pytest.fixture(scope="module")
@@ -21,34 +27,145 @@ def fewer(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> xr.Dataset:
     return train.isel(run=(train["dataset"] != "news").values).isel(run=slice(1, None))
 
 
-def test_refits_are_fits_bit_for_bit(
-    crossed_split: tuple[xr.Dataset, xr.Dataset], fewer: xr.Dataset
-) -> None:
-    first, second = bl.refit(MODEL, [crossed_split[0], fewer], random_seed=5, **QUICK)
+@pytest.fixture(scope="module")
+def alone(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> xr.Dataset:
+    """One curve, which cannot be pooled."""
+    train = crossed_split[0]
+    return train.isel(run=((train["task"] == "c4") & (train["dataset"] == "web")).values)
+
+
+@pytest.fixture(scope="module")
+def both(
+    crossed_split: tuple[xr.Dataset, xr.Dataset], fewer: xr.Dataset, alone: xr.Dataset
+) -> list[bl.Fit]:
+    return bl.refit(MODEL, [crossed_split[0], fewer, alone], random_seed=5, **QUICK)
+
+
+def test_refits_are_fits_bit_for_bit(both: list[bl.Fit], fewer: xr.Dataset) -> None:
+    first, second, _ = both
     assert first.tree["posterior"].sizes["curve"] == 12
     assert second.tree["posterior"].sizes["curve"] == 9
-    assert second.runs.sizes["run"] == crossed_split[0].sizes["run"] - 3 * 6 - 1
-    # Compiled for the first, used for the second, which has other runs, curves and levels.
-    alone = bl.fit(MODEL, fewer, random_seed=6, **QUICK)
-    for group in ("posterior", "link", "log_likelihood", "prior", "posterior_predictive"):
-        xr.testing.assert_identical(second.tree[group].to_dataset(), alone.tree[group].to_dataset())
+    # Compiled for the first, used for the second, which has other runs, curves and levels. So few
+    # draws do not pass the gate, so they were made once more.
+    assert not Gate.of(second.tree).passed
+    whole = bl.fit(MODEL, fewer, random_seed=6, cores=1, **{**QUICK, **PATIENT})
+    for group in ("posterior", "link"):
+        many = whole.tree[group].to_dataset().isel(draw=slice(PATIENT["draws"]))
+        xr.testing.assert_identical(second.tree[group].to_dataset(), many)
     assert not np.array_equal(first.tree["link"]["center"], second.tree["link"]["center"])
+
+
+def test_runs_of_another_structure_are_compiled_apart(
+    both: list[bl.Fit], alone: xr.Dataset
+) -> None:
+    lone = both[2]
+    assert lone.runs.identical(alone)
+    assert lone.tree["posterior"].sizes["curve"] == 1
+    assert "center" not in lone.tree["link"]
+
+
+def test_refits_have_what_forecasts_need(
+    both: list[bl.Fit], crossed_split: tuple[xr.Dataset, xr.Dataset]
+) -> None:
+    assert {"posterior", "link", "sample_stats", "observed_data"} <= set(both[0].tree)
+    assert not {"prior", "log_likelihood", "posterior_predictive"} & set(both[0].tree)
+    assert bl.forecast(both[0], crossed_split[1]).sizes["run"] == crossed_split[1].sizes["run"]
 
 
 def test_nothing_to_refit() -> None:
     assert bl.refit(MODEL, [], random_seed=1) == []
 
 
-def test_another_structure_is_told_before_anything_is_sampled(
-    crossed_split: tuple[xr.Dataset, xr.Dataset], monkeypatch: pytest.MonkeyPatch
+def test_wrong_runs_are_told_before_anything_is_sampled(
+    crossed_split: tuple[xr.Dataset, xr.Dataset],
 ) -> None:
-    train = crossed_split[0]
-    lone = train.isel(run=((train["task"] == "c4") & (train["dataset"] == "web")).values)
-    module = importlib.import_module("bayeslaw.refit")
-    monkeypatch.setattr(module, "sample", lambda *_: pytest.fail("sampled"))
-    with pytest.raises(
-        ValueError,
-        match=r"^these runs need another compilation: their model has no '.*', so they differ in "
-        "the groups that can be pooled$",
-    ):
-        bl.refit(MODEL, [train, lone], random_seed=1, **QUICK)
+    class Never(Executor):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            pytest.fail("sampled")
+
+    grid = bl.grid(N=[1e6], task="c4", dataset="web")
+    with pytest.raises(bl.RunsError, match="no response to fit"):
+        bl.refit(MODEL, [crossed_split[0], grid], random_seed=1, executor=Never(), **QUICK)
+
+
+def test_a_store_is_not_sampled_again(
+    alone: xr.Dataset, both: list[bl.Fit], tmp_path: Path
+) -> None:
+    store = tmp_path / "fits"
+    made = bl.refit(MODEL, [alone], random_seed=7, store=store, **QUICK)
+    xr.testing.assert_identical(
+        made[0].tree["link"].to_dataset(), both[2].tree["link"].to_dataset()
+    )
+    files = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
+
+    class Never(Executor):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            pytest.fail("sampled")
+
+    again = bl.refit(MODEL, [alone], random_seed=7, store=str(store), executor=Never(), **QUICK)
+    xr.testing.assert_identical(
+        again[0].tree["posterior"].to_dataset(), made[0].tree["posterior"].to_dataset()
+    )
+    assert {path: path.stat().st_mtime_ns for path in store.rglob("*")} == files
+
+
+@pytest.mark.parametrize("change", [{"random_seed": 8}, {"draws": 26}], ids=["seed", "draws"])
+def test_other_settings_are_other_fits_of_a_store(
+    alone: xr.Dataset, tmp_path: Path, change: dict[str, int]
+) -> None:
+    sent = []
+
+    class Noted(ThreadPoolExecutor):
+        def submit(self, function: Any, job: Any) -> Future[Any]:  # type: ignore[override]
+            sent.append(job)
+            return super().submit(function, job)
+
+    settings = {"random_seed": 7, **QUICK}
+    for each in (settings, settings | change):
+        with Noted(1) as executor:
+            bl.refit(MODEL, [alone], store=tmp_path, executor=executor, **each)
+    assert len(sent) == 2
+
+
+def test_what_was_done_before_a_job_was_killed_is_kept(alone: xr.Dataset, tmp_path: Path) -> None:
+    class Killed(ThreadPoolExecutor):
+        left = 1
+
+        def submit(self, function: Any, job: Any) -> Future[Any]:  # type: ignore[override]
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+            done = super().submit(function, job)
+            done.result()
+            return done
+
+    twice = [alone, alone.isel(run=slice(1, None))]
+    with pytest.raises(KeyboardInterrupt), Killed(1) as executor:
+        bl.refit(MODEL, twice, random_seed=7, store=tmp_path, executor=executor, **QUICK)
+    kept = [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert len(kept) == 1
+    found = bl.refit(MODEL, twice, random_seed=7, store=tmp_path, **QUICK)
+    assert [fit.runs.sizes["run"] for fit in found] == [6, 5]
+
+
+@pytest.mark.parametrize(
+    ("target_accept", "divergences", "expected"),
+    [(None, 0, 0.9), (None, 3, 0.98), (0.8, 3, 0.8)],
+)
+def test_what_failed_is_sampled_again_with_patience(
+    target_accept: float | None, divergences: int, expected: float
+) -> None:
+    sampler = Sampler(1, 50, 60, 4, 1, target_accept)
+    failed = Gate(1.2, 50, 50, "alpha", divergences, 1.0, 200)
+    patient = importlib.import_module("bayeslaw.refit")._patient(sampler, failed)
+    assert (patient.draws, patient.tune, patient.most) == (200, 120, 1)
+    assert patient.target_accept == expected
+
+
+def test_progress_says_how_many_failed(
+    alone: xr.Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bl.refit(MODEL, [alone], random_seed=7, **{**QUICK, "progressbar": True})
+    told = capsys.readouterr().out
+    assert "Fitting" in told
+    assert "1 not converged" in told

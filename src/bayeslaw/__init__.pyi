@@ -1,10 +1,13 @@
 from . import datasets as datasets
 from . import laws as laws
+from .backtest import backtest as backtest
+from .backtest import backtest_table as backtest_table
 from .build import build as build
-from .calibration_plot import plot_calibration as plot_calibration
 from .check_law import LawReport as LawReport
 from .check_law import check_law as check_law
 from .compare import compare as compare
+from .contrast import contrast as contrast
+from .contrast import contrast_table as contrast_table
 from .diagnose import Diagnosis as Diagnosis
 from .diagnose import diagnose as diagnose
 from .discrepancy import Brownian as Brownian
@@ -19,6 +22,8 @@ from .law import minimum as minimum
 from .least_squares import least_squares as least_squares
 from .marginal import marginal as marginal
 from .marginal import saturation as saturation
+from .marginal_likelihood import MarginalLikelihood as MarginalLikelihood
+from .marginal_likelihood import marginal_likelihood as marginal_likelihood
 from .model import Model as Model
 from .noise import Gaussian as Gaussian
 from .noise import StudentT as StudentT
@@ -34,9 +39,16 @@ from .parameters import Reference as Reference
 from .parameters import Scale as Scale
 from .parameters import Shape as Shape
 from .plan import plan as plan
+from .plots import plot_calibration as plot_calibration
 from .plots import plot_comparison as plot_comparison
+from .plots import plot_contours as plot_contours
+from .plots import plot_effects as plot_effects
 from .plots import plot_forecast as plot_forecast
+from .plots import plot_multiverse as plot_multiverse
+from .plots import plot_population as plot_population
 from .plots import plot_prior as plot_prior
+from .plots import plot_residuals as plot_residuals
+from .plots import plot_skill as plot_skill
 from .population import load_population as load_population
 from .population import population as population
 from .population import save_population as save_population
@@ -50,6 +62,7 @@ from .priors import Population as Population
 from .priors import Prior as Prior
 from .refit import refit as refit
 from .requirement import requirement as requirement
+from .residuals import residuals as residuals
 from .runs import check_runs as check_runs
 from .runs import grid as grid
 from .runs import read_runs as read_runs
@@ -60,6 +73,9 @@ from .scales import LogScale as LogScale
 from .scales import RawScale as RawScale
 from .scores import score as score
 from .scores import score_table as score_table
+from .stack import Stack as Stack
+from .stack import stack as stack
+from .stack import stack_forecasts as stack_forecasts
 from .store import StoreError as StoreError
 from .store import load as load
 from .store import save as save
@@ -70,3 +86,8 @@ from .through import forecast_through as forecast_through
 from .trade import training_flops as training_flops
 from .units import rescale as rescale
 from .verdict import verdict as verdict
+from .weights import equal_weights as equal_weights
+from .weights import hierarchical_weights as hierarchical_weights
+from .weights import log_scores as log_scores
+from .weights import pseudo_bma_weights as pseudo_bma_weights
+from .weights import stacking_weights as stacking_weights

@@ -20,13 +20,13 @@ from bayeslaw.design import Design, design_of, prior_of
 from bayeslaw.effects import gather, place
 from bayeslaw.likelihood import observe
 from bayeslaw.model import Model
+from bayeslaw.numbers import THETA, Numbers, numbers_of
 from bayeslaw.parameters import Role, link_normal
-from bayeslaw.pilot import Pilot, fly
-from bayeslaw.pooling import Grouping, Layout, groupings, is_pooled, layout, roles_of
-from bayeslaw.priors import HalfNormal, Prior
+from bayeslaw.pooling import roles_of
+from bayeslaw.priors import Prior
 from bayeslaw.units import rescale, scales_of
 
-__all__ = ["LATENT", "build"]
+__all__ = ["LATENT", "build", "built_on"]
 
 LATENT = "latent"  # the number of each run that some noise is Gaussian given
 
@@ -66,74 +66,65 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
     >>> [variable.name for variable in bl.build(model, train).free_RVs]
     ['center', 'spread', 'effects', 'theta']
     """
-    design, system = design_of(model, runs), coordinates(model)
-    roles, pilot = roles_of(model, system), fly(model, system, design)
-    kept = groupings(model, design.curves)
-    pooled = is_pooled(model, design.curves)
-    with pm.Model(coords=_coords(design, kept, roles, pooled), check_bounds=False) as built:
-        data = _data(design, pilot, tuple(roles))
+    design = design_of(model, runs)
+    return built_on(model, design, numbers_of(model, design), runs)
+
+
+def built_on(model: Model, design: Design, numbers: Numbers, runs: xr.Dataset) -> pm.Model:
+    """The PyMC model on numbers that are known.
+
+    Parameters
+    ----------
+    model : Model
+        What to fit.
+    design : Design
+        The runs as arrays.
+    numbers : Numbers
+        All that the density takes from them.
+    runs : xarray.Dataset
+        Training runs.
+
+    Returns
+    -------
+    pymc.Model
+    """
+    system = coordinates(model)
+    roles = roles_of(model, system)
+    priors = {name: prior_of(model, name, role, design.level) for name, role in roles.items()}
+    with pm.Model(coords=dict(numbers.coords), check_bounds=False) as built:
+        # All that depends on the runs is data, so that one compiled function serves other runs.
+        data = {
+            name: pm.Data(name, values, dims=dims)
+            for name, (values, dims) in numbers.arrays.items()
+        }
         latent = model.noise.latent(LATENT, "run") if model.is_augmented else None
-        priors = {name: prior_of(model, name, role, design.level) for name, role in roles.items()}
-        if pooled:
-            mean, spread = _population(model, roles, priors, layout(kept, list(roles)), data)
-            theta = _curves(system, roles, mean, spread, {}, data)
-        else:
-            mean, spread = _alone(roles, priors, design.n_curves)
+        if "prior_mean" in data:
+            mean, spread = data["prior_mean"], data["prior_sd"][:, None]
             theta = _curves(system, roles, mean, spread, _other(roles, priors), data)
+        else:
+            mean, spread = _population(model, roles, priors, data)
+            theta = _curves(system, roles, mean, spread, {}, data)
         named = {name: theta[row] for row, name in enumerate(roles)}
         parameters = _parameters(model, system, design, named, runs)
         observe(runs.attrs["response"], model, design, data, parameters, latent)
     return built
 
 
-THETA = ("parameter", "curve")
 FRAME_ENDS = ("pivot", "smallest", "largest")
-
-
-def _coords(
-    design: Design, kept: Mapping[str, Grouping], roles: Mapping[str, Role], pooled: bool
-) -> dict[str, Any]:
-    curve = design.curves["curve"].values.tolist()
-    coords = {"run": np.arange(design.response.size), "curve": curve, "parameter": list(roles)}
-    if not pooled:
-        return coords
-    where = layout(kept, list(roles))
-    spreads = [" ".join(item) for item in where.spreads]
-    return {**coords, "spread_of": spreads, "effect_of": [" ".join(item) for item in where.levels]}
-
-
-def _data(design: Design, pilot: Pilot, names: tuple[str, ...]) -> dict[str, Any]:
-    # All that depends on the runs is data, so that one compiled function serves other runs.
-    per_run = {f"predictor_{i}": x for i, x in enumerate(design.predictors)}
-    per_run |= {"observed": design.response, "known_error": design.known_error}
-    per_run |= {"curve_of_run": design.curve}
-    frame = design.frame
-    per_curve = {
-        f"{end}_{i}": x for end, values in vars(frame).items() for i, x in enumerate(values)
-    }
-    placed = {key: np.array([values[n] for n in names]) for key, values in vars(pilot).items()}
-    return {
-        **{name: pm.Data(name, values, dims="run") for name, values in per_run.items()},
-        **{name: pm.Data(name, values, dims="curve") for name, values in per_curve.items()},
-        **{name: pm.Data(name, values, dims=THETA) for name, values in placed.items()},
-    }
 
 
 def _population(
     model: Model,
     roles: Mapping[str, Role],
     priors: Mapping[str, Prior],
-    where: Layout,
     data: Mapping[str, Any],
 ) -> tuple[Any, Any]:
     """Mean, shape (parameters, curves), and own spread, shape (parameters, 1), of the curves."""
-    center = _centers(roles, priors)[:, None]
-    spread = _spreads([model.priors.get(f"sd_{n}", roles[n].spread) for n, _ in where.spreads])
+    center, spread = _centers(roles, priors, data)[:, None], _spreads(model, roles, data)
     own = spread[: len(roles)][:, None]
-    if not where.levels:
+    if "codes" not in data:  # no group has levels of its own
         return center + pt.zeros_like(data["mode"]), own
-    scale = spread[pm.Data("spread_of_level", np.array(where.spread_of_level), dims="effect_of")]
-    codes, bounds = pm.Data("codes", where.codes), pm.Data("bounds", where.bounds)
+    scale, codes, bounds = spread[data["spread_of_level"]], data["codes"], data["bounds"]
     effects = pm.CustomDist(
         "effects", scale, center, own, data["mode"], data["information"], codes, bounds,
         logp=_effects_log_density, random=_draw_effects, transform=_EffectTransform(),
@@ -142,12 +133,10 @@ def _population(
     return center + gather(scale * effects, codes, bounds), own
 
 
-def _centers(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> Any:
+def _centers(roles: Mapping[str, Role], priors: Mapping[str, Prior], data: Mapping) -> Any:
+    if "center_mean" in data:
+        return pm.Normal("center", data["center_mean"], data["center_sd"], dims="parameter")
     normals = {name: link_normal(priors[name], role.link) for name, role in roles.items()}
-    if None not in normals.values():
-        mean = pm.Data("center_mean", [n.mean for n in normals.values() if n], dims="parameter")
-        sd = pm.Data("center_sd", [n.sd for n in normals.values() if n], dims="parameter")
-        return pm.Normal("center", mean, sd, dims="parameter")
     each = [
         pm.Normal(f"{name}_center", normal.mean, normal.sd)
         if normal
@@ -157,11 +146,12 @@ def _centers(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> Any:
     return pm.Deterministic("center", pt.stack(each), dims="parameter")
 
 
-def _spreads(priors: list[Prior]) -> Any:
-    if all(isinstance(prior, HalfNormal) for prior in priors):
-        scales = [prior.sd for prior in priors if isinstance(prior, HalfNormal)]
-        scale = pm.Data("spread_scale", scales, dims="spread_of")
-        return pm.HalfNormal("spread", scale, dims="spread_of")
+def _spreads(model: Model, roles: Mapping[str, Role], data: Mapping[str, Any]) -> Any:
+    if "spread_scale" in data:
+        return pm.HalfNormal("spread", data["spread_scale"], dims="spread_of")
+    labels = pm.modelcontext(None).coords["spread_of"] or ()
+    owners = [str(label).partition(" ")[0] for label in labels]
+    priors = [model.priors.get(f"sd_{name}", roles[name].spread) for name in owners]
     each = [prior.to_pymc(f"spread_{i}") for i, prior in enumerate(priors)]
     return pm.Deterministic("spread", pt.stack(each), dims="spread_of")
 
@@ -173,21 +163,6 @@ def _effects_log_density(value: Any, *places: Any) -> Any:
 
 def _draw_effects(scale: Any, *places: Any, rng: Any = None, size: Any = None) -> Any:
     return rng.standard_normal(scale.shape)
-
-
-def _alone(
-    roles: Mapping[str, Role], priors: Mapping[str, Prior], n_curves: int
-) -> tuple[Any, Any]:
-    """Mean and spread of curves that share nothing; nearly so where a prior is of another kind."""
-    normals = [
-        link_normal(priors[name], role.link) or link_normal(role.prior, role.link)
-        for name, role in roles.items()
-    ]
-    mean = np.array([[normal.mean] * n_curves for normal in normals if normal])
-    sd = np.array([normal.sd for normal in normals if normal])
-    return pm.Data("prior_mean", mean, dims=THETA), pm.Data("prior_sd", sd, dims="parameter")[
-        :, None
-    ]
 
 
 def _other(roles: Mapping[str, Role], priors: Mapping[str, Prior]) -> dict[str, Any]:

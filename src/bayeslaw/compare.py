@@ -12,28 +12,34 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw import runs as table
+from bayeslaw.baselines import LAST_VALUE, LEAST_SQUARES, baselines, require_names
 from bayeslaw.diagnose import leave_one_out
 from bayeslaw.fit import Fit
 from bayeslaw.forecast import forecast
 from bayeslaw.gate import NOT_CONVERGED, Gate
-from bayeslaw.least_squares import least_squares, predict
-from bayeslaw.scores import curve_means, score, score_table, standard_error
+from bayeslaw.leave_out import leave_one_curve_out
+from bayeslaw.paired import few_curves, few_runs, influential, joined, paired, unclear
+from bayeslaw.scores import curve_means, score, score_table
 from bayeslaw.verdict import verdict
 
 __all__ = ["compare"]
 
-LAST_VALUE, LEAST_SQUARES = "last value", "least squares"
 SCORES = ("log_score", "log_score_se", "rmsle", "crps", "coverage_90")
 
 
-def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.DataFrame:
+def compare(
+    fits: Mapping[str, Fit],
+    later: xr.Dataset | None = None,
+    *,
+    loo: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
     """Compare fits of several laws to the same runs, in and out of their range.
 
-    In the range: expected log predictive density by Pareto-smoothed leave-one-out. It rewards
-    interpolation; a law that wins there can lose where it extrapolates. Out of the range: scores
-    at runs that were held out, best law first, beside two predictors that need no law: the last
-    value of the curve, and the first law by least squares (both missing where a held-out curve
-    has no training run).
+    In the range: expected log predictive density by Pareto-smoothed leave-one-out, of runs and of
+    whole curves. It rewards interpolation; a law that wins there can lose where it extrapolates.
+    Out of the range: scores at runs that were held out, best law first, beside two predictors
+    that need no law: the last value of the curve, and the first law by least squares (both
+    missing where a held-out curve has no training run).
 
     Parameters
     ----------
@@ -41,6 +47,9 @@ def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.Data
         Fits by name; all of the same runs.
     later : xarray.Dataset, optional
         Held-out runs, at larger scales.
+    loo : mapping of str to arviz_stats.ELPDData, optional
+        Leave-one-out by fit where it is known better, as of
+        `bayeslaw.leave_out.leave_one_out_exactly`.
 
     Returns
     -------
@@ -48,14 +57,21 @@ def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.Data
         A row per fit and baseline, indexed by ``law``. ``verdict``, by the scores and, for a law
         that says what its parameters mean, by their posterior (see `verdict`); ``elpd_loo``,
         ``elpd_loo_se``, ``loo_weight`` (stacking) and ``bad_pareto_k`` (runs too influential for
-        the approximation); with `later` also ``log_score`` (mean log density of a held-out
-        response), ``log_score_se`` (between curves), ``log_score_diff`` to the best and
-        ``log_score_diff_se`` (paired by curve), ``rmsle``, ``crps``, ``coverage_90``.
+        the approximation); ``elpd_curve``, ``elpd_curve_se`` and ``bad_curve_k``, the same of
+        whole curves, missing without pooling (see `bayeslaw.leave_out.leave_one_curve_out`);
+        with `later` also ``log_score`` (mean log density of a held-out response),
+        ``log_score_se`` (between curves), ``log_score_diff`` to the best and
+        ``log_score_diff_se`` (paired by curve; the largest of the errors between curves and
+        between levels of each group), ``rmsle``, ``crps``, ``coverage_90``. Last ``caveats``: few
+        curves or runs, runs too influential, a fit that did not converge, a difference within its
+        error.
 
     Raises
     ------
     ValueError
-        If there is no fit, or the fits are not of the same runs.
+        If there is no fit, one is called like a baseline or has no pointwise likelihood, `loo` is
+        of other fits or runs, or the fits are of different outcomes: other runs, another order,
+        other responses or other standard errors.
 
     Examples
     --------
@@ -63,16 +79,13 @@ def compare(fits: Mapping[str, Fit], later: xr.Dataset | None = None) -> pd.Data
     >>> bl.compare({"power": power, "log-linear": log_linear}, later)  # doctest: +SKIP
     """
     _require_same_outcome(fits)
-    inside = _inside(fits)
+    require_names(fits)
+    inside = _inside(fits, _leave_one_out(fits, loo or {})).join(_by_curve(fits))
     if later is None:
-        inside.insert(0, "verdict", _verdicts(fits, inside, "elpd_loo_diff", "elpd_loo_diff_se"))
-        return inside.rename_axis("law")
-    outside = _outside(fits, later)
-    joined = outside.join(inside.drop(columns=["elpd_loo_diff", "elpd_loo_diff_se"]))
-    verdicts = _verdicts(fits, joined, "log_score_diff", "log_score_diff_se")
-    joined.insert(0, "verdict", verdicts)
-    ranked = joined.sort_values("log_score", ascending=False, na_position="last")
-    return ranked.rename_axis("law")
+        return _judged(fits, inside, "elpd_loo_diff", next(iter(fits.values())).runs)
+    both = _outside(fits, later).join(inside.drop(columns=["elpd_loo_diff", "elpd_loo_diff_se"]))
+    judged = _judged(fits, both, "log_score_diff", later)
+    return judged.sort_values("log_score", ascending=False, na_position="last")
 
 
 def _require_same_outcome(fits: Mapping[str, Fit]) -> None:
@@ -83,28 +96,57 @@ def _require_same_outcome(fits: Mapping[str, Fit]) -> None:
     for name in others:
         if digests[name] != digests[first]:
             raise ValueError(
-                f"fits {first!r} and {name!r} are of different outcomes: the runs, their order or "
-                f"their responses differ ({fits[first].runs.sizes['run']} and "
-                f"{fits[name].runs.sizes['run']} runs); fit all laws to the same runs"
+                f"fits {first!r} and {name!r} are of different outcomes: the runs, their order, "
+                "their responses or their standard errors differ "
+                f"({fits[first].runs.sizes['run']} and {fits[name].runs.sizes['run']} runs); "
+                "fit all laws to the same runs"
             )
 
 
 def _digest(runs: xr.Dataset) -> str:
     response = runs.attrs["response"]
     rows = repr([str(run) for run in runs["run"].values])
-    told = rows.encode() + response.encode() + runs[response].values.tobytes()
-    return hashlib.sha256(told).hexdigest()
+    error = runs["stderr"].values.tobytes() if "stderr" in runs else b"none"
+    told = [rows.encode(), response.encode(), runs[response].values.tobytes(), error]
+    return hashlib.sha256(b"/".join(told)).hexdigest()
 
 
-def _inside(fits: Mapping[str, Fit]) -> pd.DataFrame:
-    loo: dict[str, Any] = {name: leave_one_out(fit) for name, fit in fits.items()}
+def _leave_one_out(fits: Mapping[str, Fit], given: Mapping[str, Any]) -> dict[str, Any]:
+    for name, loo in given.items():
+        if name not in fits:
+            raise ValueError(f"loo has {name!r}, which is no fit; the fits are {list(fits)}")
+        if loo.n_data_points != fits[name].runs.sizes["run"]:
+            raise ValueError(
+                f"loo of {name!r} is of {loo.n_data_points} runs, and the fit is of "
+                f"{fits[name].runs.sizes['run']}; give that of the same fit"
+            )
+    for name, fit in fits.items():
+        if name not in given and "log_likelihood" not in fit.tree:
+            raise ValueError(
+                f"fit {name!r} has no pointwise likelihood, as fits of refit have none; make it "
+                "with fit, or give loo"
+            )
+    return {n: given[n] if n in given else leave_one_out(fit) for n, fit in fits.items()}
+
+
+def _by_curve(fits: Mapping[str, Fit]) -> pd.DataFrame:
+    told = {}
+    for name, loo in ((name, leave_one_curve_out(fit)) for name, fit in fits.items()):
+        told[name] = (np.nan,) * 3 if loo is None else (loo.elpd, loo.se, _bad(loo))
+    columns = ["elpd_curve", "elpd_curve_se", "bad_curve_k"]
+    return pd.DataFrame.from_dict(told, "index", columns=columns)
+
+
+def _bad(loo: Any) -> int:
+    return int(np.sum(loo.pareto_k.values > loo.good_k))
+
+
+def _inside(fits: Mapping[str, Fit], loo: Mapping[str, Any]) -> pd.DataFrame:
     told = pd.DataFrame(
         {
             "elpd_loo": {name: each.elpd for name, each in loo.items()},
             "elpd_loo_se": {name: each.se for name, each in loo.items()},
-            "bad_pareto_k": {
-                name: int(np.sum(each.pareto_k.values > each.good_k)) for name, each in loo.items()
-            },
+            "bad_pareto_k": {name: _bad(each) for name, each in loo.items()},
         }
     )
     if len(fits) == 1:
@@ -124,64 +166,51 @@ def _outside(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
     scored = {name: score(forecast(fit, later), later) for name, fit in fits.items()}
     rows = {name: score_table(scores).loc["all", list(SCORES)] for name, scores in scored.items()}
     told = pd.DataFrame.from_dict({**rows, **_baselines(next(iter(fits.values())), later)}, "index")
-    return told.assign(**_differences(scored, _trusted(fits), told.index))
+    return told.join(paired(scored, _trusted(fits)))
 
 
 def _baselines(first: Fit, later: xr.Dataset) -> dict[str, dict[str, float]]:
     if set(table.curves(later)["curve"].values) <= set(table.curves(first.runs)["curve"].values):
-        points = {
-            LAST_VALUE: _last_values(first.runs, later),
-            LEAST_SQUARES: predict(first.model.law, least_squares(first.model, first.runs), later),
-        }
-        return {name: {"rmsle": _rmsle(predicted, later)} for name, predicted in points.items()}
+        errors = baselines(first.model, first.runs, later)
+        return {name: {"rmsle": _rmsle(each)} for name, each in errors.items()}
     return {name: {"rmsle": float("nan")} for name in (LAST_VALUE, LEAST_SQUARES)}
 
 
-def _rmsle(predicted: np.ndarray, later: xr.Dataset) -> float:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        squared = np.log(predicted / table.response(later).values) ** 2
-    values = {"squared_log_error": ("run", np.where(np.isnan(squared), np.inf, squared))}
-    errors = xr.Dataset(values, later.coords, later.attrs)
+def _rmsle(errors: xr.Dataset) -> float:
     return float(np.sqrt(curve_means(errors)["squared_log_error"]).mean())
 
 
-def _differences(
-    scored: Mapping[str, xr.Dataset], trusted: list[str], index: pd.Index
-) -> dict[str, pd.Series]:
-    density = {
-        name: curve_means(scores[["log_score"]])["log_score"].values
-        for name, scores in scored.items()
-    }
-    best = max(trusted, key=lambda name: density[name].mean())
-    with np.errstate(invalid="ignore"):
-        apart = {name: values - density[best] for name, values in density.items()}
-    error = {name: float(standard_error(values)) for name, values in apart.items()}
-    return {
-        "log_score_diff": pd.Series({n: v.mean() for n, v in apart.items()}).reindex(index),
-        "log_score_diff_se": pd.Series(error).reindex(index),
-    }
+def _judged(
+    fits: Mapping[str, Fit], rows: pd.DataFrame, difference: str, judges: xr.Dataset
+) -> pd.DataFrame:
+    """The rows with a verdict in front and caveats behind."""
+    best = str(rows.loc[_trusted(fits), difference].abs().fillna(np.inf).idxmin())
+    apart = [(str(n), *of) for n, *of in rows[[difference, f"{difference}_se"]].itertuples()]
+    verdicts = [
+        _verdict(name, fits, best, *values) + _by_parameter(fits.get(name))
+        for name, *values in apart
+    ]
+    count = few_curves(table.curves(judges).sizes["curve"])
+    caveats = [
+        joined(*_of_fit(name, fits, rows), count, "" if name == best else unclear(*values))
+        for name, *values in apart
+    ]
+    told = rows.assign(caveats=caveats)
+    told.insert(0, "verdict", verdicts)
+    return told.rename_axis("law")
 
 
-def _last_values(train: xr.Dataset, later: xr.Dataset) -> np.ndarray:
-    """Geometric mean of each curve's responses at its largest scale, for each later run."""
-    curves = table.curves(train)
-    of_train, of_later = table.curve_index(train, curves), table.curve_index(later, curves)
-    scale = np.sum([np.log(train[name].values) for name in table.predictors(train)], axis=0)
-    response = np.log(table.response(train).values)
-    last = np.empty(curves.sizes["curve"])
-    for i in range(last.size):
-        own = of_train == i
-        last[i] = response[own][np.isclose(scale[own], scale[own].max())].mean()
-    return np.exp(last)[of_later]
-
-
-def _verdicts(
-    fits: Mapping[str, Fit], rows: pd.DataFrame, difference: str, error: str
-) -> list[str]:
-    best = rows.loc[_trusted(fits), difference].abs().fillna(np.inf).idxmin()
+def _of_fit(name: str, fits: Mapping[str, Fit], rows: pd.DataFrame) -> list[str]:
+    """What to hold against the fit in itself; nothing against a baseline."""
+    if name not in fits:
+        return []
+    runs, bad = fits[name].runs, rows.loc[name, ["bad_pareto_k", "bad_curve_k"]].fillna(0)
+    count, of_runs, of_curves = runs.sizes["run"], *bad.astype(int)
     return [
-        _verdict(str(name), fits, str(best), *values) + _by_parameter(fits.get(str(name)))
-        for name, *values in rows[[difference, error]].itertuples(name=None)
+        "" if Gate.of(fits[name].tree).passed else NOT_CONVERGED,
+        few_runs(count),
+        influential(of_runs, f"{count} runs"),
+        influential(of_curves, f"{table.curves(runs).sizes['curve']} curves"),
     ]
 
 
@@ -209,6 +238,6 @@ def _verdict(name: str, fits: Mapping[str, Fit], best: str, difference: float, e
         return "not positive at a held-out run"
     if name == best:
         return "best"
-    if not abs(difference) > 2 * error:  # an unknown error (a single curve) tells nothing apart
+    if unclear(difference, error):  # an unknown error (a single curve) tells nothing apart
         return f"not distinguishable from {best}"
     return "worse"

@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 import xarray as xr
-from scipy import sparse
 
 from bayeslaw import runs as table
 from bayeslaw.coordinates import Frame
 from bayeslaw.curves import curve_index, curves
+from bayeslaw.kernels import sums
 from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, Role
 from bayeslaw.priors import Normal, Population, Prior
@@ -38,7 +38,7 @@ class Design:
     curves: xr.Dataset
     unit: float
 
-    @property
+    @cached_property
     def n_curves(self) -> int:
         """Number of curves."""
         return self.curves.sizes["curve"]
@@ -58,15 +58,8 @@ class Design:
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sums over the runs of each curve; values of shape (..., runs)."""
-        flat = values.reshape(-1, self.curve.size) @ self._members
-        return flat.reshape(*values.shape[:-1], self.n_curves)
-
-    @cached_property
-    def _members(self) -> sparse.csr_array:
-        """Ones where a run (row) is of a curve (column)."""
-        rows = np.arange(self.curve.size)
-        shape = self.curve.size, self.n_curves
-        return sparse.csr_array((np.ones(rows.size), (rows, self.curve)), shape)
+        flat = np.ascontiguousarray(values, dtype=float).reshape(-1, self.curve.size)
+        return sums(flat, self.curve, self.n_curves).reshape(*values.shape[:-1], self.n_curves)
 
     def chosen(self, curves: np.ndarray) -> Design:
         """The runs of some curves, by their numbers; a curve may come several times."""

@@ -11,11 +11,13 @@ run time, so other runs of the same structure need no compilation either.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import numba
 import numpy as np
@@ -26,27 +28,92 @@ import pytensor.tensor as pt
 from nutpie.compile_pymc import CompiledPyMCModel, address_as_void_pointer
 from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import clone_replace, vectorize_graph
+from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import graph_inputs
 from pytensor.link.numba.cache import compile_numba_function_src
 
 __all__ = ["Engine", "compile_engine"]
 
-POINT = "point"  # the one variable that nutpie sees: all unconstrained values in a row
+DRAW = "draw_of_all"  # the one variable that nutpie sees: all variables in a row
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How unknowns and variables follow each other in their rows.
+
+    Parameters
+    ----------
+    unknowns, variables : tuple of (str, tuple of str)
+        Names and dimensions: of the values that are sampled, and of what they mean.
+    start : tuple of array
+        Where each of the unknowns starts in the model that was compiled.
+    """
+
+    unknowns: tuple[tuple[str, tuple[str, ...]], ...]
+    variables: tuple[tuple[str, tuple[str, ...]], ...]
+    start: tuple[np.ndarray, ...]
+
+    def started(self, numbers: Source) -> np.ndarray:
+        """A point to start near, for other numbers."""
+        parts = zip(self.unknowns, self.start, strict=True)
+        return np.concatenate([_started(*unknown, at, numbers) for unknown, at in parts])
+
+    def width(self, numbers: Source) -> int:
+        """How many numbers the variables are together: some may be known."""
+        return sum(math.prod(_shape(dims, numbers)) for _, dims in self.variables)
+
+    def split(self, rows: np.ndarray, numbers: Source) -> dict[str, np.ndarray]:
+        """Variables of rows (..., width), each of its own shape."""
+        shapes = [_shape(dims, numbers) for _, dims in self.variables]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+        parts = np.split(rows, ends, axis=-1)
+        return {
+            name: part.reshape(*rows.shape[:-1], *shape)
+            for (name, _), part, shape in zip(self.variables, parts, shapes, strict=True)
+        }
+
+
+def _shape(dims: tuple[str, ...], numbers: Source) -> tuple[int, ...]:
+    return tuple(int(numbers[dim]) for dim in dims)
+
+
+def _started(name: str, dims: tuple[str, ...], at: np.ndarray, numbers: Source) -> np.ndarray:
+    if name == "center" and "center_mean" in numbers.names:
+        return numbers["center_mean"]
+    shape = _shape(dims, numbers)
+    return np.ravel(at if np.shape(at) == shape else np.full(shape, np.ravel(at)[0]))
+
+
+class Source(Protocol):
+    """Arrays, and lengths of dimensions, by name; such as `bayeslaw.numbers.Numbers`."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All names."""
+        ...
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """One of them."""
+        ...
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A compiled model and the data it is for.
+    """A compiled model and the numbers it is for.
 
     Parameters
     ----------
     entries : tuple
-        Compiled entry points of density and trace.
-    names : tuple of str
+        Compiled entry points of density and variables.
+    types : mapping of str to dtype
         The data that the density takes, in order.
-    data : mapping of str to array
+    layout : Layout
+        Unknowns and variables.
+    numbers : Source
         The data.
     start : array
         A point of the unconstrained space to start near.
@@ -55,18 +122,19 @@ class Engine:
     """
 
     entries: tuple[Any, Any]
-    names: tuple[str, ...]
-    data: Mapping[str, np.ndarray]
+    types: Mapping[str, np.dtype]
+    layout: Layout
+    numbers: Source
     start: np.ndarray
     points: np.ndarray | None = None
 
-    def on(self, other: pm.Model) -> Engine:
-        """The same compiled model on the data of another PyMC model of the same structure.
+    def on(self, numbers: Source) -> Engine:
+        """The same compiled model on the numbers of other runs.
 
         Parameters
         ----------
-        other : pymc.Model
-            A model that `bayeslaw.build` made.
+        numbers : Source
+            Of the same model on other runs.
 
         Returns
         -------
@@ -75,15 +143,15 @@ class Engine:
         Raises
         ------
         ValueError
-            If the other model lacks some of the data: its groups differ.
+            If some of the numbers are missing: the groups of the runs differ.
         """
-        missing = [name for name in self.names if name not in _shared(other)]
+        missing = sorted(self.types.keys() - numbers.names)
         if missing:
             raise ValueError(
                 f"these runs need another compilation: their model has no {missing[0]!r}, so they "
                 "differ in the groups that can be pooled"
             )
-        return replace(self, data=_values(other, self.names), start=_start(other), points=None)
+        return replace(self, numbers=numbers, start=self.layout.started(numbers), points=None)
 
     def sampler(self, numbers: Mapping[int, int] = MappingProxyType({})) -> CompiledPyMCModel:
         """The model as nutpie samples it.
@@ -91,15 +159,15 @@ class Engine:
         Parameters
         ----------
         numbers : mapping of int to int
-            Number of each chain by the seed of its start; see `numbers`.
+            Number of each chain by the seed of its start; see `chains`.
 
         Returns
         -------
         nutpie.compile_pymc.CompiledPyMCModel
         """
-        size = self.start.size
+        size, width = self.start.size, self.layout.width(self.numbers)
         points = self.start[None] if self.points is None else self.points
-        arrays = [np.array(self.data[name], order="C") for name in self.names]
+        arrays = [np.array(self.numbers[n], kind, order="C") for n, kind in self.types.items()]
         table = np.array([n for x in arrays for n in (x.ctypes.data, *x.shape)], dtype=np.int64)
 
         def jittered(seed: Any) -> np.ndarray:
@@ -107,24 +175,24 @@ class Engine:
             return start + np.random.default_rng(seed).uniform(-0.5, 0.5, size)
 
         return CompiledPyMCModel(
-            dims={POINT: (f"{POINT}_index",)},
+            dims={DRAW: (f"{DRAW}_index",)},
             compiled_logp_func=self.entries[0],
             compiled_expand_func=self.entries[1],
             initial_point_func=jittered,
-            shared_data=dict(zip(self.names, arrays, strict=True)),
+            shared_data=dict(zip(self.types, arrays, strict=True)),
             shared_var_keys={},
             user_data=table,
-            n_expanded=size,
-            shape_info=([POINT], [slice(0, size)], [(size,)]),
+            n_expanded=width,
+            shape_info=([DRAW], [slice(0, width)], [(width,)]),
             logp_func=None,
             expand_func=None,
             _n_dim=size,
-            _shapes={POINT: (size,)},
-            _coords={f"{POINT}_index": np.arange(size)},
+            _shapes={DRAW: (width,)},
+            _coords={f"{DRAW}_index": np.arange(width)},
             reparameterized_names=[],
         )
 
-    def numbers(self, random_seed: int, chains: int) -> dict[int, int]:
+    def chains(self, random_seed: int, chains: int) -> dict[int, int]:
         """A number of each chain by the seed that nutpie asks its starting point with.
 
         A call of nutpie has one function for all chains' starts, which gets a seed and not the
@@ -147,38 +215,111 @@ class Engine:
         trial._sampler.take_results()
         return {seed: i for i, seed in enumerate(sorted(seeds))}
 
+    def variables(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """What points of the unconstrained space mean.
 
-def compile_engine(model: pm.Model) -> Engine:
-    """Compile the density of a PyMC model and its gradient.
+        Parameters
+        ----------
+        points : array (..., unknowns)
+            Points.
+
+        Returns
+        -------
+        dict of str to array
+            Of shape (..., shape of the variable).
+        """
+        sampler, width = self.sampler(), self.layout.width(self.numbers)
+        table = sampler.user_data.ctypes.data_as(INTEGERS)
+        points = np.ascontiguousarray(points, dtype=float)
+        rows = np.empty((*points.shape[:-1], width))
+        for index in np.ndindex(points.shape[:-1]):
+            ends = (array[index].ctypes.data_as(DOUBLES) for array in (points, rows))
+            self.entries[1].ctypes(self.start.size, width, *ends, table)
+        return self.layout.split(rows, self.numbers)
+
+
+DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
+
+
+def compile_engine(model: pm.Model, variables: Sequence[str]) -> Engine:
+    """Compile the density of a PyMC model, its gradient, and its variables.
 
     Parameters
     ----------
     model : pymc.Model
         The model; all data in it are `pymc.Data`.
+    variables : sequence of str
+        Names of the random and deterministic variables that draws are given of.
 
     Returns
     -------
     Engine
     """
-    point = pt.dvector(POINT)
+    point = pt.dvector("point")
     # PyMC's checks of parameters raise, which a C function cannot: without them the density is NaN.
     rewrites = ["merge", "canonicalize", "stabilize", "local_remove_check_parameter"]
-    density = rewrite_graph(model.logp(), include=rewrites)
-    (density,) = clone_replace([density], _values_at(model, point))
-    shared = [item for item in graph_inputs([density]) if isinstance(item, SharedVariable)]
+    density = rewrite_graph(_with_known_logarithms(model, model.logp()), include=rewrites)
+    wanted = model.replace_rvs_by_values([model[name] for name in variables])
+    density, *wanted = clone_replace([density, *wanted], _values_at(model, point))
+    flat = pt.concatenate([pt.flatten(variable) for variable in wanted])
+    shared = [item for item in graph_inputs([density, flat]) if isinstance(item, SharedVariable)]
     shared = sorted(set(shared), key=lambda item: str(item.name))
     inputs = {item: item.type(name=item.name) for item in shared}
-    (density,) = clone_replace([density], inputs)
+    density, flat = clone_replace([density, flat], inputs)
     # Without fast mathematics a sum has one order: the first start on a machine, which compiles,
     # and the second, which loads what was compiled, then give the same draws to the last bit.
     with pytensor.config.change_flags(numba__fastmath=False):
         function = pytensor.function(
-            [point, *inputs.values()], [density, pt.grad(density, point)], mode="NUMBA"
+            [point, *inputs.values()], [density, pt.grad(density, point), flat], mode="NUMBA"
         )
-    names = tuple(str(item.name) for item in shared)
     inner = function.vm.jit_fn  # pyright: ignore[reportAttributeAccessIssue]
-    entries = _density_entry(inner, shared), _trace_entry()
-    return Engine(entries, names, _values(model, names), _start(model))
+    layout, numbers = _layout(model, variables), _Shared(model)
+    types = {str(item.name): np.dtype(item.type.dtype) for item in shared}
+    return Engine(_entries(inner, shared), types, layout, numbers, layout.started(numbers))
+
+
+def _with_known_logarithms(model: pm.Model, density: Any) -> Any:
+    """The same density with powers of data as exponentials, which take a fourth of the time."""
+    data = {item.name: item for item in model.data_vars}
+    logarithm = {data[name.removeprefix("log_")]: data[name] for name in data if "log_" in name}
+
+    @node_rewriter([pt.pow])
+    def as_exponential(_: Any, node: Any) -> Any:
+        base, exponent = node.inputs
+        return [pt.exp(exponent * logarithm[base])] if base in logarithm else None
+
+    inputs = {item for item in graph_inputs([density]) if not isinstance(item, Constant)}
+    graph = FunctionGraph([*(inputs | set(logarithm.values()))], [density], clone=False)
+    dfs_rewriter(as_exponential).rewrite(graph)
+    return graph.outputs[0]
+
+
+class _Shared:
+    """Everything in a model that can change without compiling again."""
+
+    def __init__(self, model: pm.Model) -> None:
+        data = {item.name: item for item in model.data_vars}
+        data |= {str(item.name): item for item in model.dim_lengths.values()}
+        self._values = {name: np.asarray(item.get_value()) for name, item in data.items()}
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._values)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._values[name]
+
+
+def _layout(model: pm.Model, variables: Sequence[str]) -> Layout:
+    def dims(name: str) -> tuple[str, ...]:
+        return tuple(map(str, model.named_vars_to_dims.get(name) or ()))
+
+    point = model.initial_point()
+    return Layout(
+        tuple((item.name, dims(item.name)) for item in model.free_RVs),
+        tuple((name, dims(name)) for name in variables),
+        tuple(np.asarray(point[value.name]) for value in model.value_vars),
+    )
 
 
 def unconstrained(
@@ -200,7 +341,7 @@ def unconstrained(
     dict of str to array
         Of shape (..., shape of the variable).
     """
-    point = pt.dvector(POINT)
+    point = pt.dvector("point")
     wanted = model.replace_rvs_by_values([model[name] for name in variables])
     graphs = clone_replace(wanted, _values_at(model, point))
     many = pt.dmatrix("points")
@@ -217,11 +358,6 @@ def unconstrained(
     return {name: shaped(name, value) for name, value in zip(variables, values, strict=True)}
 
 
-def _start(model: pm.Model) -> np.ndarray:
-    point = model.initial_point()
-    return np.concatenate([np.ravel(point[value.name]) for value in model.value_vars])
-
-
 def _values_at(model: pm.Model, point: Any) -> dict[Any, Any]:
     """The value variables as parts of one vector, of sizes that are known at run time only."""
     replaced, position = {}, 0
@@ -236,31 +372,23 @@ def _values_at(model: pm.Model, point: Any) -> dict[Any, Any]:
     return replaced
 
 
-def _shared(model: pm.Model) -> dict[str, SharedVariable]:
-    """Everything in a model that can change without compiling again."""
-    data = {item.name: item for item in model.data_vars}
-    return {**data, **{str(item.name): item for item in model.dim_lengths.values()}}
+def _entries(inner: Any, shared: list[SharedVariable]) -> tuple[Any, Any]:
+    """The C functions that nutpie calls; the table holds addresses and shapes of the data.
 
-
-def _values(model: pm.Model, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    shared = _shared(model)
-    return {name: np.asarray(shared[name].get_value()) for name in names}
-
-
-def _density_entry(inner: Any, shared: list[SharedVariable]) -> Any:
-    """The C function that nutpie calls: (n, point, gradient, density, table of data) -> status."""
-    lines, arguments, slot = [], [], 0
+    (n, point, gradient, density, table) -> status, and (n, m, point, variables, table) -> status.
+    """
+    lines, slot = [], 0
     for i, item in enumerate(shared):
         shape = "".join(f"table[{slot + 1 + axis}], " for axis in range(item.type.ndim))
         lines.append(f"    data_{i} = carray(pointer(table[{slot}]), ({shape}), dtype_{i})")
-        arguments.append(f"data_{i}")
         slot += 1 + item.type.ndim
-    source = f"""
+    before = "\n".join([f"    table = carray(table_, ({max(slot, 1)},))", *lines])
+    arguments = "".join(f", data_{i}" for i in range(len(shared)))
+    density = f"""
 def density(n, point_, gradient_, value_, table_):
-    point, gradient = carray(point_, (n,)), carray(gradient_, (n,))
-    value, table = carray(value_, (1,)), carray(table_, ({max(slot, 1)},))
-{chr(10).join(lines)}
-    result, slope = inner(point{"".join(", " + name for name in arguments)})
+    point, gradient, value = carray(point_, (n,)), carray(gradient_, (n,)), carray(value_, (1,))
+{before}
+    result, slope, variables = inner(point{arguments})
     value[0] = result.item()
     finite = isfinite(value[0])
     for i in range(n):
@@ -268,25 +396,24 @@ def density(n, point_, gradient_, value_, table_):
         finite = finite and isfinite(slope[i])
     return 0 if finite else 3
 """
-    names = {f"dtype_{i}": np.dtype(item.type.dtype) for i, item in enumerate(shared)}
-    double = numba.types.CPointer(numba.types.double)
-    table = numba.types.CPointer(numba.types.int64)
-    signature = numba.types.int64(numba.types.uint64, double, double, double, table)
-    return _entry(source, "density", {"inner": inner, **names}, signature, inner)
-
-
-def _trace_entry() -> Any:
-    source = """
-def trace(n, m, point_, out_, table_):
-    point, out = carray(point_, (n,)), carray(out_, (n,))
-    for i in range(n):
-        out[i] = point[i]
+    variables = f"""
+def variables(n, m, point_, out_, table_):
+    point, out = carray(point_, (n,)), carray(out_, (m,))
+{before}
+    result, slope, variables = inner(point{arguments})
+    for i in range(m):
+        out[i] = variables[i]
     return 0
 """
-    double = numba.types.CPointer(numba.types.double)
-    integer = numba.types.uint64
-    signature = numba.types.int64(integer, integer, double, double, numba.types.voidptr)
-    return _entry(source, "trace", {}, signature, None)
+    names = {"inner": inner, **{f"dtype_{i}": np.dtype(x.type.dtype) for i, x in enumerate(shared)}}
+    double, integer = numba.types.CPointer(numba.types.double), numba.types.uint64
+    table, status = numba.types.CPointer(numba.types.int64), numba.types.int64
+    return (
+        _entry(density, "density", names, status(integer, double, double, double, table), inner),
+        _entry(
+            variables, "variables", names, status(integer, integer, double, double, table), inner
+        ),
+    )
 
 
 def _entry(source: str, name: str, names: Mapping[str, Any], signature: Any, inner: Any) -> Any:

@@ -6,9 +6,11 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import logsumexp
 
 from bayeslaw import runs as table
 from bayeslaw.elsewhere import Wrong, scatter_at, wrong_at
@@ -18,6 +20,7 @@ from bayeslaw.observation import Scatter
 from bayeslaw.places import located, require_predictors
 from bayeslaw.priors import Fixed, LogNormal
 from bayeslaw.records import part_of, record_of
+from bayeslaw.stack import Stack, stack_forecasts
 
 __all__ = [
     "answer",
@@ -38,7 +41,7 @@ LAW_ALONE = "This is the law's own answer: what the law gets wrong is not in it.
 
 
 def forecast(
-    fit: Fit,
+    fit: Fit | Stack,
     grid: xr.Dataset,
     *,
     noise: Fixed | LogNormal | None = None,
@@ -50,8 +53,8 @@ def forecast(
 
     Parameters
     ----------
-    fit : Fit
-        The fit.
+    fit : Fit or Stack
+        The fit, or several by their weights; see `bayeslaw.stack`.
     grid : xarray.Dataset
         Where: `bayeslaw.grid`, or runs that were held out.
     noise : Fixed or LogNormal, optional
@@ -91,6 +94,14 @@ def forecast(
     >>> grid = bl.grid(D=[1e3, 1e4], task="digits", learner="linear")
     >>> forecast = bl.forecast(fit, grid)  # doctest: +SKIP
     """
+    if isinstance(fit, Stack):
+        each = {
+            name: forecast(
+                one, grid, noise=noise, draw_new=draw_new, draws=draws, random_seed=random_seed
+            )
+            for name, one in fit.fits.items()
+        }
+        return stack_forecasts(each, fit.weights)
     require_predictors(fit, grid)
     fit, rng = _thinned(fit, draws), np.random.default_rng([random_seed, 3])
     found = located(fit, grid, draw_new, random_seed)
@@ -240,9 +251,17 @@ def log_density(forecast: xr.Dataset, observed: np.ndarray) -> np.ndarray:
     Returns
     -------
     array (chain, draw, run)
-        Of the raw response; what the law gets wrong is integrated out where it can be.
+        Of the raw response; what the law gets wrong is integrated out where it can be. For a
+        stack it is that of a draw of every fit, by their weights.
     """
     kept = json.loads(forecast.attrs["scatter"])
+    if "member" not in forecast.dims:
+        return _log_density(forecast, kept, observed)
+    each = [_log_density(forecast.isel(member=i), one, observed) for i, one in enumerate(kept)]
+    return np.asarray(logsumexp(each, axis=0, b=forecast["weight"].values[:, None, None]))
+
+
+def _log_density(forecast: xr.Dataset, kept: dict[str, Any], observed: np.ndarray) -> np.ndarray:
     noise = part_of(kept["noise"])
     center, sigma = (forecast[name].values for name in ("center", "scale"))
     beside = {name: forecast[name].values for name in noise.parameters if name in forecast}

@@ -9,6 +9,7 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
+from bayeslaw.convergence import convergence
 from bayeslaw.modes import modes_of
 
 __all__ = ["NOT_CONVERGED", "Gate", "check"]
@@ -110,26 +111,31 @@ def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
     """
     judged = posterior[[name for name in posterior if not str(name).endswith("_effect")]]
     judged = judged.drop_vars([name for name in judged if _is_constant(judged[name])])
+    draws, names = _quantities(judged)
+    found = convergence(draws)
     # A quantity that did not move has no R-hat: that is a failure, not a missing number.
-    with np.errstate(invalid="ignore"):
-        r_hats = az.rhat(judged).fillna(np.inf)
-    r_hat = {str(name): float(values.max()) for name, values in r_hats.items()}
-    worst = max(r_hat, key=lambda name: r_hat[name])
-    agree = r_hat[worst] < R_HAT
+    r_hat = np.nan_to_num(found.r_hat, nan=np.inf)
+    worst = int(np.argmax(r_hat))
     return Gate(
-        r_hat=r_hat[worst],
-        ess_bulk=_least(az.ess(judged, method="bulk")),
-        ess_tail=_least(az.ess(judged, method="tail")),
-        worst=worst,
+        r_hat=float(r_hat[worst]),
+        ess_bulk=float(np.nan_to_num(found.ess_bulk, nan=0.0).min()),
+        ess_tail=float(np.nan_to_num(found.ess_tail, nan=0.0).min()),
+        worst=names[worst],
         divergences=int(stats["diverging"].sum()),
         bfmi=float(az.bfmi(stats)["energy"].min()),
         draws=posterior.sizes["chain"] * posterior.sizes["draw"],
-        modes=1 if agree else len(modes_of(judged)),
+        modes=1 if r_hat[worst] < R_HAT else len(modes_of(judged)),
     )
 
 
-def _least(values: xr.Dataset) -> float:
-    return min(float(each.min()) for each in values.fillna(0.0).values())
+def _quantities(judged: xr.Dataset) -> tuple[np.ndarray, list[str]]:
+    """Draws (quantities, chains, draws), and the variable of each quantity."""
+    parts, names = [], []
+    for name, values in judged.items():
+        ordered = values.transpose(..., "chain", "draw").values
+        parts.append(ordered.reshape(-1, *ordered.shape[-2:]))
+        names += [str(name)] * len(parts[-1])
+    return np.concatenate(parts), names
 
 
 def _is_constant(values: xr.DataArray) -> bool:

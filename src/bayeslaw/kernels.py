@@ -20,7 +20,7 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["gather", "place", "place_gradient", "scatter"]
+__all__ = ["gather", "place", "place_gradient", "scatter", "sums"]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
@@ -199,4 +199,14 @@ def scatter(effects, sums, codes, bounds):
         for j in range(bounds[p, 0], bounds[p, 1]):
             for g in range(codes.shape[1]):
                 out[codes[j, g]] += sums[p, g]
+    return out
+
+
+@numba.njit(**_COMPILE)
+def sums(values, curve, n_curves):
+    """Sums over the runs of each curve, shape (rows, curves), of values (rows, runs)."""
+    out = np.zeros((values.shape[0], n_curves))
+    for row in range(values.shape[0]):
+        for i in range(curve.shape[0]):
+            out[row, curve[i]] += values[row, i]
     return out

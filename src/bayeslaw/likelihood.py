@@ -16,6 +16,7 @@ from bayeslaw.design import Design
 from bayeslaw.misfit import Misfit, misfit
 from bayeslaw.model import Model
 from bayeslaw.noise import Gaussian, Noise, spread
+from bayeslaw.numbers import WHERE
 
 __all__ = ["observe"]
 
@@ -39,7 +40,7 @@ def observe(
     design : Design
         The runs.
     data : mapping of str to tensor
-        ``predictor_i``, ``curve_of_run``, ``known_error`` and ``observed``.
+        As of `bayeslaw.numbers`.
     parameters : mapping of str to tensor
         Parameters per curve, of the law at the reference.
     latent : tensor or None
@@ -49,7 +50,7 @@ def observe(
     sizes = {predictor: data[f"predictor_{i}"] for i, predictor in enumerate(predictors)}
     on_runs = {n: v[curve] if getattr(v, "ndim", 0) else v for n, v in parameters.items()}
     law = model.law(*sizes.values(), **{n: on_runs[n] for n in model.law.parameters})
-    unit = pm.Data("unit", design.unit)
+    unit = data["unit"]
     center, sigma = model.noise.scale.forward(law, unit), spread(model.noise, on_runs, sizes)
     noise: Noise = model.noise
     if latent is not None:
@@ -62,7 +63,7 @@ def observe(
     else:
         curves = pm.modelcontext(None).dim_lengths["curve"]  # other runs may have other curves
         tau = pt.stack([parameters[n] * pt.ones(curves) for n in wrong.names])
-        _dependent(name, noise, wrong, design, center, sigma, tau, unit, data["observed"])
+        _dependent(name, noise, wrong, design, center, sigma, tau, data)
 
 
 def _independent(
@@ -89,8 +90,7 @@ def _dependent(
     center: Any,
     sigma: Any,
     tau: Any,
-    unit: Any,
-    observed: Any,
+    data: Mapping[str, Any],
 ) -> None:
     def log_density(value: Any, center: Any, sigma: Any, tau: Any, unit: Any, *where: Any) -> Any:
         residual = noise.scale.forward(value, unit) - center
@@ -104,9 +104,10 @@ def _dependent(
         delta = wrong.given(*unseen, tau[None] ** 2, design.position, design.curve, rng)[2][0]
         return noise.scale.inverse(center + delta + sigma * rng.standard_normal(sigma.shape), unit)
 
-    where = [pm.Data(f"{name}_{key}", value) for key, value in wrong.arrays.items()]
+    where = [data[f"{WHERE}{key}"] for key in wrong.arrays]
     shapes = ",".join(["(r)", "(r)", "(p,c)", "()", *wrong.signature])
     pm.CustomDist(
-        name, center, sigma, tau, unit, *where, logp=log_density, random=draw, observed=observed,
+        name, center, sigma, tau, data["unit"], *where,
+        logp=log_density, random=draw, observed=data["observed"],
         signature=f"{shapes}->(r)", dims="run",
     )  # fmt: skip

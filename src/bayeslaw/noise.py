@@ -157,8 +157,10 @@ class StudentT:
     ----------
     nu : float
         Degrees of freedom, above 2; 4 tolerates the outliers that training runs have.
-    scale, varies_with
+    scale : LogScale, RawScale or LogitScale
         As for `Gaussian`; ``sigma`` is the scale of the distribution, not its standard deviation.
+    varies_with : str, optional
+        As for `Gaussian`.
 
     Raises
     ------
@@ -239,7 +241,9 @@ class Undertuned:
 
     Parameters
     ----------
-    scale, varies_with
+    scale : LogScale, RawScale or LogitScale
+        As for `Gaussian`.
+    varies_with : str, optional
         As for `Gaussian`.
 
     Examples

@@ -1,18 +1,35 @@
-"""Many fits of one structure with one compilation."""
+"""Many fits of one model with one compilation, here or on many machines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
+import cloudpickle
 import xarray as xr
+from rich.progress import Progress, TextColumn
 
-from bayeslaw.build import build
-from bayeslaw.engine import compile_engine
-from bayeslaw.fit import Fit, Sampler, sample
+from bayeslaw.archive import Archive, key_of
+from bayeslaw.build import built_on
+from bayeslaw.design import Design, design_of
+from bayeslaw.engine import Engine
+from bayeslaw.fit import Fit, check_fittable, compiled, fit_of
+from bayeslaw.gate import Gate
 from bayeslaw.model import Model
+from bayeslaw.numbers import Numbers, numbers_of
+from bayeslaw.sampling import Sampler, sampled
 
 __all__ = ["refit"]
+
+ENGINES = 8  # compiled models that a process keeps
+MORE_TUNE, MORE_DRAWS = 2, 4  # times as many, where the gate did not pass
 
 
 def refit(
@@ -23,25 +40,39 @@ def refit(
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,
-    cores: int | None = None,
     target_accept: float | None = None,
+    executor: Executor | None = None,
+    store: str | os.PathLike[str] | None = None,
     progressbar: bool = True,
 ) -> list[Fit]:
-    """Fit one model to many sets of runs, compiled once.
+    """Fit one model to many sets of runs, compiled once per process.
 
-    The sets may differ in their numbers of runs and curves, not in the predictors or in the
-    groups that can be pooled.
+    The sets may differ in their numbers of runs and curves; those whose groups divide the curves
+    otherwise are compiled apart. A fit that does not pass its gate is made once more, with twice
+    the draws that adapt the sampler and four times the draws, and is then given as it is:
+    look at ``Gate.of(fit.tree).passed``, or at the caveats of its forecast. Fits have no prior or
+    predictive groups and no pointwise likelihood; `bayeslaw.fit` has.
 
     Parameters
     ----------
     model : Model
         What to fit.
     many_runs : sequence of xarray.Dataset
-        Training runs of each fit.
+        Training runs of each fit; by masks of one table: ``[runs.isel(run=m) for m in masks]``.
     random_seed : int
         Seed of the first fit; the next ones take the numbers after it.
-    draws, tune, chains, cores, target_accept, progressbar
-        As for `bayeslaw.fit`.
+    draws, tune, chains, target_accept
+        As for `bayeslaw.fit`. The chains of one fit are sampled one after the other.
+    executor : concurrent.futures.Executor, optional
+        Where fits are made: threads of this process, one per core, unless given. Any executor
+        serves, such as ``ProcessPoolExecutor()`` or Dask's ``client.get_executor()``; each of its
+        processes imports and compiles by itself.
+    store : path, optional
+        Folder of a Zarr store in which fits are kept as they are done. A fit of the same model,
+        runs and settings that is there is not made again, so that a job that was killed goes on
+        where it was. Needs ``bayeslaw[zarr]``; executors elsewhere must see the folder.
+    progressbar : bool
+        Whether to show how many are done and failed, and the time that remains.
 
     Returns
     -------
@@ -51,19 +82,131 @@ def refit(
     Raises
     ------
     ValueError
-        If a set of runs has another structure than the first.
+        If a set of runs lacks what the model names.
 
     Examples
     --------
     >>> fits = bl.refit(model, [first, second], random_seed=1)  # doctest: +SKIP
     """
-    if not many_runs:
-        return []
-    models = [build(model, runs) for runs in many_runs]
-    engine = compile_engine(models[0])
-    engines = [engine.on(built) for built in models]  # another structure is told before sampling
-    how = Sampler(random_seed, draws, tune, chains, cores, target_accept, progressbar)
-    return [
-        sample(model, runs, built, ready, replace(how, random_seed=random_seed + i))
-        for i, (runs, built, ready) in enumerate(zip(many_runs, models, engines, strict=True))
-    ]
+    jobs = []
+    for i, runs in enumerate(many_runs):
+        check_fittable(model, runs)
+        sampler = Sampler(random_seed + i, draws, tune, chains, 1, target_accept, progressbar=False)
+        jobs.append(_Job(model, runs, sampler, None if store is None else os.fspath(store)))
+    found = {i: job.kept() for i, job in enumerate(jobs) if job.is_kept}
+    with _executor(executor) as where:
+        pending = {where.submit(_done, job): i for i, job in enumerate(jobs) if i not in found}
+        try:
+            for future in _watched(pending, len(jobs), progressbar):
+                i = pending[future]
+                found[i] = jobs[i].fit(future.result()[0])
+        except BaseException:
+            for future in pending:
+                future.cancel()
+            raise
+    return [found[i] for i in range(len(jobs))]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One fit to be made."""
+
+    model: Model
+    runs: xr.Dataset
+    sampler: Sampler
+    store: str | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A law holds a function, which plain pickle finds by a name that is the law's.
+        return _unpickled, (cloudpickle.dumps(vars(self)),)
+
+    @cached_property
+    def key(self) -> str:
+        """Name of the fit in a store."""
+        return key_of(self.model, self.runs, self.sampler)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the fit is in the store."""
+        return self.store is not None and self.key in Archive(self.store)
+
+    def kept(self) -> Fit:
+        """The fit of the store."""
+        assert self.store is not None
+        return Archive(self.store).get(self.key, self.model)
+
+    def fit(self, tree: xr.DataTree | None) -> Fit:
+        """The fit that was made; in the store unless its tree is given."""
+        return self.kept() if tree is None else Fit(self.model, self.runs, tree)
+
+
+def _unpickled(content: bytes) -> _Job:
+    return _Job(**cloudpickle.loads(content))
+
+
+@contextmanager
+def _executor(given: Executor | None) -> Iterator[Executor]:
+    if given is not None:
+        yield given
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        yield threads
+
+
+def _watched(
+    pending: Collection[Future[Any]], total: int, progressbar: bool
+) -> Iterator[Future[Any]]:
+    """Futures as they are done; those that are not pending were done before."""
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[told]}"))
+    with Progress(*columns, disable=not progressbar) as bar:
+        task = bar.add_task("Fitting", total=total, completed=total - len(pending), told="")
+        failed = 0
+        for future in as_completed(pending):
+            yield future
+            failed += not future.result()[1]
+            bar.update(task, advance=1, told=f"{failed} not converged" if failed else "")
+
+
+def _done(job: _Job) -> tuple[xr.DataTree | None, bool]:
+    """What was made, unless it is in the store now, and whether it passed its gate."""
+    fit = _fitted(job)
+    passed = Gate.of(fit.tree).passed
+    if job.store is None:
+        return fit.tree, passed
+    Archive(job.store).put(job.key, fit)
+    return None, passed
+
+
+def _fitted(job: _Job) -> Fit:
+    design = design_of(job.model, job.runs)
+    numbers = numbers_of(job.model, design)
+    engine = _engine(job.model, job.runs, design, numbers)
+    first = replace(job.sampler, most=1, target_accept=job.sampler.attempts[0].target_accept)
+    found = sampled(job.model, job.runs, design, engine, first)
+    if not found.gate.is_settled:
+        again = _patient(job.sampler, found.gate)
+        found = sampled(job.model, job.runs, design, engine, again)
+    return fit_of(job.model, job.runs, found, job.sampler, {})
+
+
+def _patient(sampler: Sampler, failed: Gate) -> Sampler:
+    """How to sample again: with more draws, and smaller steps if they were too large."""
+    steps = sampler.attempts[-1 if failed.divergences else 0].target_accept
+    more = {"tune": MORE_TUNE * sampler.tune, "draws": MORE_DRAWS * sampler.draws}
+    return replace(sampler, most=1, target_accept=steps, **more)
+
+
+_engines: OrderedDict[tuple[str, Any], Engine] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _engine(model: Model, runs: xr.Dataset, design: Design, numbers: Numbers) -> Engine:
+    """The compiled model on these numbers; one thread compiles, the others wait for it."""
+    key = f"{model!r} {model.law.digest}", numbers.structure
+    with _lock:
+        if key not in _engines:
+            _engines[key] = compiled(built_on(model, design, numbers, runs))
+        _engines.move_to_end(key)
+        while len(_engines) > ENGINES:
+            _engines.popitem(last=False)
+        return _engines[key].on(numbers)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.coordinates import Coordinates, coordinates
 from bayeslaw.design import Design
-from bayeslaw.engine import Engine, unconstrained
+from bayeslaw.engine import Engine
 from bayeslaw.model import Model
 from bayeslaw.optima import is_plain
 from bayeslaw.pilot import several
@@ -18,7 +18,7 @@ from bayeslaw.pooling import roles_of
 __all__ = ["near_optima"]
 
 
-def near_optima(engine: Engine, model: Model, design: Design, built: Any) -> Engine:
+def near_optima(engine: Engine, model: Model, design: Design) -> Engine:
     """The same engine, to be started near each of the optima that curves have by themselves.
 
     Parameters
@@ -29,8 +29,6 @@ def near_optima(engine: Engine, model: Model, design: Design, built: Any) -> Eng
         The model.
     design : Design
         The runs.
-    built : pymc.Model
-        What the engine is compiled from, with the data of the runs.
 
     Returns
     -------
@@ -42,20 +40,16 @@ def near_optima(engine: Engine, model: Model, design: Design, built: Any) -> Eng
         return engine
     names = list(roles_of(model, system))
     rows = [np.array([optimum[name] for name in names]) for optimum in optima]
-    points = _points(engine.start, rows, system, design, built)
+    points = _points(engine, rows, system, design)
     return replace(engine, points=points[np.all(np.isfinite(points), axis=1)])
 
 
 def _points(
-    start: np.ndarray,
-    rows: list[np.ndarray],
-    system: Coordinates,
-    design: Design,
-    built: Any,
+    engine: Engine, rows: list[np.ndarray], system: Coordinates, design: Design
 ) -> np.ndarray:
     """Points whose curves are the optima, with population and spreads as at the start."""
-    origin, spread = _at(start, built, len(rows[0]))
-    told = 1 + spread**2 * built["pivot_information"].get_value()
+    origin, spread = _at_start(engine, len(rows[0]))
+    told = 1 + spread**2 * engine.numbers["pivot_information"]
 
     def pivot(theta: np.ndarray) -> np.ndarray:
         named = [dict(zip(system.roles, part, strict=False)) for part in (theta, 1 - 1 / told)]
@@ -65,14 +59,13 @@ def _points(
     with np.errstate(all="ignore"):
         values = [(pivot(row) - pivot(origin)) * np.sqrt(told) / spread for row in rows]
     # The curves are the last variable of the model, and at the origin of its coordinates.
-    points = np.tile(start, (len(rows), 1))
+    points = np.tile(engine.start, (len(rows), 1))
     points[:, -origin.size :] += np.reshape(values, (len(rows), -1))
     return points
 
 
-def _at(start: np.ndarray, built: Any, n_parameters: int) -> tuple[np.ndarray, Any]:
+def _at_start(engine: Engine, n_parameters: int) -> tuple[np.ndarray, Any]:
     """Curves at the start and their own spreads, shape (parameters, 1)."""
-    pooled = "spread" in built.named_vars
-    found = unconstrained(built, ["theta", *(["spread"] if pooled else [])], start[None])
-    own = found["spread"][0, :n_parameters] if pooled else built["prior_sd"].get_value()
-    return found["theta"][0], own[:, None]
+    found = engine.variables(engine.start)
+    own = found["spread"][:n_parameters] if "spread" in found else engine.numbers["prior_sd"]
+    return found["theta"], own[:, None]

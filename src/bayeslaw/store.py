@@ -22,7 +22,7 @@ from bayeslaw.law import Law
 from bayeslaw.model import Model, Pooling
 from bayeslaw.records import part_of, record_of
 
-__all__ = ["StoreError", "load", "save"]
+__all__ = ["StoreError", "fit_of_tree", "load", "save", "tree_of_fit"]
 
 FORMAT = 1
 ATTRIBUTE = "bayeslaw"  # of the file: format and model
@@ -113,7 +113,25 @@ def load(path: str | os.PathLike[str], *, law: Law | None = None) -> Fit:
     True
     """
     path = Path(path)
-    tree = _read(path)
+    return fit_of_tree(_read(path), path, law)
+
+
+def fit_of_tree(tree: xr.DataTree, path: Path, law: Law | None = None) -> Fit:
+    """The fit that a tree holds.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        As of `tree_of_fit`.
+    path : path
+        Where it was found, for errors.
+    law : Law, optional
+        The law that was fitted, if it is not of the catalogue.
+
+    Returns
+    -------
+    Fit
+    """
     record = json.loads(tree.attrs[ATTRIBUTE])
     _check_format(record, path)
     groups = {node.path: _restored(node.to_dataset(inherit=False)) for node in tree.subtree}
@@ -159,7 +177,7 @@ def _check_format(record: Mapping[str, Any], path: Path) -> None:
 
 
 def _content(fit: Fit) -> memoryview:
-    tree = _tree(fit)
+    tree = tree_of_fit(fit)
     try:
         # In memory, because HDF5 crashes the process where a disk is full.
         return tree.to_netcdf(engine="h5netcdf")
@@ -167,7 +185,18 @@ def _content(fit: Fit) -> memoryview:
         raise StoreError(f"a file cannot hold this fit: {error}") from error
 
 
-def _tree(fit: Fit) -> xr.DataTree:
+def tree_of_fit(fit: Fit) -> xr.DataTree:
+    """Model, runs and draws of a fit as one tree that a file can hold.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+
+    Returns
+    -------
+    xarray.DataTree
+    """
     record = {"format": FORMAT, "version": version("bayeslaw"), **_model_record(fit.model)}
     groups = {node.path: _storable(node.to_dataset(inherit=False)) for node in fit.tree.subtree}
     groups["/"].attrs[ATTRIBUTE] = json.dumps(record, default=_plain)

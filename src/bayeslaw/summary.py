@@ -18,7 +18,7 @@ __all__ = ["summary"]
 
 
 def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
-    """Parameters of the population, of each level of a group, and of each curve.
+    """The parameters of the population, of each level of a group, and of each curve.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ NOISE = 1e-14  # slopes that cancel to this share of themselves cancel
 
 
 def training_flops(N: Any, D: Any) -> Any:
-    """FLOPs to train a dense transformer: 6 N D (Kaplan et al. 2020, section 2.1).
+    """The FLOPs to train a dense transformer: 6 N D (Kaplan et al. 2020, section 2.1).
 
     Two for the forward pass and four for the backward pass, per parameter and token; attention
     over the context is left out.

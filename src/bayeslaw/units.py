@@ -46,7 +46,7 @@ def scales_of(law: Law, runs: xr.Dataset) -> dict[str, float]:
 
 
 def rescale(law: Law, scales: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters for predictors in their own units, from those at a reference scale.
+    """Change parameters at a reference scale into those for predictors in their own units.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ __all__ = ["verdict"]
 
 
 def verdict(fit: Fit) -> pd.DataFrame:
-    """Probabilities of what a law's parameters can tell, such as power law or log-linear.
+    """The probabilities of what a law's parameters tell, such as power law or log-linear.
 
     Parameters
     ----------

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
+SMALL = 1e-140  # a product of weights is put away before it leaves the range of numbers
 
 
 class Chains(NamedTuple):
@@ -145,12 +146,16 @@ def _reverse(residual, variance, tau2, where, out):
     residual_bar, variance_bar, tau2_bar = out
     mean, spread = np.empty(order.shape[0]), np.empty(order.shape[0])
     _predict(residual, variance, tau2, order, step, first, owner, mean, spread)
-    total, mean_bar, spread_bar = 0.0, 0.0, 0.0
+    logarithm, product, squares, mean_bar, spread_bar = 0.0, 1.0, 0.0, 0.0, 0.0
     for k in range(order.shape[0] - 1, -1, -1):
         i = order[k]
-        weight = 1 / (spread[k] + variance[i])
-        pull = (residual[i] - mean[k]) * weight
-        total += (math.log(weight / (2 * math.pi)) - pull * pull / weight) / 2
+        weight, away = 1 / (spread[k] + variance[i]), residual[i] - mean[k]
+        pull = away * weight
+        squares += pull * away
+        # One logarithm of many weights: it would take as long as all the rest.
+        product *= weight
+        if not SMALL < product < 1 / SMALL:
+            logarithm, product = logarithm + math.log(product), 1.0
         gain, keep = spread[k] * weight, variance[i] * weight
         score = (pull * pull - weight) / 2
         residual_bar[i] = mean_bar * gain - pull
@@ -160,7 +165,8 @@ def _reverse(residual, variance, tau2, where, out):
         tau2_bar[owner[k]] += step[k] * spread_bar
         if first[k] == 1:
             mean_bar, spread_bar = 0.0, 0.0
-    return total
+    logarithm += math.log(product) - order.shape[0] * math.log(2 * math.pi)
+    return (logarithm - squares) / 2
 
 
 @numba.njit(**_COMPILE)

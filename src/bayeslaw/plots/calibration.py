@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
-from typing import TYPE_CHECKING
-
 import numpy as np
 import xarray as xr
-from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayeslaw.plots import ACCENT, BANDS, COLUMN, GREY, INK, POINT, SMALL, STYLE
+from bayeslaw.plots.sheet import sheet
+from bayeslaw.plots.style import COLUMN, POINT, Inks, figure_of, house
 from bayeslaw.scores import PERCENTS, curve_means, standard_error
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["plot_calibration"]
 
@@ -28,7 +23,7 @@ KEY = (
 )
 
 
-def plot_calibration(scores: xr.Dataset) -> Figure:
+def plot_calibration(scores: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw where observed runs fell in their forecasts, and how many fell into each band.
 
     Left, the share of runs below each quantile of their forecast, less what it should be; right,
@@ -41,6 +36,8 @@ def plot_calibration(scores: xr.Dataset) -> Figure:
     ----------
     scores : xarray.Dataset
         As of `bayeslaw.score`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw the left part alone.
 
     Returns
     -------
@@ -63,39 +60,40 @@ def plot_calibration(scores: xr.Dataset) -> Figure:
             raise ValueError(f"the scores have no {name!r}; make them with bayeslaw.score")
     below = scores["pit"] <= xr.DataArray(RANKS, dims="rank")
     curves = curve_means(scores[names].assign(below=below))
-    with style.context(STYLE):
+    excess = curves["below"].transpose("curve", "rank").values - RANKS
+    with house(ax) as inks:
+        if ax is not None:
+            _draw_ranks(ax, excess, inks)
+            return figure_of(ax)
         note = _note(scores.sizes["run"], curves.sizes["curve"])
-        heights = [1.7, 0.1 * note.count("\n") + 0.16]
-        figure = Figure((COLUMN, sum(heights)), layout="constrained")
-        body, foot = figure.subfigures(2, 1, height_ratios=heights, squeeze=False).flat
+        figure, body = sheet(inks, COLUMN, 1.7, [note])
         left, right = body.subplots(1, 2, width_ratios=[3, 2], sharey=True)
-        _draw_ranks(left, curves["below"].transpose("curve", "rank").values - RANKS)
-        _draw_coverage(right, np.stack([curves[name].values for name in names], axis=1))
-        foot.text(0.06 / COLUMN, 1, note, va="top", linespacing=1.25, **SMALL)
+        _draw_ranks(left, excess, inks)
+        _draw_coverage(right, np.stack([curves[name].values for name in names], axis=1), inks)
     return figure
 
 
-def _draw_ranks(axis: Axes, excess: np.ndarray) -> None:
+def _draw_ranks(axis: Axes, excess: np.ndarray, inks: Inks) -> None:
     """Draw the mean over curves, (curve, rank), and its interval."""
     mean, reach = excess.mean(axis=0), REACH * np.nan_to_num(standard_error(excess))
-    axis.fill_between(RANKS, mean - reach, mean + reach, color=BANDS[0.9], lw=0, label="90%")
-    axis.axhline(0, color=GREY, lw=0.5)
-    axis.plot(RANKS, mean, color=ACCENT, label="mean")
+    axis.fill_between(RANKS, mean - reach, mean + reach, color=inks.bands[0.9], lw=0, label="90%")
+    axis.axhline(0, color=inks.grey, lw=0.5)
+    axis.plot(RANKS, mean, color=inks.accent, label="mean")
     axis.set(xlim=(0, 1), xlabel="quantile of the forecast", ylabel=YLABEL)
     axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "¼", "½", "¾", "1"])
     axis.yaxis.set_major_locator(MaxNLocator(5))
     axis.yaxis.set_major_formatter(_signed)
 
 
-def _draw_coverage(axis: Axes, covered: np.ndarray) -> None:
+def _draw_coverage(axis: Axes, covered: np.ndarray, inks: Inks) -> None:
     """Draw the mean over curves, (curve, band), and its interval, less the nominal share."""
     places, share = range(len(PERCENTS)), covered.mean(axis=0)
     excess, reach = share - np.array(PERCENTS) / 100, REACH * np.nan_to_num(standard_error(covered))
-    axis.axhline(0, color=GREY, lw=0.5)
-    axis.errorbar(places, excess, yerr=reach, color=INK, ls="", **POINT)
-    top = {"transform": axis.get_xaxis_transform(), "ha": "center", "va": "bottom", **SMALL}
-    for place, value in zip(places, share, strict=True):
-        axis.text(place, 1, f"{value:.0%}", **top)
+    axis.axhline(0, color=inks.grey, lw=0.5)
+    axis.errorbar(places, excess, yerr=reach, color=inks.ink, ls="", **POINT)
+    place = {"transform": axis.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+    for x, value in zip(places, share, strict=True):
+        axis.text(x, 1, f"{value:.0%}", **place, **inks.small)
     axis.set(xlim=(-0.5, len(PERCENTS) - 0.5), xlabel="band of a new run")
     axis.set_xticks(places, [f"{percent}%" for percent in PERCENTS])
     axis.tick_params(axis="y", length=0)
@@ -103,7 +101,7 @@ def _draw_coverage(axis: Axes, covered: np.ndarray) -> None:
 
 def _note(runs: int, curves: int) -> str:
     interval = f"90% intervals between {curves} curves." if curves > 1 else "none, from one curve."
-    return "\n".join(textwrap.wrap(f"{KEY} Shade, bars: {interval} {runs} runs.", int(COLUMN * 24)))
+    return f"{KEY} Shade, bars: {interval} {runs} runs."
 
 
 def _signed(share: float, _: float) -> str:

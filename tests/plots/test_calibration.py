@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bayeslaw.calibration_plot import plot_calibration
+from bayeslaw.plots import plot_calibration
 from bayeslaw.scores import PERCENTS
 
 
@@ -132,3 +132,10 @@ def test_nothing_is_changed() -> None:
     plot_calibration(scores)
     xr.testing.assert_identical(scores, before)
     assert dict(matplotlib.rcParams) == settings
+
+
+def test_given_axes_have_the_left_part_alone() -> None:
+    axis = Figure((3, 2)).subplots()
+    assert plot_calibration(scores_of(random_ranks(3)), ax=axis) is axis.figure
+    assert axis.figure.axes == [axis]
+    assert line(axis).size == 101

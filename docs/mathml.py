@@ -1,0 +1,20 @@
+"""Formulas as MathML, which browsers and screen readers know by themselves: no script, no font."""
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.writers.html5 import HTML5Translator
+
+__all__ = ["display", "inline"]
+
+
+def inline(translator: HTML5Translator, node: nodes.math) -> None:
+    """Write a formula in a line of text."""
+    translator.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def display(translator: HTML5Translator, node: nodes.math_block) -> None:
+    """Write a formula in its own paragraph."""
+    formula = convert(node.astext(), display="block")
+    translator.body.append(f'<div class="formula">{formula}</div>\n')
+    raise nodes.SkipNode

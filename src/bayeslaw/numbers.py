@@ -1,0 +1,138 @@
+"""All that a model's density takes from the runs, as arrays: a compiled density serves any runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayeslaw.coordinates import coordinates
+from bayeslaw.design import Design, prior_of
+from bayeslaw.misfit import misfit
+from bayeslaw.model import Model
+from bayeslaw.parameters import Role, link_normal
+from bayeslaw.pilot import Pilot, fly
+from bayeslaw.pooling import Layout, groupings, is_pooled, layout, roles_of
+from bayeslaw.priors import HalfNormal, Prior
+
+__all__ = ["THETA", "WHERE", "Numbers", "numbers_of"]
+
+THETA = ("parameter", "curve")
+WHERE = "where_"  # how the arrays of a discrepancy begin
+
+type Array = tuple[np.ndarray, str | tuple[str, ...] | None]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Arrays by name, each with its dimensions, and labels of the dimensions.
+
+    Parameters
+    ----------
+    arrays : mapping of str to (array, dims)
+        What the density takes.
+    coords : mapping of str to list
+        Labels along each dimension.
+    """
+
+    arrays: Mapping[str, Array]
+    coords: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """An array, or the length of a dimension."""
+        if name in self.arrays:
+            return np.asarray(self.arrays[name][0])
+        return np.asarray(len(self.coords[name]), dtype=np.int64)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Arrays and dimensions."""
+        return frozenset(self.arrays) | frozenset(self.coords)
+
+    @property
+    def structure(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        """What one model has to share with another on other runs, for both to have one density."""
+        own_priors = "spread_of" in self.coords and "spread_scale" not in self.arrays
+        return self.names, tuple(self.coords["spread_of"]) if own_priors else ()
+
+
+def numbers_of(model: Model, design: Design) -> Numbers:
+    """The numbers of a model on runs.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    design : Design
+        The runs.
+
+    Returns
+    -------
+    Numbers
+    """
+    system = coordinates(model)
+    roles, wrong = roles_of(model, system), misfit(model, design)
+    priors = {name: prior_of(model, name, role, design.level) for name, role in roles.items()}
+    arrays = _of_runs(design) | _of_pilot(fly(model, system, design), tuple(roles))
+    if wrong is not None:
+        arrays |= {f"{WHERE}{name}": (values, None) for name, values in wrong.arrays.items()}
+    curves = design.curves["curve"].values.tolist()
+    coords = {"run": np.arange(design.response.size), "curve": curves, "parameter": list(roles)}
+    if not is_pooled(model, design.curves):
+        return Numbers(arrays | _of_curves_alone(roles, priors, design.n_curves), coords)
+    where = layout(groupings(model, design.curves), list(roles))
+    coords |= {"spread_of": [" ".join(item) for item in where.spreads]}
+    coords |= {"effect_of": [" ".join(item) for item in where.levels]}
+    return Numbers(arrays | _of_population(model, roles, priors, where), coords)
+
+
+def _of_runs(design: Design) -> dict[str, Array]:
+    per_run = {f"predictor_{i}": x for i, x in enumerate(design.predictors)}
+    per_run |= {f"log_{name}": np.log(x) for name, x in per_run.items()}
+    per_run |= {"observed": design.response, "known_error": design.known_error}
+    per_run |= {"curve_of_run": design.curve}
+    per_curve = {
+        f"{end}_{i}": x for end, values in vars(design.frame).items() for i, x in enumerate(values)
+    }
+    arrays: dict[str, Array] = {name: (values, "run") for name, values in per_run.items()}
+    arrays |= {name: (values, "curve") for name, values in per_curve.items()}
+    return arrays | {"unit": (np.asarray(design.unit), None)}
+
+
+def _of_pilot(pilot: Pilot, names: tuple[str, ...]) -> dict[str, Array]:
+    """Where the sampler is placed."""
+    return {
+        key: (np.array([values[n] for n in names]), THETA) for key, values in vars(pilot).items()
+    }
+
+
+def _of_population(
+    model: Model, roles: Mapping[str, Role], priors: Mapping[str, Prior], where: Layout
+) -> dict[str, Array]:
+    arrays: dict[str, Array] = {}
+    normals = [link_normal(priors[name], role.link) for name, role in roles.items()]
+    if None not in normals:
+        arrays["center_mean"] = np.array([n.mean for n in normals if n]), "parameter"
+        arrays["center_sd"] = np.array([n.sd for n in normals if n]), "parameter"
+    spreads = [model.priors.get(f"sd_{name}", roles[name].spread) for name, _ in where.spreads]
+    if all(isinstance(prior, HalfNormal) for prior in spreads):
+        arrays["spread_scale"] = np.array([prior.sd for prior in spreads]), "spread_of"  # type: ignore[union-attr]
+    if where.levels:
+        arrays["spread_of_level"] = np.array(where.spread_of_level), "effect_of"
+        arrays |= {"codes": (where.codes, None), "bounds": (where.bounds, None)}
+    return arrays
+
+
+def _of_curves_alone(
+    roles: Mapping[str, Role], priors: Mapping[str, Prior], n_curves: int
+) -> dict[str, Array]:
+    """Mean and spread of curves that share nothing; nearly so where a prior is of another kind."""
+    normals = [
+        link_normal(priors[name], role.link) or link_normal(role.prior, role.link)
+        for name, role in roles.items()
+    ]
+    mean = np.array([[normal.mean] * n_curves for normal in normals if normal])
+    sd = np.array([normal.sd for normal in normals if normal])
+    return {"prior_mean": (mean, THETA), "prior_sd": (sd, "parameter")}

@@ -1,0 +1,10 @@
+"""A report: one HTML file that a colleague without Python can read.
+
+Data flow one way: ``gather`` asks the fit and fills a record of blocks, ``page`` sets them by a
+template that computes nothing, ``write`` puts the page into a file. A new section is a function
+that gives a `blocks.Section`, named in `gather`.
+"""
+
+from bayeslaw.report.write import write_report
+
+__all__ = ["write_report"]

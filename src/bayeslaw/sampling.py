@@ -1,0 +1,254 @@
+"""Sampling the posterior of a compiled model until its gate passes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import nutpie
+import xarray as xr
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from threadpoolctl import threadpool_limits
+
+from bayeslaw.coordinates import coordinates
+from bayeslaw.design import Design
+from bayeslaw.engine import DRAW, Engine
+from bayeslaw.gate import Gate, check
+from bayeslaw.model import Model
+from bayeslaw.pooling import groupings, is_pooled, layout, roles_of
+from bayeslaw.posterior import link_dataset, posterior_dataset
+from bayeslaw.starts import near_optima
+
+__all__ = ["Sampled", "Sampler", "labelled_link", "sampled"]
+
+TARGET_ACCEPT = (0.9, 0.98)
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How to sample; see `fit`.
+
+    Parameters
+    ----------
+    random_seed, draws, tune, chains, cores, target_accept, progressbar
+        As of `fit`.
+    most : int
+        Times the draws asked for that are made at most, until the gate passes.
+    """
+
+    random_seed: int
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    cores: int | None = None
+    target_accept: float | None = None
+    progressbar: bool = True
+    most: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("draws", "tune", "chains"):
+            if not getattr(self, name) >= 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not isinstance(self.random_seed, int | np.integer) or self.random_seed < 0:
+            raise ValueError(
+                f"random_seed must be a whole number, 0 or more, got {self.random_seed!r}"
+            )
+        if self.target_accept is not None and not 0 < self.target_accept < 1:
+            raise ValueError(f"target_accept must lie between 0 and 1, got {self.target_accept}")
+
+    @property
+    def attempts(self) -> tuple[Sampler, ...]:
+        """Just this way to sample, or two: the second with smaller steps, if the first diverges."""
+        if self.target_accept is not None:
+            return (self,)
+        return tuple(replace(self, target_accept=rate) for rate in TARGET_ACCEPT)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Draws of a posterior, and whether they can be trusted.
+
+    Parameters
+    ----------
+    link, posterior, stats : xarray.Dataset
+        The sampler's variables, parameters in the user's units, statistics of the sampler.
+    gate : Gate
+        Convergence.
+    seconds : float
+        That it took.
+    """
+
+    link: xr.Dataset
+    posterior: xr.Dataset
+    stats: xr.Dataset
+    gate: Gate
+    seconds: float
+
+
+def sampled(
+    model: Model, runs: xr.Dataset, design: Design, engine: Engine, sampler: Sampler
+) -> Sampled:
+    """Sample until the gate passes, or more draws would not help.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    runs : xarray.Dataset
+        Training runs.
+    design : Design
+        The runs as arrays.
+    engine : Engine
+        Compiled, on their numbers.
+    sampler : Sampler
+        How.
+
+    Returns
+    -------
+    Sampled
+    """
+    started = time.perf_counter()
+
+    def judged(trace: xr.DataTree) -> Sampled:
+        draws = engine.layout.split(trace["posterior"].to_dataset()[DRAW].values, engine.numbers)
+        link = labelled_link(model, design, draws)
+        posterior = posterior_dataset(model, design, link, runs)
+        stats = _kept_stats(trace["sample_stats"].to_dataset())
+        seconds = time.perf_counter() - started
+        return Sampled(link, posterior, stats, check(posterior, stats), seconds)
+
+    # One thread of linear algebra per chain: more of them fight, and it gets six times slower.
+    with threadpool_limits(1):
+        return _until_gate(near_optima(engine, model, design), sampler, judged)
+
+
+def labelled_link(model: Model, design: Design, draws: dict[str, np.ndarray]) -> xr.Dataset:
+    """The sampler's variables with their labels.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    design : Design
+        The runs.
+    draws : dict of str to array
+        As of `Engine.variables`.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    roles = roles_of(model, coordinates(model))
+    pooled = is_pooled(model, design.curves)
+    where = layout(groupings(model, design.curves), list(roles)) if pooled else None
+    return link_dataset(draws, roles, where, design.curves)
+
+
+def _until_gate(
+    engine: Engine, sampler: Sampler, judged: Callable[[xr.DataTree], Sampled]
+) -> Sampled:
+    """As few draws as pass the gate."""
+    for attempt in sampler.attempts:
+        for trace in _traces(engine, attempt):
+            found = judged(trace)
+            if found.gate.is_settled:
+                return found
+            if not found.gate.would_more_draws_help:
+                break
+    return found  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def _traces(engine: Engine, sampler: Sampler) -> Any:
+    """Traces of more and more draws; each begins with the one before."""
+    at_once = sampler.cores or sampler.chains
+    if at_once < sampler.chains:
+        # Chains that wait for others cannot be watched together: sample again, for longer.
+        for times in range(1, sampler.most + 1):
+            job = _start(engine, sampler, times * sampler.draws, at_once)
+            yield _watched(job, sampler, times * sampler.draws)
+        return
+    job = _start(engine, sampler, sampler.most * sampler.draws, at_once)
+    try:
+        for times in range(1, sampler.most + 1):
+            yield _watched(job, sampler, times * sampler.draws)
+    finally:
+        _stop(job.handle)
+
+
+@dataclass
+class _Job:
+    """Sampling in the background, how far its chains are, and all draws once they are there."""
+
+    handle: Any
+    finished: list[int]
+    trace: xr.DataTree | None = None
+
+
+def _start(engine: Engine, sampler: Sampler, draws: int, at_once: int) -> _Job:
+    finished = [0] * sampler.chains
+
+    def note(progress: Any) -> None:
+        finished[:] = [chain.finished_draws for chain in progress]
+
+    compiled = engine.sampler(engine.chains(sampler.random_seed, sampler.chains))
+    handle = nutpie.sample(
+        compiled, draws=draws, tune=sampler.tune, chains=sampler.chains, cores=at_once,
+        seed=sampler.random_seed, target_accept=sampler.target_accept, progress_bar=False,
+        progress_callback=note, progress_rate=50, save_warmup=False, blocking=False,
+    )  # fmt: skip
+    return _Job(handle, finished)
+
+
+def _watched(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
+    """The first draws of every chain, as soon as all of them are there."""
+    wanted = sampler.tune + draws
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, TextColumn(""), disable=not sampler.progressbar) as bar:
+            task = bar.add_task(f"Sampling {sampler.chains} chains", total=wanted)
+            while min(job.finished) < wanted and not _is_finished(job.handle):
+                bar.update(task, completed=min(job.finished))
+            bar.update(task, completed=wanted)
+    except KeyboardInterrupt:
+        _stop(job.handle)
+        raise
+    return _so_far(job).isel(draw=slice(draws))
+
+
+def _so_far(job: _Job) -> xr.DataTree:
+    if job.trace is None and not _is_finished(job.handle):
+        return job.handle.inspect()
+    if job.trace is None:  # a finished sampler hands its draws over only once
+        job.trace = job.handle.wait()
+    return job.trace  # pyright: ignore[reportReturnType]
+
+
+def _stop(handle: Any) -> None:
+    """Stop sampling and wait until no thread of it is left."""
+    if not handle._sampler.is_empty(ignore_error=True):
+        handle._sampler.abort()
+        handle._sampler.take_results()  # not made a trace of: there may be no draw yet
+
+
+def _is_finished(handle: Any) -> bool:
+    try:
+        handle._sampler.wait(0.05)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _kept_stats(stats: xr.Dataset) -> xr.Dataset:
+    wanted = (
+        "diverging",
+        "energy",
+        "n_steps",
+        "depth",
+        "step_size_bar",
+        "logp",
+        "maxdepth_reached",
+    )
+    return stats[[name for name in wanted if name in stats]]

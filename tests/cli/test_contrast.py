@@ -1,0 +1,53 @@
+"""The command that compares two systems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import bayeslaw as bl
+from bayeslaw.contrast import contrast, contrast_table
+
+type Run = Callable[..., tuple[int, str, str]]
+
+ASKED = ["--group", "task", "--levels", "c4,books", "--at", "N=1e9,1e10", "--at", "dataset=web"]
+
+
+def test_contrast(run: Run, folder: Path) -> None:
+    more = ["--along", "N", "--reach", "10", "--prob", "0.5"]
+    code, text, err = run("contrast", folder / "fit.nc", *ASKED, *more, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(text)
+    assert list(told) == ["converged", "caveats", "sentences", "contrast", "crossing"]
+    assert told["sentences"][0].endswith("Crossings from 1e+06 to 1.39e+09.")
+    fit = bl.load(folder / "fit.nc")
+    asked = {"N": [1e9, 1e10], "dataset": ["web"]}
+    expected = contrast_table(contrast(fit, "task", ["c4", "books"], at=asked, reach=10), 0.5)
+    assert [(row["pair"], row["N"]) for row in told["contrast"]] == expected.index.tolist()
+    for name in ("better", "better_run", "multiplier", "multiplier_lower", "multiplier_upper"):
+        found = [float(row[name]) for row in told["contrast"]]
+        assert found == pytest.approx(expected[name].tolist(), rel=1e-12), name
+    [crossing] = told["crossing"]
+    assert crossing["pair"] == "web"
+    assert crossing["crosses"] == expected["crosses"].iloc[0]
+
+
+def test_contrast_in_words(run: Run, folder: Path) -> None:
+    code, text, _ = run("contrast", folder / "fit.nc", *ASKED)
+    assert code == 0
+    assert text.startswith("Beyond the data these bands hold only if the law does: ")
+    assert "Better: the probability that c4 is better than books" in text
+    for word in ("better run", "multiplier lower", "crosses", "overtakes"):
+        assert word in text
+    code, text, _ = run("contrast", folder / "failed.nc", *ASKED)
+    assert code == 1
+    assert text.startswith("NOT CONVERGED")
+
+
+def test_levels_are_asked_for(run: Run, folder: Path) -> None:
+    code, _, err = run("contrast", folder / "fit.nc", "--group", "task")
+    assert code == 2
+    assert err.startswith("error: a contrast takes two levels of 'task', such as levels=['c4', ")

@@ -1,0 +1,105 @@
+"""The look of figures."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import matplotlib
+import pytest
+from matplotlib import style
+from matplotlib.colors import rgb_to_hsv, to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from bayeslaw import plots
+from bayeslaw.plots import plot_forecast
+from bayeslaw.plots.style import DARK, LIGHT, Inks, figure_of, house
+
+
+def lightness(colour: str) -> float:
+    """Relative luminance, as screens and grey prints have it."""
+    linear = [(x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4) for x in to_rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted([lightness(one), lightness(other)], reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("inks", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_and_lines_can_be_read(inks: Inks):
+    """Contrasts of WCAG 2: 4.5 for text, 3 for what is drawn."""
+    for ground in (inks.paper, inks.beyond):
+        for text in (inks.ink, inks.soft, inks.accent):
+            assert contrast(text, ground) > 4.5
+        assert contrast(inks.grey, ground) > 3
+
+
+@pytest.mark.parametrize("inks", [LIGHT, DARK], ids=["light", "dark"])
+def test_bands_differ_in_grey(inks: Inks):
+    tones = [inks.paper, inks.bands[0.9], inks.bands[0.5], inks.accent]
+    for one, other in itertools.pairwise(tones):
+        assert contrast(one, other) > 1.3
+    assert contrast(inks.ink, inks.bands[0.5]) > 4.5
+
+
+@pytest.mark.parametrize("inks", [LIGHT, DARK], ids=["light", "dark"])
+def test_colours_are_blue_or_grey(inks: Inks):
+    """So that no kind of colour blindness takes two for one."""
+    for colour in (inks.accent, inks.ink, inks.grey, inks.pale, *inks.bands.values()):
+        hue, saturation, _ = rgb_to_hsv(to_rgb(colour))
+        assert saturation < 0.1 or 0.54 < hue < 0.62 or saturation * lightness(colour) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("ground", "inks"), [("white", LIGHT), ("black", DARK), ("#222244", DARK), ("0.9", LIGHT)]
+)
+def test_ground_of_matplotlib_decides(ground: str, inks: Inks):
+    with matplotlib.rc_context({"figure.facecolor": ground}), house() as found:
+        assert found is inks
+        assert to_hex(matplotlib.rcParams["figure.facecolor"]) == inks.paper.lower()
+
+
+@pytest.mark.parametrize(("ground", "inks"), [("white", LIGHT), ("black", DARK)])
+def test_ground_of_given_axes_decides(ground: str, inks: Inks):
+    axis = Figure(facecolor=ground).subplots()
+    with house(axis) as found:
+        assert found is inks
+
+
+def test_styles_are_for_figures_of_others_too():
+    with style.context(["bayeslaw.bayeslaw", "bayeslaw.dark"]):
+        assert matplotlib.rcParams["font.size"] == 7
+        assert to_hex(matplotlib.rcParams["axes.facecolor"]) == DARK.paper.lower()
+
+
+def test_dark_figures_are_dark(example):
+    with style.context("bayeslaw.dark"):
+        figure = plot_forecast(*example())
+    assert to_hex(figure.get_facecolor()) == DARK.paper.lower()
+    assert to_hex(figure.axes[0].get_facecolor()) == DARK.paper.lower()
+    assert to_hex(figure.axes[0].title.get_color()) == DARK.ink.lower()
+
+
+def test_figure_of_axes_in_subfigures():
+    figure = Figure()
+    axis = figure.subfigures(1, 2)[0].subplots()
+    assert figure_of(axis) is figure
+    axis.remove()
+    with pytest.raises(ValueError, match="ax is in no figure"):
+        figure_of(axis)
+
+
+def test_figures_leave_no_state_behind(example):
+    before = dict(matplotlib.rcParams)
+    plot_forecast(*example())
+    assert dict(matplotlib.rcParams) == before
+    code = "import sys, bayeslaw.plots; sys.exit('matplotlib.backends.backend_agg' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_figure_takes_axes():
+    for name in plots.__all__:
+        assert "ax" in getattr(plots, name).__annotations__, name

@@ -1,0 +1,82 @@
+"""The checklist: every question is asked once, and answered from the fit where it can be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayeslaw as bl
+from bayeslaw.report.checklist import ITEMS, UNKNOWN, Facts, about_checklist
+
+ANSWERS = {item.name: item.answer for item in ITEMS if item.answer}
+
+
+def test_names_differ_and_questions_are_questions() -> None:
+    assert len({item.name for item in ITEMS}) == len(ITEMS) == 26
+    assert all(item.asks.endswith("?") for item in ITEMS)
+    assert [*dict.fromkeys(item.part for item in ITEMS)] == [
+        "Hypothesis", "Training setup", "Data collection", "Fitting",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("form", "chinchilla: E + A N^-alpha + B D^-beta"),
+        ("variables", "loss as a function of N and D"),
+        ("parameters", "E, A, alpha, B, beta free; sigma held at 0.001"),
+        ("sizes", "N from 1e8 to 1e10, 3 distinct; D from 1e10 to 1e12, 4 distinct"),
+        ("data amount", "D from 1e10 to 1e12; whether data were repeated is not recorded"),
+        ("counting", UNKNOWN),
+        ("metric", "loss; on which data is not recorded"),
+        ("settings", UNKNOWN),
+        ("points", "all 24 runs given; dropped before: not recorded"),
+    ],
+)
+def test_answers_of_the_fit(joint_fit: bl.Fit, name: str, expected: str) -> None:
+    assert ANSWERS[name](Facts(joint_fit, None, {})) == expected
+
+
+def test_units_and_changed_metrics_are_told(joint_fit: bl.Fit) -> None:
+    runs = joint_fit.runs.copy(deep=True)
+    runs["N"].attrs["units"] = "parameters"
+    runs["loss"].attrs["long_name"] = "1 - accuracy"
+    facts = Facts(replace(joint_fit, runs=runs), None, {})
+    assert ANSWERS["counting"](facts) == "N in parameters"
+    assert ANSWERS["metric"](facts).startswith("1 - accuracy; ")
+    assert ANSWERS["modified"](facts).startswith("the response is 1 - accuracy; here")
+
+
+def test_ties_and_a_law_without_formula_are_told(joint_fit: bl.Fit) -> None:
+    model = bl.Model(bl.laws.chinchilla, discrepancy=None, tie={"beta": "alpha"})
+    facts = Facts(replace(joint_fit, model=model), None, {})
+    assert ANSWERS["parameters"](facts).endswith("free; beta tied to alpha")
+    bare = bl.Model(replace(bl.laws.chinchilla, latex=None))
+    assert ANSWERS["form"](Facts(replace(joint_fit, model=bare), None, {})) == (
+        "chinchilla, without a formula"
+    )
+
+
+def test_held_out_runs_and_rivals_count_as_checks(
+    crossed_fit: bl.Fit, crossed_split: tuple[xr.Dataset, xr.Dataset]
+) -> None:
+    told = ANSWERS["validation"](Facts(crossed_fit, crossed_split[1], {"other": crossed_fit}))
+    assert told.endswith("Judged by 24 held-out runs. Compared with other.")
+    assert "24 larger ones were held out" in ANSWERS["points"](
+        Facts(crossed_fit, crossed_split[1], {})
+    )
+
+
+def test_authors_answers_come_first(joint_fit: bl.Fit) -> None:
+    given = {"metric": "C4 validation loss", "architecture": "width and depth together"}
+    section = about_checklist(joint_fit, None, {}, given)
+    frames = [block.frame for block in section.blocks if block.kind == "table"]
+    answers = pd.concat(frames).set_index("item")["answer"]
+    assert answers["metric"] == "C4 validation loss"
+    assert answers["architecture"] == "width and depth together"
+    assert (answers == UNKNOWN).sum() == 9
+    with pytest.raises(ValueError, match=r"does not ask 'zzz'\. It asks"):
+        about_checklist(joint_fit, None, {}, {"zzz": ""})

@@ -1,0 +1,231 @@
+"""The documentation: its pages are complete, and what they show runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+from numpydoc.validate import validate
+
+import bayeslaw as bl
+from bayeslaw import cli
+from bayeslaw.parameters import Role
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+WRITTEN = sorted(path for path in DOCS.rglob("*.md") if not {"_build", "_made"} & set(path.parts))
+PYTHON = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
+LINE = re.compile(r"^(?:\$|   ) bayeslaw (.+)$", re.MULTILINE)
+RUN = [path for path in WRITTEN if PYTHON.search(path.read_text(encoding="utf-8"))]
+RUN.remove(DOCS / "noise_and_discrepancy.md")  # a fragment
+TYPED = [path for path in (*WRITTEN, ROOT / "README.md") if LINE.search(path.read_text("utf-8"))]
+
+# Checks of numpydoc that every public docstring passes. Left out: ES01 and SA01 ask for an extended
+# summary and for "See Also", EX01 for an example of every record, RT03 for a description of what is
+# returned where the summary has said it.
+CHECKS = {
+    *("GL01", "GL02", "GL03", "GL05", "GL06", "GL07", "GL08", "GL09", "GL10"),
+    *("SS01", "SS02", "SS03", "SS04", "SS05", "SS06"),
+    *("PR01", "PR02", "PR03", "PR04", "PR05", "PR06", "PR07", "PR08", "PR09", "PR10"),
+    *("RT01", "RT02", "RT04", "RT05", "YD01", "SA02", "SA03", "SA04"),
+}  # fmt: skip
+DOCUMENTED = [
+    name
+    for name in sorted(bl.__all__)
+    if (inspect.isroutine(getattr(bl, name)) or inspect.isclass(getattr(bl, name)))
+    and not getattr(getattr(bl, name), "_is_protocol", False)  # made by nobody
+]
+
+
+@pytest.fixture(scope="module")
+def pages() -> ModuleType:
+    """The module that writes pages from the package."""
+    spec = importlib.util.spec_from_file_location("pages", DOCS / "pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# Reference
+
+
+def test_every_public_name_is_on_the_reference_page_once(pages: ModuleType) -> None:
+    placed = [name for _, names in pages.GROUPS.values() for name in names.split()]
+    assert sorted(placed) == sorted(bl.__all__), "give each public name a group in docs/pages.py"
+    told = pages.api()
+    for name in bl.__all__:
+        assert len(re.findall(rf"bayeslaw\.{name}\b", told)) >= 1, name
+
+
+def test_a_name_without_a_group_is_shown_all_the_same(
+    pages: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = {title: told for title, told in pages.GROUPS.items() if title != "Comparison"}
+    monkeypatch.setattr(pages, "GROUPS", groups)
+    assert "Further names\n" in pages.api()
+    assert "\n   bayeslaw.compare\n" in pages.api()
+
+
+def test_every_law_is_in_the_catalogue_with_its_formula_and_parameters(pages: ModuleType) -> None:
+    told = pages.laws()
+    for name in bl.laws.names():
+        law = bl.laws.find(name)
+        [part] = re.findall(rf"\.\. py:data:: {name}\n(.*?)(?=\n\.\. py:data|\Z)", told, re.DOTALL)
+        assert law.latex
+        assert law.latex in part
+        assert law.doc.splitlines()[0] in part
+        assert all(f"``{each}``" in part for each in law.parameters)
+
+
+def test_every_role_is_in_the_table(pages: ModuleType) -> None:
+    roles = [name for name in bl.__all__ if _is_role(getattr(bl, name))]
+    told = pages.roles()
+    assert len(roles) == 9
+    assert all(f"``{name}``" in told for name in roles)
+
+
+def test_every_data_set_and_command_is_on_its_page(pages: ModuleType) -> None:
+    told = pages.data()
+    names = [*bl.datasets.names(), *bl.datasets.names(public=True)]
+    assert all(f"| `{name}` |" in told for name in names)
+    told = pages.command_line()
+    assert all(f"## bayeslaw {command.__name__}\n" in told for command in cli.COMMANDS)
+
+
+def test_measured_tables_are_those_of_the_benchmark(pages: ModuleType) -> None:
+    told = pages.extrapolation()
+    assert "| bayeslaw | 2.48 (0.19) |" in told
+    assert "| NSL-PFN, published | 2.8 |" in told
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_docstrings_are_numpydoc(name: str) -> None:
+    item = getattr(bl, name)
+    found = validate(f"{item.__module__}.{item.__name__}")["errors"]
+    assert [each for each in found if each[0] in CHECKS] == []
+
+
+# What pages show
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory, crossed_runs: xr.Dataset) -> Path:
+    """A folder with the tables that the pages read."""
+    folder = tmp_path_factory.mktemp("docs")
+    runs = crossed_runs.to_dataframe().rename(columns={"N": "params"})
+    few = runs[(runs["task"] == "c4") & (runs["dataset"] == "web")]
+    written = {
+        "runs.csv": runs,
+        "runs_with_errors.csv": runs.assign(
+            loss_se=0.01, name=[f"run {i}" for i in range(len(runs))]
+        ),
+        "accuracy.csv": few.assign(accuracy=1 - few["loss"] / 10),
+        "few.csv": few[["params", "loss"]][:3],
+        "grid.csv": grid_runs().to_dataframe().rename(columns={"N": "params", "D": "tokens"}),
+    }
+    for name, table in written.items():
+        table.to_csv(folder / name, index=False)
+    return folder
+
+
+def grid_runs() -> xr.Dataset:
+    """Runs of parameters and tokens, on the law of Besiroglu et al. (2024)."""
+    grid = bl.grid(N=np.geomspace(1e8, 1e10, 4), D=np.geomspace(1e9, 1e11, 4))
+    loss = bl.laws.chinchilla(grid["N"], grid["D"], **{k: v.mean() for k, v in about().items()})
+    table = grid.assign(loss=loss).to_dataframe()
+    return bl.read_runs(table.reset_index(drop=True), predictors=["N", "D"])
+
+
+def about() -> dict[str, np.ndarray]:
+    """Draws of the parameters of `chinchilla` (chain, draw, curve)."""
+    values = {"E": 1.817, "A": 482.0, "alpha": 0.348, "B": 2085.0, "beta": 0.366}
+    rng = np.random.default_rng(1)
+    return {
+        name: value * np.exp(0.01 * rng.normal(size=(2, 50, 1))) for name, value in values.items()
+    }
+
+
+@pytest.fixture
+def fitted(
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    known_fit: Callable[..., bl.Fit],
+    crossed_fit: bl.Fit,
+) -> None:
+    """Answer `bl.fit` by fits that are there, once its arguments have been checked."""
+    signature = inspect.signature(bl.fit)
+    names = {"power": "crossed_fit", "pure_power": "pure_power_fit", "log_linear": "log_linear_fit"}
+
+    def answer(model: bl.Model, runs: xr.Dataset, **options: Any) -> bl.Fit:
+        signature.bind(model, runs, **options)
+        bl.check_runs(runs)
+        assert set(model.groups_of("alpha")) <= set(runs.attrs["groups"])
+        if model.law.name == "chinchilla":
+            return known_fit(model.law, about(), runs)
+        if model.law.name == "curvature":
+            values = {"m": 2.0, "s": 0.2, "kappa": 1.5, "N_0": 1e7}
+            draws = {name: np.full((2, 50, 12), value) for name, value in values.items()}
+            return known_fit(model.law, draws, runs)
+        return request.getfixturevalue(
+            names[model.law.name] if runs.attrs["groups"] else "lone_fit"
+        )
+
+    monkeypatch.setattr(bl, "fit", answer)
+
+
+@pytest.mark.filterwarnings("ignore::bayeslaw.RunsWarning", "ignore:Estimated shape:UserWarning")
+@pytest.mark.usefixtures("fitted")
+@pytest.mark.parametrize("path", RUN, ids=lambda path: str(path.relative_to(DOCS)))
+def test_code_of_a_page_runs(path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tables)
+    names: dict[str, Any] = {"np": np}
+    with mpl.rc_context({"figure.max_open_warning": 0}):
+        for code, shown in blocks(path):
+            out = StringIO()
+            with redirect_stdout(out):
+                run(code, names, path)
+            assert not shown or out.getvalue() == shown, path
+
+
+def blocks(path: Path) -> Iterator[tuple[str, str]]:
+    """Python code of a page, and what it shows as its output."""
+    for found in PYTHON.finditer(path.read_text(encoding="utf-8")):
+        yield found[1], found[2] or ""
+
+
+def run(code: str, names: dict[str, Any], path: Path) -> None:
+    """Run code as a module of its own, so that laws written in it know their source."""
+    exec(compile(code, str(path), "exec"), names)
+
+
+@pytest.mark.parametrize("path", TYPED, ids=lambda path: path.name)
+def test_command_lines_parse(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    for study in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
+        Path("study.toml").write_text(study)
+    for line in LINE.findall(text):
+        command, bound, _ = cli.app.parse_args(
+            shlex.split(line), exit_on_error=False, print_error=False
+        )
+        assert callable(command)
+        assert isinstance(bound, inspect.BoundArguments)
+
+
+def _is_role(item: Any) -> bool:
+    marks: Mapping[str, Any] | tuple[Any, ...] = getattr(item, "__metadata__", ())
+    return any(isinstance(mark, Role) for mark in marks)
