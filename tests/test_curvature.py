@@ -128,7 +128,8 @@ def fitted(response: np.ndarray, sizes: np.ndarray, seed: int) -> Fit:
     noisy = response + rng.normal(0, 0.01, sizes.size)
     runs = read_runs(pd.DataFrame({"N": sizes, "loss": noisy}), predictors=["N"])
     model = Model(curvature, pooling=None, discrepancy=None)
-    return fit(model, runs, random_seed=seed, progressbar=False)
+    how = {"draws": 500, "tune": 500, "chains": 2, "progressbar": False}
+    return fit(model, runs, random_seed=seed, **how)
 
 
 @pytest.fixture(scope="module")

@@ -121,11 +121,3 @@ def test_laws_that_few_runs_cannot_tell(
     assert (told["between_laws"][0] > 1) == rival
     assert told["verdict"].to_list() == [LAW if rival else DATA]
     assert isinstance(told, pd.DataFrame)
-
-
-def test_responses_without_a_logarithm_have_no_rivals(lone_fit: bl.Fit) -> None:
-    shifted = lone_fit.runs.assign(loss=lone_fit.runs["loss"] - 2.5)
-    noise = bl.Gaussian(bl.RawScale())
-    fit = replace(lone_fit, runs=shifted, model=replace(lone_fit.model, noise=noise))
-    told = forecast_verdict(fit, bl.forecast(lone_fit, bl.grid(N=[1e9])))
-    assert told["between_laws"].isna().all()

@@ -110,6 +110,15 @@ def test_a_twentieth_is_a_quarter_of_a_deviation() -> None:
     assert found == pytest.approx(0.05, abs=0.002)
 
 
+def test_what_a_quantity_does_not_depend_on_is_no_noise() -> None:
+    """Weights of many parameters, none of which is told by the quantity."""
+    rng = np.random.default_rng(3)
+    value, log = rng.standard_normal((4, 500, 1)), 5 * rng.standard_normal((4, 500))
+    # The slope of the log density is 0 with a standard error of 5 / sqrt(2000).
+    error = 0.05 * 5 / np.sqrt(2000) * np.log(2) / 0.24
+    assert power_scaling._gradient(value, log)[0] < 4 * error
+
+
 def test_an_informative_prior_is_felt(known_fit: Callable[..., bl.Fit]) -> None:
     """Curves that are not pooled: each has the prior and the likelihood of its own."""
     sizes = np.geomspace(1e6, 1e9, 6)
@@ -137,6 +146,6 @@ def test_draws_of_a_forecast_that_took_some(crossed_fit: bl.Fit) -> None:
     assert some.sizes["draw"] < every.sizes["draw"]
     found = [sensitivity(crossed_fit, mean, np.zeros(2, int)) for mean in (every, some)]
     for name in ("prior", "likelihood"):
-        np.testing.assert_allclose(found[0][name], found[1][name], atol=0.05)
+        np.testing.assert_allclose(found[0][name], found[1][name], atol=0.08)
     with pytest.raises(ValueError, match="have 700 draws per chain and the fit"):
         sensitivity(crossed_fit, every.isel(draw=np.zeros(700, int)), np.zeros(2, int))

@@ -11,6 +11,7 @@ beside the same fits with the default prior.
 from __future__ import annotations
 
 import argparse
+import itertools
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def main() -> None:
             own = [curve for curve in every if curve.groups["task"] == task]
             curves = data.few_points(own, n, reach=0.0, rows=LEAST)
             for name, learned in (("population prior", fit), ("default prior", None)):
-                found = [_alone(curve, learned, fit.runs, how) for curve in curves]
+                found = _alone(curves, learned, fit.runs, how)
                 tables.append(report.score(f"{name}, first {n}", curves, found))
                 _say(task, tables[-1])
     scores = pd.concat(tables)
@@ -60,15 +61,20 @@ def main() -> None:
     print(report.markdown(means))
 
 
-def _alone(curve: Curve, learned: bl.Fit | None, library: xr.Dataset, how: Sampling) -> Prediction:
-    """Forecast of a curve by itself, with what a library says of its architecture as prior."""
-    groups = models.groups_of([curve])
-    runs = models.runs_of([curve], "train", groups, reference(library))
-    level = {"model": curve.groups["model"]}
-    priors = bl.population(learned, at=level) if learned else {}
-    model = bl.Model(LAW.of(models.SIZE), pooling=None, priors=priors)
-    fit = bl.fit(model, runs, random_seed=how.seed, progressbar=False)
-    return models.prediction(fit, curve, groups, seconds=0.0)
+def _alone(
+    curves: Sequence[Curve], learned: bl.Fit | None, library: xr.Dataset, how: Sampling
+) -> list[Prediction]:
+    """Forecasts of curves by themselves, with what a library says of their architecture as prior."""
+    groups, found = models.groups_of(curves[:1]), {}
+    for level, some in itertools.groupby(curves, lambda curve: curve.groups["model"]):
+        own = list(some)
+        runs = [models.runs_of([curve], "train", groups, reference(library)) for curve in own]
+        priors = bl.population(learned, at={"model": level}) if learned else {}
+        model = bl.Model(LAW.of(models.SIZE), pooling=None, priors=priors)
+        fits = bl.refit(model, runs, random_seed=how.seed, progressbar=False)
+        for curve, fit in zip(own, fits, strict=True):
+            found[curve.name] = models.prediction(fit, curve, groups, seconds=0.0)
+    return [found[curve.name] for curve in curves]
 
 
 def _say(task: str, scores: Sequence | pd.DataFrame) -> None:

@@ -240,7 +240,7 @@ def _apart_by_least_squares(fit: Fit, forecast: xr.Dataset, curve: np.ndarray) -
     rows = np.flatnonzero(curve >= 0)
     every = table.curve_index(fit.runs, table.curves(fit.runs))
     runs = fit.runs.isel(run=np.isin(every, curve))
-    if not rows.size or (table.response(runs) <= 0).any():
+    if not rows.size:
         return pd.DataFrame(index=range(curve.size))
     grid = with_groups(fit, forecast.isel(run=rows))
     own = _by_least_squares(model, runs, grid)
