@@ -7,7 +7,7 @@ The power law with its default discrepancy is fitted to 8 to 12 runs over three 
 the last decade of the runs (hidden), or in the decade beyond them, where no run can tell (beyond);
 or a sum of three power terms. At 3, 10 and 30 times the largest run: how often the 90% band of the
 curve holds the truth, how often the verdict is "law-driven", and how often it is where the band
-misses. Thresholds of the verdict were set on seed 101; use others.
+misses. The rules of the verdict were set on seeds 101 and 7; use others.
 """
 
 from __future__ import annotations

@@ -12,13 +12,13 @@ import pymc as pm
 import pytensor
 import pytest
 import xarray as xr
+from graphs import unconstrained
 from pytensor.compile.mode import Mode
 from scipy import stats
 from scipy.special import expit
 
 from bayeslaw.build import build
 from bayeslaw.discrepancy import Brownian
-from bayeslaw.engine import unconstrained
 from bayeslaw.law import law
 from bayeslaw.laws import log_linear, power
 from bayeslaw.model import Model

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from bayeslaw.fit import Fit, Sampler, fit
+from bayeslaw.fit import Fit, fit
 from bayeslaw.gate import Gate
 from bayeslaw.laws import broken, double_power, power
 from bayeslaw.model import Model
@@ -21,6 +21,7 @@ from bayeslaw.noise import Undertuned
 from bayeslaw.runs import RunsError, RunsWarning, grid, read_runs
 
 module = importlib.import_module("bayeslaw.fit")  # bayeslaw.fit is the function
+sampling = importlib.import_module("bayeslaw.sampling")
 QUICK = {"draws": 500, "tune": 500, "chains": 2, "progressbar": False}
 FITS = ["crossed_fit", "lone_fit", "log_linear_fit", "pure_power_fit", "discrepant_fit"]
 LONE = Model(power, discrepancy=None)
@@ -310,7 +311,7 @@ class _Stopped(KeyboardInterrupt):
 def test_an_interrupt_leaves_nothing_and_the_same_seed_gives_the_same_draws(
     lone_fit: Fit, lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs, start = [], module._start
+    jobs, start = [], sampling._start
 
     def kept(*arguments: Any) -> Any:
         jobs.append(start(*arguments))
@@ -320,8 +321,8 @@ def test_an_interrupt_leaves_nothing_and_the_same_seed_gives_the_same_draws(
         raise _Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_start", kept)
-        patch.setattr(module, "_is_finished", stop)
+        patch.setattr(sampling, "_start", kept)
+        patch.setattr(sampling, "_is_finished", stop)
         with pytest.raises(_Stopped):
             fit(LONE, lone_runs, random_seed=1, **QUICK)
     assert len(jobs) == 1
@@ -353,24 +354,6 @@ def test_another_seed_gives_other_draws_and_bad_fits_say_so(
     assert not np.any(lone_fit.tree["posterior"]["alpha"].values == first)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"draws": 0}, "draws must be at least 1, got 0"),
-        ({"tune": 0}, "tune must be at least 1, got 0"),
-        ({"chains": -1}, "chains must be at least 1, got -1"),
-        ({"random_seed": -1}, "random_seed must be a whole number, 0 or more, got -1"),
-        ({"random_seed": 1.5}, "random_seed must be a whole number, 0 or more, got 1.5"),
-        ({"target_accept": 1.0}, "target_accept must lie between 0 and 1, got 1.0"),
-        ({"target_accept": 0.0}, "target_accept must lie between 0 and 1, got 0.0"),
-    ],
-)
-def test_sampler_arguments(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as error:  # noqa: PT011
-        Sampler(**{"random_seed": 1, **arguments})
-    assert str(error.value) == message
-
-
 def test_runs_without_a_response_are_refused() -> None:
     with pytest.raises(
         RunsError, match=r"^these runs have no response to fit; a grid is for forecast$"
@@ -380,6 +363,6 @@ def test_runs_without_a_response_are_refused() -> None:
 
 def test_thin_curves_are_told_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = np.array([1e6, 1e7])
-    monkeypatch.setattr(module, "build", lambda *_: pytest.fail("built before it warned"))
+    monkeypatch.setattr(module, "built_on", lambda *_: pytest.fail("built before it warned"))
     with pytest.raises(RunsWarning, match=r"\bhas 2\b"):
         fit(Model(power), lone(np.array([3.0, 2.0]), sizes, 1e6), random_seed=1)

@@ -197,6 +197,13 @@ def test_all_that_is_beside_the_law_has_a_place(
     assert finite(pilot)
 
 
+@pytest.mark.parametrize("discrepancy", [None, Brownian()], ids=["exact", "discrepancy"])
+def test_noise_may_be_known_altogether(discrepancy: Brownian | None) -> None:
+    known = {"sigma": Fixed(0.01)} | ({"tau": Fixed(0.01)} if discrepancy else {})
+    model = Model(power, pooling=["task"], discrepancy=discrepancy, priors=known)
+    assert set(flown(model, read(table(SIZES))).mode) == {"L0", "k", "alpha"}
+
+
 def test_what_curves_do_not_tell_of_a_parameter_is_the_priors() -> None:
     model = Model(power, pooling=None, noise=Undertuned(), priors={"excess": LogNormal(0.05, 3.0)})
     pilot = flown(model, read(table(SIZES, 0.01)))

@@ -20,6 +20,8 @@ from .law import law as law
 from .law import maximum as maximum
 from .law import minimum as minimum
 from .least_squares import least_squares as least_squares
+from .leave_out import leave_one_curve_out as leave_one_curve_out
+from .leave_out import leave_one_out_exactly as leave_one_out_exactly
 from .marginal import marginal as marginal
 from .marginal import saturation as saturation
 from .marginal_likelihood import MarginalLikelihood as MarginalLikelihood
@@ -61,6 +63,7 @@ from .priors import Normal as Normal
 from .priors import Population as Population
 from .priors import Prior as Prior
 from .refit import refit as refit
+from .report import write_report as write_report
 from .requirement import requirement as requirement
 from .residuals import residuals as residuals
 from .runs import check_runs as check_runs

@@ -49,7 +49,7 @@ def compare(
         Held-out runs, at larger scales.
     loo : mapping of str to arviz_stats.ELPDData, optional
         Leave-one-out by fit where it is known better, as of
-        `bayeslaw.leave_out.leave_one_out_exactly`.
+        `bayeslaw.leave_one_out_exactly`.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def compare(
         that says what its parameters mean, by their posterior (see `verdict`); ``elpd_loo``,
         ``elpd_loo_se``, ``loo_weight`` (stacking) and ``bad_pareto_k`` (runs too influential for
         the approximation); ``elpd_curve``, ``elpd_curve_se`` and ``bad_curve_k``, the same of
-        whole curves, missing without pooling (see `bayeslaw.leave_out.leave_one_curve_out`);
+        whole curves, missing without pooling (see `bayeslaw.leave_one_curve_out`);
         with `later` also ``log_score`` (mean log density of a held-out response),
         ``log_score_se`` (between curves), ``log_score_diff`` to the best and
         ``log_score_diff_se`` (paired by curve; the largest of the errors between curves and

@@ -26,17 +26,16 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from nutpie.compile_pymc import CompiledPyMCModel, address_as_void_pointer
-from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.replace import clone_replace, vectorize_graph
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import graph_inputs
 from pytensor.link.numba.cache import compile_numba_function_src
 
-__all__ = ["Engine", "compile_engine"]
+__all__ = ["Engine", "Layout", "compile_engine", "values_at"]
 
 DRAW = "draw_of_all"  # the one variable that nutpie sees: all variables in a row
 
@@ -260,7 +259,7 @@ def compile_engine(model: pm.Model, variables: Sequence[str]) -> Engine:
     rewrites = ["merge", "canonicalize", "stabilize", "local_remove_check_parameter"]
     density = rewrite_graph(_with_known_logarithms(model, model.logp()), include=rewrites)
     wanted = model.replace_rvs_by_values([model[name] for name in variables])
-    density, *wanted = clone_replace([density, *wanted], _values_at(model, point))
+    density, *wanted = clone_replace([density, *wanted], values_at(model, point))
     flat = pt.concatenate([pt.flatten(variable) for variable in wanted])
     shared = [item for item in graph_inputs([density, flat]) if isinstance(item, SharedVariable)]
     shared = sorted(set(shared), key=lambda item: str(item.name))
@@ -322,44 +321,20 @@ def _layout(model: pm.Model, variables: Sequence[str]) -> Layout:
     )
 
 
-def unconstrained(
-    model: pm.Model, variables: list[str], points: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Random and deterministic variables at points of the unconstrained space.
+def values_at(model: pm.Model, point: Any) -> dict[Any, Any]:
+    """The value variables as parts of one vector, of sizes that are known at run time only.
 
     Parameters
     ----------
     model : pymc.Model
         The model.
-    variables : list of str
-        Names of its variables.
-    points : array (..., unknowns)
-        Points.
+    point : tensor (unknowns,)
+        The vector.
 
     Returns
     -------
-    dict of str to array
-        Of shape (..., shape of the variable).
+    dict of tensor to tensor
     """
-    point = pt.dvector("point")
-    wanted = model.replace_rvs_by_values([model[name] for name in variables])
-    graphs = clone_replace(wanted, _values_at(model, point))
-    many = pt.dmatrix("points")
-    batched = vectorize_graph(graphs, {point: many})
-    # Evaluated once for all draws, with NumPy: compiling would take longer than computing.
-    evaluate = pytensor.function([many], batched, mode=Mode(linker="py", optimizer="fast_compile"))
-    values = evaluate(points.reshape(-1, points.shape[-1]))
-
-    def shaped(name: str, value: Any) -> np.ndarray:
-        shape = np.shape(value)[np.ndim(value) - model[name].ndim :]
-        many = np.broadcast_to(value, (points[..., 0].size, *shape))  # a fixed value is there once
-        return many.reshape(*points.shape[:-1], *shape)
-
-    return {name: shaped(name, value) for name, value in zip(variables, values, strict=True)}
-
-
-def _values_at(model: pm.Model, point: Any) -> dict[Any, Any]:
-    """The value variables as parts of one vector, of sizes that are known at run time only."""
     replaced, position = {}, 0
     for variable in model.free_RVs:
         lengths = [

@@ -38,8 +38,10 @@ BAND = 0.9
 # power of two. Less is not to be told from Monte Carlo error.
 MOVES = 0.05
 # A law whose AIC is worse by more than 4 has considerably less support (Burnham and Anderson).
-# With few runs its correction lets too simple laws pass, and without it too rich ones: both count.
+# It is taken without a correction for few runs, which would leave out laws that have the fit's own
+# as a special case: these describe the runs as well, whatever they say elsewhere.
 AS_GOOD = 4.0
+NIL = 1e-16  # mean squared log residual of an exact fit
 # Laws that disagree by more than the half-width of a band put each other outside of it.
 APART = 1.0
 # Runs that agree with the law leave tau where its prior has it, or below.
@@ -53,9 +55,9 @@ def forecast_verdict(
 
     - *law-driven*: laws that describe the runs as well say something else there, outside the 90%
       band of the curve. Without `others` these are simple laws, fitted by least squares to the
-      same curves: those whose AIC is not worse by more than 4 than that of the fit's own law,
-      with and without its correction for few runs. Or the runs themselves depart from the law:
-      the posterior median of the discrepancy is above the upper quartile of its prior.
+      same curves: those whose AIC is not worse by more than 4 than that of the fit's own law. Or
+      the runs themselves depart from the law: the posterior median of the discrepancy is above
+      the upper quartile of its prior.
     - *prior-driven*: the curve there moves with the strength of the prior, and more than with that
       of the likelihood (see `bayeslaw.power_scaling`).
     - *data-driven*: neither.
@@ -78,11 +80,10 @@ def forecast_verdict(
     pandas.DataFrame
         Indexed by ``run`` of the forecast: ``verdict``; ``decades`` beyond the curve's data, along
         the predictor where they are most; sensitivities to ``prior`` and ``likelihood``;
-        ``between_laws``, the largest difference to another law in half-widths of the band, and
-        that ``rival``, or 0 and empty where none is as good (missing where none was compared, as on
-        a curve without runs); ``misfit``, the
-        prior probability of a discrepancy below its posterior median (missing without one); and
-        all of it as a ``sentence``.
+        ``misfit``, the prior probability of a discrepancy below its posterior median (missing
+        without one); ``between_laws``, the largest difference to another law in half-widths of
+        the band, and that ``rival``, or 0 and empty where none is as good (missing where none was
+        compared, as on a curve without runs); and all of it as a ``sentence``.
 
     Raises
     ------
@@ -249,22 +250,15 @@ def _apart_by_least_squares(fit: Fit, forecast: xr.Dataset, curve: np.ndarray) -
         if law.name != model.law.name:
             rival = _by_least_squares(Model(law.of(*model.law.predictors)), runs, grid)
             apart = _log_ratio(rival.predicted, own.predicted) / half[rows]
-            told[law.name] = np.where(rival.worse(own) > AS_GOOD, np.nan, apart)
+            told[law.name] = np.where(rival.aic - own.aic > AS_GOOD, np.nan, apart)
     return pd.DataFrame(told, index=rows).reindex(range(curve.size))
 
 
 class _Point(NamedTuple):
-    """A law by least squares, at places: AIC of their curves and its correction; its values."""
+    """A law by least squares, at places: AIC of their curves, and its values."""
 
     aic: np.ndarray
-    correction: np.ndarray
     predicted: np.ndarray
-
-    def worse(self, own: _Point) -> np.ndarray:
-        """By how much more its AIC is, with or without the correction."""
-        with np.errstate(invalid="ignore"):  # too few runs to tell any law from any other
-            less = self.aic - own.aic
-            return np.fmax(less, less + self.correction - own.correction)
 
 
 def _by_least_squares(model: Model, runs: xr.Dataset, grid: xr.Dataset) -> _Point:
@@ -273,10 +267,8 @@ def _by_least_squares(model: Model, runs: xr.Dataset, grid: xr.Dataset) -> _Poin
     fitted = least_squares(bare, runs)
     known, wanted = table.curves(runs), table.curves(grid)
     count = np.bincount(table.curve_index(runs, known))
-    free = len(coordinates(bare).roles) + 1  # and the noise
-    with np.errstate(divide="ignore"):
-        aic = count * np.log(fitted["objective"].to_numpy() / count) + 2 * free
-        correction = 2 * free * (free + 1) / np.maximum(count - free - 1, 0)
+    free = len(coordinates(bare).roles)
+    aic = count * np.log(fitted["objective"].to_numpy() / count + NIL) + 2 * free
     label = wanted["curve"].values[table.curve_index(grid, wanted)]
     at = [known["curve"].values.tolist().index(each) for each in label]
-    return _Point(aic[at], correction[at], predict(model.law, fitted, grid))
+    return _Point(aic[at], predict(model.law, fitted, grid))

@@ -94,7 +94,6 @@ def multiverse(
     draws: int = 500,
     tune: int = 500,
     chains: int = 4,
-    cores: int | None = None,
     target_accept: float | None = None,
     executor: Executor | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -125,8 +124,8 @@ def multiverse(
         Where to forecast: `bayeslaw.grid`.
     random_seed : int
         Seed of the first fit; each other one takes a number of its own after it.
-    draws, tune, chains, cores, target_accept, progressbar
-        As for `bayeslaw.fit`; a median and its spread need fewer draws than that.
+    draws, tune, chains, target_accept, progressbar
+        As for `bayeslaw.refit`; a median and its spread need fewer draws than that.
     executor : concurrent.futures.Executor, optional
         Where the fits run, as for `bayeslaw.refit`.
     store : path, optional
@@ -168,11 +167,9 @@ def multiverse(
     _require_masks(choices, runs)
     universes = [_universe(names, choices, runs, at) for names in _combinations(choices)]
     sampler = {
-        "draws": draws, "tune": tune, "chains": chains, "cores": cores,
-        "target_accept": target_accept, "progressbar": progressbar,
+        "draws": draws, "tune": tune, "chains": chains, "target_accept": target_accept,
+        "executor": executor, "store": store, "progressbar": progressbar,
     }  # fmt: skip
-    where = {"executor": executor, "store": store}
-    sampler |= {name: value for name, value in where.items() if value is not None}
     return _told(_fitted(universes, random_seed, sampler))
 
 

@@ -116,7 +116,9 @@ def _found(search: Search, eta: np.ndarray, logs: np.ndarray | None = None) -> _
 def _completed(search: Search, known: Mapping[str, Any], which: int) -> dict[str, np.ndarray]:
     """Modes (0) or information (1) of all that is beside the law; else it is the prior's."""
     roles = {n: r for n, r in search.model.beside.items() if n in search.model.free}
-    center, precision = search.prior(roles) if roles else (np.empty((0, 0)),) * 2
+    if not roles:
+        return {}
+    center, precision = search.prior(roles)
     unknown = (center, 1e-3 * precision * np.ones(search.design.n_curves))[which]
     return {name: known.get(name, row) for name, row in zip(roles, unknown, strict=True)}
 

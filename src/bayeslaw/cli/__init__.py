@@ -17,16 +17,21 @@ from typing import Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from bayeslaw.cli.backtest import backtest
 from bayeslaw.cli.catalogue import data, demo, laws
 from bayeslaw.cli.contrast import contrast
 from bayeslaw.cli.options import Say
+from bayeslaw.cli.report import report
 from bayeslaw.cli.saved import diagnose, forecast, plan, requirement
 from bayeslaw.cli.study import from_study
 from bayeslaw.cli.tables import check, compare, fit
 
 __all__ = ["INTERRUPTED", "main", "run"]
 
-COMMANDS = (demo, check, fit, diagnose, forecast, compare, plan, requirement, contrast, laws, data)
+COMMANDS = (
+    demo, check, fit, diagnose, forecast, compare, backtest, plan, requirement, contrast, report,
+    laws, data,
+)  # fmt: skip
 GOOD, WRONG_INPUT, INTERRUPTED, UNREAD = 0, 2, 130, 141
 EXPECTED = (CycloptsError, ValueError, OSError, ImportError)
 

@@ -1,0 +1,50 @@
+"""Variables of a PyMC model at points of the unconstrained space, evaluated by NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from pytensor.compile.mode import Mode
+from pytensor.graph.replace import clone_replace, vectorize_graph
+
+from bayeslaw.engine import values_at
+
+
+def unconstrained(
+    model: pm.Model, variables: list[str], points: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Random and deterministic variables at points of the unconstrained space.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The model.
+    variables : list of str
+        Names of its variables.
+    points : array (..., unknowns)
+        Points.
+
+    Returns
+    -------
+    dict of str to array
+        Of shape (..., shape of the variable).
+    """
+    point = pt.dvector("point")
+    wanted = model.replace_rvs_by_values([model[name] for name in variables])
+    graphs = clone_replace(wanted, values_at(model, point))
+    many = pt.dmatrix("points")
+    batched = vectorize_graph(graphs, {point: many})
+    # Evaluated once for all draws, with NumPy: compiling would take longer than computing.
+    evaluate = pytensor.function([many], batched, mode=Mode(linker="py", optimizer="fast_compile"))
+    values = evaluate(points.reshape(-1, points.shape[-1]))
+
+    def shaped(name: str, value: Any) -> np.ndarray:
+        shape = np.shape(value)[np.ndim(value) - model[name].ndim :]
+        many = np.broadcast_to(value, (points[..., 0].size, *shape))  # a fixed value is there once
+        return many.reshape(*points.shape[:-1], *shape)
+
+    return {name: shaped(name, value) for name, value in zip(variables, values, strict=True)}

@@ -1,0 +1,72 @@
+"""All that a density takes from the runs: what the PyMC model holds, and nothing less."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayeslaw.build import build
+from bayeslaw.design import design_of
+from bayeslaw.laws import power
+from bayeslaw.model import Model
+from bayeslaw.noise import StudentT
+from bayeslaw.numbers import Numbers, numbers_of
+from bayeslaw.priors import Fixed, HalfNormal, LogNormal
+
+GROUPS = ["task", "dataset"]
+MODELS = {
+    "pooled": Model(power, pooling=GROUPS),
+    "one group": Model(power, pooling=["task"], discrepancy=None, noise=StudentT()),
+    "alone": Model(power, pooling=None),
+    "other priors": Model(power, pooling=GROUPS, priors={"sd_alpha": Fixed(0.1)}),
+}
+
+
+def numbers(model: Model, runs: xr.Dataset) -> Numbers:
+    return numbers_of(model, design_of(model, runs))
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+def test_the_model_holds_these_numbers(
+    model: Model, crossed_split: tuple[xr.Dataset, xr.Dataset]
+) -> None:
+    found, built = numbers(model, crossed_split[0]), build(model, crossed_split[0])
+    held = {item.name: item.get_value() for item in built.data_vars}
+    held |= {str(dim): size.get_value() for dim, size in built.dim_lengths.items()}
+    assert found.names == held.keys()
+    for name, values in held.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+def test_fewer_curves_of_the_same_groups_have_the_same_structure(
+    crossed_split: tuple[xr.Dataset, xr.Dataset],
+) -> None:
+    train = crossed_split[0]
+    fewer = train.isel(run=(train["dataset"] != "news").values)
+    first, second = (numbers(MODELS["pooled"], runs) for runs in (train, fewer))
+    assert first.structure == second.structure
+    assert first["curve"] == 12
+    assert second["curve"] == 9
+
+
+def test_a_group_that_is_gone_is_another_structure_for_priors_of_each_spread(
+    crossed_split: tuple[xr.Dataset, xr.Dataset],
+) -> None:
+    train = crossed_split[0]
+    one_set = train.isel(run=(train["dataset"] == "web").values)
+    for name, is_same in {"other priors": False, "alone": True}.items():
+        pair = [numbers(MODELS[name], runs).structure for runs in (train, one_set)]
+        assert (pair[0] == pair[1]) is is_same, name
+
+
+def test_priors_that_are_not_usual_have_no_arrays(
+    crossed_split: tuple[xr.Dataset, xr.Dataset],
+) -> None:
+    train, usual = crossed_split[0], numbers(MODELS["pooled"], crossed_split[0]).names
+    odd = Model(power, pooling=GROUPS, priors={"alpha": HalfNormal(1.0)})
+    assert usual - numbers(odd, train).names == {"center_mean", "center_sd"}
+    assert usual - numbers(MODELS["other priors"], train).names == {"spread_scale"}
+    known = Model(power, pooling=GROUPS, priors={"alpha": LogNormal(0.3, 1.2)})
+    row = list(numbers(known, train).coords["parameter"]).index("alpha")
+    assert numbers(known, train)["center_mean"][row] == pytest.approx(np.log(0.3))
