@@ -62,14 +62,25 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         "Draws of the curve and of a new run, their bands, and how right they were.",
         "forecast forecast_through interval observation_noise score score_table",
     ),
-    "Comparison": ("Which law to believe.", "compare"),
+    "Comparison": (
+        "Which law to believe where it extrapolates; averages of laws; two systems.",
+        "compare backtest backtest_table leave_one_curve_out leave_one_out_exactly"
+        " stack Stack stack_forecasts log_scores equal_weights stacking_weights"
+        " hierarchical_weights pseudo_bma_weights marginal_likelihood MarginalLikelihood"
+        " multiverse Multiverse forecast_verdict contrast contrast_table",
+    ),
     "Decisions": (
         "What to train with a budget, what a target costs, what more of a size buys.",
         "plan requirement marginal saturation training_flops",
     ),
     "Figures": (
         "One function per figure; they take results and return a matplotlib figure.",
-        "plot_forecast plot_prior plot_comparison plot_calibration",
+        "plot_forecast plot_prior plot_residuals residuals plot_effects plot_population"
+        " plot_comparison plot_skill plot_multiverse plot_calibration plot_contours",
+    ),
+    "Reports": (
+        "A fit in one file for those who have no Python.",
+        "write_report",
     ),
 }
 

@@ -64,7 +64,7 @@ def main() -> None:
 def _alone(
     curves: Sequence[Curve], learned: bl.Fit | None, library: xr.Dataset, how: Sampling
 ) -> list[Prediction]:
-    """Forecasts of curves by themselves, with what a library says of their architecture as prior."""
+    """Forecasts of curves by themselves; a library of their architecture is the prior."""
     groups, found = models.groups_of(curves[:1]), {}
     for level, some in itertools.groupby(curves, lambda curve: curve.groups["model"]):
         own = list(some)

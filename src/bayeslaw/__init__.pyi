@@ -15,6 +15,7 @@ from .fit import Fit as Fit
 from .fit import fit as fit
 from .forecast import forecast as forecast
 from .forecast import interval as interval
+from .forecast_verdict import forecast_verdict as forecast_verdict
 from .law import Law as Law
 from .law import law as law
 from .law import maximum as maximum
@@ -27,6 +28,8 @@ from .marginal import saturation as saturation
 from .marginal_likelihood import MarginalLikelihood as MarginalLikelihood
 from .marginal_likelihood import marginal_likelihood as marginal_likelihood
 from .model import Model as Model
+from .multiverse import Multiverse as Multiverse
+from .multiverse import multiverse as multiverse
 from .noise import Gaussian as Gaussian
 from .noise import StudentT as StudentT
 from .noise import Undertuned as Undertuned

@@ -20,6 +20,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from bayeslaw.cli.backtest import backtest
 from bayeslaw.cli.catalogue import data, demo, laws
 from bayeslaw.cli.contrast import contrast
+from bayeslaw.cli.multiverse import multiverse
 from bayeslaw.cli.options import Say
 from bayeslaw.cli.report import report
 from bayeslaw.cli.saved import diagnose, forecast, plan, requirement
@@ -29,8 +30,8 @@ from bayeslaw.cli.tables import check, compare, fit
 __all__ = ["INTERRUPTED", "main", "run"]
 
 COMMANDS = (
-    demo, check, fit, diagnose, forecast, compare, backtest, plan, requirement, contrast, report,
-    laws, data,
+    demo, check, fit, diagnose, forecast, compare, backtest, multiverse, plan, requirement,
+    contrast, report, laws, data,
 )  # fmt: skip
 GOOD, WRONG_INPUT, INTERRUPTED, UNREAD = 0, 2, 130, 141
 EXPECTED = (CycloptsError, ValueError, OSError, ImportError)

@@ -1,0 +1,82 @@
+"""Measure, print the table and keep it; see the package."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import bayeslaw as bl
+from benchmarks.speed import gradients, peers, refits, starts
+from benchmarks.speed.measure import Row
+
+RESULTS = Path(__file__).parents[1] / "results" / "speed"
+
+
+def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
+    """What is measured, by name."""
+    largest = 1000 if quick else 10_000
+    return {
+        "imports": partial(starts.imports, 3 if quick else 7),
+        "gradient": gradients.beside_code_by_hand,
+        "growth": partial(gradients.growth, largest, memory=not quick),
+        "starts": partial(starts.fits, ["dozen"] if quick else [*starts.CASES], 1 if quick else 3),
+        "chinchilla": partial(starts.chinchilla, quick),
+        "refits": partial(refits.refits, 12 if quick else 40),
+        "peers": peers.beside_others,
+    }
+
+
+def machine() -> str:
+    """What this runs on."""
+    packages = ("bayeslaw", "pymc", "pytensor", "nutpie", "numba", "numpy")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    return (
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, "
+        f"Python {platform.python_version()}, {versions}"
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """In Markdown."""
+    lines = [("measure", "found", "goal", "notes"), ("---",) * 4]
+    lines += [(row.what, row.found, row.goal, row.note) for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description="How long does what users do take?")
+    parser.add_argument("--quick", action="store_true", help="five minutes, smaller sizes")
+    parser.add_argument("--only", nargs="+", choices=parts(True), metavar="NAME")
+    parser.add_argument("--full", action="store_true", help="all of 1,000 small fits")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore", bl.RunsWarning)
+    wanted = parts(asked.quick)
+    if asked.full:
+        wanted["refits"] = partial(refits.refits, refits.MANY)
+    where, rows = machine(), list[Row]()
+    print(where, flush=True)
+    for name in asked.only or wanted:
+        found = wanted[name]()
+        rows += found
+        for row in found:
+            print(f"{row.what}: {row.found}  [{row.goal}]  {row.note}", flush=True)
+    print(f"\n{table(rows)}")
+    if asked.only is None:
+        name = "quick" if asked.quick else "speed"
+        told = {"machine": where, "rows": [asdict(row) for row in rows]}
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        (RESULTS / f"{name}.md").write_text(f"{where}\n\n{table(rows)}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What is done in a fresh interpreter: a fit in parts, memory, and models of other samplers.
+
+    python -m benchmarks.speed.child fit dozen|images
+    python -m benchmarks.speed.child memory CURVES DRAWS
+    python -m benchmarks.speed.child peer NAME
+
+Prints JSON.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+PARTS = {  # functions of bayeslaw.fit, and what they are parts of
+    "design_of": "build", "numbers_of": "build", "built_on": "build", "compiled": "compile",
+    "sampled": "sample", "_predictive": "predictive groups", "_prior": "predictive groups",
+}  # fmt: skip
+
+
+def fit(which: str) -> dict[str, Any]:
+    """A fit from runs to a file, in seconds of processor by part."""
+    import bayeslaw as bl
+
+    module = importlib.import_module("bayeslaw.fit")  # what users wait for, with all that it needs
+    imported = time.process_time()
+    from bayeslaw.gate import Gate
+    from benchmarks.speed import cases
+    from benchmarks.speed.measure import Stopwatch
+
+    model, runs = (
+        cases.images()
+        if which == "images"
+        else (bl.Model(bl.laws.power, pooling=cases.GROUPS), cases.dozen())
+    )
+    read, watch = time.process_time(), Stopwatch()
+    for name, part in PARTS.items():
+        watch.watch(module, name, part)
+    started = time.perf_counter()
+    found = module.fit(model, runs, random_seed=1, progressbar=False)
+    fitted, seconds = time.process_time(), time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as folder:
+        bl.save(found, Path(folder) / "fit.nc")
+    parts = {"import": imported, "read": read - imported, **watch.parts}
+    gate = Gate.of(found.tree)
+    return {
+        "parts": parts | {"save": time.process_time() - fitted},
+        "passed": gate.passed,
+        "ess": min(gate.ess_bulk, gate.ess_tail),
+        "seconds": seconds,
+        "processor": fitted - read,
+    }
+
+
+def memory(curves: str, draws: str) -> dict[str, Any]:
+    """Peak memory of a short sampling."""
+    import bayeslaw as bl
+    from bayeslaw.design import design_of
+    from bayeslaw.sampling import Sampler, sampled
+    from benchmarks.speed import cases, gradients
+    from benchmarks.speed.measure import peak_memory
+
+    model, runs = bl.Model(bl.laws.power, pooling=cases.GROUPS), cases.crossed(int(curves))
+    engine = gradients.engine_of(model, runs)
+    how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, most=1)
+    sampled(model, runs, design_of(model, runs), engine, how)
+    return {"GB": peak_memory()}
+
+
+def peer(name: str) -> dict[str, Any]:
+    """The model written by hand, by another sampler."""
+    from benchmarks.speed import peers
+
+    return peers.sampled_by(name)
+
+
+if __name__ == "__main__":
+    what, *arguments = sys.argv[1:]
+    print(json.dumps({"fit": fit, "memory": memory, "peer": peer}[what](*arguments)))

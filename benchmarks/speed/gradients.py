@@ -1,0 +1,166 @@
+"""One gradient: beside code written by hand, and as curves and rows grow."""
+
+from __future__ import annotations
+
+import ctypes
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+
+import bayeslaw as bl
+from bayeslaw.build import built_on
+from bayeslaw.design import design_of
+from bayeslaw.engine import Engine
+from bayeslaw.fit import compiled
+from bayeslaw.numbers import numbers_of
+from benchmarks.speed import by_hand
+from benchmarks.speed.cases import GROUPS, ROWS, SHAPES, crossed, dozen, images
+from benchmarks.speed.measure import Row, process
+
+REPEATS, SLICE = 7, 0.3  # medians of so many, of so many seconds each
+AGREE = 1e-8
+DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
+ENTRY = ctypes.CFUNCTYPE(
+    ctypes.c_int64, ctypes.c_uint64, DOUBLES, DOUBLES, DOUBLES, INTEGERS
+)  # fmt: skip
+
+
+def engine_of(model: bl.Model, runs: xr.Dataset) -> Engine:
+    """The compiled model on its runs."""
+    design = design_of(model, runs)
+    numbers = numbers_of(model, design)
+    return compiled(built_on(model, design, numbers, runs)).on(numbers)
+
+
+class Entry:
+    """The compiled density as the sampler calls it: a C function, a point and a gradient."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._sampler = engine.sampler()  # it owns the data
+        self.point, self.gradient = engine.start.copy(), np.empty_like(engine.start)
+        self.value = np.empty(1)
+        self._function = ENTRY(self._sampler.compiled_logp_func.address)
+        ends = [x.ctypes.data_as(DOUBLES) for x in (self.point, self.gradient, self.value)]
+        table = self._sampler.user_data.ctypes.data_as(INTEGERS)
+        self._arguments = (self.point.size, *ends, table)
+
+    def __call__(self, times: int = 1) -> None:
+        """Evaluate so often."""
+        for _ in range(times):
+            self._function(*self._arguments)
+
+
+def microseconds(*works: Callable[[int], object]) -> list[list[float]]:
+    """Microseconds of processor of one call of each, in turn, several times.
+
+    A function does as many calls as it is told.
+    """
+    times = [_enough(work) for work in works]
+    return [
+        [_spent(work, n) / n * 1e6 for work, n in zip(works, times, strict=True)]
+        for _ in range(REPEATS)
+    ]
+
+
+def _spent(work: Callable[[int], object], times: int) -> float:
+    started = time.thread_time()
+    work(times)
+    return time.thread_time() - started
+
+
+def _enough(work: Callable[[int], object]) -> int:
+    """Calls that fill a slice of time."""
+    work(1)
+    times = 1
+    while (spent := _spent(work, times)) < SLICE / 10:
+        times *= 4
+    return max(1, round(times * SLICE / spent))
+
+
+def _entry(engine: Engine) -> Entry:
+    """At a point away from the start."""
+    entry = Entry(engine)
+    entry.point += np.random.default_rng(1).normal(scale=0.1, size=entry.point.size)
+    return entry
+
+
+def beside_code_by_hand() -> list[Row]:
+    """A gradient of the 72 curves."""
+    model, runs = images()
+    engine = engine_of(model, runs)
+    entry, given = _entry(engine), by_hand.given_of(engine)
+    point, gradient = entry.point.copy(), np.empty_like(entry.gradient)
+    apart = _difference(entry, by_hand.density(given, point, gradient), gradient)
+    if not apart < AGREE:
+        raise RuntimeError(f"the two densities differ by {apart:.1e}")
+    pairs = microseconds(entry, lambda times: by_hand.repeat(given, point, gradient, times))
+    ours, hand = (statistics.median(values) for values in zip(*pairs, strict=True))
+    ratio = statistics.median(a / b for a, b in pairs)
+    n_rows, n_curves = runs.sizes["run"], given.log_pivot.size
+    what = f"gradient, {n_curves} crossed curves, {n_rows} rows, with discrepancy"
+    return [
+        Row(
+            what, f"{ours:.0f} us", "at most 1.0 x, then 0.4 x",
+            f"{ratio:.2f} x scalar code by hand ({hand:.0f} us), which agrees to {apart:.0e}",
+            {"us": ours, "by hand, us": hand, "ratio": ratio, "apart": apart},
+        )
+    ]  # fmt: skip
+
+
+def _difference(entry: Entry, value: float, gradient: np.ndarray) -> float:
+    """How far density and gradient are from another's, relative to it."""
+    entry()
+    slopes = np.abs(gradient - entry.gradient).max() / np.abs(gradient).max()
+    return max(abs(float(entry.value[0]) / value - 1), float(slopes))
+
+
+def growth(largest: int, memory: bool) -> list[Row]:
+    """A gradient with more and more curves of 20 rows, and with more and more rows a curve."""
+    model = bl.Model(bl.laws.power, pooling=GROUPS)
+    engine = engine_of(model, dozen())
+    by_curves = {n: _one(model, engine, crossed(n)) for n in SHAPES if n <= largest}
+    by_rows = {n: _one(model, engine, dozen(n)) for n in ROWS if n <= largest}
+    rows = [
+        _line(f"gradient, {n} curves of 20 rows, {a} x {b} groups", by_curves[n], by_curves[10])
+        for n, (a, b) in SHAPES.items()
+        if n in by_curves
+    ]
+    rows += [_line(f"gradient, 12 curves of {n} rows", by_rows[n], by_rows[10]) for n in by_rows]
+    return [*rows, *([_memory(largest)] if memory else [])]
+
+
+def _one(model: bl.Model, engine: Engine, runs: xr.Dataset) -> tuple[float, float, int]:
+    """Microseconds of a gradient, milliseconds to place the sampler, rows."""
+    started = time.process_time()
+    numbers = numbers_of(model, design_of(model, runs))
+    placed = (time.process_time() - started) * 1e3
+    found = statistics.median(us for [us] in microseconds(_entry(engine.on(numbers))))
+    return found, placed, runs.sizes["run"]
+
+
+def _line(what: str, found: tuple[float, float, int], fewest: tuple[float, float, int]) -> Row:
+    us, placed, rows = found
+    per_row, least = 1e3 * us / rows, 1e3 * fewest[0] / fewest[2]
+    note = f"{per_row / least:.2f} x the first per row; {placed:.0f} ms to place the sampler"
+    numbers = {"us": us, "ns per row": per_row, "rows": rows, "ms to place": placed}
+    return Row(what, f"{per_row:.0f} ns a row", "linear within 20%", note, numbers)
+
+
+def _memory(curves: int) -> Row:
+    """Memory of sampling, of the default length, from two short ones."""
+    draws = (10, 40)
+    peaks = [
+        process(["-m", "benchmarks.speed.child", "memory", str(curves), str(n)]).told for n in draws
+    ]
+    low, high = (found["GB"] for found in peaks if found)
+    each = (high - low) / (draws[1] - draws[0])
+    full = low + each * (4000 - draws[0])
+    return Row(
+        f"memory, sampling {curves} curves of 20 rows, 4 chains of 1,000 draws", f"{full:.2f} GB",
+        "below 4 GB at 10,000 curves",
+        f"from {low:.2f} and {high:.2f} GB of {draws[0]} and {draws[1]} draws in all",
+        {"GB": full, "GB of few": low, "MB per draw": each * 1e3},
+    )  # fmt: skip

@@ -1,0 +1,134 @@
+"""Effective draws per second, beside the model that a user would write by hand.
+
+That model is in raw units: logarithms of L0, k and alpha of each curve, centred on population and
+crossed effects that are not marginalised, and Student-t noise of each curve, as in
+`benchmarks/convergence.py`. It is sampled as `pymc.sample` does by default, by nutpie, and by
+NumPyro where that is installed, each for at most ten times as long as bayeslaw takes; a gate as
+that of the package judges parameters of curves, population and spreads.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.speed.measure import Finished, Row, process
+
+PEERS = {"pymc": "PyMC's own sampler", "nutpie": "nutpie", "numpyro": "NumPyro"}
+NEEDS = {"pymc": "pymc", "nutpie": "nutpie", "numpyro": "numpyro"}
+LONGEST = 10  # times our time
+PRIORS = {"log_L0": (0.0, 1.0), "log_k": (3.0, 3.0), "log_alpha": (-1.6, 0.8)}
+
+
+def beside_others() -> list[Row]:
+    """Twelve crossed curves of twelve runs."""
+    first = ["-m", "benchmarks.speed.child", "fit", "dozen"]
+    ours = [process(first) for _ in range(2)][-1]
+    assert ours.told is not None
+    told = ours.told
+    rate = told["ess"] / told["seconds"]
+    what = "min ESS per second, 12 crossed curves, 144 rows"
+    rows = [
+        Row(
+            f"{what}: bayeslaw", _rates(told), "",
+            f"{told['ess']:.0f} in {told['seconds']:.1f} s, compiling included; {_verdict(told)}",
+            told,
+        )
+    ]  # fmt: skip
+    for name, label in PEERS.items():
+        if importlib.util.find_spec(NEEDS[name]) is None:
+            rows.append(Row(f"{what}: {label}", "not installed"))
+            continue
+        limit = LONGEST * ours.cost.seconds
+        found = process(["-m", "benchmarks.speed.child", "peer", name], limit=limit)
+        rows.append(_peer(f"{what}: {label}", found, told, rate))
+    return rows
+
+
+def _peer(what: str, found: Finished, ours: dict[str, Any], rate: float) -> Row:
+    if found.told is None:
+        note = f"ended after {found.cost}, {LONGEST} x the time of bayeslaw"
+        return Row(what, "no draws in time", "", note, vars(found.cost))
+    told = found.told
+    times = rate / (told["ess"] / told["seconds"])
+    by_processor = (ours["ess"] / ours["processor"]) / (told["ess"] / told["processor"])
+    late = told["seconds"] > LONGEST * ours["seconds"]
+    note = (
+        f"{told['ess']:.1f} in {told['seconds']:.1f} s, R-hat {told['r_hat']:.3f}, "
+        f"{told['divergences']} divergences; {_verdict(told)}"
+        f"{f', in more than {LONGEST} x our time' if late else ''}; bayeslaw is {times:.0f} x "
+        f"faster ({by_processor:.0f} x by seconds of processor)"
+    )
+    return Row(what, _rates(told), "at least 10 x", note, told | {"ratio": times})
+
+
+def _rates(told: dict[str, Any]) -> str:
+    by_processor = told["ess"] / told["processor"]
+    return f"{told['ess'] / told['seconds']:.2f} /s ({by_processor:.2f} per s of processor)"
+
+
+def _verdict(told: dict[str, Any]) -> str:
+    return "passes the gate" if told["passed"] else "does NOT pass the gate"
+
+
+def sampled_by(name: str) -> dict[str, Any]:
+    """Sample the model written by hand, in this process."""
+    import pymc as pm
+
+    from bayeslaw.gate import check
+    from benchmarks.speed.cases import GROUPS, dozen
+
+    runs = dozen()
+    table = runs.to_dataframe().reset_index()
+    spent, started = _processor(), time.perf_counter()
+    with by_hand(table, GROUPS):
+        tree = pm.sample(random_seed=1, chains=4, progressbar=False, nuts_sampler=name)
+    seconds, processor = time.perf_counter() - started, _processor() - spent
+    posterior, stats = (tree[group].to_dataset() for group in ("posterior", "sample_stats"))
+    effects = [name for name in posterior if str(name).endswith("_effect")]
+    gate = check(posterior.drop_vars(effects), stats)
+    return {
+        "ess": min(gate.ess_bulk, gate.ess_tail),
+        "r_hat": gate.r_hat,
+        "divergences": gate.divergences,
+        "passed": gate.passed,
+        "seconds": seconds,
+        "processor": processor,
+    }
+
+
+def _processor() -> float:
+    """Seconds of processor of this process and of those it waited for."""
+    import resource
+
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def by_hand(table: pd.DataFrame, groups: list[str]) -> Any:
+    """The model of a user, in raw units."""
+    import pymc as pm
+
+    labels = table[groups].drop_duplicates()
+    curve = pd.MultiIndex.from_frame(labels).get_indexer(pd.MultiIndex.from_frame(table[groups]))
+    codes = {group: labels[group].astype("category").cat.codes.to_numpy() for group in groups}
+    with pm.Model() as model:
+        values = []
+        for name, (mean, sd) in PRIORS.items():
+            expected = pm.Normal(f"{name}_population", mean, sd)
+            for group, code in codes.items():
+                spread = pm.HalfNormal(f"{name}_sd_{group}", 1)
+                effects = pm.Normal(f"{name}_{group}_effect", 0, spread, shape=code.max() + 1)
+                expected = expected + effects[code]
+            own = pm.HalfNormal(f"{name}_sd", 1)
+            values.append(pm.Normal(name, expected, own, shape=len(labels)))
+        floor, k, alpha = (pm.math.exp(value)[curve] for value in values)
+        sigma = pm.LogNormal("sigma", np.log(0.01), 1, shape=len(labels))
+        mean = pm.math.log(floor + k * table["N"].to_numpy() ** -alpha)
+        loss = np.log(table["loss"].to_numpy())
+        pm.StudentT("log_loss", 4, mu=mean, sigma=sigma[curve], observed=loss)
+    return model

@@ -1,0 +1,92 @@
+"""Many small fits with one compiled model: what is spent beside sampling."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import bayeslaw as bl
+from bayeslaw.gate import Gate
+from benchmarks.speed.cases import small
+from benchmarks.speed.measure import Cost, Row, Stopwatch, cost_of
+
+MANY = 1000
+PARTS = {  # functions, as their callers know them, and what they are parts of
+    "refit": {
+        "key_of": "design", "design_of": "design", "numbers_of": "numbers", "_engine": "engine",
+        "fit_of": "labels",
+    },
+    "sampling": {
+        "near_optima": "starts", "_start": "sampling", "_watched": "sampling", "_stop": "sampling",
+        "labelled_link": "labels", "posterior_dataset": "labels", "_kept_stats": "labels",
+        "check": "gate",
+    },
+}  # fmt: skip
+MODELS = {
+    "with discrepancy": bl.Model(bl.laws.power, pooling=["task"]),
+    "without discrepancy": bl.Model(bl.laws.power, pooling=["task"], discrepancy=None),
+}
+
+
+def refits(fits: int) -> list[Row]:
+    """So many fits of three curves of twelve runs; extrapolated if they are fewer than MANY."""
+    runs = [small(seed) for seed in range(fits)]
+    for model in MODELS.values():
+        bl.refit(model, runs[:2], random_seed=1, progressbar=False)  # compiles
+    # Costs first: the stopwatches stay.
+    found = {name: _threads(model, runs) for name, model in MODELS.items()}
+    return [row for name in MODELS for row in (_whole(name, *found[name]), _parts(name, runs))]
+
+
+def _threads(model: bl.Model, runs: list) -> tuple[Cost, list[bl.Fit]]:
+    """On all cores, with the defaults."""
+    made: list[bl.Fit] = []
+    cost = cost_of(lambda: made.extend(bl.refit(model, runs, random_seed=1, progressbar=False)))
+    return cost, made
+
+
+def _whole(name: str, cost: Cost, made: list[bl.Fit]) -> Row:
+    each = Cost(cost.seconds / len(made), cost.processor / len(made))
+    failed = sum(not Gate.of(fit.tree).passed for fit in made)
+    minutes = Cost(each.seconds * MANY / 60, each.processor * MANY / 60)
+    how = "measured" if len(made) == MANY else f"extrapolated from {len(made)}"
+    note = (
+        f"{MANY} fits on {os.cpu_count()} cores: {minutes.seconds:.1f} min "
+        f"({minutes.processor:.1f} min of processor), {how}; {failed} of {len(made)} did not pass"
+    )
+    return Row(
+        f"a small fit (3 curves x 12 rows), {name}", str(each), "0.25 s, 1,000 in 4 min", note,
+        vars(each) | {"fits": len(made), "failed": failed},
+    )  # fmt: skip
+
+
+def _parts(name: str, runs: list) -> Row:
+    """One by one, in seconds of processor by part."""
+    model, watch = MODELS[name], Stopwatch()
+    kept = {module: importlib.import_module(f"bayeslaw.{module}") for module in PARTS}
+    inner = {(m, n): getattr(kept[m], n) for m, names in PARTS.items() for n in names}
+    for (module, function), part in ((key, PARTS[key[0]][key[1]]) for key in inner):
+        watch.watch(kept[module], function, part)
+    started, each = time.process_time(), []
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            for i, one in enumerate(runs):
+                spent = time.process_time()
+                bl.refit(model, [one], random_seed=1 + i, progressbar=False, executor=executor)
+                each.append(time.process_time() - spent)
+    finally:
+        for (module, function), original in inner.items():
+            setattr(kept[module], function, original)
+    whole = (time.process_time() - started) / len(runs)
+    parts = {part: seconds / len(runs) for part, seconds in watch.parts.items()}
+    parts["rest"] = whole - sum(parts.values())
+    overhead = whole - parts["sampling"]
+    note = ", ".join(f"{part} {1e3 * seconds:.0f}" for part, seconds in parts.items())
+    return Row(
+        f"a small fit, {name}: all but sampling", f"{1e3 * overhead:.0f} ms of processor", "50 ms",
+        f"ms of processor: {note} (the median fit takes {1e3 * statistics.median(each):.0f})",
+        {"overhead": overhead, "parts": parts},
+    )  # fmt: skip
