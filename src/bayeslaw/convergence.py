@@ -122,6 +122,6 @@ def _autocovariance(chains: np.ndarray) -> np.ndarray:
     """Mean over chains, by lag."""
     n = chains.shape[-1]
     size = fft.next_fast_len(2 * n, real=True)
-    moved = fft.rfft(chains - chains.mean(axis=2, keepdims=True), n=size, axis=2)
+    moved = np.fft.rfft(chains - chains.mean(axis=2, keepdims=True), n=size, axis=2)
     power = np.square(np.abs(moved)).mean(axis=1)
-    return np.asarray(fft.irfft(power, n=size, axis=1))[:, :n] / n
+    return np.fft.irfft(power, n=size, axis=1)[:, :n] / n

@@ -24,12 +24,22 @@ def test_forecast(run: Run, folder: Path) -> None:
     ]  # fmt: skip
     assert set(told["forecast"][0]) == {
         "N", "task", "dataset", "mean_lower", "mean_median", "mean_upper",
-        "new_run_lower", "new_run_median", "new_run_upper",
+        "new_run_lower", "new_run_median", "new_run_upper", "decided by",
     }  # fmt: skip
+    assert {row["decided by"] for row in told["forecast"]} <= {"data", "prior", "law"}
+    assert "0.9 decades beyond the data" in told["what decides"][0]
     code, text, _ = run("forecast", folder / "fit.nc", *where, "--draw-new", "task")
     assert code == 0
     assert text.startswith("Beyond the data these bands hold only if the law does: ")
     assert f"{told['forecast'][0]['mean_median']:.4g}" in text
+
+
+def test_rivals_of_a_forecast(run: Run, folder: Path) -> None:
+    where = ["--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web", "--json"]
+    for option in ([], ["--rivals"]):
+        _, text, _ = run("forecast", folder / "fit.nc", *where, *option)
+        [sentence] = json.loads(text)["what decides"]
+        assert ("no other law was compared" in sentence) is (not option)
 
 
 def test_plan(run: Run, joint: Path) -> None:

@@ -39,7 +39,12 @@ def diagnose(fit: Path, *, prob: float = 0.9, say: Say = Say()) -> int:
 
 
 def forecast(
-    saved: Saved, later: Table | None = None, *, figure: Path | None = None, say: Say = Say()
+    saved: Saved,
+    later: Table | None = None,
+    *,
+    figure: Path | None = None,
+    rivals: bool = False,
+    say: Say = Say(),
 ) -> int:
     """Forecast the curve and a new run from a saved fit, at given sizes or for a table of runs.
 
@@ -47,13 +52,20 @@ def forecast(
     ----------
     figure
         File for a figure.
+    rivals
+        Also fit other laws by least squares, to tell where the law alone decides; takes seconds
+        for each curve.
     """
     kept = bl.load(saved.fit)
     where = _where(saved, later, kept)
     drawn = bl.forecast(kept, where, draw_new=saved.draw_new)
     if figure is not None:
         bl.plot_forecast(drawn, kept.runs).savefig(figure)
-    return answer({**_verdict(drawn), "forecast": _bands(drawn, where, saved.prob)}, say.json)
+    bands = _bands(drawn, where, saved.prob)
+    decides = bl.forecast_verdict(kept, drawn, None if rivals else {})
+    bands["decided by"] = decides["verdict"].str.removesuffix("-driven").values
+    told = {**_verdict(drawn), "forecast": bands, "what decides": decides["sentence"].tolist()}
+    return answer(told, say.json)
 
 
 def plan(saved: Saved, *, budget: str, say: Say = Say()) -> int:
