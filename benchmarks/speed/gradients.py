@@ -124,11 +124,11 @@ def growth(largest: int, memory: bool) -> list[Row]:
     by_curves = {n: _one(model, engine, crossed(n)) for n in SHAPES if n <= largest}
     by_rows = {n: _one(model, engine, dozen(n)) for n in ROWS if n <= largest}
     rows = [
-        _line(f"gradient, {n} curves of 20 rows, {a} x {b} groups", by_curves[n], by_curves[10])
+        _line(f"gradient, {n} curves of 20 rows, {a} x {b} groups", by_curves, n)
         for n, (a, b) in SHAPES.items()
         if n in by_curves
     ]
-    rows += [_line(f"gradient, 12 curves of {n} rows", by_rows[n], by_rows[10]) for n in by_rows]
+    rows += [_line(f"gradient, 12 curves of {n} rows", by_rows, n) for n in by_rows]
     return [*rows, *([_memory(largest)] if memory else [])]
 
 
@@ -141,12 +141,15 @@ def _one(model: bl.Model, engine: Engine, runs: xr.Dataset) -> tuple[float, floa
     return found, placed, runs.sizes["run"]
 
 
-def _line(what: str, found: tuple[float, float, int], fewest: tuple[float, float, int]) -> Row:
-    us, placed, rows = found
-    per_row, least = 1e3 * us / rows, 1e3 * fewest[0] / fewest[2]
-    note = f"{per_row / least:.2f} x the first per row; {placed:.0f} ms to place the sampler"
+def _line(what: str, by_size: dict[int, tuple[float, float, int]], size: int) -> Row:
+    us, placed, rows = by_size[size]
+    per_row, note = 1e3 * us / rows, f"{placed:.0f} ms to place the sampler"
     numbers = {"us": us, "ns per row": per_row, "rows": rows, "ms to place": placed}
-    return Row(what, f"{per_row:.0f} ns a row", "linear within 20%", note, numbers)
+    if size // 10 in by_size:
+        before, _, fewer = by_size[size // 10]
+        numbers["growth"] = growth = us / before / (rows / fewer)
+        note = f"{growth:.2f} x a row's cost when there are a tenth of them; {note}"
+    return Row(what, f"{us:.0f} us, {per_row:.0f} ns a row", "at most 1.2 x", note, numbers)
 
 
 def _memory(curves: int) -> Row:

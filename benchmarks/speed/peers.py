@@ -122,7 +122,7 @@ def by_hand(table: pd.DataFrame, groups: list[str]) -> Any:
             expected = pm.Normal(f"{name}_population", mean, sd)
             for group, code in codes.items():
                 spread = pm.HalfNormal(f"{name}_sd_{group}", 1)
-                effects = pm.Normal(f"{name}_{group}_effect", 0, spread, shape=code.max() + 1)
+                effects = pm.Normal(f"{name}_{group}_effect", 0, spread, shape=int(code.max()) + 1)
                 expected = expected + effects[code]
             own = pm.HalfNormal(f"{name}_sd", 1)
             values.append(pm.Normal(name, expected, own, shape=len(labels)))

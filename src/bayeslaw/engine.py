@@ -12,20 +12,18 @@ run time, so other runs of the same structure need no compilation either.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
-import numba
 import numpy as np
 import nutpie
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
-from nutpie.compile_pymc import CompiledPyMCModel, address_as_void_pointer
+from nutpie.compile_pymc import CompiledPyMCModel
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.fg import FunctionGraph
@@ -33,7 +31,8 @@ from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import graph_inputs
-from pytensor.link.numba.cache import compile_numba_function_src
+
+from bayeslaw.entries import entries
 
 __all__ = ["Engine", "Layout", "compile_engine", "values_at"]
 
@@ -274,7 +273,13 @@ def compile_engine(model: pm.Model, variables: Sequence[str]) -> Engine:
     inner = function.vm.jit_fn  # pyright: ignore[reportAttributeAccessIssue]
     layout, numbers = _layout(model, variables), _Shared(model)
     types = {str(item.name): np.dtype(item.type.dtype) for item in shared}
-    return Engine(_entries(inner, shared), types, layout, numbers, layout.started(numbers))
+    return Engine(
+        entries(inner, [item.type for item in shared]),
+        types,
+        layout,
+        numbers,
+        layout.started(numbers),
+    )
 
 
 def _with_known_logarithms(model: pm.Model, density: Any) -> Any:
@@ -345,64 +350,3 @@ def values_at(model: pm.Model, point: Any) -> dict[Any, Any]:
         replaced[model.rvs_to_values[variable]] = part.reshape(lengths, ndim=len(lengths))
         position = position + size
     return replaced
-
-
-def _entries(inner: Any, shared: list[SharedVariable]) -> tuple[Any, Any]:
-    """The C functions that nutpie calls; the table holds addresses and shapes of the data.
-
-    (n, point, gradient, density, table) -> status, and (n, m, point, variables, table) -> status.
-    """
-    lines, slot = [], 0
-    for i, item in enumerate(shared):
-        shape = "".join(f"table[{slot + 1 + axis}], " for axis in range(item.type.ndim))
-        lines.append(f"    data_{i} = carray(pointer(table[{slot}]), ({shape}), dtype_{i})")
-        slot += 1 + item.type.ndim
-    before = "\n".join([f"    table = carray(table_, ({max(slot, 1)},))", *lines])
-    arguments = "".join(f", data_{i}" for i in range(len(shared)))
-    density = f"""
-def density(n, point_, gradient_, value_, table_):
-    point, gradient, value = carray(point_, (n,)), carray(gradient_, (n,)), carray(value_, (1,))
-{before}
-    result, slope, variables = inner(point{arguments})
-    value[0] = result.item()
-    finite = isfinite(value[0])
-    for i in range(n):
-        gradient[i] = slope[i]
-        finite = finite and isfinite(slope[i])
-    return 0 if finite else 3
-"""
-    variables = f"""
-def variables(n, m, point_, out_, table_):
-    point, out = carray(point_, (n,)), carray(out_, (m,))
-{before}
-    result, slope, variables = inner(point{arguments})
-    for i in range(m):
-        out[i] = variables[i]
-    return 0
-"""
-    names = {"inner": inner, **{f"dtype_{i}": np.dtype(x.type.dtype) for i, x in enumerate(shared)}}
-    double, integer = numba.types.CPointer(numba.types.double), numba.types.uint64
-    table, status = numba.types.CPointer(numba.types.int64), numba.types.int64
-    return (
-        _entry(density, "density", names, status(integer, double, double, double, table), inner),
-        _entry(
-            variables, "variables", names, status(integer, integer, double, double, table), inner
-        ),
-    )
-
-
-def _entry(source: str, name: str, names: Mapping[str, Any], signature: Any, inner: Any) -> Any:
-    # The key under which the compiled entry is kept: its own text and that of what it calls.
-    told = __name__ + source + repr(signature) + str(_cache_key(inner))
-    key = hashlib.sha256(told.encode()).hexdigest()
-    carray, pointer = numba.carray, address_as_void_pointer
-    namespace = {"carray": carray, "pointer": pointer, "isfinite": np.isfinite, **names}
-    namespace["__name__"] = __name__  # kept code is loaded back into a module
-    function = compile_numba_function_src(source, name, namespace, cache_key=key)
-    return numba.cfunc(signature, cache=True)(function)
-
-
-def _cache_key(inner: Any) -> str | None:
-    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
-
-    return None if inner is None else CACHED_SRC_FUNCTIONS.get(inner.py_func)
