@@ -302,7 +302,7 @@ def test_an_empty_table_is_an_error():
         ("runs.csv", b"N,loss\n0,1,2\n1,3,4\n", "cannot read '{path}': Length of header *"),
         ("runs.csv", b"N,loss\n1,2\n1,3,4\n", "cannot read '{path}': *"),
         ("runs.csv.gz", b"N,loss\n", "cannot read '{path}': Not a gzipped file (b'N,')"),
-        ("runs.csv.gz", gzip.compress(b"N,loss\n1,2\n")[:-9], "cannot read '{path}': *"),
+        ("runs.csv.gz", gzip.compress(b"N,loss\n1,2\n", mtime=0)[:-9], "cannot read '{path}': *"),
         ("runs.parquet", b"N,loss\n", "cannot read '{path}': *"),
         (
             "runs.jsonl",
