@@ -29,7 +29,7 @@ import bayeslaw as bl
 
 # %%
 runs = bl.datasets.load("learners")
-runs = runs.isel(run=runs["task"].isin(["digits", "photographs"]).values)
+runs = runs.isel(run=runs["task"].isin(["digits", "digits_parity"]).values)
 train, later = bl.split_held_out(runs)
 print(f"{train.sizes['run']} runs to fit, {later.sizes['run']} larger runs to judge")
 

@@ -32,7 +32,7 @@ import bayeslaw as bl
 
 # %%
 runs = bl.datasets.load("learners")
-runs = runs.isel(run=runs["task"].isin(["digits", "photographs"]).values)
+runs = runs.isel(run=runs["task"].isin(["digits", "digits_parity"]).values)
 runs
 
 # %% [markdown]
@@ -41,7 +41,7 @@ runs
 
 # %%
 train, later = bl.split_held_out(runs)
-for task in ("digits", "photographs"):
+for task in ("digits", "digits_parity"):
     fitted, held_out = (part["D"].values[part["task"].values == task] for part in (train, later))
     print(f"{task}: fitted up to D = {fitted.max():.0f}, judged up to D = {held_out.max():.0f}")
 
@@ -94,7 +94,7 @@ table.loc[["population", "learner"], ["median", "lower", "upper", "ess_bulk"]].r
 
 # %%
 learners = ["linear", "trees", "kernel", "network"]
-grid = bl.grid(D=np.geomspace(30, 8000, 25), task=["digits", "photographs"], learner=learners)
+grid = bl.grid(D=np.geomspace(30, 8000, 25), task=["digits", "digits_parity"], learner=learners)
 forecast = bl.forecast(fit, grid)
 figure = bl.plot_forecast(forecast, runs, columns=4)
 figure.savefig("forecast.png", dpi=200)

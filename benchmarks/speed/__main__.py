@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import warnings
@@ -27,10 +28,10 @@ def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
         "imports": partial(starts.imports, 3 if quick else 7),
         "gradient": gradients.beside_code_by_hand,
         "growth": partial(gradients.growth, largest, memory=not quick),
-        "starts": partial(starts.fits, ["dozen"] if quick else [*starts.CASES], 1 if quick else 3),
+        "starts": partial(starts.fits, ["plain"] if quick else [*starts.CASES], 1 if quick else 3),
         "chinchilla": partial(starts.chinchilla, quick),
-        "refits": partial(refits.refits, 12 if quick else 40),
-        "peers": peers.beside_others,
+        "refits": partial(refits.refits, 2 if quick else 40),
+        "peers": partial(peers.beside_others, 60.0 if quick else math.inf),
     }
 
 
@@ -40,6 +41,7 @@ def machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return (
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, "
+        f"OMP_NUM_THREADS {os.environ.get('OMP_NUM_THREADS', 'not set')}, "
         f"Python {platform.python_version()}, {versions}"
     )
 

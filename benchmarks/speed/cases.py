@@ -17,6 +17,18 @@ ROWS = (10, 100, 1000, 10_000)
 GROUPS = ["task", "dataset"]
 
 
+def find(name: str) -> tuple[bl.Model, xr.Dataset]:
+    """A model and its runs, by one of the names that processes are told."""
+    match name:
+        case "images":
+            return images()
+        case "dozen":
+            return bl.Model(bl.laws.power, pooling=GROUPS), dozen()
+        case "plain":
+            return bl.Model(bl.laws.power, pooling=GROUPS, discrepancy=None), dozen()
+    raise ValueError(f"no case is called {name!r}; there are images, dozen and plain")
+
+
 def images() -> tuple[bl.Model, xr.Dataset]:
     """The 72 image-classification curves, or simulated ones of their shape, and their model."""
     if os.environ.get("BAYESLAW_DATA"):

@@ -1,6 +1,6 @@
 """What is done in a fresh interpreter: a fit in parts, memory, and models of other samplers.
 
-    python -m benchmarks.speed.child fit dozen|images
+    python -m benchmarks.speed.child fit plain|dozen|images
     python -m benchmarks.speed.child memory CURVES DRAWS
     python -m benchmarks.speed.child peer NAME
 
@@ -33,11 +33,7 @@ def fit(which: str) -> dict[str, Any]:
     from benchmarks.speed import cases
     from benchmarks.speed.measure import Stopwatch
 
-    model, runs = (
-        cases.images()
-        if which == "images"
-        else (bl.Model(bl.laws.power, pooling=cases.GROUPS), cases.dozen())
-    )
+    model, runs = cases.find(which)
     read, watch = time.process_time(), Stopwatch()
     for name, part in PARTS.items():
         watch.watch(module, name, part)

@@ -74,7 +74,7 @@ def process(
         started = time.perf_counter()
         child = subprocess.Popen(
             [sys.executable, *arguments], stdout=out, cwd=ROOT, start_new_session=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", **environment},
+            env=os.environ | {"MPLBACKEND": "Agg", **environment},
         )  # fmt: skip
         # Not by `Popen.wait`, which would not say what the process used.
         timer = threading.Timer(limit or threading.TIMEOUT_MAX, _end, (child.pid,))

@@ -1,0 +1,187 @@
+"""The same small fits on one and on two processes, and what a thousand workers would do.
+
+    uv run python -m benchmarks.cluster [--fits 12] [--draws 1000]
+
+`bayeslaw.refit` is given Dask processes of one thread each, processes of the standard library, and
+threads, one and two of each: fits per second. Every process imports and compiles, or finds
+compiled code on the disk, before the clock starts; how long that takes is told apart.
+
+On paper, for n fits on W workers: each takes t seconds of processor, a worker is ready after t0,
+and whoever hands out the fits and collects them is busy for s seconds a fit, one after the other.
+The last fit to be handed out is done t later than that. So all are done after
+
+    t0 + max(n t / W, n s) + t
+
+and the efficiency is n t / W over that. t, t0 and s are measured: s with jobs that answer at once
+with a fit of the usual size. Disks, networks and workers that are lost are not in it. Results are
+kept in benchmarks/results/speed/cluster.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import multiprocessing
+import os
+import pickle
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from distributed import Client, LocalCluster
+
+import bayeslaw as bl
+from bayeslaw.sampling import Sampler
+from benchmarks.speed.cases import small
+from benchmarks.speed.jobs import MODEL, TOGETHER, echo, prepare
+
+WORKERS, FITS = (10, 100, 1000), (1000, 10_000, 100_000)
+ECHOES = 200
+OUT = Path(__file__).parent / "results" / "speed" / "cluster.json"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where fits are made, and how to get all its processes ready: it gives their numbers."""
+
+    executor: Executor
+    ready: Callable[[xr.Dataset], list[int]]
+
+
+def _each(executor: Executor, workers: int, runs: xr.Dataset) -> list[int]:
+    futures = [executor.submit(prepare, runs) for _ in range(workers)]
+    return [future.result() for future in futures]
+
+
+@contextmanager
+def dask(workers: int) -> Iterator[Place]:
+    """Dask's processes of one thread each."""
+    with (
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True,
+            dashboard_address=None, silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):  # fmt: skip
+        yield Place(client.get_executor(), lambda runs: [*client.run(prepare, runs).values()])
+
+
+@contextmanager
+def processes(workers: int) -> Iterator[Place]:
+    """Processes of the standard library, begun afresh: a fork of threads may hang."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context) as executor:
+        yield Place(executor, partial(_each, executor, workers))
+
+
+@contextmanager
+def threads(workers: int) -> Iterator[Place]:
+    """Threads of this process."""
+    with ThreadPoolExecutor(workers) as executor:
+        yield Place(executor, partial(_each, executor, 1))
+
+
+KINDS: dict[str, Callable[[int], Any]] = {
+    "Dask processes": dask,
+    "processes": processes,
+    "threads": threads,
+}
+
+
+def throughput(kind: str, workers: int, runs: list[xr.Dataset], **settings: Any) -> dict[str, Any]:
+    """Fits per second once every worker is ready."""
+    with KINDS[kind](workers) as place:
+        started = time.perf_counter()
+        numbers = place.ready(runs[0])
+        warm = time.perf_counter() - started - TOGETHER
+        if len(set(numbers)) != (1 if kind == "threads" else workers):
+            raise RuntimeError(f"{len(set(numbers))} of {workers} {kind} are ready")
+        how = {"random_seed": 1, "executor": place.executor, "progressbar": False, **settings}
+        started = time.perf_counter()
+        bl.refit(MODEL, runs, **how)
+        rate = len(runs) / (time.perf_counter() - started)
+    print(f"{kind:<15} {workers}: {rate:6.2f} fits/s, ready after {warm:.1f} s", flush=True)
+    return {
+        "kind": kind, "workers": workers, "fits per second": rate, "ready after": warm,
+        "load": os.getloadavg()[0],
+    }  # fmt: skip
+
+
+def one_fit(runs: list[xr.Dataset], **settings: Any) -> tuple[bl.Fit, float]:
+    """A fit, and the seconds of processor that one takes."""
+    with threads(1) as place:
+        place.ready(runs[0])
+        how = {"random_seed": 1, "executor": place.executor, "progressbar": False, **settings}
+        spent = time.process_time()
+        fits = bl.refit(MODEL, runs, **how)
+        return fits[0], (time.process_time() - spent) / len(runs)
+
+
+def handing_out(fit: bl.Fit) -> float:
+    """Seconds of processor, of scheduler and client together, to send a job and get its fit."""
+    job = importlib.import_module("bayeslaw.refit")._Job(MODEL, fit.runs, Sampler(1), None)
+    with tempfile.NamedTemporaryFile() as kept, dask(1) as place:
+        Path(kept.name).write_bytes(pickle.dumps(fit.tree))
+        submit = place.executor.submit
+        submit(echo, job, kept.name).result()
+        spent = time.process_time()
+        futures = [submit(echo, job, kept.name) for _ in range(ECHOES)]
+        for future in futures:
+            future.result()
+        return (time.process_time() - spent) / ECHOES
+
+
+def efficiency(fits: int, workers: int, each: float, ready: float, handed: float) -> float:
+    """Of so many workers, by the model above."""
+    alone = fits * each / workers
+    return alone / (ready + max(alone, fits * handed) + each)
+
+
+def on_paper(each: float, ready: float, handed: float) -> dict[str, dict[str, float]]:
+    """Print and give efficiencies by workers and fits."""
+    print(f"\na fit takes {each:.2f} s, a worker {ready:.1f} s, handing out {1e3 * handed:.1f} ms")
+    table = {
+        f"{workers} workers": {
+            f"{fits} fits": efficiency(fits, workers, each, ready, handed) for fits in FITS
+        }
+        for workers in WORKERS
+    }
+    for workers, row in table.items():
+        told = ", ".join(f"{fits} {100 * share:.0f}%" for fits, share in row.items())
+        print(f"{workers:<13} {told}")
+    print(f"one scheduler keeps {each / handed:.0f} workers busy")
+    return table
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--fits", type=int, default=12)
+    parser.add_argument("--draws", type=int, default=1000, help="and as many to adapt the sampler")
+    asked = parser.parse_args()
+    settings = {"draws": asked.draws, "tune": asked.draws}
+    runs = [small(seed) for seed in range(asked.fits)]
+    fit, each = one_fit(runs[:4], **settings)  # puts compiled code on the disk
+    found = [throughput(kind, n, runs, **settings) for kind in KINDS for n in (1, 2)]
+    ready = max(told["ready after"] for told in found if told["kind"] != "threads")
+    handed = handing_out(fit)
+    table = on_paper(each, ready, handed)
+    told = {
+        "fits": asked.fits, **settings, "cores": os.cpu_count(), "throughput": found,
+        "seconds of a fit": each, "seconds of handing out": handed, "efficiency": table,
+    }  # fmt: skip
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
