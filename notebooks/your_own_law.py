@@ -48,9 +48,7 @@ print(f"{train.sizes['run']} runs to fit, {later.sizes['run']} larger ones to ju
 
 # %%
 @bl.law
-def from_guessing(
-    D, *, guess: bl.Amplitude, share: bl.Fraction, c: bl.Scale, alpha: bl.Exponent
-):
+def from_guessing(D, *, guess: bl.Amplitude, share: bl.Fraction, c: bl.Scale, alpha: bl.Exponent):
     """Power law that starts from the loss of a guess."""
     return guess * (share + (1 - share) * (1 + D / c) ** -alpha)
 
@@ -64,22 +62,31 @@ print(bl.check_law(from_guessing))
 #
 # ## Priors say what you know
 #
-# We know `guess`: it is fixed. And we know something of the exponent. The default prior is
-# made for language models, whose exponents lie between 0.04 and 1, most of them low. In
-# classification errors fall with the inverse root of the number of examples, or with the inverse
-# itself if the classes can be told apart; so `alpha` should be about 0.7, give or take a
-# factor of 1.5.
+# We know `guess`, so it is fixed. Of the others we know something:
+#
+# - People read these digits without an error, so not much of the loss is irreducible: `share` is
+#   about a tenth.
+# - A picture has 64 pixels, so some tens of examples should be enough to begin: `c` is about 64,
+#   give or take a factor of three.
+# - In theory the loss falls with the inverse root of the number of examples, or with the inverse
+#   itself where classes can be told apart, so `alpha` is about 0.7. The default prior is made for
+#   language models, and puts most exponents below one half.
+#
+# Priors hold at the reference size of the runs. For `c` that makes a difference: it is a size, so
+# its prior is in units of that reference.
 
 # %%
+reference = train["D"].attrs["reference"]
 knows_start = {"guess": bl.Fixed(math.log(2))}
+knows_more = {
+    "share": bl.LogitNormal(0.1, 1.0),
+    "c": bl.LogNormal(64 / reference, 3.0),
+    "alpha": bl.LogNormal(0.7, 1.5),
+}
 models = {
     "power law": bl.Model(bl.laws.power.of("D"), pooling=["learner"]),
     "from guessing": bl.Model(from_guessing, pooling=["learner"], priors=knows_start),
-    "and own prior": bl.Model(
-        from_guessing,
-        pooling=["learner"],
-        priors={**knows_start, "alpha": bl.LogNormal(0.7, 1.5)},
-    ),
+    "own priors": bl.Model(from_guessing, pooling=["learner"], priors=knows_start | knows_more),
 }
 fits = {
     name: bl.fit(model, train, random_seed=1, draws=500, progressbar=False)
@@ -89,17 +96,24 @@ for name, fit in fits.items():
     print(f"{name}: {fit}")
 
 # %% [markdown]
-# A prior is best judged by the runs it would make. Grey are runs drawn before any loss was seen:
-# they start at the guess and fall, some soon and some never.
+# A prior is best judged by the runs that it would make. Grey are runs drawn before any loss was
+# seen, dots the real ones. First with the default priors: most curves have not left the guess at
+# 128 examples, and the real runs are at the edge of what was thought possible.
 
 # %%
-bl.plot_prior(fits["and own prior"])
+bl.plot_prior(fits["from guessing"])
+
+# %% [markdown]
+# With our own, the real runs are among the others. That is all a prior has to do.
+
+# %%
+bl.plot_prior(fits["own priors"])
 
 # %% [markdown]
 # ## What the data say of it
 #
 # The exponent of the power law is about a half; that of the law from guessing is about one, since
-# the flat part is no longer laid to its charge. The own prior hardly moves it, it narrows it: what
+# the flat part is no longer laid to its charge. Our own priors hardly move it, they narrow it: what
 # we knew and what the runs tell agree.
 
 # %%
@@ -132,15 +146,16 @@ for name, found in evidence.items():
 print(evidence["power law"].caveats[-1])
 
 # %% [markdown]
-# The evidence is for the law from guessing: the difference to the power law is between three and
-# six on the logarithm, odds of some tens to some hundreds. And part of that is no finding about
-# curves: the last two models are the same law, with nearly the same posterior, and yet the
-# narrower prior of the exponent is worth about two on the logarithm. It had bet on the right
-# exponent, so it is paid. That is what a marginal likelihood measures, and why it depends on the
-# priors however many the runs.
+# The law from guessing has the evidence on its side, by nearly four on the logarithm: odds of some
+# tens against the power law. But look at the next step. From the default priors to our own it is
+# more than four again, and that is no finding about curves: the last two models are the same law,
+# with much the same posterior. The narrower priors had bet on the right values, so they are paid.
+# That is what a marginal likelihood measures, and why it depends on the priors however many the
+# runs.
 #
-# All of this is about the runs up to 128. Beyond them the laws are not distinguishable, and their
-# forecasts show why: the error is not in how a curve starts but in where it ends.
+# All of this is about the runs up to 128. Beyond them the three are not distinguishable, and their
+# forecasts show why: the error is not in how a curve starts but in where it ends. First the power
+# law, then the law from guessing with our priors.
 
 # %%
 learners = ["linear", "trees", "kernel", "network"]
@@ -148,7 +163,7 @@ grid = bl.grid(D=np.geomspace(30, 2000, 25), task="digits_parity", learner=learn
 bl.plot_forecast(bl.forecast(fits["power law"], grid), runs, columns=4)
 
 # %%
-bl.plot_forecast(bl.forecast(fits["and own prior"], grid), runs, columns=4)
+bl.plot_forecast(bl.forecast(fits["own priors"], grid), runs, columns=4)
 
 # %% [markdown]
 # The linear learner flattens, the network goes on falling, and neither law could know it from five

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -47,7 +48,7 @@ def client() -> Iterator[Client]:
     with (
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
-            silence_logs="CRITICAL",  # a killed worker is told of in errors
+            silence_logs=logging.CRITICAL,  # a killed worker is told of in errors
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip
@@ -55,8 +56,8 @@ def client() -> Iterator[Client]:
 
 
 def kept(store: Path) -> int:
-    """How many fits are whole in a store."""
-    return len([path for path in store.glob("*") if (path / "zarr.json").exists()])
+    """How many fits are whole in a store; one that is being written has a name with a dot."""
+    return len([path for path in store.glob("[!.]*") if (path / "zarr.json").exists()])
 
 
 def kill_one(client: Client, store: Path) -> tuple[int, int]:

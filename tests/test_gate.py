@@ -166,3 +166,13 @@ def test_a_tree_carries_its_gate() -> None:
     tree = xr.DataTree()
     tree.attrs["gate"] = gate.to_json()
     assert Gate.of(tree) == gate
+
+
+def test_where_nothing_moved_nothing_is_trusted() -> None:
+    still = posterior(
+        L0=(("chain", "draw", "curve"), np.ones((4, 500, 3))),
+        alpha=(("chain", "draw"), np.ones((4, 500))),
+    )
+    gate = check(still, stats())
+    assert gate.r_hat == np.inf
+    assert not gate.passed

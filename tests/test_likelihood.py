@@ -20,6 +20,7 @@ from bayeslaw.discrepancy import Brownian
 from bayeslaw.likelihood import observe
 from bayeslaw.model import Model
 from bayeslaw.noise import Gaussian, StudentT, Undertuned
+from bayeslaw.numbers import numbers_of
 from bayeslaw.priors import Fixed
 from bayeslaw.runs import read_runs
 from bayeslaw.scales import LogitScale, LogScale, RawScale
@@ -76,10 +77,8 @@ class Case:
         """A PyMC model of the response alone."""
         design, coords = self.design, {"run": range(9), "curve": ["a", "b"]}
         with pm.Model(coords=coords, check_bounds=False) as built:
-            data = {f"predictor_{i}": pm.Data(f"x{i}", x) for i, x in enumerate(design.predictors)}
-            data |= {"curve_of_run": pm.Data("curve_of_run", design.curve)}
-            data |= {"known_error": pm.Data("error", design.known_error)}
-            data |= {"observed": pm.Data("observed", design.response)}
+            arrays = numbers_of(self.model, design).arrays
+            data = {name: pm.Data(name, values) for name, (values, _) in arrays.items()}
             tensors = {name: pt.as_tensor(value) for name, value in parameters.items()}
             observe("loss", self.model, design, data, tensors, self.latent)
         return built

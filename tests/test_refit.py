@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,21 @@ def test_other_settings_are_other_fits_of_a_store(
         with Noted(1) as executor:
             bl.refit(MODEL, [alone], store=tmp_path, executor=executor, **each)
     assert len(sent) == 2
+
+
+def test_a_job_can_be_sent_elsewhere(alone: xr.Dataset, tmp_path: Path) -> None:
+    @bl.law
+    def own(N, *, k: bl.Amplitude, alpha: bl.Exponent):
+        """A law that no other process can import."""
+        return k * N**-alpha
+
+    job = importlib.import_module("bayeslaw.refit")._Job(
+        bl.Model(own), alone, Sampler(1), str(tmp_path)
+    )
+    name = job.key  # kept with the job once it was asked for
+    back = pickle.loads(pickle.dumps(job))
+    assert back.key == name
+    assert back.model.law(2.0, k=3.0, alpha=1.0) == 1.5
 
 
 def test_what_was_done_before_a_job_was_killed_is_kept(alone: xr.Dataset, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayeslaw.shares import shares
@@ -20,6 +20,7 @@ def crossed() -> dict[str, list[str]]:
     return {name: [row[i] for row in rows] for i, name in enumerate(SIZES)}
 
 
+@settings(deadline=None)
 @given(effects)
 def test_choices_that_only_add_up(values: list[float]) -> None:
     choices, effect = crossed(), iter(values)
@@ -37,6 +38,7 @@ def test_choices_that_only_add_up(values: list[float]) -> None:
     assert told.loc["all choices", "sd"] == pytest.approx(np.std(summed))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-3, 3), min_size=12, max_size=12))
 def test_bounds_in_a_full_cross(values: list[float]) -> None:
     if np.var(values) < 1e-6:

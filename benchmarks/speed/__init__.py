@@ -2,10 +2,11 @@
 
     BAYESLAW_DATA=... uv run python -m benchmarks.speed [--quick] [--only NAME ...]
 
-Prints one table, and keeps it in benchmarks/results/speed. `--quick` takes about five minutes on
-two idle cores. Whatever is compared is measured in turn in the same run, and medians of several
-repeats are told. Machines are shared, so seconds of the processor (of a process and all its
-children) stand beside elapsed seconds: the former are what code costs, the latter what users wait.
+Prints one table, and keeps it in benchmarks/results/speed. `--quick` takes smaller sizes, fewer
+repeats and at most a minute for each peer. Imports, gradients and starts are told as medians of
+several repeats, first starts and peers are measured once. Machines are shared, so seconds of the
+processor (of a process and all its children) stand beside elapsed seconds: the former are what
+code costs, the latter what users wait.
 
 - `measure`: costs of functions and of whole processes; `cases`: the runs; `child`: what is done
   in a fresh interpreter;

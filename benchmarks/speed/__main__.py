@@ -56,7 +56,7 @@ def table(rows: Sequence[Row]) -> str:
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description="How long does what users do take?")
-    parser.add_argument("--quick", action="store_true", help="five minutes, smaller sizes")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer repeats")
     parser.add_argument("--only", nargs="+", choices=parts(True), metavar="NAME")
     parser.add_argument("--full", action="store_true", help="all of 1,000 small fits")
     asked = parser.parse_args()

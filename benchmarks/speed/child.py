@@ -54,18 +54,20 @@ def fit(which: str) -> dict[str, Any]:
 
 
 def memory(curves: str, draws: str) -> dict[str, Any]:
-    """Peak memory of a short sampling."""
+    """Peak memory of what comes before a short sampling, and of that itself."""
     import bayeslaw as bl
     from bayeslaw.design import design_of
     from bayeslaw.sampling import Sampler, sampled
     from benchmarks.speed import cases, gradients
-    from benchmarks.speed.measure import peak_memory
+    from benchmarks.speed.measure import forget_peak, peak_memory
 
     model, runs = bl.Model(bl.laws.power, pooling=cases.GROUPS), cases.crossed(int(curves))
-    engine = gradients.engine_of(model, runs)
+    engine, design = gradients.engine_of(model, runs), design_of(model, runs)
+    before = peak_memory()
+    forget_peak()
     how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, most=1)
-    sampled(model, runs, design_of(model, runs), engine, how)
-    return {"GB": peak_memory()}
+    sampled(model, runs, design, engine, how)
+    return {"GB before": before, "GB": peak_memory()}
 
 
 def peer(name: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from benchmarks.speed.measure import Row, process
 
 REPEATS, SLICE = 7, 0.3  # medians of so many, of so many seconds each
 AGREE = 1e-8
+FEW_DRAWS, DRAWS = (40, 240), 4000
 DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
 ENTRY = ctypes.CFUNCTYPE(
     ctypes.c_int64, ctypes.c_uint64, DOUBLES, DOUBLES, DOUBLES, INTEGERS
@@ -154,16 +155,21 @@ def _line(what: str, by_size: dict[int, tuple[float, float, int]], size: int) ->
 
 def _memory(curves: int) -> Row:
     """Memory of sampling, of the default length, from two short ones."""
-    draws = (10, 40)
-    peaks = [
-        process(["-m", "benchmarks.speed.child", "memory", str(curves), str(n)]).told for n in draws
-    ]
-    low, high = (found["GB"] for found in peaks if found)
-    each = (high - low) / (draws[1] - draws[0])
-    full = low + each * (4000 - draws[0])
+    found = [_peaks(curves, draws) for draws in FEW_DRAWS]
+    (before, low), (_, high) = found
+    each = (high - low) / (FEW_DRAWS[1] - FEW_DRAWS[0])
+    full = low + each * (DRAWS - FEW_DRAWS[0])
     return Row(
-        f"memory, sampling {curves} curves of 20 rows, 4 chains of 1,000 draws", f"{full:.2f} GB",
-        "below 4 GB at 10,000 curves",
-        f"from {low:.2f} and {high:.2f} GB of {draws[0]} and {draws[1]} draws in all",
-        {"GB": full, "GB of few": low, "MB per draw": each * 1e3},
+        f"memory, sampling {curves} curves of 20 rows, {DRAWS} draws in all",
+        f"{max(before, full):.2f} GB", "below 4 GB at 10,000 curves",
+        f"extrapolated from {low:.2f} and {high:.2f} GB of {FEW_DRAWS[0]} and {FEW_DRAWS[1]} draws "
+        f"in all; {low + each * (4 * DRAWS - FEW_DRAWS[0]):.2f} GB when sampling is extended to "
+        f"four times as many; {before:.2f} GB before sampling",
+        {"GB": full, "GB before": before, "GB of few": [low, high], "MB per draw": each * 1e3},
     )  # fmt: skip
+
+
+def _peaks(curves: int, draws: int) -> tuple[float, float]:
+    told = process(["-m", "benchmarks.speed.child", "memory", str(curves), str(draws)]).told
+    assert told is not None
+    return told["GB before"], told["GB"]

@@ -97,8 +97,13 @@ def _end(pid: int) -> None:
     os.killpg(pid, signal.SIGKILL)
 
 
+def forget_peak() -> None:
+    """Let `peak_memory` begin anew with what is held now."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak_memory() -> float:
-    """Gigabytes that this process has held at most."""
+    """Gigabytes that this process has held at most (Linux)."""
     [line] = [x for x in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in x]
     return int(line.split()[1]) * 1024 / 1e9
 

@@ -76,8 +76,16 @@ def backtest(
         exceed, and at an infinite one if there is none.
     random_seed : int
         Seed of each model's first fit; its next fits take the numbers after it.
-    draws, tune, chains, target_accept, executor, store, progressbar
-        As for `bayeslaw.refit`.
+    draws, tune, chains : int
+        Draws kept per chain, draws that adapt the sampler, chains.
+    target_accept : float, optional
+        As for `bayeslaw.fit`.
+    executor : concurrent.futures.Executor, optional
+        Where the fits are made, as for `bayeslaw.refit`.
+    store : path, optional
+        Where finished fits are kept, as for `bayeslaw.refit`.
+    progressbar : bool
+        Whether to show progress.
 
     Returns
     -------

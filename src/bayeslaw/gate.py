@@ -110,7 +110,8 @@ def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
     Gate
     """
     judged = posterior[[name for name in posterior if not str(name).endswith("_effect")]]
-    judged = judged.drop_vars([name for name in judged if _is_constant(judged[name])])
+    moved = judged.drop_vars([name for name in judged if _is_constant(judged[name])])
+    judged = moved if moved.data_vars else judged  # where nothing moved, all of it is judged
     draws, names = _quantities(judged)
     found = convergence(draws)
     # A quantity that did not move has no R-hat: that is a failure, not a missing number.

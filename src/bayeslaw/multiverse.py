@@ -124,12 +124,17 @@ def multiverse(
         Where to forecast: `bayeslaw.grid`.
     random_seed : int
         Seed of the first fit; each other one takes a number of its own after it.
-    draws, tune, chains, target_accept, progressbar
-        As for `bayeslaw.refit`; a median and its spread need fewer draws than that.
+    draws, tune, chains : int
+        Draws kept per chain, draws that adapt the sampler, chains; a median and its spread need
+        few.
+    target_accept : float, optional
+        As for `bayeslaw.fit`.
     executor : concurrent.futures.Executor, optional
-        Where the fits run, as for `bayeslaw.refit`.
+        Where the fits are made, as for `bayeslaw.refit`.
     store : path, optional
         Where finished fits are kept, as for `bayeslaw.refit`.
+    progressbar : bool
+        Whether to show progress.
 
     Returns
     -------

@@ -61,8 +61,11 @@ def refit(
         Training runs of each fit; by masks of one table: ``[runs.isel(run=m) for m in masks]``.
     random_seed : int
         Seed of the first fit; the next ones take the numbers after it.
-    draws, tune, chains, target_accept
-        As for `bayeslaw.fit`. The chains of one fit are sampled one after the other.
+    draws, tune, chains : int
+        Draws kept per chain, draws that adapt the sampler, chains; the chains of one fit are
+        sampled one after the other.
+    target_accept : float, optional
+        As for `bayeslaw.fit`.
     executor : concurrent.futures.Executor, optional
         Where fits are made: threads of this process, one per core, unless given. Any executor
         serves, such as ``ProcessPoolExecutor()`` or Dask's ``client.get_executor()``; each of its
@@ -118,7 +121,7 @@ class _Job:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A law holds a function, which plain pickle finds by a name that is the law's.
-        return _unpickled, (cloudpickle.dumps(vars(self)),)
+        return _unpickled, (cloudpickle.dumps((self.model, self.runs, self.sampler, self.store)),)
 
     @cached_property
     def key(self) -> str:
@@ -141,7 +144,7 @@ class _Job:
 
 
 def _unpickled(content: bytes) -> _Job:
-    return _Job(**cloudpickle.loads(content))
+    return _Job(*cloudpickle.loads(content))
 
 
 @contextmanager
@@ -169,11 +172,12 @@ def _watched(
 
 def _done(job: _Job) -> tuple[xr.DataTree | None, bool]:
     """What was made, unless it is in the store now, and whether it passed its gate."""
-    fit = _fitted(job)
+    fit = job.kept() if job.is_kept else _fitted(job)  # by a worker that was lost since
     passed = Gate.of(fit.tree).passed
     if job.store is None:
         return fit.tree, passed
-    Archive(job.store).put(job.key, fit)
+    if not job.is_kept:
+        Archive(job.store).put(job.key, fit)
     return None, passed
 
 

@@ -160,7 +160,7 @@ def stacking_weights(scores: pd.DataFrame) -> pd.Series:
 def pseudo_bma_weights(
     scores: pd.DataFrame, *, draws: int = 1000, random_seed: int = 0
 ) -> pd.Series:
-    """Weights by how likely each model is to score best (pseudo-BMA+, Yao et al. 2018).
+    """Weigh models by how likely each model is to score best (pseudo-BMA+, Yao et al. 2018).
 
     Exponentials of the sum over curves of the mean log score, averaged over a Bayesian bootstrap
     of the curves, so that a lead that one curve makes counts for little.

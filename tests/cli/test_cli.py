@@ -47,7 +47,7 @@ type Run = Callable[..., tuple[int, str, str]]
         (
             ["fot"],
             'Unknown command "fot". Did you mean "fit"? Available commands: demo, check, fit, '
-            "diagnose, forecast, compare, plan, requirement, ...",
+            "diagnose, forecast, compare, backtest, multiverse, ...",
         ),
         (
             ["laws", "powr"],
