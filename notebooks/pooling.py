@@ -25,8 +25,9 @@ import bayeslaw as bl
 # %% [markdown]
 # ## Runs that we pretend not to have
 #
-# The data set marks its largest sizes as held out; we hold out others. Of four curves, one of each learner, we keep the four smallest sizes. The curve of the kernel
-# learner on `diabetes` we leave out altogether. All other runs are fitted.
+# The data set marks its largest sizes as held out; we hold out others. Of four curves, one of each
+# learner, we keep the four smallest sizes. The curve of the kernel learner on `diabetes` we leave
+# out altogether. All other runs are fitted.
 
 # %%
 runs = bl.datasets.load("learners")

@@ -136,5 +136,5 @@ for (task, learner), own in inside.to_series().groupby(
 # ## Keep it
 #
 # `bl.save(fit, "fit.nc")` writes everything into one file; `bl.load("fit.nc")` gives it back. Next:
-# `how_sure_are_we.py` asks what pooling buys beyond the data, and `power_law_or_log_linear.py`
-# which law to believe.
+# `how_sure_are_we.py` asks what pooling buys beyond the data, `pooling.py` what curves have in
+# common, and `power_law_or_log_linear.py` which law to believe.
