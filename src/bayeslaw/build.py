@@ -16,7 +16,7 @@ import xarray as xr
 from pymc.logprob.transforms import Transform
 
 from bayeslaw.coordinates import Coordinates, Frame, coordinates
-from bayeslaw.design import Design, design_of, prior_of
+from bayeslaw.design import Design, design_of, prior_of, spread_prior_of
 from bayeslaw.effects import gather, place
 from bayeslaw.likelihood import observe
 from bayeslaw.model import Model
@@ -151,7 +151,7 @@ def _spreads(model: Model, roles: Mapping[str, Role], data: Mapping[str, Any]) -
         return pm.HalfNormal("spread", data["spread_scale"], dims="spread_of")
     labels = pm.modelcontext(None).coords["spread_of"] or ()
     owners = [str(label).partition(" ")[0] for label in labels]
-    priors = [model.priors.get(f"sd_{name}", roles[name].spread) for name in owners]
+    priors = [spread_prior_of(model, name, roles[name]) for name in owners]
     each = [prior.to_pymc(f"spread_{i}") for i, prior in enumerate(priors)]
     return pm.Deterministic("spread", pt.stack(each), dims="spread_of")
 

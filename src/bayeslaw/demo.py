@@ -59,8 +59,9 @@ def run(out: Path, seed: int, *, quiet: bool) -> dict[str, Any]:
         tell({"intro": ["", _intro(act)]})
         # The law's parameters differ by corpus and architecture; the scatter does by curve alone.
         model = bl.Model(act.law, pooling=dict.fromkeys(act.law.parameters, GROUPS))
-        told = {"tune": 500, "progressbar": not quiet}
-        fits[name] = bl.fit(model, act.train, random_seed=seed, **told, **act.sampler)
+        fits[name] = bl.fit(
+            model, act.train, random_seed=seed, progressbar=not quiet, **act.sampler
+        )
         found[name] = _found(act, fits[name])
         tell(found[name])
     out.mkdir(parents=True, exist_ok=True)  # only now: an interrupt leaves nothing behind
@@ -73,7 +74,8 @@ def run(out: Path, seed: int, *, quiet: bool) -> dict[str, Any]:
 def _acts(train: xr.Dataset, later: xr.Dataset) -> dict[str, _Act]:
     small, large = bl.split_at(train.isel(run=(train["D"] == train["D"].max()).values), N=LARGEST)
     # So that they pass the gate.
-    steady, careful = ({"draws": n, "target_accept": 0.98} for n in (1000, 700))
+    steady = {"draws": 1000, "tune": 1000, "target_accept": 0.99}
+    careful = {"draws": 700, "tune": 500, "target_accept": 0.98}
     return {
         "size": _Act("Act 1, larger models", bl.laws.power, small, large, steady, "_size"),
         "joint": _Act("Act 2, larger models, more data", bl.laws.chinchilla, train, later, careful),

@@ -18,7 +18,7 @@ from bayeslaw.priors import Normal, Population, Prior
 from bayeslaw.scales import ResponseScale
 from bayeslaw.units import scales_of
 
-__all__ = ["Design", "design_of", "prior_of", "unit_of"]
+__all__ = ["Design", "design_of", "prior_of", "spread_prior_of", "unit_of"]
 
 AMOUNTS = ("Floor", "Amplitude", "Rate")  # default priors are in units of the median response
 
@@ -199,3 +199,22 @@ def prior_of(model: Model, name: str, role: Role, level: float) -> Prior:
     if role.name in AMOUNTS:
         return replace(role.prior, median=role.prior.median * float(np.exp(level)))  # type: ignore[union-attr]
     return role.prior
+
+
+def spread_prior_of(model: Model, name: str, role: Role) -> Prior:
+    """Prior of the spread of a coordinate, between curves and between levels of a group.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    name : str
+        A free parameter.
+    role : Role
+        Its role as a coordinate.
+
+    Returns
+    -------
+    Prior
+    """
+    return model.priors.get(f"sd_{name}", role.spread)

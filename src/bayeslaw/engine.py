@@ -235,6 +235,28 @@ class Engine:
             self.entries[1].ctypes(self.start.size, width, *ends, table)
         return self.layout.split(rows, self.numbers)
 
+    def density(self, points: np.ndarray) -> np.ndarray:
+        """Log density at points of the unconstrained space, minus infinity where there is none.
+
+        Parameters
+        ----------
+        points : array (..., unknowns)
+            Points.
+
+        Returns
+        -------
+        array (...)
+        """
+        sampler, gradient = self.sampler(), np.empty(self.start.size)
+        table = sampler.user_data.ctypes.data_as(INTEGERS)
+        points, values = np.ascontiguousarray(points, dtype=float), np.empty(points.shape[:-1])
+        value = np.empty(1)
+        for index in np.ndindex(values.shape):
+            ends = (each.ctypes.data_as(DOUBLES) for each in (points[index], gradient, value))
+            self.entries[0].ctypes(self.start.size, *ends, table)
+            values[index] = value.item()
+        return np.where(np.isfinite(values), values, -np.inf)
+
 
 DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
 

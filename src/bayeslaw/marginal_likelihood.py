@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from ctypes import POINTER, c_double, c_int64
 from dataclasses import dataclass
 
 import arviz as az
@@ -90,7 +89,7 @@ def marginal_likelihood(fit: Fit, *, random_seed: int = 0) -> MarginalLikelihood
     engine = compiled(build(fit.model, fit.runs))
     with threadpool_limits(1):
         points, diverging = _points(fit, engine, random_seed)
-        log, error = _bridge(_density(engine), points, np.random.default_rng([random_seed, 11]))
+        log, error = _bridge(engine.density, points, np.random.default_rng([random_seed, 11]))
     return MarginalLikelihood(log, error, tuple(_caveats(fit, error, diverging)))
 
 
@@ -119,24 +118,6 @@ def _points(fit: Fit, engine: Engine, random_seed: int) -> tuple[np.ndarray, int
     )  # fmt: skip
     stats = trace["sample_stats"].to_dataset()
     return stats["unconstrained_draw"].values, int(stats["diverging"].sum())
-
-
-def _density(engine: Engine) -> Density:
-    """The log density of prior times likelihood at points (..., unknowns)."""
-    sampler, entry = engine.sampler(), engine.entries[0].ctypes
-    gradient, value = np.empty(engine.start.size), np.empty(1)
-    ends = [array.ctypes.data_as(POINTER(c_double)) for array in (gradient, value)]
-
-    def at(point: np.ndarray) -> float:
-        table = sampler.user_data.ctypes.data_as(POINTER(c_int64))
-        entry(point.size, point.ctypes.data_as(POINTER(c_double)), *ends, table)
-        return value.item() if np.isfinite(value.item()) else -np.inf
-
-    def density(points: np.ndarray) -> np.ndarray:
-        rows = np.ascontiguousarray(points.reshape(-1, points.shape[-1]))
-        return np.array([at(row) for row in rows]).reshape(points.shape[:-1])
-
-    return density
 
 
 def _bridge(density: Density, points: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.coordinates import coordinates
-from bayeslaw.design import Design, prior_of
+from bayeslaw.design import Design, prior_of, spread_prior_of
 from bayeslaw.misfit import misfit
 from bayeslaw.model import Model
 from bayeslaw.parameters import Role, link_normal
@@ -116,7 +116,7 @@ def _of_population(
     if None not in normals:
         arrays["center_mean"] = np.array([n.mean for n in normals if n]), "parameter"
         arrays["center_sd"] = np.array([n.sd for n in normals if n]), "parameter"
-    spreads = [model.priors.get(f"sd_{name}", roles[name].spread) for name, _ in where.spreads]
+    spreads = [spread_prior_of(model, name, roles[name]) for name, _ in where.spreads]
     if all(isinstance(prior, HalfNormal) for prior in spreads):
         arrays["spread_scale"] = np.array([prior.sd for prior in spreads]), "spread_of"  # type: ignore[union-attr]
     if where.levels:

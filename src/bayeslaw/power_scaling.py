@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from bayeslaw.coordinates import coordinates
-from bayeslaw.design import Design, design_of, prior_of
+from bayeslaw.design import Design, design_of, prior_of, spread_prior_of
 from bayeslaw.fit import Fit
 from bayeslaw.misfit import misfit
 from bayeslaw.observation import Fitted
@@ -131,7 +131,7 @@ def log_prior(fit: Fit) -> np.ndarray:
     if pooled:
         where = layout(groupings(model, design_of(model, fit.runs).curves), list(roles))
         for i, (name, _) in enumerate(where.spreads):
-            prior = model.priors.get(f"sd_{name}", roles[name].spread)
+            prior = spread_prior_of(model, name, roles[name])
             parts.append(_log_density(prior, IDENTITY, link["spread"].values[..., i]))
     return np.sum(parts, axis=0)
 

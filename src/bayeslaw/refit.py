@@ -172,12 +172,13 @@ def _watched(
 
 def _done(job: _Job) -> tuple[xr.DataTree | None, bool]:
     """What was made, unless it is in the store now, and whether it passed its gate."""
-    fit = job.kept() if job.is_kept else _fitted(job)  # by a worker that was lost since
+    if job.is_kept:  # by a worker that was lost since
+        return None, Gate.of(job.kept().tree).passed
+    fit = _fitted(job)
     passed = Gate.of(fit.tree).passed
     if job.store is None:
         return fit.tree, passed
-    if not job.is_kept:
-        Archive(job.store).put(job.key, fit)
+    Archive(job.store).put(job.key, fit)
     return None, passed
 
 

@@ -14,7 +14,7 @@ from bayeslaw.fit import Fit
 from bayeslaw.gate import NOT_CONVERGED, Gate
 from bayeslaw.posterior import dim_of
 
-__all__ = ["summary"]
+__all__ = ["parts_of", "summary"]
 
 
 def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
     """
     if not 0 < prob < 1:
         raise ValueError(f"prob must lie between 0 and 1, got {prob}")
-    parts = {key: _rows(values, prob) for key, values in _parts(fit)}
+    parts = {key: _rows(values, prob) for key, values in parts_of(fit)}
     frames = [frame.assign(of=of, parameter=parameter) for (of, parameter), frame in parts.items()]
     told = pd.concat(frames).reset_index().set_index(["of", "label", "parameter"])
     gate = Gate.of(fit.tree)
@@ -55,8 +55,19 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
     return told
 
 
-def _parts(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
-    """Draws by what they are of, each over one dimension ``label``."""
+def parts_of(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
+    """Draws of all parameters by what they are of: population, a group, or curve.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+
+    Yields
+    ------
+    tuple
+        What they are of and the parameter, and draws over one dimension ``label``.
+    """
     posterior, names = fit.tree["posterior"].to_dataset(), list(fit.model.roles)
     for name in names:
         if f"{name}_population" in posterior:

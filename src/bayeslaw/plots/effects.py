@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayeslaw import runs as table
 from bayeslaw.fit import Fit
 from bayeslaw.plots.forest import bars, label_rows, quantiles, scale_of
 from bayeslaw.plots.sheet import canvas, failure, spread
 from bayeslaw.plots.style import house
-from bayeslaw.posterior import dim_of
+from bayeslaw.summary import parts_of
 
 __all__ = ["plot_effects"]
 
@@ -85,20 +83,14 @@ def plot_effects(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
 
 
 def _sections(fit: Fit, parameter: str) -> Iterator[Section]:
-    posterior = fit.tree["posterior"].to_dataset()
-    typical = posterior.get(f"{parameter}_population")
-    if typical is not None:
-        yield "", ["typical curve"], typical.values[..., None]
-        for group in table.groups(fit.runs):
-            effect = posterior.get(f"{parameter}_{group}_effect")
-            if effect is not None:
-                yield group, *_labelled(typical + effect, dim_of(group))
-    yield "curve" if typical is not None else "", *_labelled(posterior[parameter], "curve")
-
-
-def _labelled(draws: xr.DataArray, dim: str) -> tuple[list[str], np.ndarray]:
-    labels = [str(label) for label in draws[dim].values]
-    return labels, draws.transpose("chain", "draw", dim).values
+    parts = {of: draws for (of, name), draws in parts_of(fit) if name == parameter}
+    for of, draws in parts.items():
+        labels = [str(label) for label in draws["label"].values]
+        values = draws.transpose("chain", "draw", "label").values
+        if of == "population":
+            yield "", ["typical curve"], values
+        else:
+            yield of if "population" in parts else "", labels, values
 
 
 def _shortened(section: Section) -> Section:
