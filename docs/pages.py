@@ -31,7 +31,8 @@ NOTEBOOKS, RESULTS = ROOT / "notebooks", ROOT / "benchmarks" / "results"
 GROUPS: Mapping[str, tuple[str, str]] = {
     "Runs": (
         "From a table to a labelled data set, its splits, and grids to forecast on.",
-        "read_runs check_runs split_at split_held_out grid datasets RunsError RunsWarning",
+        "read_runs read_exports check_runs split_at split_held_out grid datasets RunsError"
+        " RunsWarning",
     ),
     "Laws": (
         "The mean response as a function of sizes: the catalogue, and your own.",
@@ -67,7 +68,8 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         "compare backtest backtest_table leave_one_curve_out leave_one_out_exactly"
         " stack Stack stack_forecasts log_scores equal_weights stacking_weights"
         " hierarchical_weights pseudo_bma_weights marginal_likelihood MarginalLikelihood"
-        " multiverse Multiverse forecast_verdict contrast contrast_table",
+        " multiverse Multiverse forecast_verdict contrast contrast_table"
+        " crossing_table",
     ),
     "Decisions": (
         "What to train with a budget, what a target costs, what more of a size buys.",
@@ -183,10 +185,12 @@ On the command line, ``bayeslaw laws`` lists the laws and ``bayeslaw laws power`
 ROLES = """
 The role of a parameter gives its support, the scale on which curves are pooled, and its default
 priors: of the value for the population, and of the spread between curves and groups on that scale.
-Priors hold at the reference size of the runs. Those of ``Floor``, ``Amplitude`` and ``Rate`` are in
-units of the median response of the runs. In a sum of terms, such as `power` or `chinchilla`, the
-default of floors and amplitudes is instead that of the level and of the terms' shares in it: see
-:doc:`/explanation/model`. A prior that you give replaces either, in your units of the response.
+Priors hold at the reference size of the runs: that of a ``Scale`` is in multiples of it, so its
+default sits where the reference is, in the middle of the runs unless you give one. Those of
+``Floor``, ``Amplitude`` and ``Rate`` are in units of the median response of the runs. In a sum of
+terms, such as `power` or `chinchilla`, the default of floors and amplitudes is instead that of the
+level and of the terms' shares in it: see :doc:`/explanation/model`. A prior that you give replaces
+either, in your units of the response.
 """
 FAMILIES = {
     "one_scale": ("In one size", "Parameters, tokens, samples or compute: whichever was varied."),

@@ -180,8 +180,7 @@ bl.plot_forecast(bl.forecast(together, grid), runs, columns=4)
 
 # %%
 contrast = bl.contrast(together, "learner", ["network", "linear"], at={"D": [30, 300, 3000]})
-columns = ["better", "better_run", "multiplier", "multiplier_lower", "multiplier_upper"]
-bl.contrast_table(contrast)[columns].round(2)
+bl.contrast_table(contrast).round(2)
 
 # %% [markdown]
 # With the five tasks taken together the network is ahead, and more so with more examples. But that

@@ -161,6 +161,10 @@ def test_all_laws_may_fail(log_linear_fit: bl.Fit, crossed_split: Split) -> None
     found = bl.compare({"log-linear": log_linear_fit}, later)
     assert found.loc["log-linear", "verdict"] == "not positive at a held-out run"
     assert found.loc["log-linear", "rmsle"] == np.inf
+    assert (
+        "infinite: median curve not above zero (rmsle) at 24 of 24 runs"
+        in (found.loc["log-linear", "caveats"])
+    )
     assert found.loc["least squares", "rmsle"] == np.inf
 
 

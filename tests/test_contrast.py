@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.contrast import BESIDE, contrast, contrast_table
+from bayeslaw.contrast import BESIDE, contrast, contrast_table, crossing_table
 from bayeslaw.forecast import NO_MISFIT
 from bayeslaw.laws import chinchilla, power, pure_power
 
@@ -270,24 +270,29 @@ def test_a_table(straight: bl.Fit) -> None:
     own = found.sel(pair="c4", N=1e10)
     assert row["better"] == float(own["probability"].sel(of="mean"))
     assert row["better_run"] == float(own["probability"].sel(of="new_run"))
+    crossing = crossing_table(found, 0.5)
+    assert crossing.index.tolist() == found["pair"].values.tolist()
     for bound, level in (("_lower", 0.25), ("", 0.5), ("_upper", 0.75)):
-        for name in ("multiplier", "crossing"):
+        for name, of in (("multiplier", row), ("crossing", crossing.loc["c4"])):
             expected = np.nanquantile(own[name], level, method="nearest")
-            assert row[f"{name}{bound}"] == expected
+            assert of[f"{name}{bound}"] == expected
     wide = contrast_table(found).loc[("c4", 1e10)]
     assert wide["multiplier_upper"] > row["multiplier_upper"]
 
 
 def test_a_table_without_a_crossing_and_without_an_end(floored: bl.Fit) -> None:
-    row = contrast_table(contrast(floored, "net", at={"N": 1e12})).loc[("c4", 1e12)]
+    found = contrast(floored, "net", at={"N": 1e12})
+    row, crossing = contrast_table(found).loc[("c4", 1e12)], crossing_table(found).loc["c4"]
     assert row["multiplier_lower"] == row["multiplier_upper"] == np.inf
-    assert np.isnan(row[["crossing", "crossing_lower", "crossing_upper"]].astype(float)).all()
-    assert row["crosses"] == 0
+    assert np.isnan(crossing[["crossing", "crossing_lower", "crossing_upper"]]).all()
+    assert crossing["crosses"] == crossing["overtakes"] == 0
 
 
 def test_a_probability_that_is_none(straight: bl.Fit) -> None:
     with pytest.raises(ValueError, match=r"^prob must lie between 0 and 1, got 90$"):
         contrast_table(contrast(straight, "net"), 90)
+    with pytest.raises(ValueError, match=r"^prob must lie between 0 and 1, got 0$"):
+        crossing_table(contrast(straight, "net"), 0)
 
 
 # What cannot be asked

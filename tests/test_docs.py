@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -69,6 +70,12 @@ def test_every_public_name_is_on_the_reference_page_once(pages: ModuleType) -> N
     told = pages.api()
     for name in bl.__all__:
         assert len(re.findall(rf"bayeslaw\.{name}\b", told)) >= 1, name
+
+
+@pytest.mark.parametrize("name", sorted(bl.__all__))
+def test_every_public_name_is_used_in_a_notebook_or_how_to(name: str) -> None:
+    pages = [*(ROOT / "notebooks").glob("*.py"), *(DOCS / "how_to").glob("*.md")]
+    assert any(re.search(rf"\bbl\.{name}\b", page.read_text("utf-8")) for page in pages)
 
 
 def test_a_name_without_a_group_is_shown_all_the_same(
@@ -139,7 +146,21 @@ def tables(tmp_path_factory: pytest.TempPathFactory, crossed_runs: xr.Dataset) -
     }
     for name, table in written.items():
         table.to_csv(folder / name, index=False)
+    write_exports(folder)
     return folder
+
+
+def write_exports(folder: Path) -> None:
+    """The exports that a page shows, and the same curves as TensorBoard has them."""
+    page = (DOCS / "how_to" / "read_exports.md").read_text(encoding="utf-8")
+    for name in ("chart.csv", "wandb.csv"):
+        [text] = re.findall(rf"`{name}`:\n\n```text\n(.*?)```", page, re.DOTALL)
+        (folder / name).write_text(text, encoding="utf-8")
+    curve = [[1.5, 100, 3.6], [2.5, 1000, 2.7]]
+    (folder / "large.json").write_text(json.dumps(curve), encoding="utf-8")
+    (folder / "run-small_train-tag-loss.csv").write_text(
+        "Wall time,Step,Value\n1.5,100,4.1\n2.5,1000,3.2\n", encoding="utf-8"
+    )
 
 
 def grid_runs() -> xr.Dataset:

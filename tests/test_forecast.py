@@ -55,14 +55,13 @@ def test_labels_of_a_forecast(crossed_fit: bl.Fit) -> None:
     for name in ("N", "task", "dataset", "run"):
         np.testing.assert_array_equal(found.coords[name], grid[name])
     assert found["mean"].attrs == {"long_name": "loss", "not_positive": 0.0}
-    assert found.attrs | {"caveats": [], "observed": "", "scatter": ""} == {
+    untold = {"caveats": [], "observed": "", "observed_by_curve": "", "scatter": ""}
+    assert found.attrs | untold == {
         "response": "loss",
         "predictors": ["N"],
         "groups": ["task", "dataset"],
         "law": "power",
-        "observed": "",
-        "scatter": "",
-        "caveats": [],
+        **untold,
     }
     for name in ("new_run", "law"):
         assert found[name].attrs == found["mean"].attrs
@@ -72,7 +71,16 @@ def test_labels_of_a_forecast(crossed_fit: bl.Fit) -> None:
     assert json.loads(found.attrs["scatter"]) == {"noise": noise, "unit": unit}
     train = crossed_fit.runs["N"].values
     assert json.loads(found.attrs["observed"]) == {"N": [train.min(), train.max()]}
+    each = json.loads(found.attrs["observed_by_curve"])
+    assert len(each) == 12
+    assert each["code / news"] == {"N": [train.min(), train.max()]}
     assert found.attrs["caveats"] == [NO_MISFIT]
+
+
+def test_runs_whose_response_was_dropped_are_a_grid(crossed_fit: bl.Fit) -> None:
+    bare = crossed_fit.runs.drop_vars("loss")
+    expected = bl.forecast(crossed_fit, crossed_fit.runs, draws=100)
+    xr.testing.assert_identical(bl.forecast(crossed_fit, bare, draws=100), expected)
 
 
 def test_a_fit_that_failed_says_so_first(crossed_fit: bl.Fit) -> None:

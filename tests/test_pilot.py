@@ -379,7 +379,9 @@ def test_chosen_curves_may_come_twice() -> None:
 
 def finite(pilot: Pilot) -> bool:
     return all(
-        np.all(np.isfinite(value)) for part in vars(pilot).values() for value in part.values()
+        np.all(np.isfinite(value))
+        for part in (pilot.mode, pilot.pivot_mode, vars(pilot.nearby))
+        for value in part.values()
     ) and all(
         np.all(value > 0)
         for part in (pilot.information, pilot.pivot_information)

@@ -215,6 +215,17 @@ def test_tokens_to_serve_make_models_smaller(fit: bl.Fit) -> None:
     np.testing.assert_allclose(found["N"].isel(curve=0), plain["N"].isel(curve=0), rtol=1e-6)
 
 
+def test_nothing_to_serve_costs_nothing(fit: bl.Fit) -> None:
+    found = bl.plan(fit, [1e20, 1e22], cost=served, at={"served": [0, 1e12]})
+    assert found["served"].values.tolist() == [0.0, 1e12]
+    plain = bl.plan(fit, [1e20, 1e22])
+    np.testing.assert_array_equal(found["N"].isel(curve=0), plain["N"].isel(curve=0))
+    plain_grid = bl.plan(fit, 1e22, cost=served, at=bl.grid(served=1e12))
+    np.testing.assert_array_equal(plain_grid["N"][..., 0, 0], found["N"][..., 1, 1])
+    with pytest.raises(ValueError, match="N, item 0: 0 is not positive"):
+        bl.plan(fit, 1e20, cost=served, at={"served": 1.0, "N": 0})
+
+
 # Other laws
 
 

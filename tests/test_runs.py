@@ -194,6 +194,23 @@ def test_one_level_is_warned_of_and_kept_as_a_label():
     assert groups(runs) == ["task", "dataset"]
 
 
+def test_runs_without_their_response_are_a_grid():
+    dropped = read().drop_vars("loss")
+    check_runs(dropped)
+    assert not has_response(dropped)
+    with pytest.raises(RunsError, match=r"^these runs have no response: 'loss' was dropped from"):
+        response(dropped)
+
+
+def test_all_that_was_warned_of_is_noted():
+    with pytest.warns(RunsWarning) as caught:
+        runs = read_runs(pd.concat([table(task="c4")] * 2), predictors=["params"], groups=["task"])
+    sentences = [str(warning.message) for warning in caught]
+    assert len(sentences) == 2
+    assert runs.attrs["notes"] == [f"{text[0].upper()}{text[1:]}." for text in sentences]
+    assert "notes" not in read().attrs
+
+
 # Checks
 
 
@@ -216,7 +233,6 @@ def test_one_level_is_warned_of_and_kept_as_a_label():
         (grid(N=1e9).drop_vars("run"), "the run coordinate is missing"),
         (grid(N=1e9).assign_attrs(predictors=[]), "runs need at least one predictor"),
         (grid(N=1e9).assign_attrs(predictors=["D"]), "'D' is not a variable of the runs"),
-        (grid(N=1e9).assign_attrs(response="loss"), "'loss' is not a variable of the runs"),
         (grid(N=1e9).assign_attrs(groups=["task"]), "group 'task' is not a coordinate of the runs"),
         (
             grid(N=1e9).assign_coords(task=("run", [3])).assign_attrs(groups=["task"]),

@@ -327,6 +327,22 @@ def test_infinite_scores_stay_infinite() -> None:
     row = score_table(scores.assign(log_score=("run", failed))).loc["all"]
     assert row["log_score"] == -np.inf
     assert np.isnan(row["log_score_se"])
+    assert row["caveats"] == "infinite: no density at what was observed (log_score) at 1 of 4 runs"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("squared_log_error", "median curve not above zero (rmsle)"),
+        ("crps", "infinite draws (crps)"),
+        ("width_95", "band of a new run down to zero or without an upper end (widths)"),
+    ],
+)
+def test_why_a_score_is_infinite_is_told_where_it_is(name: str, why: str) -> None:
+    scores = scores_of_curves().assign({name: ("run", [0.1, np.inf, np.inf, 0.1])})
+    told = score_table(scores, by="task")["caveats"]
+    assert told.to_dict() == {"c4": "", "code": f"infinite: {why} at 2 of 2 runs"}
+    assert "caveats" not in score_table(scores.isel(run=[0, 3]))
 
 
 def test_by_what_the_runs_have_not() -> None:

@@ -112,7 +112,7 @@ def test_a_stack_is_a_forecast_like_any_other(
 ) -> None:
     found, plain = bl.forecast(stack(fits, WEIGHTS), later), each["power"]
     assert set(plain.coords) <= set(found.coords)
-    for name in ("response", "predictors", "groups", "observed"):
+    for name in ("response", "predictors", "groups", "observed", "observed_by_curve"):
         assert found.attrs[name] == plain.attrs[name], name
     assert found.attrs["law"] == "stack of power, log-linear, discrepant"
     assert found["mean"].attrs == {"long_name": "loss", "not_positive": 0.0}

@@ -20,6 +20,10 @@ def test_rows_and_columns(crossed_fit: bl.Fit) -> None:
     counts = table.groupby(level="of", sort=False).size().to_dict()
     assert counts == {"population": 4, "task": 12, "dataset": 16, "curve": 48}
     assert list(table.index.unique("parameter")) == ["L0", "k", "alpha", "sigma"]
+    curves = crossed_fit.tree["posterior"]["curve"].values
+    assert table.loc["curve"].index.unique("label").tolist() == curves.tolist()
+    assert table.loc[("curve", "books / web")].index.tolist() == ["L0", "k", "alpha", "sigma"]
+    assert table.loc[("curve", "books / web", "k")].name == ("curve", "books / web", "k")
 
 
 @pytest.mark.parametrize("prob", [0.5, 0.9])

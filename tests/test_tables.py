@@ -371,6 +371,7 @@ def test_copies_are_counted(duplicates, rows, ending):
     assert [str(warning.message) for warning in caught] == [
         f"2 of 4 runs are exact copies of earlier ones: {ending}"
     ]
+    assert runs.attrs["notes"] == [f"2 of 4 runs are exact copies of earlier ones: {ending}."]
     assert runs["run"].values.tolist() == rows
     assert groups(runs) == ["task"]
 

@@ -8,9 +8,11 @@ from .check_law import check_law as check_law
 from .compare import compare as compare
 from .contrast import contrast as contrast
 from .contrast import contrast_table as contrast_table
+from .contrast import crossing_table as crossing_table
 from .diagnose import Diagnosis as Diagnosis
 from .diagnose import diagnose as diagnose
 from .discrepancy import Brownian as Brownian
+from .exports import read_exports as read_exports
 from .fit import Fit as Fit
 from .fit import fit as fit
 from .forecast import forecast as forecast

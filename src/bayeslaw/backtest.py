@@ -23,7 +23,7 @@ from bayeslaw.gate import NOT_CONVERGED, Gate
 from bayeslaw.model import Model
 from bayeslaw.paired import few_curves, joined, paired, unclear
 from bayeslaw.refit import refit
-from bayeslaw.scores import curve_means, score, score_table
+from bayeslaw.scores import curve_means, infinite, score, score_table
 from bayeslaw.tables import RunsError, reject, require, size_fault
 from bayeslaw.trade import training_flops
 
@@ -315,6 +315,6 @@ def _caveats(own: xr.Dataset, row: Mapping[Any, Any], attrs: Mapping[str, Any]) 
             for origin in origins.tolist()
             if left_out[origin]
         ),
-        "not positive at a later run" if np.isneginf(row["log_score"]) else "",
+        infinite(own, ("squared_log_error", "log_score", "crps")),
         unclear(difference, row["log_score_diff_se"]) if difference != 0 else "",
     )

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,14 @@ import pytensor.tensor as pt
 import xarray as xr
 from pymc.logprob.transforms import Transform
 
-from bayeslaw.coordinates import Coordinates, Frame, coordinates
+from bayeslaw.coordinates import Coordinates, Frame, SumOfTerms, coordinates
 from bayeslaw.design import Design, design_of, prior_of, spread_prior_of
 from bayeslaw.effects import gather, place
 from bayeslaw.likelihood import observe
 from bayeslaw.model import Model
-from bayeslaw.numbers import THETA, Numbers, numbers_of
+from bayeslaw.numbers import FRAME_ENDS, PLACED, THETA, Numbers, numbers_of
 from bayeslaw.parameters import Role, link_normal
+from bayeslaw.placing import Placing
 from bayeslaw.pooling import roles_of
 from bayeslaw.priors import Prior
 from bayeslaw.units import rescale, scales_of
@@ -102,7 +103,7 @@ def built_on(model: Model, design: Design, numbers: Numbers, runs: xr.Dataset) -
             mean, spread = data["prior_mean"], data["prior_sd"][:, None]
             theta = _curves(system, roles, mean, spread, _other(roles, priors), data)
         else:
-            mean, spread = _population(model, roles, priors, data)
+            mean, spread = _population(model, system, roles, priors, data)
             theta = _curves(system, roles, mean, spread, {}, data)
         named = {name: theta[row] for row, name in enumerate(roles)}
         parameters = _parameters(model, system, design, named, runs)
@@ -110,17 +111,15 @@ def built_on(model: Model, design: Design, numbers: Numbers, runs: xr.Dataset) -
     return built
 
 
-FRAME_ENDS = ("pivot", "smallest", "largest")
-
-
 def _population(
     model: Model,
+    system: Coordinates,
     roles: Mapping[str, Role],
     priors: Mapping[str, Prior],
     data: Mapping[str, Any],
 ) -> tuple[Any, Any]:
     """Mean, shape (parameters, curves), and own spread, shape (parameters, 1), of the curves."""
-    center, spread = _centers(roles, priors, data)[:, None], _spreads(model, roles, data)
+    center, spread = _centers(system, roles, priors, data)[:, None], _spreads(model, roles, data)
     own = spread[: len(roles)][:, None]
     if "codes" not in data:  # no group has levels of its own
         return center + pt.zeros_like(data["mode"]), own
@@ -133,9 +132,13 @@ def _population(
     return center + gather(scale * effects, codes, bounds), own
 
 
-def _centers(roles: Mapping[str, Role], priors: Mapping[str, Prior], data: Mapping) -> Any:
+def _centers(
+    system: Coordinates, roles: Mapping[str, Role], priors: Mapping[str, Prior], data: Mapping
+) -> Any:
     if "center_mean" in data:
-        return pm.Normal("center", data["center_mean"], data["center_sd"], dims="parameter")
+        transform = _CenterTransform(system, _middle(_frame(system, data)))
+        prior = data["center_mean"], data["center_sd"]
+        return pm.Normal("center", *prior, dims="parameter", transform=transform)
     normals = {name: link_normal(priors[name], role.link) for name, role in roles.items()}
     each = [
         pm.Normal(f"{name}_center", normal.mean, normal.sd)
@@ -203,15 +206,29 @@ def _curves(
         ]
         return pt.sum(pt.stack(rows))
 
-    size = len(system.law.predictors)
-    frame = [data[f"{end}_{i}"] for end in FRAME_ENDS for i in range(size)]
-    placed = (data["pivot_mode"], data["pivot_information"])
+    frame = _frame(system, data)
+    placed = [data[name] for name in PLACED]
     ends = ",(c)" * len(frame)
     return pm.CustomDist(
         "theta", mean, spread, *placed, *frame, logp=log_density, random=draw, dims=THETA,
-        transform=_CurveTransform(system, tuple(roles)),
-        signature=f"(p,c),(p,o),(p,c),(p,c){ends}->(p,c)",
+        transform=_CurveTransform(system),
+        signature=f"(p,c),(p,o),{",".join(PLACED.values())}{ends}->(p,c)",
     )  # fmt: skip
+
+
+def _frame(system: Coordinates, data: Mapping[str, Any]) -> list[Any]:
+    """Where curves were observed: pivots, smallest and largest values of each predictor."""
+    return [data[f"{end}_{i}"] for end in FRAME_ENDS for i in range(len(system.law.predictors))]
+
+
+def _as_frame(ends: Sequence[Any]) -> Frame:
+    size = len(ends) // len(FRAME_ENDS)
+    return Frame(*(tuple(ends[i * size : (i + 1) * size]) for i in range(len(FRAME_ENDS))))
+
+
+def _middle(ends: Sequence[Any]) -> Frame:
+    """Where a typical curve was observed."""
+    return _as_frame([pt.exp(pt.mean(pt.log(end))) for end in ends])
 
 
 def _log_density(role: Role, variable: Any, value: Any) -> Any:
@@ -256,61 +273,60 @@ class _EffectTransform(Transform):
         return -self._place(value, inputs)[1]
 
 
-class _CurveTransform(Transform):
-    """Reference coordinates of all curves from pivot coordinates placed by information.
+class _CenterTransform(Transform):
+    """The population at the pivot of a typical curve, from its prior mean there.
 
-    Each coordinate starts from the curve that the population and its groups expect there, and
-    moves towards the curve's own mode as far as the data say more than the spread.
+    Where curves differ little, the population is as narrow a ridge as one curve is. Only sums of
+    terms have coordinates there for every population; others are measured where they are.
     """
+
+    name = "pivot"
+    ndim_supp = 0
+
+    def __init__(self, system: Coordinates, frame: Frame) -> None:
+        self.system, self.frame = system, frame
+
+    def _moved(self, change: Any, values: Any) -> Any:
+        if not isinstance(self.system, SumOfTerms):
+            return values
+        rows = {name: values[row] for row, name in enumerate(self.system.roles)}
+        moved = change(rows, self.frame, dict.fromkeys(rows, 1.0))
+        law = pt.stack([moved[name] for name in rows])
+        return pt.concatenate([law, values[len(rows) :]])
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        origin = self._moved(self.system.to_pivot, inputs[-2])
+        return self._moved(self.system.from_pivot, origin + value)
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        origin = self._moved(self.system.to_pivot, inputs[-2])
+        return self._moved(self.system.to_pivot, value) - origin
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        return pt.zeros_like(value)  # every step is a shear
+
+
+class _CurveTransform(Transform):
+    """Reference coordinates of all curves from placed ones."""
 
     name = "pivot"
     ndim_supp = 2
 
-    def __init__(self, system: Coordinates, names: tuple[str, ...]) -> None:
-        self.system, self.names = system, names
-        self.n_predictors = len(system.law.predictors)
+    def __init__(self, system: Coordinates) -> None:
+        self.system = system
 
-    def _frame(self, inputs: tuple[Any, ...]) -> Frame:
-        n = self.n_predictors
-        ends = inputs[-3 * n :]
-        return Frame(ends[:n], ends[n : 2 * n], ends[2 * n :])
-
-    def _mapped(self, change: Any, values: Any, weight: Any, frame: Frame) -> Any:
-        """A change of coordinates of the law's rows; those of the noise stay."""
-        n_law = len(self.system.roles)
-        rows = {name: values[row] for row, name in enumerate(self.names[:n_law])}
-        weights = {name: weight[row] for row, name in enumerate(self.names[:n_law])}
-        changed = change(rows, frame, weights)
-        law = pt.stack([changed[name] for name in rows])
-        return law if n_law == len(self.names) else pt.concatenate([law, values[n_law:]])
-
-    def _eta(self, value: Any, inputs: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Pivot coordinates and their weights: how much more the data say than the spread.
-
-        If what a curve says of one coordinate, given the others, is normal, then so is the
-        posterior, with this mean and scale: what is left to sample is standard normal.
-        """
-        mean, spread, mode, information = inputs[-3 * self.n_predictors - 4 :][:4]
-        told = 1 + spread**2 * information
-        weight = 1 - 1 / told
-        at_reference = [0.0] * len(self.names)
-        expected = self._mapped(self.system.to_pivot, mean, at_reference, self._frame(inputs))
-        return expected + weight * (mode - expected) + spread * value / pt.sqrt(told), weight
+    def _placing(self, inputs: tuple[Any, ...]) -> Placing:
+        size = len(FRAME_ENDS) * len(self.system.law.predictors)
+        mean, spread, *pilot = inputs[-size - len(PLACED) - 2 : -size]
+        numbers = dict(zip(PLACED, pilot, strict=True))
+        return Placing(self.system, mean, spread, numbers, _as_frame(inputs[-size:]))
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        eta, weight = self._eta(value, inputs)
-        return self._mapped(self.system.from_pivot, eta, weight, self._frame(inputs))
+        return self._placing(inputs).theta(value)
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         # Only asked for starting points, which are as good at the origin of the coordinates.
         return pt.zeros_like(value)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        _, spread, _, information = inputs[-3 * self.n_predictors - 4 :][:4]
-        stretch = pt.sum(pt.log(spread) - pt.log1p(spread**2 * information) / 2)
-        eta, weight = self._eta(value, inputs)
-        rows, weights = (
-            {name: values[row] for row, name in enumerate(self.system.roles)}
-            for values in (eta, weight)
-        )
-        return stretch + pt.sum(self.system.log_jacobian(rows, self._frame(inputs), weights))
+        return self._placing(inputs).log_jacobian(value)

@@ -19,11 +19,12 @@ from bayeslaw.forecast import forecast
 from bayeslaw.gate import NOT_CONVERGED, Gate
 from bayeslaw.leave_out import leave_one_curve_out
 from bayeslaw.paired import few_curves, few_runs, influential, joined, paired, unclear
-from bayeslaw.scores import curve_means, score, score_table
+from bayeslaw.scores import curve_means, infinite, score, score_table
 from bayeslaw.verdict import verdict
 
 __all__ = ["compare"]
 
+WHY = "infinite"  # column of what makes scores infinite, until it is a caveat
 SCORES = ("log_score", "log_score_se", "rmsle", "crps", "coverage_90")
 
 
@@ -63,8 +64,8 @@ def compare(
         ``log_score_se`` (between curves), ``log_score_diff`` to the best and
         ``log_score_diff_se`` (paired by curve; the largest of the errors between curves and
         between levels of each group), ``rmsle``, ``crps``, ``coverage_90``. Last ``caveats``: few
-        curves or runs, runs too influential, a fit that did not converge, a difference within its
-        error.
+        curves or runs, what makes a score infinite, runs too influential, a fit that did not
+        converge, a difference within its error.
 
     Raises
     ------
@@ -164,8 +165,10 @@ def _inside(fits: Mapping[str, Fit], loo: Mapping[str, Any]) -> pd.DataFrame:
 def _outside(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
     table.check_runs(later)
     scored = {name: score(forecast(fit, later), later) for name, fit in fits.items()}
-    rows = {name: score_table(scores).loc["all", list(SCORES)] for name, scores in scored.items()}
+    rows = {name: score_table(each)[list(SCORES)].loc["all"] for name, each in scored.items()}
     told = pd.DataFrame.from_dict({**rows, **_baselines(next(iter(fits.values())), later)}, "index")
+    shown = ("squared_log_error", "log_score", "crps")
+    told[WHY] = pd.Series({name: infinite(each, shown) for name, each in scored.items()})
     return told.join(paired(scored, _trusted(fits)))
 
 
@@ -191,11 +194,17 @@ def _judged(
         for name, *values in apart
     ]
     count = few_curves(table.curves(judges).sizes["curve"])
+    why: dict[str, str] = dict(rows[WHY].dropna()) if WHY in rows else {}
     caveats = [
-        joined(*_of_fit(name, fits, rows), count, "" if name == best else unclear(*values))
+        joined(
+            *_of_fit(name, fits, rows),
+            count,
+            why.get(name, ""),
+            "" if name == best else unclear(*values),
+        )
         for name, *values in apart
     ]
-    told = rows.assign(caveats=caveats)
+    told = rows.drop(columns=WHY, errors="ignore").assign(caveats=caveats)
     told.insert(0, "verdict", verdicts)
     return told.rename_axis("law")
 

@@ -21,7 +21,7 @@ from bayeslaw.places import parameters_at
 from bayeslaw.search import crossing, first_crossing, scan
 from bayeslaw.slices import Slice, line_of
 
-__all__ = ["contrast", "contrast_table"]
+__all__ = ["contrast", "contrast_table", "crossing_table"]
 
 AVERAGE = "average"
 OF = ("law", "mean", "new_run")
@@ -98,7 +98,7 @@ def contrast(
     >>> import bayeslaw as bl
     >>> two = bl.contrast(fit, "architecture", at={"N": 1e9})  # doctest: +SKIP
     >>> two["probability"].sel(of="mean", pair="average")  # doctest: +SKIP
-    >>> bl.contrast_table(two)  # doctest: +SKIP
+    >>> bl.contrast_table(two), bl.crossing_table(two)  # doctest: +SKIP
     """
     if not isinstance(at, Mapping | None):
         raise TypeError(f"at takes a mapping, such as {{'N': 1e9}}, got {at!r}")
@@ -127,7 +127,7 @@ def contrast(
 
 
 def contrast_table(contrast: xr.Dataset, prob: float = 0.9) -> pd.DataFrame:
-    """Lay out a contrast for reading.
+    """Lay out a contrast for reading, size by size; see `crossing_table` for crossings.
 
     Parameters
     ----------
@@ -141,8 +141,7 @@ def contrast_table(contrast: xr.Dataset, prob: float = 0.9) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by ``pair`` and the predictor: ``better`` and ``better_run``, the probabilities
         that the first level's curve, and a new run of it, is better than the second's;
-        ``multiplier`` (median) with ``_lower`` and ``_upper``; ``crosses``, ``overtakes`` and
-        ``crossing`` with its band, given that there is one.
+        ``multiplier`` (median) with ``_lower`` and ``_upper``.
 
     Raises
     ------
@@ -153,18 +152,51 @@ def contrast_table(contrast: xr.Dataset, prob: float = 0.9) -> pd.DataFrame:
     --------
     >>> bl.contrast_table(bl.contrast(fit, "architecture"), 0.5)  # doctest: +SKIP
     """
-    if not 0 < prob < 1:
-        raise ValueError(f"prob must lie between 0 and 1, got {prob}")
-    grown, likely = contrast.attrs["along"], contrast["probability"]
+    likely = contrast["probability"]
     columns = {
         "better": likely.sel(of="mean", drop=True),
         "better_run": likely.sel(of="new_run", drop=True),
         **_band("multiplier", contrast["multiplier"], prob),
+    }
+    return _frame(columns, ["pair", contrast.attrs["along"]])
+
+
+def crossing_table(contrast: xr.Dataset, prob: float = 0.9) -> pd.DataFrame:
+    """Lay out where the lead changes, pair by pair.
+
+    Parameters
+    ----------
+    contrast : xarray.Dataset
+        As of `contrast`.
+    prob : float
+        Probability inside the equal-tailed bands, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``pair``: ``crosses``, the probability of a crossing; ``overtakes``, of one
+        beyond which the first level is ahead; ``crossing`` (median) with ``_lower`` and
+        ``_upper``, given that there is one, in the units of the predictor.
+
+    Raises
+    ------
+    ValueError
+        If `prob` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> bl.crossing_table(bl.contrast(fit, "architecture"), 0.5)  # doctest: +SKIP
+    """
+    columns = {
         "crosses": contrast["crosses"],
         "overtakes": contrast["overtakes"],
         **_band("crossing", contrast["crossing"], prob),
     }
-    return xr.Dataset(columns).to_dataframe(["pair", grown]).filter(items=list(columns))
+    return _frame(columns, ["pair"])
+
+
+def _frame(columns: dict[str, xr.DataArray], dims: list[str]) -> pd.DataFrame:
+    return xr.Dataset(columns).to_dataframe(dims).filter(items=list(columns))
 
 
 @dataclass(frozen=True)
@@ -351,6 +383,8 @@ def _labelled(told: list[dict[str, np.ndarray]], grown: str) -> xr.Dataset:
 
 def _band(name: str, draws: xr.DataArray, prob: float) -> dict[str, xr.DataArray]:
     """Median and ends of a band, given that there is a number; infinities are numbers."""
+    if not 0 < prob < 1:
+        raise ValueError(f"prob must lie between 0 and 1, got {prob}")
     ends = {name: 0.5, f"{name}_lower": (1 - prob) / 2, f"{name}_upper": (1 + prob) / 2}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)

@@ -21,6 +21,7 @@ import numpy as np
 from bayeslaw.public import FetchError, describe, local_files, table_names
 from bayeslaw.public_tables import read_table
 from bayeslaw.runs import read_runs
+from bayeslaw.tables import notes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -261,7 +262,8 @@ def load(name: str) -> xr.Dataset:
         best=about.best,
     )
     more = {column: ("run", np.array(rows[column].tolist())) for column in about.coordinates}
-    return runs.assign_coords(more).assign_attrs({"notes": [*about.notes]} if about.notes else {})
+    told = [*about.notes, *notes(runs)]
+    return runs.assign_coords(more).assign_attrs({"notes": told} if told else {})
 
 
 def _is_public(name: str) -> bool:

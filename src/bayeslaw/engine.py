@@ -80,8 +80,6 @@ def _shape(dims: tuple[str, ...], numbers: Source) -> tuple[int, ...]:
 
 
 def _started(name: str, dims: tuple[str, ...], at: np.ndarray, numbers: Source) -> np.ndarray:
-    if name == "center" and "center_mean" in numbers.names:
-        return numbers["center_mean"]
     shape = _shape(dims, numbers)
     return np.ravel(at if np.shape(at) == shape else np.full(shape, np.ravel(at)[0]))
 

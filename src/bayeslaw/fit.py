@@ -94,7 +94,7 @@ def fit(
         Chains sampled at once; all of them unless given.
     target_accept : float, optional
         Acceptance rate that the step size aims at, between 0 and 1. Unless given it is 0.9 and,
-        if there are divergences, sampling starts again with 0.98: with smaller steps.
+        if there are divergences, sampling starts again with 0.97, then 0.995: with smaller steps.
     progressbar : bool
         Whether to show progress.
 

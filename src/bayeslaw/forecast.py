@@ -29,6 +29,7 @@ __all__ = [
     "forecast",
     "interval",
     "log_density",
+    "observed_by_curve",
     "observed_range",
 ]
 
@@ -233,6 +234,7 @@ def answer(
         groups=table.groups(fit.runs),
         law=fit.model.law.name,
         observed=json.dumps(observed_range(fit.runs)),
+        observed_by_curve=json.dumps(observed_by_curve(fit.runs)),
         scatter=json.dumps({"noise": record_of("noise", scatter.noise), "unit": scatter.unit}),
         caveats=caveats_of(fit),
     )
@@ -323,4 +325,35 @@ def observed_range(runs: xr.Dataset) -> dict[str, tuple[float, float]]:
     """
     return {
         name: (float(runs[name].min()), float(runs[name].max())) for name in table.predictors(runs)
+    }
+
+
+def observed_by_curve(runs: xr.Dataset) -> dict[str, dict[str, tuple[float, float]]]:
+    """Smallest and largest value of each predictor, by the label of each curve.
+
+    Parameters
+    ----------
+    runs : xarray.Dataset
+        Runs.
+
+    Returns
+    -------
+    dict of str to dict of str to (float, float)
+
+    Examples
+    --------
+    >>> runs = table.grid(N=[1.0, 10.0], task=["c4", "books"])
+    >>> observed_by_curve(runs.isel(run=slice(3)))
+    {'c4': {'N': (1.0, 10.0)}, 'books': {'N': (1.0, 1.0)}}
+    """
+    curves = table.curves(runs)
+    index, count = table.curve_index(runs, curves), curves.sizes["curve"]
+    ranges: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name in table.predictors(runs):
+        ranges[name] = np.full(count, np.inf), np.zeros(count)
+        np.minimum.at(ranges[name][0], index, runs[name].values)
+        np.maximum.at(ranges[name][1], index, runs[name].values)
+    return {
+        str(label): {name: (float(low[i]), float(high[i])) for name, (low, high) in ranges.items()}
+        for i, label in enumerate(curves["curve"].values)
     }

@@ -92,8 +92,9 @@ def forecast_verdict(
 
     Examples
     --------
+    >>> import bayeslaw as bl
     >>> forecast = bl.forecast(fit, bl.grid(N=[1e9, 1e12]))  # doctest: +SKIP
-    >>> forecast_verdict(fit, forecast)["sentence"].tolist()  # doctest: +SKIP
+    >>> bl.forecast_verdict(fit, forecast)["sentence"].tolist()  # doctest: +SKIP
     """
     curve = _curves(fit, forecast)
     mean = forecast["mean"]

@@ -14,10 +14,11 @@ from bayeslaw.design import Design
 from bayeslaw.misfit import Misfit
 from bayeslaw.optima import Search
 
-__all__ = ["Settled", "settled"]
+__all__ = ["Scatter", "Settled", "settled"]
 
 ROUNDS = 6
 STEPS = 8
+FEW = 3  # steps from a mode to one nearby
 HALVINGS = 4
 STILL = 0.02  # standard deviations, and e-folds of sigma and tau, that do not matter any more
 TOLERANCE = 1e-9
@@ -72,6 +73,43 @@ def settled(
     eta, logs = _better(search, scales, eta, logs)
     curvature = _local(search, wrong, eta, scales.amounts(logs))[1]
     return Settled(eta, curvature, logs, scales.information(_seen(search, eta), logs))
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """What a mode would be with another scatter.
+
+    Parameters
+    ----------
+    search : Search
+        The search of modes.
+    wrong : Misfit
+        The discrepancy on the runs.
+    eta : array (parameters, curves)
+        The mode of the law, in pivot coordinates.
+    logs : array (1 + predictors, curves)
+        Logarithms of sigma and tau there.
+    """
+
+    search: Search
+    wrong: Misfit
+    eta: np.ndarray
+    logs: np.ndarray
+
+    def told(self, away: np.ndarray) -> dict[str, np.ndarray]:
+        """What would be told of the law at the same place, with logarithms that are away."""
+        curvature = _local(self.search, self.wrong, self.eta, self._amounts(away))[1]
+        return self.search.told(self.eta, curvature)[0]
+
+    def mode(self, away: np.ndarray) -> np.ndarray:
+        """Where the mode would be."""
+        eta, amounts = self.eta, self._amounts(away)
+        for _ in range(FEW):
+            eta, _ = _stepped(self.search, self.wrong, eta, amounts)
+        return eta
+
+    def _amounts(self, away: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _Scales(self.search, self.wrong).amounts(self.logs + away[:, None])
 
 
 def _better(

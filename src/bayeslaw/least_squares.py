@@ -125,7 +125,8 @@ class _Curve:
     @classmethod
     def of(cls, model: Model, system: Coordinates, design: Design, i: int) -> _Curve:
         own = design.curve == i
-        frame = Frame(*(tuple(x[i] for x in end) for end in vars(design.frame).values()))
+        pivot, smallest, largest = (tuple(x[i] for x in end) for end in design.frame.ends)
+        frame = Frame(pivot, smallest, largest)
         predictors = [x[own] for x in design.predictors]
         return cls(model.law, system, frame, predictors, np.log(design.response[own]))
 

@@ -52,8 +52,8 @@ def leave_one_curve_out(fit: Fit) -> Any:
 
     Examples
     --------
-    >>> from bayeslaw.leave_out import leave_one_curve_out
-    >>> loo = leave_one_curve_out(fit)  # doctest: +SKIP
+    >>> import bayeslaw as bl
+    >>> loo = bl.leave_one_curve_out(fit)  # doctest: +SKIP
     >>> loo.elpd, loo.se, loo.pareto_k  # doctest: +SKIP
     """
     design = design_of(fit.model, fit.runs)
@@ -115,9 +115,10 @@ def leave_one_out_exactly(
 
     Examples
     --------
-    >>> from bayeslaw.leave_out import leave_one_out_exactly
-    >>> loo = {name: leave_one_out_exactly(fit, random_seed=1) for name, fit in fits.items()}
-    ... # doctest: +SKIP
+    >>> import bayeslaw as bl
+    >>> loo = {  # doctest: +SKIP
+    ...     name: bl.leave_one_out_exactly(fit, random_seed=1) for name, fit in fits.items()
+    ... }
     >>> bl.compare(fits, later, loo=loo)  # doctest: +SKIP
     """
     loo = leave_one_out(fit)

@@ -55,7 +55,9 @@ class Model:
         over what the law's own terms should tell.
     priors : mapping of str to Prior
         Priors of the population's parameters, at the reference scale, in place of the roles'
-        defaults; ``"sd_alpha"`` for the spread of ``alpha`` between curves and groups.
+        defaults; ``"sd_alpha"`` for the spread of ``alpha`` between curves and groups. That of a
+        `Scale` is in multiples of the reference size, so the default puts the size about the
+        middle of the runs, unless `read_runs` is given another reference.
     tie : mapping of str to str
         Parameters that equal another one of the same role, in any units.
 

@@ -61,6 +61,8 @@ class Multiverse:
         ``posterior`` the mean variance within one.
     caveats : tuple of str
         What the shares are subject to.
+    response : str
+        What was forecast.
     """
 
     universes: pd.DataFrame
@@ -68,6 +70,7 @@ class Multiverse:
     parameters: pd.DataFrame
     shares: pd.DataFrame
     caveats: tuple[str, ...]
+    response: str
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -299,6 +302,7 @@ def _by_model(universes: list[_Universe]) -> list[list[int]]:
 
 def _told(universes: list[_Universe]) -> Multiverse:
     fitted = {i: each for i, each in enumerate(universes) if each.fit is not None}
+    response = next(each.fit.runs.attrs["response"] for each in fitted.values() if each.fit)
     forecasts = pd.concat([_forecast(each).assign(universe=i) for i, each in fitted.items()])
     parameters = [
         summary(each.fit).assign(universe=i) for i, each in fitted.items() if each.fit is not None
@@ -309,6 +313,7 @@ def _told(universes: list[_Universe]) -> Multiverse:
         pd.concat(parameters).set_index("universe", append=True).reorder_levels([3, 0, 1, 2]),
         _shares(universes, forecasts),
         tuple(_caveats(universes, len(forecasts.query("median <= 0")))),
+        response,
     )
 
 

@@ -17,8 +17,18 @@ from bayeslaw.pilot import Pilot, fly
 from bayeslaw.pooling import Layout, groupings, is_pooled, layout, roles_of
 from bayeslaw.priors import HalfNormal, Prior
 
-__all__ = ["THETA", "WHERE", "Numbers", "numbers_of"]
+__all__ = ["FRAME_ENDS", "PLACED", "THETA", "WHERE", "Numbers", "numbers_of"]
 
+PLACED = {  # numbers of the pilot that place curves, and their dimensions
+    "pivot_mode": "(p,c)",
+    "pivot_information": "(p,c)",
+    "mode": "(p,c)",
+    "noise_alone": "(l,n,c)",
+    "noise_share": "(l,n,c)",
+    "noise_shift": "(l,c)",
+    "bend": "(l,l,c)",
+}
+FRAME_ENDS = ("pivot", "smallest", "largest")
 THETA = ("parameter", "curve")
 WHERE = "where_"  # how the arrays of a discrepancy begin
 
@@ -94,7 +104,7 @@ def _of_runs(design: Design) -> dict[str, Array]:
     per_run |= {"observed": design.response, "known_error": design.known_error}
     per_run |= {"curve_of_run": design.curve}
     per_curve = {
-        f"{end}_{i}": x for end, values in vars(design.frame).items() for i, x in enumerate(values)
+        f"{end}_{i}": x for end in FRAME_ENDS for i, x in enumerate(getattr(design.frame, end))
     }
     arrays: dict[str, Array] = {name: (values, "run") for name, values in per_run.items()}
     arrays |= {name: (values, "curve") for name, values in per_curve.items()}
@@ -103,9 +113,14 @@ def _of_runs(design: Design) -> dict[str, Array]:
 
 def _of_pilot(pilot: Pilot, names: tuple[str, ...]) -> dict[str, Array]:
     """Where the sampler is placed."""
-    return {
-        key: (np.array([values[n] for n in names]), THETA) for key, values in vars(pilot).items()
+    placed = {
+        key: getattr(pilot, key)
+        for key in ("pivot_mode", "pivot_information", "mode", "information")
     }
+    rows: dict[str, Array] = {
+        key: (np.array([values[n] for n in names]), THETA) for key, values in placed.items()
+    }
+    return rows | {key: (values, None) for key, values in vars(pilot.nearby).items()}
 
 
 def _of_population(

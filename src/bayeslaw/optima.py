@@ -165,11 +165,18 @@ class Search:
         """Reference coordinates of a place, and the noise there."""
         return {**self.named(self.theta(eta)), "sigma": np.log(self._scale(eta))}
 
-    def information(self, eta: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """What a curve tells beyond the prior, in pivot and in reference coordinates."""
+    def information(
+        self, eta: np.ndarray, louder: float = 0.0
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """What a curve tells beyond the prior, in pivot and in reference coordinates.
+
+        Where the noise is so many e-folds louder than at the mode.
+        """
         nu = self.model.noise.tail
         noise = {"sigma": self._counts() * 2 * nu / (nu + 3)}
-        pivot, reference = self.told(eta, self._whole_curvature(eta, self._expected_weight(eta)))
+        pivot, reference = self.told(
+            eta, self._whole_curvature(eta, self._expected_weight(eta, louder))
+        )
         return {**pivot, **noise}, {**reference, **noise}
 
     def told(
@@ -203,9 +210,10 @@ class Search:
         gradient, curvature, _ = self._local(eta)
         return np.sum(gradient * _solved(curvature, gradient), axis=0) < STILL**2
 
-    def _expected_weight(self, eta: np.ndarray) -> np.ndarray:
+    def _expected_weight(self, eta: np.ndarray, louder: float = 0.0) -> np.ndarray:
         expected = (self.model.noise.tail + 1) / (self.model.noise.tail + 3)
-        noise = np.hypot(self._scale(eta)[self.design.curve], self.design.known_error)
+        scale = self._scale(eta) * np.exp(louder)
+        noise = np.hypot(scale[self.design.curve], self.design.known_error)
         return expected / noise**2
 
     def _whole_curvature(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:

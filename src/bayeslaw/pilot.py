@@ -6,7 +6,7 @@ how far the sampler's coordinates follow the data (centred) or the population (n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from bayeslaw.coordinates import Coordinates
 from bayeslaw.design import Design, prior_of
-from bayeslaw.gls import settled
+from bayeslaw.gls import Scatter, settled
 from bayeslaw.misfit import misfit
 from bayeslaw.model import Model
 from bayeslaw.optima import Search, spread_of, wide
@@ -24,7 +24,32 @@ from bayeslaw.pooling import Layout, groupings, is_pooled, layout, roles_of
 __all__ = ["Pilot", "fly", "several"]
 
 ROUNDS = 3  # of finding modes and of what they let one expect of each other
+AROUND, SILENT = (-0.1, 0.1), -8.0  # e-folds of noise, to see what depends on it
+TINY = 1e-6
 FURTHEST = 2.0  # spreads that a mode may be from where it is with what was expected of it
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """What curves would say of their law around the mode, to first order.
+
+    Parameters
+    ----------
+    noise_alone : array (law parameters, noise parameters, curves)
+        What part of the information on each parameter at the pivot is as the inverse square of a
+        parameter of the noise alone.
+    noise_share : array (law parameters, noise parameters, curves)
+        What part of the variance by the rest of the information is as the square of each.
+    noise_shift : array (law parameters, curves)
+        How far the mode is that information of the first kind leads to.
+    bend : array (law parameters, law parameters, curves)
+        How much each reference coordinate changes with the pivot coordinates of others.
+    """
+
+    noise_alone: np.ndarray
+    noise_share: np.ndarray
+    noise_shift: np.ndarray
+    bend: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -37,12 +62,15 @@ class Pilot:
         In pivot coordinates.
     mode, information : mapping of str to array (curves,)
         In reference coordinates.
+    nearby : Nearby
+        How that changes with the noise, and from one parameter to another.
     """
 
     pivot_mode: Mapping[str, np.ndarray]
     pivot_information: Mapping[str, np.ndarray]
     mode: Mapping[str, np.ndarray]
     information: Mapping[str, np.ndarray]
+    nearby: Nearby
 
     @property
     def n_curves(self) -> int:
@@ -91,6 +119,7 @@ class _Found:
     mode: Mapping[str, np.ndarray]
     pivot_information: Mapping[str, np.ndarray]
     information: Mapping[str, np.ndarray]
+    nearby: Nearby
     logs: np.ndarray | None
 
 
@@ -98,19 +127,55 @@ def _found(search: Search, eta: np.ndarray, logs: np.ndarray | None = None) -> _
     """The mode near a place and a scatter, a discrepancy reckoned with."""
     wrong = misfit(search.model, search.design)
     if wrong is None:
-        known, told = {"sigma": search.place(eta)["sigma"]}, search.information(eta)
-        beside = known, {"sigma": told[0]["sigma"]}
+        names, told = ("sigma",), search.information(eta)
+        known, beside = {"sigma": search.place(eta)["sigma"]}, {"sigma": told[0]["sigma"]}
+        noise = _noise(search, names, lambda away: search.information(eta, away[0])[0])
+        shift = np.zeros_like(eta)
     else:
         found, names = settled(search, wrong, eta, logs), ("sigma", *wrong.names)
         eta, logs = found.eta, found.logs
         told = search.told(eta, found.curvature)
-        beside = tuple(dict(zip(names, v, strict=True)) for v in (found.logs, found.information))
-    modes, information = (_completed(search, values, i) for i, values in enumerate(beside))
+        known, beside = (
+            dict(zip(names, rows, strict=True)) for rows in (found.logs, found.information)
+        )
+        scatter = Scatter(search, wrong, found.eta, found.logs)
+        noise = _noise(search, names, scatter.told)
+        shift = scatter.mode(SILENT * np.eye(len(names))[0]) - eta
+    modes, information = (_completed(search, values, i) for i, values in enumerate((known, beside)))
     law = {name: search.place(eta)[name] for name in search.names}
     pivot, reference = ({n: each[n] for n in search.names} for each in told)
+    nearby = Nearby(*noise, shift, search.bend(eta) * (1 - np.eye(len(eta)))[..., None])
     return _Found(
-        eta, {**law, **modes}, {**pivot, **information}, {**reference, **information}, logs
+        eta, {**law, **modes}, {**pivot, **information}, {**reference, **information}, nearby, logs
     )
+
+
+def _noise(
+    search: Search,
+    scales: tuple[str, ...],
+    told: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """See `Nearby`: from what is told of the law where each scale is some e-folds away."""
+    beside = [name for name in search.model.beside if name in search.model.free]
+    share = np.zeros((len(search.names), len(beside), search.design.n_curves))
+    alone = np.zeros_like(share)
+
+    def relative(i: int, by: float) -> np.ndarray:
+        found = told(by * np.eye(len(scales))[i])
+        return np.array([found[name] for name in search.names]) / here
+
+    here = 1.0
+    here = relative(0, 0.0)
+    first = np.clip(relative(0, SILENT) * np.exp(2 * SILENT), 0, 1 - TINY)
+    for i, name in enumerate(scales):
+        if name in beside:
+            rest = [relative(i, by) - first * np.exp(-2 * by * (i == 0)) for by in AROUND]
+            softer, louder = np.maximum(rest, TINY)
+            share[:, beside.index(name)] = np.log(softer / louder) / (2 * np.ptp(AROUND))
+    if "sigma" in beside:
+        alone[:, beside.index("sigma")] = first
+    share = np.maximum(share, 0)
+    return alone, share / np.maximum(share.sum(axis=1, keepdims=True), 1)
 
 
 def _completed(search: Search, known: Mapping[str, Any], which: int) -> dict[str, np.ndarray]:
@@ -176,10 +241,11 @@ def _by_themselves(search: Search, found: _Found) -> tuple[dict[str, Any], dict[
 
 def _pilot(search: Search, found: _Found) -> Pilot:
     pivot, reference = _by_themselves(search, found)
-    parts = (
-        {n: pair[i] for n, pair in each.items()} for each in (pivot, reference) for i in (0, 1)
+    modes, information = (
+        [{name: pair[i] for name, pair in each.items()} for each in (pivot, reference)]
+        for i in (0, 1)
     )
-    return Pilot(*parts)
+    return Pilot(modes[0], information[0], modes[1], information[1], found.nearby)
 
 
 def several(model: Model, coordinates: Coordinates, design: Design) -> list[dict[str, np.ndarray]]:

@@ -11,13 +11,14 @@ import xarray as xr
 from bayeslaw.answers import amounts, labelled
 from bayeslaw.fit import Fit
 from bayeslaw.forecast import observed_range
-from bayeslaw.places import At, parameters_at, places
+from bayeslaw.places import At, parameters_at
 from bayeslaw.slices import Known
 from bayeslaw.trade import (
     Cost,
     Trade,
     optimum,
     optimum_near,
+    places_of_cost,
     require_optimum,
     scale_of_cost,
     trade_of,
@@ -55,7 +56,8 @@ def plan(
         law is. Arguments are predictors by name, or given by `at`, or have a default.
     at : mapping, optional
         Which curves, all of the fit unless given, and what is held: what `bayeslaw.grid` takes,
-        such as ``{"task": "c4", "T": [1e11, 1e12]}``, or such a grid.
+        such as ``{"task": "c4", "T": [1e11, 1e12]}``, or such a grid. What the cost alone takes
+        may be zero.
     draw_new : sequence of str, optional
         Groups whose levels that the fit has not seen are drawn from the population.
     random_seed : int
@@ -95,7 +97,7 @@ def plan(
     ...     return 6 * (N + vocabulary * 2 * N ** (1 / 3)) * D
     >>> bl.plan(fit, 1e22, cost=flops_with_output)  # doctest: +SKIP
     """
-    rows, budgets = places(fit, at), amounts("budget", budget)
+    rows, budgets = places_of_cost(fit, cost, at), amounts("budget", budget)
     trade = trade_of(fit, cost, rows)
     parameters = parameters_at(fit, rows, draw_new, random_seed)
     known = trade.plane.known(budgets, rows, parameters)

@@ -14,7 +14,15 @@ from bayeslaw.fit import Fit
 from bayeslaw.places import At, parameters_at, places
 from bayeslaw.search import REACH, first_crossing, scan
 from bayeslaw.slices import Known, Slice, line_of
-from bayeslaw.trade import Cost, Trade, optimum, require_optimum, scale_of_target, trade_of
+from bayeslaw.trade import (
+    Cost,
+    Trade,
+    optimum,
+    places_of_cost,
+    require_optimum,
+    scale_of_target,
+    trade_of,
+)
 
 __all__ = ["requirement"]
 
@@ -47,7 +55,8 @@ def requirement(
         that is not held.
     at : mapping, optional
         Which curves, all of the fit unless given, and what is held: what `bayeslaw.grid` takes,
-        such as ``{"task": "c4", "T": [1e11, 1e12]}``, or such a grid.
+        such as ``{"task": "c4", "T": [1e11, 1e12]}``, or such a grid. What a cost alone takes
+        may be zero.
     largest : float
         Largest size or budget that could be had, in its units.
     draw_new : sequence of str, optional
@@ -77,7 +86,8 @@ def requirement(
     >>> bl.interval(need, 0.9)["N"], need["probability"]  # doctest: +SKIP
     >>> bl.requirement(fit, [2.1, 2.0], along=bl.training_flops, largest=1e25)  # doctest: +SKIP
     """
-    rows, targets = places(fit, at), amounts("target", target)
+    rows = places_of_cost(fit, along, at) if callable(along) else places(fit, at)
+    targets = amounts("target", target)
     parameters = parameters_at(fit, rows, draw_new, random_seed)
     if callable(along):
         trade, worsens = trade_of(fit, along, rows), False

@@ -63,7 +63,7 @@ def residuals(fit: Fit, *, draws: int = 4000, random_seed: int = 0) -> xr.Datase
     response = table.response(fit.runs)
     told = {
         "residual": less_law(response),
-        "discrepancy": less_law(seen["mean"]),
+        "discrepancy": less_law(seen["mean"] if fit.model.discrepancy else seen["law"]),
         "replicate": less_law(seen["new_run"]),
     }
     made = seen.drop_vars(list(seen.data_vars)).assign(told)

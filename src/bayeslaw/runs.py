@@ -20,11 +20,11 @@ from bayeslaw.tables import (
     RunsWarning,
     check_names,
     names_in,
+    noted,
     read_columns,
     reject,
     require,
     size_fault,
-    warn,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def read_runs(
     run_id : str, optional
         Column of unique names of the runs; by default the row number, from 0.
     reference : mapping of str to float, optional
-        Reference scale per predictor; by default the geometric centre of its range.
+        Reference scale per predictor; by default the geometric centre of its range. Parts of
+        the runs keep it, so that fits of parts have the same priors and can be compared.
     duplicates : {"drop", "keep"}
         What to do with later copies of a run that agree to the last digit.
     best : float, optional
@@ -91,7 +92,8 @@ def read_runs(
     Returns
     -------
     xarray.Dataset
-        Runs on dimension ``run``.
+        Runs on dimension ``run``. What was warned of, each a `RunsWarning`, is also in
+        ``attrs["notes"]``, which goes into a saved fit and its report.
 
     Raises
     ------
@@ -118,8 +120,7 @@ def read_runs(
     )
     for name, value in _reference(runs, reference or {}).items():
         runs[name].attrs["reference"] = value
-    _warn_single_levels(runs)
-    return runs
+    return _with_single_levels_noted(runs)
 
 
 def check_runs(runs: xr.Dataset) -> None:
@@ -159,14 +160,14 @@ def check_runs(runs: xr.Dataset) -> None:
 
 
 def has_response(runs: xr.Dataset) -> bool:
-    """Tell whether runs carry a response; a grid does not.
+    """Tell whether runs carry a response; a grid does not, nor runs whose response was dropped.
 
     Examples
     --------
     >>> has_response(grid(N=1e9))
     False
     """
-    return "response" in runs.attrs
+    return runs.attrs.get("response") in runs.data_vars
 
 
 def response(runs: xr.Dataset) -> xr.DataArray:
@@ -179,7 +180,9 @@ def response(runs: xr.Dataset) -> xr.DataArray:
     >>> response(read_runs(table, predictors=["N"])).values.tolist()
     [4.0, 3.0]
     """
-    require(has_response(runs), "these runs have no response: they come from a grid")
+    named = runs.attrs.get("response")
+    why = "they come from a grid" if named is None else f"{named!r} was dropped from them"
+    require(has_response(runs), f"these runs have no response: {why}")
     return runs[runs.attrs["response"]]
 
 
@@ -376,11 +379,13 @@ def _centre(sizes: np.ndarray) -> float:
     return float(f"{np.exp(np.log([sizes.min(), sizes.max()]).mean()):.1e}")
 
 
-def _warn_single_levels(runs: xr.Dataset) -> None:
+def _with_single_levels_noted(runs: xr.Dataset) -> xr.Dataset:
     for name in groups(runs):
         levels = np.unique(runs[name].values)
         if levels.size == 1:
-            warn(
+            runs = noted(
+                runs,
                 f"group {name!r} has one level, {str(levels[0])!r}, in all "
-                f"{runs.sizes['run']} runs: dropped from the pooling"
+                f"{runs.sizes['run']} runs: dropped from the pooling",
             )
+    return runs

@@ -24,7 +24,7 @@ from bayeslaw.starts import near_optima
 
 __all__ = ["Sampled", "Sampler", "labelled_link", "sampled"]
 
-TARGET_ACCEPT = (0.9, 0.98)
+TARGET_ACCEPT = (0.9, 0.97, 0.995)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Sampler:
 
     @property
     def attempts(self) -> tuple[Sampler, ...]:
-        """Just this way to sample, or two: the second with smaller steps, if the first diverges."""
+        """This way alone, or several: each with smaller steps, if the one before diverges."""
         if self.target_accept is not None:
             return (self,)
         return tuple(replace(self, target_accept=rate) for rate in TARGET_ACCEPT)

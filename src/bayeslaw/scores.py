@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -12,6 +14,7 @@ from bayeslaw.forecast import interval, log_density
 __all__ = [
     "PERCENTS",
     "curve_means",
+    "infinite",
     "score",
     "score_table",
     "scores_given",
@@ -20,6 +23,13 @@ __all__ = [
 
 PERCENTS = (50, 80, 90, 95)  # probabilities of the bands that are scored
 BATCHES = 20  # of consecutive draws, for Monte Carlo errors
+# What makes a run's score infinite, by its name.
+INFINITE = {
+    "squared_log_error": "median curve not above zero (rmsle)",
+    "log_score": "no density at what was observed (log_score)",
+    "crps": "infinite draws (crps)",
+    "width_95": "band of a new run down to zero or without an upper end (widths)",
+}
 COLUMNS = (
     "rmsle",
     "log_score",
@@ -100,7 +110,8 @@ def score_table(scores: xr.Dataset, by: str | None = None) -> pd.DataFrame:
         ``rmsle`` (root mean squared log error), ``log_score``, ``crps``, ``coverage_50`` and
         ``width_50`` to ``coverage_95`` and ``width_95``; with ``_se`` their standard errors
         between curves, missing for a single curve or where a score is infinite;
-        ``log_score_mcse``, the Monte Carlo standard error of ``log_score``.
+        ``log_score_mcse``, the Monte Carlo standard error of ``log_score``. If a score is
+        infinite, last ``caveats``: why, and at how many runs.
 
     Raises
     ------
@@ -114,14 +125,44 @@ def score_table(scores: xr.Dataset, by: str | None = None) -> pd.DataFrame:
     >>> bl.score_table(scores, by="task")[["log_score", "log_score_se"]]  # doctest: +SKIP
     """
     if by is None:
-        return pd.DataFrame.from_dict({"all": _row(scores)}, orient="index")
+        return _with_caveats(pd.DataFrame.from_dict({"all": _row(scores)}, "index"), [scores])
     known = [name for name, values in scores.coords.items() if values.dims == ("run",)]
     if by not in known:
         raise ValueError(f"by must be a coordinate of the runs, one of {known}, got {by!r}")
     label = scores[by].values
-    levels = dict.fromkeys(label.tolist())
-    rows = {level: _row(scores.isel(run=label == level)) for level in levels}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(by)
+    parts = {level: scores.isel(run=label == level) for level in dict.fromkeys(label.tolist())}
+    rows = pd.DataFrame.from_dict({level: _row(own) for level, own in parts.items()}, "index")
+    return _with_caveats(rows.rename_axis(by), [*parts.values()])
+
+
+def infinite(scores: xr.Dataset, names: Sequence[str] = tuple(INFINITE)) -> str:
+    """Say why scores of runs are infinite, and at how many; nothing if they are not.
+
+    Parameters
+    ----------
+    scores : xarray.Dataset
+        Scores of runs, as of `score`.
+    names : sequence of str
+        The scores to look at.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> infinite(xr.Dataset({"crps": ("run", [1.0, np.inf])}), ["crps"])
+    'infinite: infinite draws (crps) at 1 of 2 runs'
+    """
+    counts = {name: int(np.isinf(scores[name].values).sum()) for name in names}
+    total = scores.sizes["run"]
+    told = [f"{INFINITE[name]} at {n} of {total} runs" for name, n in counts.items() if n]
+    return f"infinite: {', '.join(told)}" if told else ""
+
+
+def _with_caveats(rows: pd.DataFrame, parts: Sequence[xr.Dataset]) -> pd.DataFrame:
+    caveats = [infinite(own) for own in parts]
+    return rows.assign(caveats=caveats) if any(caveats) else rows
 
 
 def curve_means(scores: xr.Dataset) -> xr.Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -246,20 +246,32 @@ def _scatters(forecasts: Mapping[str, xr.Dataset]) -> list[dict[str, Any]]:
 
 def _attributes(forecasts: Mapping[str, xr.Dataset]) -> dict[str, Any]:
     first = next(iter(forecasts.values())).attrs
-    ranges: dict[str, list[float]] = {}
-    for one in forecasts.values():
-        for name, (low, high) in json.loads(one.attrs["observed"]).items():
-            before = ranges.get(name, [low, high])
-            ranges[name] = [min(low, before[0]), max(high, before[1])]
+    whole, each = (
+        [json.loads(one.attrs[name]) for one in forecasts.values()]
+        for name in ("observed", "observed_by_curve")
+    )
+    curves = dict.fromkeys(label for by_curve in each for label in by_curve)
+    own = {label: _widest([of[label] for of in each if label in of]) for label in curves}
     predictors = [name for one in forecasts.values() for name in one.attrs["predictors"]]
     return {
         **{name: first[name] for name in ("response", "groups")},
         "predictors": list(dict.fromkeys(predictors)),
         "law": f"stack of {', '.join(forecasts)}",
-        "observed": json.dumps(ranges),
+        "observed": json.dumps(_widest(whole)),
+        "observed_by_curve": json.dumps(own),
         "scatter": json.dumps(_scatters(forecasts)),
         "caveats": _caveats(forecasts),
     }
+
+
+def _widest(every: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
+    """The range of each predictor that holds those of all."""
+    ranges: dict[str, list[float]] = {}
+    for one in every:
+        for name, (low, high) in one.items():
+            before = ranges.get(name, [low, high])
+            ranges[name] = [min(low, before[0]), max(high, before[1])]
+    return ranges
 
 
 def _caveats(forecasts: Mapping[str, xr.Dataset]) -> list[str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from bayeslaw.coordinates import Coordinates, coordinates
 from bayeslaw.design import Design
 from bayeslaw.engine import Engine
+from bayeslaw.kernels import gather
 from bayeslaw.model import Model
+from bayeslaw.numbers import PLACED
 from bayeslaw.optima import is_plain
 from bayeslaw.pilot import several
+from bayeslaw.placing import Placing
 from bayeslaw.pooling import roles_of
 
 __all__ = ["near_optima"]
@@ -48,24 +50,24 @@ def _points(
     engine: Engine, rows: list[np.ndarray], system: Coordinates, design: Design
 ) -> np.ndarray:
     """Points whose curves are the optima, with population and spreads as at the start."""
-    origin, spread = _at_start(engine, len(rows[0]))
-    told = 1 + spread**2 * engine.numbers["pivot_information"]
-
-    def pivot(theta: np.ndarray) -> np.ndarray:
-        named = [dict(zip(system.roles, part, strict=False)) for part in (theta, 1 - 1 / told)]
-        moved = system.to_pivot(named[0], design.frame, named[1])
-        return np.array([*(moved[name] for name in system.roles), *theta[len(system.roles) :]])
-
+    numbers, found = engine.numbers, engine.variables(engine.start)
+    n, curves = len(rows[0]), found["theta"].shape[1]
+    own = found["spread"][:n] if "spread" in found else numbers["prior_sd"]
+    mean = numbers["prior_mean"] if "prior_mean" in numbers.names else _population(engine, found)
+    pilot = {name: numbers[name] for name in PLACED}
+    placing = Placing(system, mean, own[:, None], pilot, design.frame)
     with np.errstate(all="ignore"):
-        values = [(pivot(row) - pivot(origin)) * np.sqrt(told) / spread for row in rows]
-    # The curves are the last variable of the model, and at the origin of its coordinates.
+        values = [placing.value(row) for row in rows]
+    # The curves are the last variable of the model.
     points = np.tile(engine.start, (len(rows), 1))
-    points[:, -origin.size :] += np.reshape(values, (len(rows), -1))
+    points[:, -n * curves :] = np.reshape(values, (len(rows), -1))
     return points
 
 
-def _at_start(engine: Engine, n_parameters: int) -> tuple[np.ndarray, Any]:
-    """Curves at the start and their own spreads, shape (parameters, 1)."""
-    found = engine.variables(engine.start)
-    own = found["spread"][:n_parameters] if "spread" in found else engine.numbers["prior_sd"]
-    return found["theta"], own[:, None]
+def _population(engine: Engine, found: dict[str, np.ndarray]) -> np.ndarray:
+    """What population and groups expect of each curve."""
+    center = np.repeat(found["center"][:, None], found["theta"].shape[1], axis=1)
+    if "effects" not in found:
+        return center
+    scale, codes, bounds = (engine.numbers[n] for n in ("spread_of_level", "codes", "bounds"))
+    return center + gather(found["spread"][scale] * found["effects"], codes, bounds)

@@ -32,7 +32,8 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by ``of`` (population, the group's name, or curve), ``label`` and ``parameter``:
         ``median``, ``lower``, ``upper``, ``sd`` in the user's units, ``r_hat`` and ``ess_bulk``.
-        A level of a group stands for the typical curve of that level. If the fit did not pass
+        A level of a group stands for the typical curve of that level. Rows are label by label,
+        and `loc` takes the first of the keys, the first two, or all. If the fit did not pass
         its gate the first column says so.
 
     Raises
@@ -46,13 +47,25 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
     """
     if not 0 < prob < 1:
         raise ValueError(f"prob must lie between 0 and 1, got {prob}")
-    parts = {key: _rows(values, prob) for key, values in parts_of(fit)}
-    frames = [frame.assign(of=of, parameter=parameter) for (of, parameter), frame in parts.items()]
-    told = pd.concat(frames).reset_index().set_index(["of", "label", "parameter"])
+    parts = [
+        _rows(values, prob).assign(of=of, parameter=parameter)
+        for (of, parameter), values in parts_of(fit)
+    ]
+    told = _in_order(pd.concat(parts).reset_index())
     gate = Gate.of(fit.tree)
     if not gate.passed:
         told.insert(0, "verdict", NOT_CONVERGED)
     return told
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows by what they are of, label and parameter, each in the order in which it was found."""
+    names = ["of", "label", "parameter"]
+    found = [pd.factorize(rows[name]) for name in names]
+    order = np.lexsort([codes for codes, _ in found[::-1]])
+    levels, codes = [level for _, level in found], [codes[order] for codes, _ in found]
+    # Sorted in this order, so that pandas need not scan for a row.
+    return rows.drop(columns=names).iloc[order].set_axis(pd.MultiIndex(levels, codes, names=names))
 
 
 def parts_of(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:

@@ -23,6 +23,9 @@ __all__ = [
     "RunsWarning",
     "check_names",
     "names_in",
+    "noted",
+    "notes",
+    "open_table",
     "read_columns",
     "reject",
     "require",
@@ -87,7 +90,7 @@ def read_columns(
     response_name = response if best is None else f"{response}_shortfall"
     _check_choice(duplicates)
     check_names(response_name, list(columns), group_names)
-    frame = _open_table(table)
+    frame = open_table(table)
     optional = [column for column in (stderr, run_id) if column is not None]
     _check_columns(frame, [response, *columns.values(), *group_names, *optional])
 
@@ -129,6 +132,18 @@ def warn(message: str) -> None:
     """Warn on the line of the package's caller, however deep in the package it arises."""
     package = os.path.dirname(__file__)
     warnings.warn(message, RunsWarning, skip_file_prefixes=(package,))
+
+
+def noted(runs: xr.Dataset, message: str) -> xr.Dataset:
+    """Warn of something in the runs, and keep the sentence in their notes."""
+    warn(message)
+    sentence = f"{message[:1].upper()}{message[1:]}."
+    return runs.assign_attrs(notes=[*notes(runs), sentence])
+
+
+def notes(runs: xr.Dataset) -> list[str]:
+    """Return what was found wrong with runs, or changed, when they were read."""
+    return names_in(runs, "notes") if "notes" in runs.attrs else []
 
 
 def reject(place: str, values: Sequence[Any], fault: Callable[[Any], str]) -> None:
@@ -212,13 +227,12 @@ def _settle_duplicates(runs: xr.Dataset, names: Sequence[str], duplicates: str) 
         return runs
     count = f"{copies.sum()} of {copies.size} runs are exact copies of earlier ones"
     if duplicates == "keep":
-        warn(f"{count}: kept, so they count as new evidence")
-        return runs
-    warn(f"{count}: dropped (duplicates='keep' keeps them)")
-    return runs.isel(run=~copies)
+        return noted(runs, f"{count}: kept, so they count as new evidence")
+    return noted(runs.isel(run=~copies), f"{count}: dropped (duplicates='keep' keeps them)")
 
 
-def _open_table(table: Any) -> nw.DataFrame[Any]:
+def open_table(table: Any) -> nw.DataFrame[Any]:
+    """Open a file or a dataframe; cells of a CSV file that are empty hold empty text."""
     import narwhals as nw
 
     if isinstance(table, (str, os.PathLike)):

@@ -76,7 +76,8 @@ def forecast_through(
     told = answer(fit, places, scatter, Wrong(wrong, np.zeros(shape), wrong), rng)
     told["mean"] = told["mean"].copy(data=mean)
     caveats = list(dict.fromkeys([*first.attrs["caveats"], *told.attrs["caveats"]]))
-    kept = {name: first.attrs[name] for name in ("predictors", "groups", "observed")}
+    names = ("predictors", "groups", "observed", "observed_by_curve")
+    kept = {name: first.attrs[name] for name in names}
     return told.assign_coords(on_runs).assign_attrs(kept, caveats=caveats)
 
 

@@ -14,6 +14,7 @@ import xarray as xr
 from bayeslaw import runs as table
 from bayeslaw.derivatives import log_slope
 from bayeslaw.fit import Fit
+from bayeslaw.places import At, places
 from bayeslaw.search import REACH, crossing, root, scan
 from bayeslaw.slices import Known, Slice
 
@@ -22,6 +23,7 @@ __all__ = [
     "Trade",
     "optimum",
     "optimum_near",
+    "places_of_cost",
     "require_optimum",
     "scale_of_cost",
     "scale_of_target",
@@ -32,6 +34,7 @@ __all__ = [
 type Cost = Callable[..., Any]
 type Path = Callable[[Trade, Any, Known], np.ndarray]
 
+NONE = 1e-300  # an amount of nothing, among sizes
 NOISE = 1e-14  # slopes that cancel to this share of themselves cancel
 
 
@@ -221,6 +224,32 @@ def trade_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Trade:
         )
     first, second = (float(np.log(table.reference(fit.runs)[n])) for n in free)
     return Trade(Slice(law, tuple(free), held), cost, (second - first, (first + second) / 2))
+
+
+def places_of_cost(fit: Fit, cost: Cost, at: At) -> xr.Dataset:
+    """Rows of what is held, where amounts that the cost alone takes may be zero.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    cost : callable
+        The cost.
+    at : mapping, xarray.Dataset or None
+        As of `bayeslaw.places.places`.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    if isinstance(at, xr.Dataset) or not isinstance(at, Mapping):
+        return places(fit, at)  # a grid, nothing, or what it refuses
+    own = [n for n in inspect.signature(cost).parameters if n not in fit.model.law.predictors]
+    given = {name: np.asarray(at[name]) for name in own if name in at}
+    numbers = {name: values for name, values in given.items() if values.dtype.kind in "fi"}
+    # A grid holds sizes, which are above zero.
+    rows = places(fit, {**at, **{n: np.where(v == 0, NONE, v) for n, v in numbers.items()}})
+    return rows.assign({name: rows[name].where(rows[name] != NONE, 0.0) for name in numbers})
 
 
 def require_optimum(trade: Trade, ratio: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.contrast import contrast, contrast_table
+from bayeslaw.contrast import contrast, contrast_table, crossing_table
 
 type Run = Callable[..., tuple[int, str, str]]
 
@@ -25,14 +25,15 @@ def test_contrast(run: Run, folder: Path) -> None:
     assert told["sentences"][0].endswith("Crossings from 1e+06 to 1.39e+09.")
     fit = bl.load(folder / "fit.nc")
     asked = {"N": [1e9, 1e10], "dataset": ["web"]}
-    expected = contrast_table(contrast(fit, "task", ["c4", "books"], at=asked, reach=10), 0.5)
+    found = contrast(fit, "task", ["c4", "books"], at=asked, reach=10)
+    expected = contrast_table(found, 0.5)
     assert [(row["pair"], row["N"]) for row in told["contrast"]] == expected.index.tolist()
     for name in ("better", "better_run", "multiplier", "multiplier_lower", "multiplier_upper"):
-        found = [float(row[name]) for row in told["contrast"]]
-        assert found == pytest.approx(expected[name].tolist(), rel=1e-12), name
+        values = [float(row[name]) for row in told["contrast"]]
+        assert values == pytest.approx(expected[name].tolist(), rel=1e-12), name
     [crossing] = told["crossing"]
     assert crossing["pair"] == "web"
-    assert crossing["crosses"] == expected["crosses"].iloc[0]
+    assert crossing["crosses"] == crossing_table(found)["crosses"].iloc[0]
 
 
 def test_contrast_in_words(run: Run, folder: Path) -> None:
@@ -50,4 +51,7 @@ def test_contrast_in_words(run: Run, folder: Path) -> None:
 def test_levels_are_asked_for(run: Run, folder: Path) -> None:
     code, _, err = run("contrast", folder / "fit.nc", "--group", "task")
     assert code == 2
-    assert err.startswith("error: a contrast takes two levels of 'task', such as levels=['c4', ")
+    assert err == (
+        "error: 'task' has 3 levels, c4, books, code; choose two of them, such as --levels "
+        "c4,books\n"
+    )

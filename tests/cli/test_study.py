@@ -113,14 +113,14 @@ def test_what_is_typed_wins(run: Run, write: Callable[[str], object]) -> None:
         (
             "[check]\n[fitt]",
             "study.toml: there is no command 'fitt'; did you mean 'fit'? There are: "
-            "backtest, check, compare, contrast, data, demo, diagnose, fit, forecast, laws, "
-            "multiverse, plan, report, requirement",
+            "backtest, check, compare, contrast, data, demo, diagnose, fit, forecast, gather, "
+            "laws, multiverse, plan, report, requirement",
         ),
         (
             "table = 'runs.csv'",
             "study.toml: there is no command 'table'. There are: backtest, check, "
-            "compare, contrast, data, demo, diagnose, fit, forecast, laws, multiverse, plan, "
-            "report, requirement",
+            "compare, contrast, data, demo, diagnose, fit, forecast, gather, laws, multiverse, "
+            "plan, report, requirement",
         ),
         ("[fit]", "study.toml has no table [check], which would hold its options"),
         ("check = 1", "study.toml has no table [check], which would hold its options"),

@@ -27,7 +27,12 @@ def test_rows_are_population_levels_and_curves(crossed_fit: Fit):
     figure = plot_effects(crossed_fit, "alpha")
     posterior = crossed_fit.tree["posterior"].to_dataset()
     found = medians(figure)
-    assert labels(figure)[:6] == ["typical curve", "task", "c4", "books", "code", "dataset"]
+    shown = labels(figure)
+    assert shown[:2] == ["typical curve", "task"]
+    assert {*shown[2:5]} == {"c4", "books", "code"}
+    assert shown[5] == "dataset"
+    for section in (shown[2:5], shown[6:10], shown[11:]):
+        assert [found[name] for name in section] == sorted(found[name] for name in section)
     assert len(found) == 1 + 3 + 4 + 12
     typical = posterior["alpha_population"]
     assert found["typical curve"] == pytest.approx(typical.median().item())

@@ -94,6 +94,20 @@ def test_marked_runs_that_the_fit_had_are_dots(example, line, start_of_grey):
     assert start_of_grey(axis) == pytest.approx(1e9)
 
 
+def test_each_curve_has_its_own_fitted_range(example, line, start_of_grey):
+    """Held out were the largest runs of each curve, and all of the curve that is not there."""
+    forecast, runs = example()
+    ranges = {"c4": {"N": [1e6, 1e7]}, "books": {"N": [1e6, 1e8]}}
+    forecast.attrs["observed_by_curve"] = json.dumps(ranges)
+    first, second, third = plot_forecast(forecast, runs).axes
+    for axis, start in ((first, 1e7), (second, 1e8)):
+        assert start_of_grey(axis) == pytest.approx(start)
+        assert line(axis, "fitted")[0].max() == pytest.approx(start)
+        assert line(axis, "later")[0].min() == pytest.approx(10**0.5 * start)
+    assert line(third, "fitted")[0].size == 0
+    assert line(third, "later")[0].size == 7
+
+
 def test_curve_without_runs_is_grey_beyond_the_fit(example, line, start_of_grey):
     forecast, runs = example()
     figure = plot_forecast(forecast, runs.isel(run=runs["task"].values == "c4"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ def multiverse(laws: int = 3, places: int = 1, passed: bool = True) -> Multivers
         for median in [3 - 0.1 * i + place]
     ]  # fmt: skip
     forecasts = pd.DataFrame(rows).set_index(["universe", "place"])
-    return Multiverse(universes, forecasts, pd.DataFrame(), pd.DataFrame(), ())
+    return Multiverse(universes, forecasts, pd.DataFrame(), pd.DataFrame(), (), "loss")
 
 
 def medians(axis) -> np.ndarray:
@@ -56,8 +57,18 @@ def test_universes_are_in_order_above_their_choices():
 def test_bands_and_the_place_are_told():
     upper, _ = plot_multiverse(multiverse(places=2), place=1).axes
     assert upper.get_title("left") == "N = 2e+10, task = c4"
+    assert upper.get_ylabel() == "forecast of loss"
     bands = upper.collections[0].get_segments()
     np.testing.assert_allclose(bands[0], [[0, 3.4], [0, 3.9]])
+
+
+def test_a_long_place_takes_two_lines():
+    found = multiverse()
+    asked = found.forecasts.assign(dataset="a data set of a long name", architecture="transformer")
+    upper, _ = plot_multiverse(replace(found, forecasts=asked)).axes
+    told = upper.get_title("left")
+    assert told.count("\n") == 1
+    assert told.replace("\n", " ").endswith("a long name, architecture = transformer")
 
 
 def test_what_failed_is_hollow_or_counted(words):

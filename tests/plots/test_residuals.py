@@ -51,6 +51,15 @@ def test_panels_have_residuals_and_the_discrepancys_bands(made, line, band):
         np.testing.assert_allclose(dash.get_ydata(), edges.sel(bound=end))
 
 
+def test_a_model_without_a_discrepancy_has_no_key_to_its_bands(made, words):
+    """Neither where the law has left the scale of the noise at a run."""
+    residuals = made(grid(N=[1e6, 1e7], D=[1e9, 1e10]), wrong=0.0)
+    residuals["discrepancy"][0, 0, 0] = np.nan
+    told = words(plot_residuals(residuals))
+    assert "Dots: median residuals; dashes: 90% of runs, noise included." in told
+    assert "what the law gets wrong" not in told
+
+
 def test_zero_is_in_the_middle_and_everything_inside(made, line):
     figure = plot_residuals(made(grid(task=["c4", "books"], N=[1e6, 1e7, 1e8])))
     low, high = figure.axes[0].get_ylim()

@@ -15,7 +15,7 @@ ANSWERS = {item.name: item.answer for item in ITEMS if item.answer}
 
 
 def test_names_differ_and_questions_are_questions() -> None:
-    assert len({item.name for item in ITEMS}) == len(ITEMS) == 26
+    assert len({item.name for item in ITEMS}) == len(ITEMS) == 29
     assert all(item.asks.endswith("?") for item in ITEMS)
     assert [*dict.fromkeys(item.part for item in ITEMS)] == [
         "Hypothesis", "Training setup", "Data collection", "Fitting",
@@ -29,15 +29,32 @@ def test_names_differ_and_questions_are_questions() -> None:
         ("variables", "loss as a function of N and D"),
         ("parameters", "E, A, alpha, B, beta free; sigma held at 0.001"),
         ("sizes", "N from 1e8 to 1e10, 3 distinct; D from 1e10 to 1e12, 4 distinct"),
-        ("data amount", "D from 1e10 to 1e12; whether data were repeated is not recorded"),
+        ("data amount", "D from 1e10 to 1e12"),
         ("counting", UNKNOWN),
         ("metric", "loss; on which data is not recorded"),
         ("settings", UNKNOWN),
         ("points", "all 24 runs given; dropped before: not recorded"),
+        ("parts", "one fit, of all of them"),
+        ("fitting code", f"bayeslaw; the formula has the hash {bl.laws.chinchilla.digest[:12]}"),
     ],
 )
 def test_answers_of_the_fit(joint_fit: bl.Fit, name: str, expected: str) -> None:
     assert ANSWERS[name](Facts(joint_fit, None, {})) == expected
+
+
+def test_what_was_dropped_on_reading_is_told(joint_fit: bl.Fit) -> None:
+    runs = joint_fit.runs.assign_attrs(notes=["2 of 26 runs are exact copies: dropped."])
+    told = ANSWERS["points"](Facts(replace(joint_fit, runs=runs), None, {}))
+    assert told == "all 24 runs given; dropped before: 2 of 26 runs are exact copies: dropped."
+
+
+def test_fits_of_the_same_or_of_other_runs_are_told(joint_fit: bl.Fit) -> None:
+    fewer = replace(joint_fit, runs=joint_fit.runs.isel(run=slice(20)))
+    for other, told in (
+        (joint_fit, "all fits are of the same runs"),
+        (fewer, "fits are of differ"),
+    ):
+        assert ANSWERS["parts"](Facts(joint_fit, None, {"other": other})).startswith(told)
 
 
 def test_units_and_changed_metrics_are_told(joint_fit: bl.Fit) -> None:
@@ -77,6 +94,6 @@ def test_authors_answers_come_first(joint_fit: bl.Fit) -> None:
     answers = pd.concat(frames).set_index("item")["answer"]
     assert answers["metric"] == "C4 validation loss"
     assert answers["architecture"] == "width and depth together"
-    assert (answers == UNKNOWN).sum() == 9
+    assert (answers == UNKNOWN).sum() == 10
     with pytest.raises(ValueError, match=r"does not ask 'zzz'\. It asks"):
         about_checklist(joint_fit, None, {}, {"zzz": ""})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import preliz as pz
+import pytest
 import xarray as xr
 
 import bayeslaw as bl
@@ -30,6 +32,19 @@ def test_faults_of_the_data_are_told(joint_fit: bl.Fit) -> None:
     assert "Group task has one level and pools nothing." in found
     assert "1 runs are exact copies of others" in found
     assert "No exact copies" not in found
+
+
+def test_what_reading_warned_of_is_told_once(joint_fit: bl.Fit, tmp_path: Path) -> None:
+    frame = joint_fit.runs.to_dataframe().assign(task="c4")
+    with pytest.warns(bl.RunsWarning):
+        runs = bl.read_runs(
+            pd.concat([frame, frame[:2]]), predictors=["N", "D"], groups=["task"], duplicates="keep"
+        )
+    bl.save(replace(joint_fit, runs=runs), tmp_path / "fit.nc")
+    found = told(about_data(bl.load(tmp_path / "fit.nc"), None))
+    assert "exact copies of earlier ones: kept, so they count as new evidence." in found
+    assert "Group 'task' has one level, 'c4', in all 26 runs: dropped from the pooling." in found
+    assert found.count("copies") == found.count("has one level") == 1
 
 
 def test_many_levels_are_cut_short(joint_fit: bl.Fit) -> None:

@@ -161,7 +161,7 @@ def test_checklist_and_provenance(read: Read, full_report: Path) -> None:
     assert rows["training data"] == "simulated"
     assert rows["architecture"] == "not recorded"
     assert "72 runs on 12 curve(s)" in rows["models"]
-    assert "17 of 26 points are answered, 9 are not recorded" in words(page, "checklist")
+    assert "19 of 29 points are answered, 10 are not recorded" in words(page, "checklist")
     told = {row["what"]: row["value"] for row in page.table("versions")}
     assert told["random seed"] == "1"
     assert told["bayeslaw"] == bl.__version__

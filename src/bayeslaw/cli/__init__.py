@@ -20,6 +20,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from bayeslaw.cli.backtest import backtest
 from bayeslaw.cli.catalogue import data, demo, laws
 from bayeslaw.cli.contrast import contrast
+from bayeslaw.cli.gather import gather
 from bayeslaw.cli.multiverse import multiverse
 from bayeslaw.cli.options import Say
 from bayeslaw.cli.report import report
@@ -31,7 +32,7 @@ __all__ = ["INTERRUPTED", "main", "run"]
 
 COMMANDS = (
     demo, check, fit, diagnose, forecast, compare, backtest, multiverse, plan, requirement,
-    contrast, report, laws, data,
+    contrast, report, gather, laws, data,
 )  # fmt: skip
 GOOD, WRONG_INPUT, INTERRUPTED, UNREAD = 0, 2, 130, 141
 EXPECTED = (CycloptsError, ValueError, OSError, ImportError)
@@ -73,8 +74,8 @@ def run(arguments: list[str]) -> int:
             if say.quiet:
                 warnings.simplefilter("ignore")
             code = command(*bound.args, **bound.kwargs)
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stopped:  # a command that keeps something says what
+        print(f"interrupted; {str(stopped) or 'nothing was written'}", file=sys.stderr)
         return INTERRUPTED
     except SystemExit:  # of cyclopts, where it finds no shell to complete for
         return WRONG_INPUT

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bayeslaw as bl
-from bayeslaw.cli.options import Fitting, Say, Table, numbers, sizes
+from bayeslaw.cli.options import Fitting, Say, Table, numbers, resumable, sizes
 from bayeslaw.console import answer
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def backtest(
     along: str | None = None,
     origins: str | None = None,
     horizons: str = "2,5,10",
+    store: Path | None = None,
     fitting: Fitting = Fitting(),
     say: Say = Say(),
 ) -> int:
@@ -38,6 +40,8 @@ def backtest(
         Sizes to fit up to, with commas. By default up to three that leave enough to fit.
     horizons
         Multiples of the origin up to which runs are judged together, with commas.
+    store
+        Folder that keeps each fit as it is done, so that an interrupted job goes on.
     """
     from bayeslaw.backtest import backtest, backtest_table
     from bayeslaw.runs import predictors
@@ -45,18 +49,20 @@ def backtest(
     runs = table.read()
     if fitting.hold_out:
         runs = bl.split_at(runs, **sizes(fitting.hold_out))[0]
-    scores = backtest(
-        {name: fitting.model(table.law(name), table) for name in laws.split(",")},
-        runs,
-        along=along or predictors(runs)[0],
-        origins=None if origins is None else numbers("--origins", origins),
-        horizons=numbers("--horizons", horizons),
-        random_seed=fitting.seed,
-        draws=fitting.draws,
-        tune=fitting.tune,
-        chains=fitting.chains,
-        progressbar=say.progress,
-    )
+    with resumable(store):
+        scores = backtest(
+            {name: fitting.model(table.law(name), table) for name in laws.split(",")},
+            runs,
+            along=along or predictors(runs)[0],
+            origins=None if origins is None else numbers("--origins", origins),
+            horizons=numbers("--horizons", horizons),
+            random_seed=fitting.seed,
+            draws=fitting.draws,
+            tune=fitting.tune,
+            chains=fitting.chains,
+            progressbar=say.progress,
+            store=store,
+        )
     told = {
         "converged": scores.attrs["failed"] == 0,
         "sentences": _sentences(scores),

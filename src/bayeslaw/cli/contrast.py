@@ -8,8 +8,6 @@ from bayeslaw.console import answer
 
 __all__ = ["contrast"]
 
-CROSSING = ["crosses", "overtakes", "crossing", "crossing_lower", "crossing_upper"]
-
 
 def contrast(
     saved: Saved,
@@ -37,10 +35,11 @@ def contrast(
         How far to look for a crossing, in multiples of the largest size of the data.
     """
     from bayeslaw.contrast import contrast as contrasted
-    from bayeslaw.contrast import contrast_table
+    from bayeslaw.contrast import contrast_table, crossing_table
     from bayeslaw.gate import Gate
 
     kept = bl.load(saved.fit)
+    _require_two(kept, group, levels)
     found = contrasted(
         kept,
         group,
@@ -50,7 +49,6 @@ def contrast(
         reach=reach,
         draw_new=saved.draw_new,
     )
-    rows = contrast_table(found, saved.prob)
     first, second = found.attrs["levels"]
     low, high = found.attrs["searched"]
     told = {
@@ -61,7 +59,17 @@ def contrast(
             f"by which {second} must grow to do as well as {first}. Crossings from {low:.3g} to "
             f"{high:.3g}."
         ],
-        "contrast": rows.drop(columns=CROSSING),
-        "crossing": rows.groupby("pair", sort=False).first()[CROSSING],
+        "contrast": contrast_table(found, saved.prob),
+        "crossing": crossing_table(found, saved.prob),
     }
     return answer(told, say.json)
+
+
+def _require_two(fit: bl.Fit, group: str, levels: str | None) -> None:
+    """Ask for two levels of a group that has more."""
+    known = list(dict.fromkeys(fit.runs[group].values.tolist())) if group in fit.runs.coords else []
+    if levels is None and len(known) > 2:
+        raise ValueError(
+            f"{group!r} has {len(known)} levels, {', '.join(known)}; choose two of them, such as "
+            f"--levels {','.join(known[:2])}"
+        )

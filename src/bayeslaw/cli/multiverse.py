@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import Parameter
 
 import bayeslaw as bl
-from bayeslaw.cli.options import Fitting, Many, Say, Table, places, sizes
+from bayeslaw.cli.options import Fitting, Many, Say, Table, places, resumable, sizes
 from bayeslaw.console import answer
 
 if TYPE_CHECKING:
@@ -45,11 +46,21 @@ class Choices:
 
 
 def multiverse(
-    table: Table, choices: Choices, *, fitting: Fitting = Fitting(), say: Say = Say()
+    table: Table,
+    choices: Choices,
+    *,
+    store: Path | None = None,
+    fitting: Fitting = Fitting(),
+    say: Say = Say(),
 ) -> int:
     """Forecast under all combinations of choices, and say which choice moves the forecast.
 
     Each --hold-out and each --drop is an alternative to fitting all runs.
+
+    Parameters
+    ----------
+    store
+        Folder that keeps each fit as it is done, so that an interrupted job goes on.
     """
     from xarray import DataTree
 
@@ -58,19 +69,21 @@ def multiverse(
     held_out = {item: _beyond(runs, item) for item in fitting.hold_out}
     dropped = {item: _named(runs, item.split(",")) for item in choices.drop}
     unfitted = bl.Fit(next(iter(models.values())), runs, DataTree())  # to read sizes by
-    found = bl.multiverse(
-        runs,
-        laws=models,
-        noises={name: _noise(name) for name in choices.noise} or None,
-        hold_outs=_beside_every_run(held_out),
-        drops=_beside_every_run(dropped),
-        at=bl.grid(**places(choices.at, unfitted)),
-        random_seed=fitting.seed,
-        draws=fitting.draws,
-        tune=fitting.tune,
-        chains=fitting.chains,
-        progressbar=say.progress,
-    )
+    with resumable(store):
+        found = bl.multiverse(
+            runs,
+            laws=models,
+            noises={name: _noise(name) for name in choices.noise} or None,
+            hold_outs=_beside_every_run(held_out),
+            drops=_beside_every_run(dropped),
+            at=bl.grid(**places(choices.at, unfitted)),
+            random_seed=fitting.seed,
+            draws=fitting.draws,
+            tune=fitting.tune,
+            chains=fitting.chains,
+            progressbar=say.progress,
+            store=store,
+        )
     told = {
         "converged": bool(found.universes["passed"].all()),
         "sentences": list(found.sentences),

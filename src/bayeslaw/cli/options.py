@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ import bayeslaw as bl
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Fitting", "Many", "Saved", "Say", "Table", "numbers", "places", "sizes"]
+__all__ = ["Fitting", "Many", "Saved", "Say", "Table", "numbers", "places", "resumable", "sizes"]
 
 type Many = Annotated[list[str], Parameter(consume_multiple=False, show_default=False)]
 
@@ -181,6 +182,17 @@ class Say:
     def progress(self) -> bool:
         """Whether to show how far the work is: in a terminal, not in a file."""
         return self.talks and sys.stdout.isatty()
+
+
+@contextmanager
+def resumable(store: Path | None) -> Iterator[None]:
+    """Say on an interrupt what is kept of many fits."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f"fits that were done are in {store}, and the same command goes on from there"
+        lost = "nothing was kept; --store FOLDER keeps each fit as it is done"
+        raise KeyboardInterrupt(lost if store is None else kept) from None
 
 
 def sizes(items: Iterable[str]) -> dict[str, float]:

@@ -16,11 +16,26 @@ type Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a curve has been observed: its middle and its ends, one value per predictor."""
+    """Where a curve has been observed, and what it may be there.
+
+    Parameters
+    ----------
+    pivot, smallest, largest : tuple
+        Its middle and its ends, one value per predictor.
+    near : mapping, optional
+        Reference coordinates that the curve is expected to be near. They only straighten
+        coordinates that go part of the way to the pivot.
+    """
 
     pivot: tuple[Any, ...]
     smallest: tuple[Any, ...]
     largest: tuple[Any, ...]
+    near: Values | None = None
+
+    @property
+    def ends(self) -> tuple[tuple[Any, ...], ...]:
+        """Pivot, smallest and largest."""
+        return self.pivot, self.smallest, self.largest
 
 
 class Coordinates(Protocol):

@@ -71,13 +71,13 @@ class SumOfTerms:
         """Level, shares and slopes at the pivot."""
         growth = self._growth(self._shape(theta), frame)
         linear = self._moved(theta, growth, weight, 1, theta)
-        slopes = self._log_shares({**theta, **linear})
+        slopes = self._log_slopes({**theta, **linear}, frame, weight)
         exponents = {name: theta[name] + weight[name] * slope for name, slope in slopes.items()}
         return {**theta, **exponents, **linear}
 
     def from_pivot(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Level and shares at the reference, exponents from slopes."""
-        slopes = self._log_shares(eta)
+        slopes = self._log_slopes(eta, frame, weight)
         exponents = {name: eta[name] - weight[name] * slope for name, slope in slopes.items()}
         theta = {**eta, **exponents}
         growth = self._growth(self._shape(theta), frame)
@@ -148,6 +148,19 @@ class SumOfTerms:
             rest_at_pivot = _log_sum([rest_at_pivot, term + growth[name]])
         moved[level] = values[level] + sign * weight[level] * (rest_at_pivot - rest)
         return moved
+
+    def _log_slopes(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
+        """Logarithms of slopes at the pivot per unit of their exponents.
+
+        Where the shares went only part of the way, the rest of it is reckoned with the exponents
+        that are expected: the exponents themselves are only known after this.
+        """
+        if frame.near is None or self.explicit:
+            return self._log_shares(eta)
+        growth = self._growth(self._shape(frame.near), frame)
+        back = {**eta, **self._moved(eta, growth, weight, -1, eta)}
+        there = self._moved(back, growth, dict.fromkeys(eta, 1.0), 1, back)
+        return self._log_shares({**eta, **there})
 
     def _log_shares(self, eta: Values) -> dict[str, Any]:
         """Logarithm of the share of the terms that each exponent steepens, in pivot coordinates."""

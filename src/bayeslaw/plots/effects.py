@@ -26,8 +26,9 @@ type Section = tuple[str, list[str], np.ndarray]  # head, labels, draws (chain, 
 def plot_effects(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
     """Draw a parameter of the population, of each level of a group, and of each curve.
 
-    A level of a group stands for the typical curve of that level. Of more than forty curves,
-    forty spread over all are shown.
+    A level of a group stands for the typical curve of that level. Levels and curves are in the
+    order of their medians, the lowest first. Of more than forty curves, forty spread over all are
+    shown.
 
     Parameters
     ----------
@@ -85,8 +86,9 @@ def plot_effects(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
 def _sections(fit: Fit, parameter: str) -> Iterator[Section]:
     parts = {of: draws for (of, name), draws in parts_of(fit) if name == parameter}
     for of, draws in parts.items():
-        labels = [str(label) for label in draws["label"].values]
-        values = draws.transpose("chain", "draw", "label").values
+        order = np.argsort(draws.median(("chain", "draw")).values, kind="stable")
+        labels = [str(label) for label in draws["label"].values[order]]
+        values = draws.transpose("chain", "draw", "label").values[..., order]
         if of == "population":
             yield "", ["typical curve"], values
         else:

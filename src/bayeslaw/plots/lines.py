@@ -159,13 +159,14 @@ def line_of(
     Line
     """
     title, rows = named
-    line, observed = forecast.isel(run=rows), json.loads(forecast.attrs["observed"])
+    line, groups = forecast.isel(run=rows), table.groups(forecast)
     drawn, sizes = line[["mean", "new_run"]].reset_coords(drop=True), line[x].values
-    ranges = {name: observed[name] for name in table.predictors(forecast)}
-    is_fitted = _is_fitted(runs, ranges)
+    labels = tuple(str(line[group].values[0]) for group in groups)
+    observed = _Observed.of(forecast)
+    ranges, is_fitted = observed.ranges(labels) or observed.whole, observed.holds(runs, groups)
     own = np.ones(runs.sizes["run"], dtype=bool)
-    for group in table.groups(forecast):
-        own &= runs[group].values == line[group].values[0]
+    for group, label in zip(groups, labels, strict=True):
+        own &= runs[group].values == label
     places = np.stack([runs[x].values, table.response(runs).values])
     start = places[0, own & is_fitted].max(initial=0) or ranges[x][1]
     for name in ranges.keys() - {x}:
@@ -178,11 +179,36 @@ def line_of(
     return Line(title, sizes, bands, float(start), fitted, later)
 
 
-def _is_fitted(runs: xr.Dataset, ranges: dict[str, list[float]]) -> np.ndarray:
-    values = {name: runs[name].values for name in ranges}
-    inside = [(low <= values[n]) & (values[n] <= high) for n, (low, high) in ranges.items()]
-    fitted = np.all(inside, axis=0)
-    used = ~runs["held_out"].values if "held_out" in runs.coords else np.ones_like(fitted)
-    # If the largest fitted size is that of a marked run alone, the fit was made of all runs.
-    of_all = [ranges[n][1] == v.max() > v[used].max(initial=0) for n, v in values.items()]
-    return fitted if any(of_all) else fitted & used
+@dataclass(frozen=True)
+class _Observed:
+    """Ranges of the predictors that were fitted: of all runs, and of each curve by its label."""
+
+    whole: dict[str, list[float]]
+    each: dict[str, dict[str, list[float]]]
+
+    @classmethod
+    def of(cls, forecast: xr.Dataset) -> _Observed:
+        """As a forecast tells; one that does not tell curves apart has the range of all runs."""
+        names, whole = table.predictors(forecast), json.loads(forecast.attrs["observed"])
+        each = json.loads(forecast.attrs.get("observed_by_curve", "{}"))
+        own = {label: {name: of[name] for name in names} for label, of in each.items()}
+        return cls({name: whole[name] for name in names}, own)
+
+    def ranges(self, labels: tuple[str, ...]) -> dict[str, list[float]]:
+        """Those of a curve; nothing if no run of it was fitted."""
+        return self.each.get(" / ".join(labels) or "all", {}) if self.each else self.whole
+
+    def holds(self, runs: xr.Dataset, groups: list[str]) -> np.ndarray:
+        """Which runs lie in the fitted range of their curve, and are not marked as held out."""
+        inside = np.zeros(runs.sizes["run"], dtype=bool)
+        used = ~runs["held_out"].values if "held_out" in runs.coords else ~inside
+        of_all = False
+        for labels, rows in rows_by(runs, groups, range(inside.size)).items():
+            ranges = self.ranges(labels)
+            inside[rows] = bool(ranges)
+            for name, (low, high) in ranges.items():
+                values = runs[name].values[rows]
+                inside[rows] &= (low <= values) & (values <= high)
+                # If the largest fitted size is that of a marked run alone, all were fitted.
+                of_all |= bool(high == values.max() > values[used[rows]].max(initial=0))
+        return inside if of_all else inside & used

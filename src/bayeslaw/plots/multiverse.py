@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayeslaw.plots.forest import label_rows
-from bayeslaw.plots.sheet import sheet
+from bayeslaw.plots.sheet import sheet, title
 from bayeslaw.plots.style import COLUMN, PAGE, Inks, figure_of, house
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def plot_multiverse(found: Multiverse, *, place: int = 0, ax: Axes | None = None
     where = ", ".join(f"{n} = {_short(v)}" for n, v in here.iloc[0].items() if n not in TOLD)
     with house(ax) as inks:
         if ax is not None:
-            _draw_bands(ax, rows, where, inks)
+            _draw_bands(ax, rows, inks)
+            _name(ax, found.response, where)
             return figure_of(ax)
         options = _options(rows)
         heights = [1.5, 0.12 * max(len(options), 1)]
@@ -72,7 +73,8 @@ def plot_multiverse(found: Multiverse, *, place: int = 0, ax: Axes | None = None
         notes = _notes(rows, len(found.universes))
         figure, body = sheet(inks, width, sum(heights) + 0.2, notes)
         upper, lower = body.subplots(2, 1, sharex=True, height_ratios=heights)
-        _draw_bands(upper, rows, where, inks)
+        _draw_bands(upper, rows, inks)
+        _name(upper, found.response, where)
         _draw_choices(lower, rows, options, inks)
     return figure
 
@@ -97,14 +99,19 @@ def _options(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
     ]
 
 
-def _draw_bands(axis: Axes, rows: pd.DataFrame, where: str, inks: Inks) -> None:
+def _name(axis: Axes, response: str, where: str) -> None:
+    """Say what is forecast, and where."""
+    axis.set_ylabel(f"forecast of {response}", parse_math=False)
+    title(axis, where)
+
+
+def _draw_bands(axis: Axes, rows: pd.DataFrame, inks: Inks) -> None:
     size = min(3.0, 60 / len(rows) + 0.8)
     for good, colour, fill in ((True, inks.accent, inks.accent), (False, inks.grey, inks.paper)):
         own = rows[rows["passed"].astype(bool) == good]
         axis.vlines(own.index, own["lower"], own["upper"], colour, lw=size / 3)
         axis.plot(own.index, own["median"], "o", ms=size, mew=0.5, mec=colour, mfc=fill)
-    axis.set(xlim=(-1, len(rows)), ylabel="forecast")
-    axis.set_title(where, loc="left", parse_math=False)
+    axis.set_xlim(-1, len(rows))
     axis.set_xticks([])
 
 

@@ -38,7 +38,7 @@ def plot_residuals(
     """Draw residuals along a predictor, and what the law gets wrong, one panel per curve.
 
     Of more than twelve curves, twelve spread over all are shown. Where other predictors vary
-    within a curve, the bands are bars at each run.
+    within a curve, the bands are bars at each run. A model without a discrepancy has neither.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def plot_residuals(
 
 def _manner(residuals: xr.Dataset) -> tuple[Callable[..., None], str]:
     """How to draw bands, and the key to them."""
-    if not residuals["discrepancy"].any():
+    if not residuals["discrepancy"].fillna(0).any():  # of a model without
         return _draw_bands, DOTS + NOISE
     if len(table.predictors(residuals)) == 1:
         return _draw_bands, f"{DOTS}shades: {WRONG}; {NOISE}"

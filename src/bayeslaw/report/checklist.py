@@ -22,6 +22,7 @@ from bayeslaw.gate import Gate
 from bayeslaw.report.blocks import Block, Paragraph, Section, Table
 from bayeslaw.report.lines import number
 from bayeslaw.report.words import discrepancy_told, noise_told, pooling_told, scale_told
+from bayeslaw.tables import notes
 
 __all__ = ["ITEMS", "Facts", "Item", "about_checklist"]
 
@@ -148,8 +149,7 @@ def _amount(facts: Facts) -> str:
     runs = facts.fit.runs
     if "D" not in table.predictors(runs):
         return UNKNOWN
-    low, high = (float(end) for end in (runs["D"].min(), runs["D"].max()))
-    return f"D from {number(low)} to {number(high)}; whether data were repeated is not recorded"
+    return f"D from {number(runs['D'].values.min())} to {number(runs['D'].values.max())}"
 
 
 def _counting(facts: Facts) -> str:
@@ -200,7 +200,21 @@ def _start(facts: Facts) -> str:
 def _points(facts: Facts) -> str:
     later = facts.later.sizes["run"] if facts.later is not None else 0
     held = f"; {later} larger ones were held out" if later else ""
-    return f"all {facts.fit.runs.sizes['run']} runs given{held}; dropped before: {UNKNOWN}"
+    told = " ".join(notes(facts.fit.runs)) or UNKNOWN
+    return f"all {facts.fit.runs.sizes['run']} runs given{held}; dropped before: {told}"
+
+
+def _parts(facts: Facts) -> str:
+    if not facts.others:
+        return "one fit, of all of them"
+    same = all(facts.fit.runs["run"].equals(fit.runs["run"]) for fit in facts.others.values())
+    return "all fits are of the same runs" if same else "fits are of different runs"
+
+
+def _code(facts: Facts) -> str:
+    versions = json.loads(facts.fit.tree.attrs.get("versions", "{}"))
+    known = " ".join(["bayeslaw", *filter(None, [versions.get("bayeslaw")])])
+    return f"{known}; the formula has the hash {facts.fit.model.law.digest[:12]}"
 
 
 def _validation(facts: Facts) -> str:
@@ -226,8 +240,9 @@ ITEMS = (
     Item(FORM, "assumptions", "What does it take for granted?", _assumptions),
     Item(SETUP, "models", "How many models were trained?", _models),
     Item(SETUP, "sizes", "Of which sizes?", _sizes),
-    Item(SETUP, "data amount", "On how much data each, and was any repeated?", _amount),
+    Item(SETUP, "data amount", "On how much data each?", _amount),
     Item(SETUP, "training data", "On which data?"),
+    Item(SETUP, "repeated data", "Was any of it seen more than once in a training?"),
     Item(
         SETUP,
         "counting",
@@ -243,7 +258,7 @@ ITEMS = (
     ),
     Item(SETUP, "architecture", "What else was decided (width, depth), and does it change?"),
     Item(SETUP, "training code", "Is the training code public?"),
-    Item(COLLECTION, "checkpoints", "Which checkpoints of each model enter the fit?"),
+    Item(COLLECTION, "checkpoints", "How many checkpoints of each model enter the fit, and which?"),
     Item(COLLECTION, "public checkpoints", "Are the checkpoints public?"),
     Item(COLLECTION, "metric", "What is measured, and on which data?", _metric),
     Item(COLLECTION, "modified", "Is the raw measurement changed (smoothed, scaled)?", _modified),
@@ -253,6 +268,8 @@ ITEMS = (
     Item(FITTING, "settings", "With which settings?", _settings),
     Item(FITTING, "start", "From where does it start?", _start),
     Item(FITTING, "points", "Do all points enter, or were some dropped?", _points),
+    Item(FITTING, "parts", "Are different equations fitted to different points?", _parts),
     Item(FITTING, "validation", "How is the law checked (fit, extrapolation)?", _validation),
     Item(FITTING, "uncertainty", "How is uncertainty told?", _uncertainty),
+    Item(FITTING, "fitting code", "Is the code of the fit public, and which version is it?", _code),
 )

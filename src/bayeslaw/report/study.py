@@ -25,7 +25,7 @@ from bayeslaw.report.blocks import Block, Formula, Items, Paragraph, Picture, Se
 from bayeslaw.report.lines import number
 from bayeslaw.report.pictures import png_of
 from bayeslaw.report.words import discrepancy_told, noise_told, pooling_told
-from bayeslaw.tables import RunsWarning
+from bayeslaw.tables import RunsWarning, notes
 
 __all__ = ["about_data", "about_model", "about_priors"]
 
@@ -113,8 +113,9 @@ def about_priors(fit: Fit) -> Section:
     blocks = (
         Paragraph(
             "A prior holds at the reference size: on the parameter, or on the share of the "
-            "response or the level that stands for it; a spread, between curves and groups, on "
-            "the scale of its link. Quantiles are of the parameter in the units of the data."
+            "response or the level that stands for it; a Scale is in multiples of that size; a "
+            "spread, between curves and groups, is on the scale of its link. Quantiles are of the "
+            "parameter in the units of the data."
         ),
         Table("priors-table", "Priors of the free parameters", _priors(fit)),
         Picture(png_of(plot_prior(fit)), alone, f"{alone} Law {fit.model.law.name}."),
@@ -160,12 +161,17 @@ def _faults(fit: Fit) -> list[str]:
     names = [runs.attrs["response"], *table.predictors(runs), *groups]
     copies = int(pd.DataFrame({n: runs[n].values for n in names}).duplicated().sum())
     single = [n for n in groups if np.unique(runs[n].values).size == 1]
+    noted = notes(runs)
     told = [
-        *np.atleast_1d(runs.attrs.get("notes", [])).tolist(),
+        *noted,
         *_warned(lambda: table.warn_thin_groups(runs, groups, len(fit.model.law.parameters))),
-        *(f"Group {name} has one level and pools nothing." for name in single),
+        *(
+            f"Group {name} has one level and pools nothing."
+            for name in single
+            if not any(note.startswith(f"Group {name!r} has one level") for note in noted)
+        ),
     ]
-    if copies:
+    if copies and not any("exact copies of earlier ones: kept" in note for note in noted):
         told.append(f"{copies} runs are exact copies of others and count as new evidence.")
     return told or ["No exact copies, no curve with fewer sizes than the law has parameters."]
 
