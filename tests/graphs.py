@@ -1,4 +1,4 @@
-"""Variables of a PyMC model at points of the unconstrained space, evaluated by NumPy."""
+"""PyMC models compiled, and evaluated by NumPy at points of the unconstrained space."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.graph.replace import clone_replace, vectorize_graph
 
-from bayeslaw.engine import values_at
+from bayeslaw.engine import Engine, compile_engine, values_at
+from bayeslaw.kept import variables_of
+
+
+def compiled(model: pm.Model) -> Engine:
+    """The compiled model, whatever the disk remembers of it."""
+    return compile_engine(model, variables_of(model))
 
 
 def unconstrained(

@@ -10,13 +10,12 @@ import pymc as pm
 import pytensor
 import pytest
 import xarray as xr
-from graphs import unconstrained
+from graphs import compiled, unconstrained
 from pytensor.compile.mode import Mode
 
 from bayeslaw.build import build
 from bayeslaw.design import design_of
 from bayeslaw.engine import Engine
-from bayeslaw.fit import compiled
 from bayeslaw.laws import power
 from bayeslaw.model import Model
 from bayeslaw.numbers import Numbers, numbers_of

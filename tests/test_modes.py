@@ -11,14 +11,13 @@ import nutpie
 import pandas as pd
 import pytest
 import xarray as xr
-from graphs import unconstrained
+from graphs import compiled, unconstrained
 
 import bayeslaw as bl
 from bayeslaw.build import build
 from bayeslaw.coordinates import coordinates
 from bayeslaw.design import design_of
 from bayeslaw.engine import Engine, Layout
-from bayeslaw.fit import compiled
 from bayeslaw.gate import Gate, check
 from bayeslaw.modes import Modes, modes, modes_of
 from bayeslaw.numbers import numbers_of

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PARTS = {  # functions of bayeslaw.fit, and what they are parts of
-    "design_of": "build", "numbers_of": "build", "built_on": "build", "compiled": "compile",
+    "design_of": "build", "numbers_of": "build", "built_on": "build", "engine_of": "compile",
     "sampled": "sample", "_predictive": "predictive groups", "_prior": "predictive groups",
 }  # fmt: skip
 

@@ -11,10 +11,9 @@ import numpy as np
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.build import built_on
 from bayeslaw.design import design_of
 from bayeslaw.engine import Engine
-from bayeslaw.fit import compiled
+from bayeslaw.kept import engine_of as kept_engine
 from bayeslaw.numbers import numbers_of
 from benchmarks.speed import by_hand
 from benchmarks.speed.cases import GROUPS, ROWS, SHAPES, crossed, dozen, images
@@ -33,7 +32,7 @@ def engine_of(model: bl.Model, runs: xr.Dataset) -> Engine:
     """The compiled model on its runs."""
     design = design_of(model, runs)
     numbers = numbers_of(model, design)
-    return compiled(built_on(model, design, numbers, runs)).on(numbers)
+    return kept_engine(model, runs, design, numbers)
 
 
 class Entry:

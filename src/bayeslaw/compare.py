@@ -194,7 +194,8 @@ def _judged(
         for name, *values in apart
     ]
     count = few_curves(table.curves(judges).sizes["curve"])
-    why: dict[str, str] = dict(rows[WHY].dropna()) if WHY in rows else {}
+    known = rows[WHY].dropna() if WHY in rows else pd.Series(dtype=str)
+    why = {str(name): str(reason) for name, reason in known.items()}
     caveats = [
         joined(
             *_of_fit(name, fits, rows),

@@ -32,7 +32,7 @@ from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import graph_inputs
 
-from bayeslaw.entries import entries
+from bayeslaw.entries import Kind, entries
 
 __all__ = ["Engine", "Layout", "compile_engine", "values_at"]
 
@@ -54,6 +54,19 @@ class Layout:
     unknowns: tuple[tuple[str, tuple[str, ...]], ...]
     variables: tuple[tuple[str, tuple[str, ...]], ...]
     start: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Layout:
+        """A layout that `to_record` wrote."""
+        unknowns, variables = (
+            tuple((name, tuple(dims)) for name, dims in record[part])
+            for part in ("unknowns", "variables")
+        )
+        return cls(unknowns, variables, tuple(np.array(at) for at in record["start"]))
+
+    def to_record(self) -> dict[str, Any]:
+        """The same in lists and names."""
+        return {**vars(self), "start": [at.tolist() for at in self.start]}
 
     def started(self, numbers: Source) -> np.ndarray:
         """A point to start near, for other numbers."""
@@ -259,7 +272,7 @@ class Engine:
 DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
 
 
-def compile_engine(model: pm.Model, variables: Sequence[str]) -> Engine:
+def compile_engine(model: pm.Model, variables: Sequence[str], key: str | None = None) -> Engine:
     """Compile the density of a PyMC model, its gradient, and its variables.
 
     Parameters
@@ -268,6 +281,8 @@ def compile_engine(model: pm.Model, variables: Sequence[str]) -> Engine:
         The model; all data in it are `pymc.Data`.
     variables : sequence of str
         Names of the random and deterministic variables that draws are given of.
+    key : str, optional
+        Under which the disk remembers what is compiled; see `bayeslaw.kept`.
 
     Returns
     -------
@@ -294,7 +309,7 @@ def compile_engine(model: pm.Model, variables: Sequence[str]) -> Engine:
     layout, numbers = _layout(model, variables), _Shared(model)
     types = {str(item.name): np.dtype(item.type.dtype) for item in shared}
     return Engine(
-        entries(inner, [item.type for item in shared]),
+        entries(inner, [Kind(item.type.dtype, item.type.ndim) for item in shared], key),
         types,
         layout,
         numbers,
@@ -342,8 +357,13 @@ def _layout(model: pm.Model, variables: Sequence[str]) -> Layout:
     return Layout(
         tuple((item.name, dims(item.name)) for item in model.free_RVs),
         tuple((name, dims(name)) for name in variables),
-        tuple(np.asarray(point[value.name]) for value in model.value_vars),
+        tuple(_one(np.asarray(point[value.name])) for value in model.value_vars),
     )
+
+
+def _one(start: np.ndarray) -> np.ndarray:
+    """One number where all are the same."""
+    return start.ravel()[0] if start.size and not np.ptp(start) else start
 
 
 def values_at(model: pm.Model, point: Any) -> dict[Any, Any]:

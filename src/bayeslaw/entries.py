@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from nutpie.compile_pymc import address_as_void_pointer
 from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
 
-__all__ = ["entries"]
+__all__ = ["Kind", "entries"]
 
 
-def entries(inner: Any, kinds: Sequence[Any]) -> tuple[Any, Any]:
+class Kind(NamedTuple):
+    """Type and number of dimensions of an array."""
+
+    dtype: str
+    ndim: int
+
+
+def entries(inner: Any, kinds: Sequence[Kind], key: str | None = None) -> tuple[Any, Any]:
     """The C functions that nutpie calls; the table holds addresses and shapes of the data.
 
     Parameters
     ----------
-    inner : compiled function
-        Of a point and the data; density, gradient and variables.
-    kinds : sequence of tensor type
+    inner : compiled function, optional
+        Of a point and the data; density, gradient and variables. None asks for what was kept.
+    kinds : sequence of Kind
         Types of the data.
+    key : str, optional
+        Under which the disk remembers them; by the text of all that they call unless given.
 
     Returns
     -------
     tuple
         ``(n, point, gradient, density, table) -> status`` and
         ``(n, m, point, variables, table) -> status``.
+
+    Raises
+    ------
+    LookupError
+        If what was asked for is not kept.
     """
     lines, slot = [], 0
     for i, kind in enumerate(kinds):
@@ -61,23 +75,29 @@ def variables(n, m, point_, out_, table_):
     names = {"inner": inner, **{f"dtype_{i}": np.dtype(x.dtype) for i, x in enumerate(kinds)}}
     double, integer = numba.types.CPointer(numba.types.double), numba.types.uint64
     table, status = numba.types.CPointer(numba.types.int64), numba.types.int64
+    called = key or str(_cache_key(inner))
     return (
-        _entry(density, "density", names, status(integer, double, double, double, table), inner),
+        _entry(density, "density", names, status(integer, double, double, double, table), called),
         _entry(
-            variables, "variables", names, status(integer, integer, double, double, table), inner
+            variables, "variables", names, status(integer, integer, double, double, table), called
         ),
     )
 
 
-def _entry(source: str, name: str, names: Mapping[str, Any], signature: Any, inner: Any) -> Any:
+def _entry(source: str, name: str, names: Mapping[str, Any], signature: Any, called: str) -> Any:
     # The key under which the compiled entry is kept: its own text and that of what it calls.
-    told = __name__ + source + repr(signature) + str(_cache_key(inner))
+    told = __name__ + source + repr(signature) + called
     key = hashlib.sha256(told.encode()).hexdigest()
     carray, pointer = numba.carray, address_as_void_pointer
     namespace = {"carray": carray, "pointer": pointer, "isfinite": np.isfinite, **names}
     namespace["__name__"] = __name__  # kept code is loaded back into a module
     function = compile_numba_function_src(source, name, namespace, cache_key=key)
-    return numba.cfunc(signature, cache=True)(function)
+    try:
+        return numba.cfunc(signature, cache=True)(function)
+    except numba.errors.TypingError:
+        if names["inner"] is None:
+            raise LookupError(f"{name} is not kept under {called}") from None
+        raise
 
 
 def _cache_key(inner: Any) -> str | None:

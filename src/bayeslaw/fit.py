@@ -17,8 +17,8 @@ from bayeslaw import runs as table
 from bayeslaw.build import LATENT, built_on
 from bayeslaw.curves import warn_thin_groups
 from bayeslaw.design import Design, design_of
-from bayeslaw.engine import Engine, compile_engine
 from bayeslaw.gate import Gate
+from bayeslaw.kept import engine_of, variables_of
 from bayeslaw.model import Model
 from bayeslaw.numbers import numbers_of
 from bayeslaw.observation import Fitted
@@ -26,7 +26,7 @@ from bayeslaw.posterior import posterior_dataset
 from bayeslaw.sampling import Sampled, Sampler, labelled_link, sampled
 from bayeslaw.tables import RunsError
 
-__all__ = ["Fit", "check_fittable", "compiled", "fit", "fit_of"]
+__all__ = ["Fit", "check_fittable", "fit", "fit_of"]
 
 PRIOR_DRAWS = 500
 PREDICTIVE_DRAWS = 1000
@@ -119,32 +119,13 @@ def fit(
     sampler = Sampler(random_seed, draws, tune, chains, cores, target_accept, progressbar)
     check_fittable(model, runs)
     design = design_of(model, runs)
-    built = built_on(model, design, numbers_of(model, design), runs)
-    found = sampled(model, runs, design, compiled(built), sampler)
+    numbers = numbers_of(model, design)
+    found = sampled(model, runs, design, engine_of(model, runs, design, numbers), sampler)
     seen = _predictive(model, design, found, runs, random_seed)
+    built = built_on(model, design, numbers, runs)
     return fit_of(
         model, runs, found, sampler, seen | _prior(model, design, built, runs, random_seed)
     )
-
-
-def compiled(built: pm.Model) -> Engine:
-    """The compiled model.
-
-    Parameters
-    ----------
-    built : pymc.Model
-        As of `build`.
-
-    Returns
-    -------
-    Engine
-    """
-    return compile_engine(built, _sampled(built))
-
-
-def _sampled(built: pm.Model) -> list[str]:
-    every = ("center", "spread", "effects", LATENT, "theta")
-    return [name for name in every if name in built.named_vars]
 
 
 def check_fittable(model: Model, runs: xr.Dataset) -> None:
@@ -217,7 +198,7 @@ def _prior(
     model: Model, design: Design, built: pm.Model, runs: xr.Dataset, seed: int
 ) -> dict[str, xr.Dataset]:
     rng = np.random.default_rng([seed, 2])
-    names = [name for name in _sampled(built) if name != LATENT]
+    names = [name for name in variables_of(built) if name != LATENT]
     mode = Mode(linker="py", optimizer=None)  # pyright: ignore[reportArgumentType]
     variables = [built[name] for name in names]
     drawn = pm.draw(variables, draws=PRIOR_DRAWS, mode=mode, random_seed=rng)

@@ -14,11 +14,12 @@ from scipy.special import expit
 from scipy.stats import multivariate_normal
 from threadpoolctl import threadpool_limits
 
-from bayeslaw.build import build
 from bayeslaw.design import design_of
 from bayeslaw.engine import Engine
-from bayeslaw.fit import Fit, compiled
+from bayeslaw.fit import Fit
 from bayeslaw.gate import Gate
+from bayeslaw.kept import engine_of
+from bayeslaw.numbers import numbers_of
 from bayeslaw.starts import near_optima
 
 __all__ = ["PRIOR_DEPENDENCE", "MarginalLikelihood", "marginal_likelihood"]
@@ -86,7 +87,8 @@ def marginal_likelihood(fit: Fit, *, random_seed: int = 0) -> MarginalLikelihood
     >>> power, log_linear = (bl.marginal_likelihood(fit) for fit in fits)  # doctest: +SKIP
     >>> power.log - log_linear.log  # the logarithm of the Bayes factor  # doctest: +SKIP
     """
-    engine = compiled(build(fit.model, fit.runs))
+    design = design_of(fit.model, fit.runs)
+    engine = engine_of(fit.model, fit.runs, design, numbers_of(fit.model, design))
     with threadpool_limits(1):
         points, diverging = _points(fit, engine, random_seed)
         log, error = _bridge(engine.density, points, np.random.default_rng([random_seed, 11]))

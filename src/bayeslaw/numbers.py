@@ -45,10 +45,13 @@ class Numbers:
         What the density takes.
     coords : mapping of str to list
         Labels along each dimension.
+    level : float, optional
+        The level of the runs, where a prior of the population is not among the arrays.
     """
 
     arrays: Mapping[str, Array]
     coords: Mapping[str, Any]
+    level: float | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
         """An array, or the length of a dimension."""
@@ -62,10 +65,10 @@ class Numbers:
         return frozenset(self.arrays) | frozenset(self.coords)
 
     @property
-    def structure(self) -> tuple[frozenset[str], tuple[str, ...]]:
+    def structure(self) -> tuple[frozenset[str], tuple[str, ...], float | None]:
         """What one model has to share with another on other runs, for both to have one density."""
         own_priors = "spread_of" in self.coords and "spread_scale" not in self.arrays
-        return self.names, tuple(self.coords["spread_of"]) if own_priors else ()
+        return self.names, tuple(self.coords["spread_of"]) if own_priors else (), self.level
 
 
 def numbers_of(model: Model, design: Design) -> Numbers:
@@ -95,7 +98,8 @@ def numbers_of(model: Model, design: Design) -> Numbers:
     where = layout(groupings(model, design.curves), list(roles))
     coords |= {"spread_of": [" ".join(item) for item in where.spreads]}
     coords |= {"effect_of": [" ".join(item) for item in where.levels]}
-    return Numbers(arrays | _of_population(model, roles, priors, where), coords)
+    arrays |= _of_population(model, roles, priors, where)
+    return Numbers(arrays, coords, None if "center_mean" in arrays else design.level)
 
 
 def _of_runs(design: Design) -> dict[str, Array]:

@@ -17,11 +17,11 @@ import xarray as xr
 from rich.progress import Progress, TextColumn
 
 from bayeslaw.archive import Archive, key_of
-from bayeslaw.build import built_on
 from bayeslaw.design import Design, design_of
 from bayeslaw.engine import Engine
-from bayeslaw.fit import Fit, check_fittable, compiled, fit_of
+from bayeslaw.fit import Fit, check_fittable, fit_of
 from bayeslaw.gate import Gate
+from bayeslaw.kept import engine_of
 from bayeslaw.model import Model
 from bayeslaw.numbers import Numbers, numbers_of
 from bayeslaw.sampling import Sampler, sampled
@@ -210,7 +210,7 @@ def _engine(model: Model, runs: xr.Dataset, design: Design, numbers: Numbers) ->
     key = f"{model!r} {model.law.digest}", numbers.structure
     with _lock:
         if key not in _engines:
-            _engines[key] = compiled(built_on(model, design, numbers, runs))
+            _engines[key] = engine_of(model, runs, design, numbers)
         _engines.move_to_end(key)
         while len(_engines) > ENGINES:
             _engines.popitem(last=False)

@@ -61,7 +61,7 @@ class Sampler:
 
     @property
     def attempts(self) -> tuple[Sampler, ...]:
-        """This way alone, or several: each with smaller steps, if the one before diverges."""
+        """One way to sample, or several: each with smaller steps, if the one before diverges."""
         if self.target_accept is not None:
             return (self,)
         return tuple(replace(self, target_accept=rate) for rate in TARGET_ACCEPT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from bayeslaw.parameters import LEVEL, SHARE, TREND, Role
 from bayeslaw.structure import reference_point
 
 __all__ = ["SignedPair", "SumOfTerms"]
+
+SOME = 0.37  # a value of a shape parameter that is nothing special
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,13 @@ class SumOfTerms:
     def _free_terms(self) -> tuple[str, ...]:
         return tuple(name for name in self.terms if name not in self.fixed)
 
+    @cached_property
+    def _are_powers(self) -> bool:
+        """Whether all terms are as large as their coefficients at the reference, as powers are."""
+        shape = {name: SOME for name in self.law.parameters if name not in self.terms}
+        sizes = self._log_sizes(reference_point(self.law), shape)
+        return all(value == 0 for value in sizes.values())
+
     @property
     def _has_sticks(self) -> bool:
         return self._free_terms == self.terms
@@ -69,6 +79,8 @@ class SumOfTerms:
 
     def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Level, shares and slopes at the pivot."""
+        if all(isinstance(each, float) and each == 0 for each in weight.values()):
+            return dict(theta)
         growth = self._growth(self._shape(theta), frame)
         linear = self._moved(theta, growth, weight, 1, theta)
         slopes = self._log_slopes({**theta, **linear}, frame, weight)
@@ -115,10 +127,10 @@ class SumOfTerms:
 
     def _growth(self, shape: Values, frame: Frame) -> dict[str, Any]:
         """Logarithm of how many times larger each term is at the pivot."""
-        before, after = (
-            self._log_sizes(reference_point(self.law), shape),
-            self._log_sizes(frame.pivot, shape),
-        )
+        after = self._log_sizes(frame.pivot, shape)
+        if self._are_powers:
+            return after
+        before = self._log_sizes(reference_point(self.law), shape)
         return {name: after[name] - before[name] for name in self.terms}
 
     def _moved(
@@ -152,15 +164,15 @@ class SumOfTerms:
     def _log_slopes(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Logarithms of slopes at the pivot per unit of their exponents.
 
-        Where the shares went only part of the way, the rest of it is reckoned with the exponents
-        that are expected: the exponents themselves are only known after this.
+        Where the shares went only part of the way, the rest of it is reckoned with exponents that
+        go with these shares and the slopes that are expected: the exponents themselves are only
+        known after this.
         """
         if frame.near is None or self.explicit:
             return self._log_shares(eta)
+        rest = {name: 1 - weight[name] for name in self.terms}
         growth = self._growth(self._shape(frame.near), frame)
-        back = {**eta, **self._moved(eta, growth, weight, -1, eta)}
-        there = self._moved(back, growth, dict.fromkeys(eta, 1.0), 1, back)
-        return self._log_shares({**eta, **there})
+        return self._log_shares({**eta, **self._moved(eta, growth, rest, 1, eta)})
 
     def _log_shares(self, eta: Values) -> dict[str, Any]:
         """Logarithm of the share of the terms that each exponent steepens, in pivot coordinates."""
