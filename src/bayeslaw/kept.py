@@ -8,6 +8,7 @@ the compiled entry points are kept under that.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -148,4 +149,5 @@ def _keep(key: str, engine: Engine) -> None:
         aside.write_text(json.dumps(record))
         os.replace(aside, path)
     except OSError:  # no place to keep it: the next start compiles again
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()

@@ -1,0 +1,137 @@
+"""Compiled models that the disk remembers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytest
+import xarray as xr
+from graphs import compiled
+
+from bayeslaw import kept
+from bayeslaw.build import build
+from bayeslaw.design import design_of
+from bayeslaw.engine import Engine
+from bayeslaw.law import law
+from bayeslaw.laws import power
+from bayeslaw.model import Model
+from bayeslaw.numbers import Numbers, numbers_of
+from bayeslaw.parameters import Amplitude, Exponent
+from bayeslaw.priors import LogNormal
+from bayeslaw.runs import read_runs
+
+MODEL = Model(power, discrepancy=None, pooling=())
+
+
+def runs(level: float = 1.0) -> xr.Dataset:
+    sizes = np.tile(np.geomspace(1e6, 1e8, 5), 2)
+    frame = pd.DataFrame({"N": sizes, "loss": level * (1 + (sizes / 1e6) ** -0.3)})
+    return read_runs(frame.assign(task=np.repeat(["a", "b"], 5)), predictors=["N"], groups=["task"])
+
+
+def asked(model: Model = MODEL, level: float = 1.0) -> Engine:
+    table = runs(level)
+    design = design_of(model, table)
+    return kept.engine_of(model, table, design, numbers_of(model, design))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where records are kept, for one test."""
+    monkeypatch.setattr(kept, "_record", lambda key: tmp_path / f"{key}.json")
+    return tmp_path
+
+
+def refuse(*_: Any) -> Any:
+    raise AssertionError("a graph was built")
+
+
+def test_a_second_start_builds_no_graph(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = asked()
+    assert len(list(folder.iterdir())) == 1
+    monkeypatch.setattr(kept, "built_on", refuse)
+    second = asked(level=2.0)
+    points = np.random.default_rng(1).normal(0, 0.1, (3, second.start.size)) + second.start
+    other = compiled(build(MODEL, runs(2.0))).on(second.numbers)
+    np.testing.assert_allclose(second.density(points), other.density(points), rtol=1e-12)
+    np.testing.assert_allclose(second.start, first.start)
+    for name, values in other.variables(points).items():
+        np.testing.assert_allclose(second.variables(points)[name], values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"kinds": {}'])
+def test_what_is_broken_is_compiled_again(folder: Path, text: str) -> None:
+    asked()
+    [record] = folder.iterdir()
+    record.write_text(text)
+    assert np.isfinite(asked().density(asked().start))
+    assert json.loads(record.read_text())["kinds"]
+
+
+def test_code_that_was_deleted_is_compiled_again(folder: Path) -> None:
+    asked()
+    [record] = folder.iterdir()
+    assert kept._kept("unheard of", numbers()) is None
+    record.rename(folder / "another.json")
+    assert kept._kept("another", numbers()) is None  # a record without code
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(kept, "_record", lambda key: tmp_path / "file" / f"{key}.json")
+    assert np.isfinite(asked().density(asked().start))
+
+
+def numbers(model: Model = MODEL, level: float = 1.0) -> Numbers:
+    return numbers_of(model, design_of(model, runs(level)))
+
+
+@law
+def own(N: Any, *, k: Amplitude, alpha: Exponent) -> Any:
+    return k * N**-alpha
+
+
+@dataclass(frozen=True)
+class Own:
+    """A prior of somebody else."""
+
+    def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
+        return pm.Gamma(name, 2, 10, dims=dims)
+
+
+@pytest.mark.parametrize(
+    ("model", "is_ours"),
+    [
+        (MODEL, True),
+        (Model(power, priors={"alpha": LogNormal(0.2, 1.5)}), True),
+        (Model(power, priors={"alpha": Own()}), False),
+        (Model(own), False),
+    ],
+)
+def test_only_code_of_the_package_is_kept(model: Model, is_ours: bool) -> None:
+    assert kept._is_ours(model) is is_ours
+
+
+def test_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = kept._key(MODEL, numbers())
+    assert key == kept._key(MODEL, numbers(level=3.0))
+    gamma = Model(power, discrepancy=None, pooling=(), priors={"alpha": Own()})
+    others = {
+        kept._key(Model(power, discrepancy=None, pooling=None), numbers()),
+        kept._key(Model(power), numbers(Model(power))),
+        # A population whose prior is not normal has the level of the runs among its constants.
+        kept._key(gamma, numbers(gamma)),
+        kept._key(gamma, numbers(gamma, level=3.0)),
+    }
+    monkeypatch.setattr(kept, "_versions", lambda: "later")
+    others.add(kept._key(MODEL, numbers()))
+    assert len(others) == 5
+    assert key not in others
