@@ -53,7 +53,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     ),
     "Fitting": (
         "From a model and runs to draws of the posterior, or to a point.",
-        "fit refit Fit least_squares save load StoreError",
+        "fit refit Fit Interrupted least_squares save load StoreError",
     ),
     "Judging a fit": (
         "Did it converge, what was found, what did the data decide.",

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from bayeslaw.fit import Fit, fit
+from bayeslaw.fit import Fit, Interrupted, fit
 from bayeslaw.gate import Gate
 from bayeslaw.laws import broken, double_power, power
 from bayeslaw.model import Model
@@ -333,6 +333,40 @@ def test_an_interrupt_leaves_nothing_and_the_same_seed_gives_the_same_draws(
         xr.testing.assert_identical(
             again.tree[group].to_dataset(), lone_fit.tree[group].to_dataset()
         )
+
+
+def test_an_interrupt_hands_over_what_was_sampled(
+    lone_fit: Fit, lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_finished, how = sampling._is_finished, {**QUICK, "draws": 2000}
+
+    def stop(handle: Any) -> bool:
+        ended = is_finished(handle)
+        if min(jobs[0].finished) >= how["tune"] + 20 and not stops:
+            stops.append(True)
+            raise KeyboardInterrupt
+        return ended
+
+    jobs, stops, start = [], [], sampling._start
+
+    def kept(*arguments: Any) -> Any:
+        jobs.append(start(*arguments))
+        return jobs[-1]
+
+    monkeypatch.setattr(sampling, "_start", kept)
+    monkeypatch.setattr(sampling, "_is_finished", stop)
+    with pytest.raises(Interrupted) as stopped:
+        fit(LONE, lone_runs, random_seed=1, **how)
+    found = stopped.value.fit
+    draws = found.tree["posterior"].sizes["draw"]
+    assert draws >= 20
+    both = min(draws, lone_fit.tree["posterior"].sizes["draw"])
+    first = (
+        each.tree["posterior"].to_dataset().isel(draw=slice(both)) for each in (found, lone_fit)
+    )
+    xr.testing.assert_equal(*first)
+    assert {"prior", "posterior_predictive", "log_likelihood"} <= {*found.tree}
+    assert jobs[0].handle._sampler.is_empty(ignore_error=True)  # no thread is left
 
 
 def test_chains_may_be_sampled_one_after_another(lone_fit: Fit, lone_runs: xr.Dataset) -> None:

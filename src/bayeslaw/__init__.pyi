@@ -14,6 +14,7 @@ from .diagnose import diagnose as diagnose
 from .discrepancy import Brownian as Brownian
 from .exports import read_exports as read_exports
 from .fit import Fit as Fit
+from .fit import Interrupted as Interrupted
 from .fit import fit as fit
 from .forecast import forecast as forecast
 from .forecast import interval as interval

@@ -23,10 +23,10 @@ from bayeslaw.model import Model
 from bayeslaw.numbers import numbers_of
 from bayeslaw.observation import Fitted
 from bayeslaw.posterior import posterior_dataset
-from bayeslaw.sampling import Sampled, Sampler, labelled_link, sampled
+from bayeslaw.sampling import Cut, Sampled, Sampler, labelled_link, sampled
 from bayeslaw.tables import RunsError
 
-__all__ = ["Fit", "check_fittable", "fit", "fit_of"]
+__all__ = ["Fit", "Interrupted", "check_fittable", "fit", "fit_of"]
 
 PRIOR_DRAWS = 500
 PREDICTIVE_DRAWS = 1000
@@ -60,6 +60,28 @@ class Fit:
         size = f"{self.runs.sizes['run']} runs, {self.tree['posterior'].sizes['curve']} curves"
         verdict = Gate.of(self.tree).sentence
         return f"{verdict}\nFit of law {self.model.law.name!r} to {size} ({groups})."
+
+
+class Interrupted(KeyboardInterrupt):
+    """A fit was interrupted while it was sampled; what was sampled is a fit too.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of the draws so far. Its gate says what it is worth.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> try:  # doctest: +SKIP
+    ...     fit = bl.fit(model, runs, random_seed=1)
+    ... except bl.Interrupted as stopped:
+    ...     fit = stopped.fit
+    """
+
+    def __init__(self, fit: Fit) -> None:
+        super().__init__()
+        self.fit = fit
 
 
 def fit(
@@ -106,8 +128,9 @@ def fit(
     ------
     ValueError
         If the runs lack what the model names, or a number makes no sense.
-    KeyboardInterrupt
-        If sampling is interrupted; nothing is left behind.
+    Interrupted
+        If sampling is interrupted: its ``fit`` has the draws so far. Before there are some, a
+        plain KeyboardInterrupt.
 
     Examples
     --------
@@ -120,12 +143,18 @@ def fit(
     check_fittable(model, runs)
     design = design_of(model, runs)
     numbers = numbers_of(model, design)
-    found = sampled(model, runs, design, engine_of(model, runs, design, numbers), sampler)
+    engine, is_whole = engine_of(model, runs, design, numbers), True
+    try:
+        found = sampled(model, runs, design, engine, sampler)
+    except Cut as cut:
+        found, is_whole = cut.found, False
     seen = _predictive(model, design, found, runs, random_seed)
     built = built_on(model, design, numbers, runs)
-    return fit_of(
-        model, runs, found, sampler, seen | _prior(model, design, built, runs, random_seed)
-    )
+    prior = _prior(model, design, built, runs, random_seed)
+    made = fit_of(model, runs, found, sampler, seen | prior)
+    if not is_whole:
+        raise Interrupted(made)
+    return made
 
 
 def check_fittable(model: Model, runs: xr.Dataset) -> None:

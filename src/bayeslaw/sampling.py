@@ -22,8 +22,9 @@ from bayeslaw.pooling import groupings, is_pooled, layout, roles_of
 from bayeslaw.posterior import link_dataset, posterior_dataset
 from bayeslaw.starts import near_optima
 
-__all__ = ["Sampled", "Sampler", "labelled_link", "sampled"]
+__all__ = ["Cut", "Sampled", "Sampler", "labelled_link", "sampled"]
 
+FEWEST = 10  # draws of a chain that are worth keeping
 TARGET_ACCEPT = (0.9, 0.97, 0.995)
 
 
@@ -88,6 +89,28 @@ class Sampled:
     seconds: float
 
 
+class Cut(KeyboardInterrupt):
+    """Sampling was interrupted.
+
+    Parameters
+    ----------
+    found : Sampled
+        What there was.
+    """
+
+    def __init__(self, found: Sampled) -> None:
+        super().__init__()
+        self.found = found
+
+
+class _Stopped(KeyboardInterrupt):
+    """The same, with the trace that there was."""
+
+    def __init__(self, trace: xr.DataTree) -> None:
+        super().__init__()
+        self.trace = trace
+
+
 def sampled(
     model: Model, runs: xr.Dataset, design: Design, engine: Engine, sampler: Sampler
 ) -> Sampled:
@@ -109,6 +132,11 @@ def sampled(
     Returns
     -------
     Sampled
+
+    Raises
+    ------
+    Cut
+        If it is interrupted when every chain has a few draws; before, a plain KeyboardInterrupt.
     """
     started = time.perf_counter()
 
@@ -122,7 +150,10 @@ def sampled(
 
     # One thread of linear algebra per chain: more of them fight, and it gets six times slower.
     with threadpool_limits(1):
-        return _until_gate(near_optima(engine, model, design), sampler, judged)
+        try:
+            return _until_gate(near_optima(engine, model, design), sampler, judged)
+        except _Stopped as stopped:
+            raise Cut(judged(stopped.trace)) from None
 
 
 def labelled_link(model: Model, design: Design, draws: dict[str, np.ndarray]) -> xr.Dataset:
@@ -213,8 +244,12 @@ def _watched(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
                 bar.update(task, completed=min(job.finished))
             bar.update(task, completed=wanted)
     except KeyboardInterrupt:
+        done = min(job.finished) - sampler.tune
+        trace = _so_far(job).isel(draw=slice(done)) if done >= FEWEST else None
         _stop(job.handle)
-        raise
+        if trace is None:
+            raise
+        raise _Stopped(trace) from None
     return _so_far(job).isel(draw=slice(draws))
 
 

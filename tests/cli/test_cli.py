@@ -165,6 +165,23 @@ def test_an_interrupt(
     assert not out.exists()
 
 
+def test_an_interrupt_keeps_what_was_sampled(
+    run: Run,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    crossed_fit: bl.Fit,
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> bl.Fit:
+        raise bl.Interrupted(crossed_fit)
+
+    monkeypatch.setattr(bl, "fit", interrupted)
+    out, draws = tmp_path / "fit.nc", crossed_fit.tree["posterior"].sizes["draw"]
+    told = run("fit", folder / "runs.csv", *GROUPED, "--out", out)
+    assert told == (130, "", f"interrupted; the {draws} draws of each chain so far are in {out}\n")
+    assert bl.load(out).tree["posterior"].sizes["draw"] == draws
+
+
 def test_main_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["--version"])

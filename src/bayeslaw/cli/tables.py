@@ -42,7 +42,12 @@ def fit(
         raise ValueError(f"--out {out}: there is no folder {out.parent}")
     runs = table.read()
     train = bl.split_at(runs, **sizes(fitting.hold_out))[0] if fitting.hold_out else runs
-    found = fitting.fit(fitting.model(table.law(law), table), train, say)
+    try:
+        found = fitting.fit(fitting.model(table.law(law), table), train, say)
+    except bl.Interrupted as stopped:
+        bl.save(stopped.fit, out)
+        draws = stopped.fit.tree["posterior"].sizes["draw"]
+        raise KeyboardInterrupt(f"the {draws} draws of each chain so far are in {out}") from None
     bl.save(found, out)
     diagnosis = bl.diagnose(found)
     told = {
