@@ -501,8 +501,8 @@ def test_noise_and_discrepancy_can_be_fixed(name: str) -> None:
 @pytest.mark.parametrize(
     ("model", "names"),
     [
-        (Model(power, pooling=GROUPS), ["center", "spread", "effects", "theta"]),
-        (Model(power), ["center", "spread", "theta"]),
+        (Model(power, pooling=GROUPS), ["spread", "center", "effects", "theta"]),
+        (Model(power), ["spread", "center", "theta"]),
         (Model(power, pooling=None), ["theta"]),
         (
             Model(power, pooling=["task"], priors={"alpha": Normal(0.3, 0.1)}),
@@ -519,7 +519,7 @@ def test_noise_and_discrepancy_can_be_fixed(name: str) -> None:
         (Model(power, pooling=None, noise=StudentT(), discrepancy=None), ["theta"]),
         (
             Model(power, noise=Undertuned(), discrepancy=None),
-            ["latent", "center", "spread", "theta"],
+            ["latent", "spread", "center", "theta"],
         ),
     ],
 )

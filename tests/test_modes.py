@@ -180,7 +180,11 @@ class Uncompiled(Engine):
     built: Any = None
 
     def variables(self, points: np.ndarray) -> dict[str, np.ndarray]:
-        names = [name for name in ("spread", "theta") if name in self.built.named_vars]
+        names = [
+            name
+            for name in ("spread", "center", "effects", "theta")
+            if name in self.built.named_vars
+        ]
         return {
             name: each[0] for name, each in unconstrained(self.built, names, points[None]).items()
         }

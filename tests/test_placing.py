@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bayeslaw import laws
 from bayeslaw.coordinates import Frame, coordinates
 from bayeslaw.model import Model
-from bayeslaw.placing import Placing, given_noise
+from bayeslaw.placing import Placing, PlacingPopulation, given_noise
 
 MODELS = {
     "power": Model(laws.power),
@@ -120,6 +120,52 @@ def test_curves_that_differ_much_follow_their_data() -> None:
     found = np.array([there[name] for name in names])
     np.testing.assert_allclose(found, at.pilot["pivot_mode"][: len(names)], atol=1e-3)
     np.testing.assert_allclose(theta[len(names) :], at.pilot["pivot_mode"][len(names) :], atol=1e-3)
+
+
+def population(name: str, seed: int, spread: float = 0.3) -> PlacingPopulation:
+    """Some placing of the population of three curves in two groups, with two spreads of groups."""
+    place, rng = placing(name, seed), np.random.default_rng(seed)
+    size, curves = place.mean.shape
+    typical = {
+        "typical_mode": rng.normal(-1, 0.3, (size, curves)),
+        "typical_information": np.exp(rng.normal(4, 1, (size, curves))),
+        "typical_mixed": np.eye(size) + np.diag(rng.normal(0, 0.3, size - 1), 1),
+        "level_share": np.eye(size, size + 2, size - 1) / 2,
+    }
+    frame = Frame(*(tuple(np.exp(np.log(x).mean()) for x in end) for end in place.frame.ends))
+    spreads = spread * np.exp(rng.normal(0, 0.3, size + 2))
+    mean, sd = rng.normal(-1, 0.3, size), np.exp(rng.normal(0, 0.2, size))
+    return PlacingPopulation(place.system, mean, sd, spreads, typical, frame)
+
+
+@every_model
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_populations_go_there_and_back(name: str, seed: int) -> None:
+    place = population(name, seed)
+    value = np.random.default_rng(seed).normal(size=place.mean.shape)
+    np.testing.assert_allclose(place.value(place.center(value)), value, atol=1e-7)
+
+
+@every_model
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_log_jacobian_of_populations_is_that_of_finite_differences(name: str, seed: int) -> None:
+    place = population(name, seed)
+    value = np.random.default_rng(seed).normal(size=place.mean.shape)
+    steps = 1e-6 * np.eye(value.size)
+    slopes = [(place.center(value + by) - place.center(value - by)) / 2e-6 for by in steps]
+    _, log_determinant = np.linalg.slogdet(slopes)
+    assert place.log_jacobian() == pytest.approx(log_determinant, abs=1e-4)
+
+
+def test_the_less_curves_differ_the_better_they_tell_their_population() -> None:
+    scales = [population("log-linear", 1, spread)._place[1] for spread in (1e-6, 0.1, 1e6)]
+    assert np.all(scales[0] < scales[1])
+    assert np.all(scales[1] < scales[2])
+    told = population("log-linear", 1).typical["typical_information"].sum(axis=1)
+    assert np.all(scales[0] <= told**-0.5)
+    assert np.all(scales[2] <= 3 * population("log-linear", 1).sd)  # never wider than its prior
 
 
 @pytest.mark.parametrize("alone", [0.0, 0.3, 0.9])

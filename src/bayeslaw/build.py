@@ -15,14 +15,14 @@ import pytensor.tensor as pt
 import xarray as xr
 from pymc.logprob.transforms import Transform
 
-from bayeslaw.coordinates import Coordinates, Frame, SumOfTerms, coordinates
+from bayeslaw.coordinates import Coordinates, Frame, coordinates
 from bayeslaw.design import Design, design_of, prior_of, spread_prior_of
 from bayeslaw.effects import gather, place
 from bayeslaw.likelihood import observe
 from bayeslaw.model import Model
-from bayeslaw.numbers import FRAME_ENDS, PLACED, THETA, Numbers, numbers_of
+from bayeslaw.numbers import FRAME_ENDS, PLACED, THETA, TYPICAL, Numbers, numbers_of
 from bayeslaw.parameters import Role, link_normal
-from bayeslaw.placing import Placing
+from bayeslaw.placing import Placing, PlacingPopulation
 from bayeslaw.pooling import roles_of
 from bayeslaw.priors import Prior
 from bayeslaw.units import rescale, scales_of
@@ -65,7 +65,7 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
     >>> train, later = bl.split_held_out(bl.datasets.load("learners"))
     >>> model = bl.Model(bl.laws.power.of("D"), pooling=["task", "learner"])
     >>> [variable.name for variable in bl.build(model, train).free_RVs]
-    ['center', 'spread', 'effects', 'theta']
+    ['spread', 'center', 'effects', 'theta']
     """
     design = design_of(model, runs)
     return built_on(model, design, numbers_of(model, design), runs)
@@ -119,7 +119,8 @@ def _population(
     data: Mapping[str, Any],
 ) -> tuple[Any, Any]:
     """Mean, shape (parameters, curves), and own spread, shape (parameters, 1), of the curves."""
-    center, spread = _centers(system, roles, priors, data)[:, None], _spreads(model, roles, data)
+    spread = _spreads(model, roles, data)
+    center = _centers(system, roles, priors, spread, data)[:, None]
     own = spread[: len(roles)][:, None]
     if "codes" not in data:  # no group has levels of its own
         return center + pt.zeros_like(data["mode"]), own
@@ -133,12 +134,21 @@ def _population(
 
 
 def _centers(
-    system: Coordinates, roles: Mapping[str, Role], priors: Mapping[str, Prior], data: Mapping
+    system: Coordinates,
+    roles: Mapping[str, Role],
+    priors: Mapping[str, Prior],
+    spread: Any,
+    data: Mapping[str, Any],
 ) -> Any:
     if "center_mean" in data:
-        transform = _CenterTransform(system, _middle(_frame(system, data)))
-        prior = data["center_mean"], data["center_sd"]
-        return pm.Normal("center", *prior, dims="parameter", transform=transform)
+        frame = [pt.exp(pt.mean(pt.log(end)))[None] for end in _frame(system, data)]
+        placed = [data[name] for name in TYPICAL]
+        ends = ",(o)" * len(frame)
+        return pm.CustomDist(
+            "center", data["center_mean"], data["center_sd"], spread, *placed, *frame,
+            logp=_normal_log_density, random=_draw_normal, transform=_CenterTransform(system),
+            signature=f"(p),(p),(s),{','.join(TYPICAL.values())}{ends}->(p)", dims="parameter",
+        )  # fmt: skip
     normals = {name: link_normal(priors[name], role.link) for name, role in roles.items()}
     each = [
         pm.Normal(f"{name}_center", normal.mean, normal.sd)
@@ -157,6 +167,15 @@ def _spreads(model: Model, roles: Mapping[str, Role], data: Mapping[str, Any]) -
     priors = [spread_prior_of(model, name, roles[name]) for name in owners]
     each = [prior.to_pymc(f"spread_{i}") for i, prior in enumerate(priors)]
     return pm.Deterministic("spread", pt.stack(each), dims="spread_of")
+
+
+def _normal_log_density(value: Any, mean: Any, sd: Any, *places: Any) -> Any:
+    # All that the variable depends on beside only places the sampler.
+    return pt.sum(-(((value - mean) / sd) ** 2) / 2 - pt.log(sd) - np.log(2 * np.pi) / 2)
+
+
+def _draw_normal(mean: Any, sd: Any, *places: Any, rng: Any = None, size: Any = None) -> Any:
+    return rng.normal(mean, sd)
 
 
 def _effects_log_density(value: Any, *places: Any) -> Any:
@@ -226,11 +245,6 @@ def _as_frame(ends: Sequence[Any]) -> Frame:
     return Frame(*(tuple(ends[i * size : (i + 1) * size]) for i in range(len(FRAME_ENDS))))
 
 
-def _middle(ends: Sequence[Any]) -> Frame:
-    """Where a typical curve was observed."""
-    return _as_frame([pt.exp(pt.mean(pt.log(end))) for end in ends])
-
-
 def _log_density(role: Role, variable: Any, value: Any) -> Any:
     natural = role.link.inverse(value)
     return pm.logp(variable, natural) + pt.log(pt.grad(pt.sum(natural), value))
@@ -274,36 +288,30 @@ class _EffectTransform(Transform):
 
 
 class _CenterTransform(Transform):
-    """The population at the pivot of a typical curve, from its prior mean there.
+    """A population from placed coordinates."""
 
-    Where curves differ little, the population is as narrow a ridge as one curve is. Only sums of
-    terms have coordinates there for every population; others are measured where they are.
-    """
+    name = "placed"
+    ndim_supp = 1
 
-    name = "pivot"
-    ndim_supp = 0
+    def __init__(self, system: Coordinates) -> None:
+        self.system = system
 
-    def __init__(self, system: Coordinates, frame: Frame) -> None:
-        self.system, self.frame = system, frame
-
-    def _moved(self, change: Any, values: Any) -> Any:
-        if not isinstance(self.system, SumOfTerms):
-            return values
-        rows = {name: values[row] for row, name in enumerate(self.system.roles)}
-        moved = change(rows, self.frame, dict.fromkeys(rows, 1.0))
-        law = pt.stack([moved[name] for name in rows])
-        return pt.concatenate([law, values[len(rows) :]])
+    def _placing(self, inputs: tuple[Any, ...]) -> PlacingPopulation:
+        size = len(FRAME_ENDS) * len(self.system.law.predictors)
+        mean, sd, spread, *typical = inputs[-size - len(TYPICAL) - 3 : -size]
+        numbers = dict(zip(TYPICAL, typical, strict=True))
+        frame = _as_frame([end[0] for end in inputs[-size:]])
+        return PlacingPopulation(self.system, mean, sd, spread, numbers, frame)
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        origin = self._moved(self.system.to_pivot, inputs[-2])
-        return self._moved(self.system.from_pivot, origin + value)
+        return self._placing(inputs).center(value)
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        origin = self._moved(self.system.to_pivot, inputs[-2])
-        return self._moved(self.system.to_pivot, value) - origin
+        # Only asked for starting points, which are as good at the origin of the coordinates.
+        return pt.zeros_like(value)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        return pt.zeros_like(value)  # every step is a shear
+        return self._placing(inputs).log_jacobian()
 
 
 class _CurveTransform(Transform):

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.coordinates import coordinates
+from bayeslaw.coordinates import Coordinates, Frame, coordinates
 from bayeslaw.design import Design, prior_of, spread_prior_of
 from bayeslaw.misfit import misfit
 from bayeslaw.model import Model
 from bayeslaw.parameters import Role, link_normal
-from bayeslaw.pilot import Pilot, fly
+from bayeslaw.pilot import Pilot, Typical, fly
 from bayeslaw.pooling import Layout, groupings, is_pooled, layout, roles_of
 from bayeslaw.priors import HalfNormal, Prior
 
-__all__ = ["FRAME_ENDS", "PLACED", "THETA", "WHERE", "Numbers", "numbers_of"]
+__all__ = ["FRAME_ENDS", "PLACED", "THETA", "TYPICAL", "WHERE", "Numbers", "numbers_of"]
 
 PLACED = {  # numbers of the pilot that place curves, and their dimensions
     "pivot_mode": "(p,c)",
@@ -27,6 +27,12 @@ PLACED = {  # numbers of the pilot that place curves, and their dimensions
     "noise_share": "(l,n,c)",
     "noise_shift": "(l,c)",
     "bend": "(l,l,c)",
+}
+TYPICAL = {  # numbers that place the population
+    "typical_mode": "(p,c)",
+    "typical_information": "(p,c)",
+    "typical_mixed": "(p,p)",
+    "level_share": "(p,s)",
 }
 FRAME_ENDS = ("pivot", "smallest", "largest")
 THETA = ("parameter", "curve")
@@ -88,7 +94,8 @@ def numbers_of(model: Model, design: Design) -> Numbers:
     system = coordinates(model)
     roles, wrong = roles_of(model, system), misfit(model, design)
     priors = {name: prior_of(model, name, role, design.level) for name, role in roles.items()}
-    arrays = _of_runs(design) | _of_pilot(fly(model, system, design), tuple(roles))
+    pilot = fly(model, system, design)
+    arrays = _of_runs(design) | _of_pilot(pilot, tuple(roles))
     if wrong is not None:
         arrays |= {f"{WHERE}{name}": (values, None) for name, values in wrong.arrays.items()}
     curves = design.curves["curve"].values.tolist()
@@ -99,6 +106,7 @@ def numbers_of(model: Model, design: Design) -> Numbers:
     coords |= {"spread_of": [" ".join(item) for item in where.spreads]}
     coords |= {"effect_of": [" ".join(item) for item in where.levels]}
     arrays |= _of_population(model, roles, priors, where)
+    arrays |= _of_typical(system, design, pilot, tuple(roles), where)
     return Numbers(arrays, coords, None if "center_mean" in arrays else design.level)
 
 
@@ -142,6 +150,22 @@ def _of_population(
         arrays["spread_of_level"] = np.array(where.spread_of_level), "effect_of"
         arrays |= {"codes": (where.codes, None), "bounds": (where.bounds, None)}
     return arrays
+
+
+def _of_typical(
+    system: Coordinates, design: Design, pilot: Pilot, names: tuple[str, ...], where: Layout
+) -> dict[str, Array]:
+    """Where the population is placed: what curves say of it at the pivot of a typical one."""
+    pivot, smallest, largest = (
+        tuple(np.exp(np.mean(np.log(x))) for x in end) for end in design.frame.ends
+    )
+    found = Typical.of(system, Frame(pivot, smallest, largest), pilot, names)
+    share = np.zeros((len(names), len(where.spreads)))
+    levels = np.bincount(np.array(where.spread_of_level, dtype=int))
+    for i in np.flatnonzero(levels):  # the mean of more levels is nearer to the population
+        share[names.index(where.spreads[i][0]), i] = 1 / levels[i]
+    arrays = zip(TYPICAL, [*found, share], strict=True)
+    return {name: (values, None) for name, values in arrays}
 
 
 def _of_curves_alone(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayeslaw.coordinates import Coordinates
+from bayeslaw.coordinates import Coordinates, Frame, SumOfTerms
 from bayeslaw.design import Design, prior_of
 from bayeslaw.gls import Scatter, settled
 from bayeslaw.misfit import misfit
@@ -21,7 +21,7 @@ from bayeslaw.optima import Search, spread_of, wide
 from bayeslaw.parameters import link_normal
 from bayeslaw.pooling import Layout, groupings, is_pooled, layout, roles_of
 
-__all__ = ["Pilot", "fly", "several"]
+__all__ = ["Nearby", "Pilot", "Typical", "fly", "several"]
 
 ROUNDS = 3  # of finding modes and of what they let one expect of each other
 AROUND, SILENT = (-0.1, 0.1), -8.0  # e-folds of noise, to see what depends on it
@@ -76,6 +76,44 @@ class Pilot:
     def n_curves(self) -> int:
         """Number of curves."""
         return next(iter(self.mode.values())).size
+
+
+class Typical(NamedTuple):
+    """What curves say of their population, at the pivot of a typical curve.
+
+    Parameters
+    ----------
+    mode, information : array (parameters, curves)
+        Of the law, where sums of terms are at that pivot, then of the noise.
+    mixed : array (parameters, parameters)
+        How much each coordinate there changes with each at the reference.
+    """
+
+    mode: np.ndarray
+    information: np.ndarray
+    mixed: np.ndarray
+
+    @classmethod
+    def of(cls, system: Coordinates, frame: Frame, pilot: Pilot, names: tuple[str, ...]) -> Typical:
+        """By what a pilot found of named parameters."""
+        modes, told, here = (
+            np.array([each[name] for name in names])
+            for each in (pilot.mode, pilot.pivot_information, pilot.information)
+        )
+        if not isinstance(system, SumOfTerms):
+            return cls(modes, here, np.eye(len(modes)))
+        whole = dict.fromkeys(system.roles, 1.0)
+
+        def there(law: np.ndarray) -> np.ndarray:
+            moved = system.to_pivot(dict(zip(system.roles, law, strict=True)), frame, whole)
+            return np.array([moved[name] for name in system.roles])
+
+        n, mixed = len(system.roles), np.eye(len(modes))
+        middle, step = modes[:n].mean(axis=1), 1e-5 * np.eye(n)
+        mixed[:n, :n] = np.array(
+            [(there(middle + each) - there(middle - each)) / 2e-5 for each in step]
+        ).T
+        return cls(np.concatenate([there(modes[:n]), modes[n:]]), told, mixed)
 
 
 def fly(model: Model, coordinates: Coordinates, design: Design) -> Pilot:

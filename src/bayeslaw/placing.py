@@ -21,9 +21,9 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
-from bayeslaw.coordinates import Coordinates, Frame
+from bayeslaw.coordinates import Coordinates, Frame, SumOfTerms
 
-__all__ = ["Placing", "given_noise"]
+__all__ = ["Placing", "PlacingPopulation", "given_noise"]
 
 
 class _Place(NamedTuple):
@@ -135,6 +135,74 @@ class Placing:
 
     def _rows(self, values: Any) -> dict[str, Any]:
         return {name: values[row] for row, name in enumerate(self.system.roles)}
+
+
+@dataclass(frozen=True)
+class PlacingPopulation:
+    """Standard coordinates of a population, given how far its curves and groups are apart.
+
+    The less they differ, the better the curves tell their population: a funnel again. Its
+    coordinates are those at the pivot of a typical curve, where it is no narrow ridge.
+
+    Parameters
+    ----------
+    system : Coordinates
+        Of the law.
+    mean, sd : array or tensor (parameters,)
+        Prior.
+    spread : array or tensor (spreads,)
+        Of each parameter between curves, then those between the levels of groups.
+    typical : mapping of str to array or tensor
+        The numbers of `bayeslaw.pilot.Typical`.
+    frame : Frame
+        Where a typical curve was observed.
+    """
+
+    system: Coordinates
+    mean: Any
+    sd: Any
+    spread: Any
+    typical: Mapping[str, Any]
+    frame: Frame
+
+    def center(self, value: Any) -> Any:
+        """The population from standard coordinates."""
+        middle, scale = self._place
+        return self._moved(self.system.from_pivot, middle + scale * value)
+
+    def value(self, center: Any) -> Any:
+        """Standard coordinates of a population."""
+        middle, scale = self._place
+        return (self._moved(self.system.to_pivot, center) - middle) / scale
+
+    def log_jacobian(self) -> Any:
+        """Log determinant of `center`: all but the scale is shears."""
+        return np.log(self._place[1]).sum()
+
+    @cached_property
+    def _place(self) -> tuple[Any, Any]:
+        """Middle and scale given the spreads, each parameter by itself."""
+        squares, mixed = self.spread**2, self.typical["typical_mixed"] ** 2
+        own, groups = squares[: self._n_parameters], self.typical["level_share"] * squares
+        each = 1 / ((mixed * own).sum(axis=1)[:, None] + 1 / self.typical["typical_information"])
+        weight = each.sum(axis=1)
+        found = (each * self.typical["typical_mode"]).sum(axis=1) / weight
+        told = 1 / (1 / weight + (mixed * groups.sum(axis=1)).sum(axis=1))
+        known = 1 / (mixed * self.sd**2).sum(axis=1)
+        prior = self._moved(self.system.to_pivot, self.mean)
+        return (known * prior + told * found) / (known + told), 1 / np.sqrt(known + told)
+
+    @property
+    def _n_parameters(self) -> Any:
+        return self.mean.shape[0]
+
+    def _moved(self, change: Any, values: Any) -> Any:
+        # Other coordinates than sums of terms do not reach every population.
+        if not isinstance(self.system, SumOfTerms):
+            return values
+        rows = {name: values[row] for row, name in enumerate(self.system.roles)}
+        law = _stacked(change(rows, self.frame, dict.fromkeys(rows, 1.0)))
+        return _joined([law, values[len(rows) :]])
 
 
 def given_noise(alone: Any, share: Any, away: Any) -> tuple[Any, Any]:

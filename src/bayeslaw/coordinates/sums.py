@@ -79,7 +79,7 @@ class SumOfTerms:
 
     def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Level, shares and slopes at the pivot."""
-        if all(isinstance(each, float) and each == 0 for each in weight.values()):
+        if not self.explicit and all(type(by) is float and by == 0 for by in weight.values()):
             return dict(theta)
         growth = self._growth(self._shape(theta), frame)
         linear = self._moved(theta, growth, weight, 1, theta)
