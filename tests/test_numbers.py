@@ -60,6 +60,16 @@ def test_a_group_that_is_gone_is_another_structure_for_priors_of_each_spread(
         assert (pair[0] == pair[1]) is is_same, name
 
 
+def test_the_level_of_the_runs_tells_structures_apart_where_it_is_no_array(
+    crossed_split: tuple[xr.Dataset, xr.Dataset],
+) -> None:
+    runs = crossed_split[0]
+    twice = runs.assign(loss=2 * runs["loss"]).assign_attrs(runs.attrs)
+    usual, unusual = Model(power), Model(power, priors={"alpha": HalfNormal(1.0)})
+    assert numbers(usual, runs).structure == numbers(usual, twice).structure
+    assert numbers(unusual, runs).structure != numbers(unusual, twice).structure
+
+
 def test_priors_that_are_not_usual_have_no_arrays(
     crossed_split: tuple[xr.Dataset, xr.Dataset],
 ) -> None:

@@ -11,16 +11,19 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from bayeslaw.coordinates import coordinates
+from bayeslaw.coordinates import Frame, coordinates
 from bayeslaw.design import design_of, prior_of
 from bayeslaw.discrepancy import Brownian
+from bayeslaw.gls import Scatter
 from bayeslaw.law import law
 from bayeslaw.laws import broken, chinchilla, double_power, find, log_linear, power, pure_power
+from bayeslaw.misfit import misfit
 from bayeslaw.model import Model
 from bayeslaw.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.optima import is_plain
+from bayeslaw.optima import Search, is_plain
 from bayeslaw.parameters import Amplitude, Exponent, Floor
-from bayeslaw.pilot import Pilot, fly, several
+from bayeslaw.pilot import Pilot, Typical, fly, several
+from bayeslaw.placing import given_noise
 from bayeslaw.priors import Fixed, HalfNormal, LogNormal, Normal
 from bayeslaw.runs import RunsError, grid, read_runs
 from bayeslaw.scales import LogitScale, LogScale, RawScale
@@ -288,6 +291,57 @@ def test_information_falls_with_standard_errors() -> None:
     runs = read(table(SIZES, 0.005, error=0.1), stderr="error")
     known, unknown = flown(Model(power), runs.drop_vars("stderr")), flown(Model(power), runs)
     assert np.all(unknown.pivot_information["k"] < known.pivot_information["k"] / 4)
+
+
+@pytest.mark.parametrize(
+    ("away", "error"),
+    [
+        ((0.0, 0.0), 1e-9),
+        ((0.1, 0.0), 0.01),
+        ((0.0, -0.1), 0.01),
+        ((-0.7, -0.7), 0.1),  # exact without a prior
+        ((-8.0, 0.0), 1.0),  # far off: about right is enough
+    ],
+)
+def test_information_is_known_where_there_is_other_noise(
+    away: tuple[float, float], error: float
+) -> None:
+    model = Model(power, pooling=None)
+    design = design_of(model, read(table(np.geomspace(1e4, 1e9, 11), 0.02)))
+    system = coordinates(model)
+    pilot, search = fly(model, system, design), Search(model, system, design, design.level)
+    wrong, near = misfit(model, design), pilot.nearby
+    assert wrong is not None
+    eta = np.array([pilot.pivot_mode[name] for name in system.roles])
+    logs = np.array([pilot.pivot_mode[name] for name in ("sigma", "tau")])
+    scatter = Scatter(search, wrong, eta, logs)
+    told = [np.array([*scatter.told(np.array(by)).values()]) for by in ((0.0, 0.0), away)]
+    louder, moved = given_noise(near.noise_alone, near.noise_share, np.array(away)[:, None])
+    np.testing.assert_allclose(louder, told[1] / told[0], rtol=error)
+    there = scatter.mode(np.array(away)) - eta
+    if away[0] == -8:  # the run at the pivot alone says where the level is
+        level = list(system.roles).index("k")
+        np.testing.assert_allclose(louder[level], (told[1] / told[0])[level], rtol=0.01)
+        np.testing.assert_allclose((moved * near.noise_shift)[level], there[level], atol=1e-3)
+
+
+def test_the_population_is_where_its_curves_are() -> None:
+    model = Model(power)
+    design, system = design_of(model, read(table(SIZES, 0.005))), coordinates(model)
+    pilot, names = fly(model, system, design), (*system.roles, "sigma", "tau")
+    one, *others = (tuple(x[0] for x in end) for end in design.frame.ends)  # both have the same
+    found = Typical.of(system, Frame(one, *others), pilot, names)
+    n = len(system.roles)
+    np.testing.assert_allclose(found.mode, [pilot.pivot_mode[m] for m in names], atol=0.3)
+    np.testing.assert_array_equal(found.information, [pilot.pivot_information[m] for m in names])
+    np.testing.assert_array_equal(found.mixed[n:], np.eye(len(names))[n:])
+    steeper = {m: pilot.mode[m] + 1e-3 * (m == "alpha") for m in system.roles}
+    whole = dict.fromkeys(system.roles, 1.0)
+    before, after = (
+        np.array([*system.to_pivot(at, design.frame, whole).values()]).mean(axis=1)
+        for at in ({m: pilot.mode[m] for m in system.roles}, steeper)
+    )
+    np.testing.assert_allclose((after - before) / 1e-3, found.mixed[:n, 2], atol=0.1)
 
 
 def test_noise_is_found() -> None:
