@@ -17,6 +17,7 @@ from bayeslaw.priors import Fixed, HalfNormal, Normal, Prior
 __all__ = ["Search", "is_plain", "spread_of", "wide"]
 
 STEPS = 60
+SHORT = 1e-4  # standard deviations: steps that are not worth another
 STILL = 0.1  # standard deviations: a search that would go on by less has arrived
 MANY_RUNS = 20_000  # runs times starts, beyond which there are fewer starts, but a few
 FEW = 4
@@ -133,7 +134,9 @@ class Search:
         """Where the steps from a place lead."""
         damping = np.full(self.design.n_curves, 1e-2)
         for _ in range(STEPS):
-            eta, damping = self.step(eta, damping)
+            eta, damping, length = self.step(eta, damping)
+            if np.all((length < SHORT) & (damping < 1)):
+                break
         return eta
 
     def ranked(self, found: np.ndarray) -> list[list[int]]:
@@ -151,15 +154,19 @@ class Search:
             chosen.append(_best_first(weight[:, curve], np.sqrt(np.maximum(square, 0))))
         return chosen
 
-    def step(self, eta: np.ndarray, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The next place, and how cautious to be from there."""
+    def step(
+        self, eta: np.ndarray, damping: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The next place, how cautious to be from there, and the length in standard deviations."""
         gradient, curvature, weight = self._local(eta)
         diagonal = np.einsum("ppg->pg", curvature)
         damped = curvature + np.einsum("pq,qg,g->pqg", np.eye(len(eta)), diagonal, damping)
-        trial = eta + np.clip(_solved(damped, gradient), -2, 2)
+        move = _solved(damped, gradient)
+        length = np.sqrt(np.abs(np.sum(gradient * move, axis=0)))
+        trial = eta + np.clip(move, -2, 2)
         better = self._objective(trial, weight) < self._objective(eta, weight)
         eta = np.where(better, trial, eta)
-        return eta, np.clip(np.where(better, damping / 5, damping * 10), 1e-9, 1e9)
+        return eta, np.clip(np.where(better, damping / 5, damping * 10), 1e-9, 1e9), length
 
     def place(self, eta: np.ndarray) -> dict[str, np.ndarray]:
         """Reference coordinates of a place, and the noise there."""
@@ -250,7 +257,10 @@ class Search:
         return dict(zip(self.names, values, strict=True))
 
     def _stack(self, values: Mapping[str, Any]) -> np.ndarray:
-        return np.array([np.broadcast_to(values[n], self.design.n_curves) for n in self.names])
+        rows = np.broadcast_arrays(*(values[name] for name in self.names))
+        return np.array(
+            [np.broadcast_to(row, (*row.shape[:-1], self.design.n_curves)) for row in rows]
+        )
 
     def theta(self, eta: np.ndarray) -> np.ndarray:
         """Reference coordinates of a place."""
@@ -265,8 +275,9 @@ class Search:
         with np.errstate(all="ignore"):
             theta = self.coordinates.from_pivot(self.named(eta), self.frame, self.whole)
             parameters = self.coordinates.parameters(theta)
+            shape = (*eta.shape[1:-1], self.design.n_curves)
             on_runs = {
-                name: np.broadcast_to(value, self.design.n_curves)[self.design.curve]
+                name: np.broadcast_to(value, shape)[..., self.design.curve]
                 for name, value in parameters.items()
             }
             mean = self.model.law(*self.design.predictors, **on_runs)
@@ -301,7 +312,7 @@ class Search:
 
     def bend(self, eta: np.ndarray) -> np.ndarray:
         """Derivatives of reference coordinates (parameters, parameters, curves)."""
-        return np.moveaxis(_derivative(self.theta, eta), 0, 1)
+        return _derivative(self.theta, eta)
 
     def _curvature(self, slopes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         return self.design.sums(slopes[:, None] * slopes[None] * weight)
@@ -316,8 +327,12 @@ def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndarray:
+    """Derivatives by each row of a place, along the last axis but one; all of them in one call."""
     steps = 1e-5 * np.eye(len(eta))[:, :, None]
-    return np.array([(function(eta + step) - function(eta - step)) / 2e-5 for step in steps])
+    up, down = np.split(
+        function(np.concatenate([eta[:, None] + steps, eta[:, None] - steps], axis=1)), 2, axis=-2
+    )
+    return (up - down) / 2e-5
 
 
 def wide(prior: Prior, role: Role) -> Normal:
