@@ -1,9 +1,10 @@
 """The posterior density of the power law and its gradient, written by hand for this one model.
 
 What one would write who has one law, pooled over groups, with Gaussian noise of the logarithm and
-Brownian discrepancy: all of it, in the same coordinates as the package samples in, in scalar code
-with one exponential and two logarithms a run. Alone the kernel of the group effects, which is
-scalar code already, is the package's own. Unknowns are center, logarithm of spread, effects and
+Brownian discrepancy: all of it, in scalar code with one exponential and two logarithms a run. The
+coordinates are simpler than the package's: curves are placed by what they say at their modes,
+whatever the noise, and the population is not placed. Alone the kernel of the group effects, which
+is scalar code already, is the package's own. Unknowns are center, logarithm of spread, effects and
 curves, the rows of all of which are: logit of the floor's share, level, and logarithms of
 exponent, noise and discrepancy.
 """

@@ -6,6 +6,8 @@ import ctypes
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,6 +22,7 @@ from benchmarks.speed.cases import GROUPS, ROWS, SHAPES, crossed, dozen, images
 from benchmarks.speed.measure import Row, process
 
 REPEATS, SLICE = 7, 0.3  # medians of so many, of so many seconds each
+NOTHING = 1e-14  # information
 AGREE = 1e-8
 FEW_DRAWS, DRAWS = (40, 240), 4000
 DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
@@ -93,7 +96,7 @@ def beside_code_by_hand() -> list[Row]:
     engine = engine_of(model, runs)
     entry, given = _entry(engine), by_hand.given_of(engine)
     point, gradient = entry.point.copy(), np.empty_like(entry.gradient)
-    apart = _difference(entry, by_hand.density(given, point, gradient), gradient)
+    apart = _difference(engine)
     if not apart < AGREE:
         raise RuntimeError(f"the two densities differ by {apart:.1e}")
     pairs = microseconds(entry, lambda times: by_hand.repeat(given, point, gradient, times))
@@ -110,11 +113,33 @@ def beside_code_by_hand() -> list[Row]:
     ]  # fmt: skip
 
 
-def _difference(entry: Entry, value: float, gradient: np.ndarray) -> float:
-    """How far density and gradient are from another's, relative to it."""
+def _difference(engine: Engine) -> float:
+    """How far density and gradient are from those by hand, relative to them.
+
+    Where curves are taken to say nothing, both have the same coordinates but for the population.
+    """
+    numbers: Any = engine.numbers
+    arrays = dict(numbers.arrays)
+    for name in ("information", "pivot_information", "typical_information"):
+        arrays[name] = NOTHING * np.ones_like(arrays[name][0]), arrays[name][1]
+    plain = engine.on(replace(numbers, arrays=arrays))
+    entry = _entry(plain)
     entry()
-    slopes = np.abs(gradient - entry.gradient).max() / np.abs(gradient).max()
+    spreads, size = numbers["spread_scale"].size, numbers["center_mean"].size
+    rest = slice(spreads + size, None)
+    center, log_stretch = _population(plain, entry.point, slice(spreads, rest.start))
+    point = np.concatenate([center, entry.point[:spreads], entry.point[rest]])
+    gradient = np.empty_like(point)
+    value = by_hand.density(by_hand.given_of(plain), point, gradient) + log_stretch
+    slopes = np.abs(gradient[rest] - entry.gradient[rest]).max() / np.abs(gradient[rest]).max()
     return max(abs(float(entry.value[0]) / value - 1), float(slopes))
+
+
+def _population(engine: Engine, point: np.ndarray, part: slice) -> tuple[np.ndarray, float]:
+    """The population at a point, and how much its coordinates stretch it."""
+    steps = 1e-5 * np.eye(point.size)[part]
+    up, down = (engine.variables(point + by)["center"] for by in (steps, -steps))
+    return engine.variables(point)["center"], np.linalg.slogdet((up - down) / 2e-5)[1]
 
 
 def growth(largest: int, memory: bool) -> list[Row]:
