@@ -507,13 +507,14 @@ def test_noise_and_discrepancy_can_be_fixed(name: str) -> None:
         (
             Model(power, pooling=["task"], priors={"alpha": Normal(0.3, 0.1)}),
             [
+                "spread",
                 *(f"{name}_center" for name in ("L0", "k", "alpha", "sigma", "tau")),
-                *("spread", "effects", "theta"),
+                *("effects", "theta"),
             ],
         ),
         (
             Model(power, priors={"sd_alpha": LogNormal(0.1, 2.0)}),
-            ["center", *(f"spread_{i}" for i in range(5)), "theta"],
+            [*(f"spread_{i}" for i in range(5)), "center", "theta"],
         ),
         (Model(power, pooling=None, noise=StudentT()), ["latent", "theta"]),
         (Model(power, pooling=None, noise=StudentT(), discrepancy=None), ["theta"]),

@@ -48,46 +48,70 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def refuse(*_: Any) -> Any:
-    raise AssertionError("a graph was built")
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, str]:
+    """A compiled model and its record; compiled once for all tests."""
+    folder = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept, "_record", lambda key: folder / f"{key}.json")
+        engine = asked()
+    [record] = folder.iterdir()
+    return engine, record.read_text()
 
 
-def test_a_second_start_builds_no_graph(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = asked()
-    assert len(list(folder.iterdir())) == 1
-    monkeypatch.setattr(kept, "built_on", refuse)
+@pytest.fixture
+def compilations(first: tuple[Engine, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keys of what is compiled, which is not done again."""
+    keys: list[str] = []
+
+    def noted(built: Any, names: Any, key: str) -> Engine:
+        keys.append(key)
+        return first[0]
+
+    monkeypatch.setattr(kept, "compile_engine", noted)
+    return keys
+
+
+def test_a_second_start_builds_no_graph(
+    folder: Path, first: tuple[Engine, str], compilations: list[str]
+) -> None:
+    (folder / f"{kept._key(MODEL, numbers())}.json").write_text(first[1])
     second = asked(level=2.0)
+    assert not compilations
     points = np.random.default_rng(1).normal(0, 0.1, (3, second.start.size)) + second.start
     other = compiled(build(MODEL, runs(2.0))).on(second.numbers)
     np.testing.assert_allclose(second.density(points), other.density(points), rtol=1e-12)
-    np.testing.assert_allclose(second.start, first.start)
+    np.testing.assert_allclose(second.start, first[0].start)
     for name, values in other.variables(points).items():
         np.testing.assert_allclose(second.variables(points)[name], values, rtol=1e-12)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"kinds": {}'])
-def test_what_is_broken_is_compiled_again(folder: Path, text: str) -> None:
-    asked()
-    [record] = folder.iterdir()
+def test_what_is_broken_is_compiled_again(
+    folder: Path, compilations: list[str], first: tuple[Engine, str], text: str
+) -> None:
+    key = kept._key(MODEL, numbers())
+    record = folder / f"{key}.json"
     record.write_text(text)
     assert np.isfinite(asked().density(asked().start))
-    assert json.loads(record.read_text())["kinds"]
+    assert compilations == [key]  # the second time it was there
+    assert json.loads(record.read_text()) == json.loads(first[1])
 
 
-def test_code_that_was_deleted_is_compiled_again(folder: Path) -> None:
-    asked()
-    [record] = folder.iterdir()
+def test_code_that_was_deleted_is_compiled_again(folder: Path, first: tuple[Engine, str]) -> None:
     assert kept._kept("unheard of", numbers()) is None
-    record.rename(folder / "another.json")
+    (folder / "another.json").write_text(first[1])
     assert kept._kept("another", numbers()) is None  # a record without code
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compilations: list[str]
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(kept, "_record", lambda key: tmp_path / "file" / f"{key}.json")
     assert np.isfinite(asked().density(asked().start))
+    assert len(compilations) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def numbers(model: Model = MODEL, level: float = 1.0) -> Numbers:

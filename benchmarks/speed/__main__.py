@@ -16,6 +16,7 @@ from pathlib import Path
 
 import bayeslaw as bl
 from benchmarks.speed import gradients, peers, refits, starts
+from benchmarks.speed.figure import figure
 from benchmarks.speed.measure import Row
 
 RESULTS = Path(__file__).parents[1] / "results" / "speed"
@@ -77,6 +78,7 @@ def main() -> None:
         told = {"machine": where, "rows": [asdict(row) for row in rows]}
         RESULTS.mkdir(parents=True, exist_ok=True)
         (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        figure(rows).savefig(RESULTS / f"{name}.png", dpi=200)
         (RESULTS / f"{name}.md").write_text(f"{where}\n\n{table(rows)}\n", encoding="utf-8")
 
 

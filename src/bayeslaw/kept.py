@@ -141,7 +141,9 @@ def _kept(key: str, numbers: Numbers) -> Engine | None:
 def _keep(key: str, engine: Engine) -> None:
     """Write what is needed to call the compiled code; whole or not at all."""
     path = _record(key)
-    kinds = {name: _kind(np.asarray(engine.numbers[name])) for name in engine.types}
+    kinds = {
+        name: Kind(str(kind), np.ndim(engine.numbers[name])) for name, kind in engine.types.items()
+    }
     record = {"kinds": kinds, "layout": engine.layout.to_record()}
     aside = path.with_suffix(f".{secrets.token_hex(4)}")
     try:
