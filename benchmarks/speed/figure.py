@@ -33,7 +33,7 @@ def figure(rows: Sequence[Row]) -> Figure:
     with style.context(STYLE):
         drawn = Figure(figsize=SIZE, layout="constrained")
         above, below = drawn.subplots(2)
-        _peers(above, [row for row in rows if row.what.startswith(PEERS) and "ess" in row.numbers])
+        _peers(above, [row for row in rows if row.what.startswith(PEERS) and row.numbers])
         _growth(below, [row for row in rows if "ns per row" in row.numbers])
     return drawn
 
@@ -41,11 +41,11 @@ def figure(rows: Sequence[Row]) -> Figure:
 def _peers(ax: Axes, rows: Sequence[Row]) -> None:
     """Effective draws of the slowest quantity, per second of processor."""
     names = [row.what.partition(": ")[2] for row in rows]
-    rates = [row.numbers["ess"] / row.numbers["processor"] for row in rows]
+    rates = [row.numbers.get("ess", 0) / row.numbers["processor"] for row in rows]
     ax.barh(names, rates, height=0.6, color=[OURS, *[OTHERS] * (len(rows) - 1)])
     for row, name, rate in zip(rows, names, rates, strict=True):
-        told = f" {rate:.1f}" + ("" if row.numbers["passed"] else ", not converged")
-        ax.text(rate, name, told, va="center", size=7)
+        told = f"{rate:.1f}" + ("" if row.numbers.get("passed") else ", not converged")
+        ax.text(rate, name, f" {told if rate else row.found}", va="center", size=7)
     ax.invert_yaxis()
     ax.set(xlim=(0, 1.5 * max(rates, default=1)), xlabel="effective draws per s of processor")
 
