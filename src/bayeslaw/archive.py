@@ -84,7 +84,7 @@ def key_of(model: Model, runs: xr.Dataset, sampler: Sampler) -> str:
     -------
     str
     """
-    told = hashlib.sha256(f"{model!r} {model.law.digest}".encode())
+    told = hashlib.sha256(model.content.encode())
     for name in sorted(map(str, runs.variables)):
         values = runs[name].values
         told.update(name.encode())

@@ -141,7 +141,7 @@ def _centers(
     data: Mapping[str, Any],
 ) -> Any:
     if "center_mean" in data:
-        frame = [pt.exp(pt.mean(pt.log(end)))[None] for end in _frame(system, data)]
+        frame = _frame(system, data, "typical_")
         placed = [data[name] for name in TYPICAL]
         ends = ",(o)" * len(frame)
         return pm.CustomDist(
@@ -235,9 +235,10 @@ def _curves(
     )  # fmt: skip
 
 
-def _frame(system: Coordinates, data: Mapping[str, Any]) -> list[Any]:
+def _frame(system: Coordinates, data: Mapping[str, Any], of: str = "") -> list[Any]:
     """Where curves were observed: pivots, smallest and largest values of each predictor."""
-    return [data[f"{end}_{i}"] for end in FRAME_ENDS for i in range(len(system.law.predictors))]
+    size = len(system.law.predictors)
+    return [data[f"{of}{end}_{i}"] for end in FRAME_ENDS for i in range(size)]
 
 
 def _as_frame(ends: Sequence[Any]) -> Frame:
@@ -265,7 +266,15 @@ def _parameters(
     return {**law, **beside}
 
 
-class _EffectTransform(Transform):
+class _Placed(Transform):
+    """Coordinates that are near standard normal a posteriori."""
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        # Only asked for starting points, which are as good at the origin of the coordinates.
+        return pt.zeros_like(value)
+
+
+class _EffectTransform(_Placed):
     """Standardised effects from coordinates that are near standard normal a posteriori."""
 
     name = "placed"
@@ -279,15 +288,11 @@ class _EffectTransform(Transform):
     def backward(self, value: Any, *inputs: Any) -> Any:
         return self._place(value, inputs)[0]
 
-    def forward(self, value: Any, *inputs: Any) -> Any:
-        # Only asked for starting points, which are as good at the origin of the coordinates.
-        return pt.zeros_like(value)
-
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         return -self._place(value, inputs)[1]
 
 
-class _CenterTransform(Transform):
+class _CenterTransform(_Placed):
     """A population from placed coordinates."""
 
     name = "placed"
@@ -306,15 +311,11 @@ class _CenterTransform(Transform):
     def backward(self, value: Any, *inputs: Any) -> Any:
         return self._placing(inputs).center(value)
 
-    def forward(self, value: Any, *inputs: Any) -> Any:
-        # Only asked for starting points, which are as good at the origin of the coordinates.
-        return pt.zeros_like(value)
-
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         return self._placing(inputs).log_jacobian()
 
 
-class _CurveTransform(Transform):
+class _CurveTransform(_Placed):
     """Reference coordinates of all curves from placed ones."""
 
     name = "pivot"
@@ -331,10 +332,6 @@ class _CurveTransform(Transform):
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         return self._placing(inputs).theta(value)
-
-    def forward(self, value: Any, *inputs: Any) -> Any:
-        # Only asked for starting points, which are as good at the origin of the coordinates.
-        return pt.zeros_like(value)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         return self._placing(inputs).log_jacobian(value)

@@ -122,6 +122,11 @@ class Model:
         return {**self.noise.parameters, **more}
 
     @property
+    def content(self) -> str:
+        """Everything that makes the model what it is, the formula of its law included."""
+        return f"{self!r} {self.law.digest}"
+
+    @property
     def is_augmented(self) -> bool:
         """Whether the noise is sampled with a number for each run."""
         return self.noise.is_augmented(self.discrepancy is not None)

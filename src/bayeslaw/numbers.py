@@ -116,7 +116,9 @@ def _of_runs(design: Design) -> dict[str, Array]:
     per_run |= {"observed": design.response, "known_error": design.known_error}
     per_run |= {"curve_of_run": design.curve}
     per_curve = {
-        f"{end}_{i}": x for end in FRAME_ENDS for i, x in enumerate(getattr(design.frame, end))
+        f"{end}_{i}": x
+        for end, values in zip(FRAME_ENDS, design.frame.ends, strict=True)
+        for i, x in enumerate(values)
     }
     arrays: dict[str, Array] = {name: (values, "run") for name, values in per_run.items()}
     arrays |= {name: (values, "curve") for name, values in per_curve.items()}
@@ -159,13 +161,16 @@ def _of_typical(
     pivot, smallest, largest = (
         tuple(np.exp(np.mean(np.log(x))) for x in end) for end in design.frame.ends
     )
-    found = Typical.of(system, Frame(pivot, smallest, largest), pilot, names)
+    frame = Frame(pivot, smallest, largest)
+    found = Typical.of(system, frame, pilot, names)
     share = np.zeros((len(names), len(where.spreads)))
     levels = np.bincount(np.array(where.spread_of_level, dtype=int))
     for i in np.flatnonzero(levels):  # the mean of more levels is nearer to the population
         share[names.index(where.spreads[i][0]), i] = 1 / levels[i]
-    arrays = zip(TYPICAL, [*found, share], strict=True)
-    return {name: (values, None) for name, values in arrays}
+    arrays = dict(zip(TYPICAL, [*found, share], strict=True))
+    for end, values in zip(FRAME_ENDS, frame.ends, strict=True):
+        arrays |= {f"typical_{end}_{i}": np.array([x]) for i, x in enumerate(values)}
+    return {name: (values, None) for name, values in arrays.items()}
 
 
 def _of_curves_alone(

@@ -14,7 +14,7 @@ from bayeslaw.model import Model
 from bayeslaw.parameters import LEVEL, Role, link_normal
 from bayeslaw.priors import Fixed, HalfNormal, Normal, Prior
 
-__all__ = ["Search", "is_plain", "spread_of", "wide"]
+__all__ = ["Search", "derivative", "is_plain", "spread_of", "wide"]
 
 STEPS = 60
 SHORT = 1e-4  # standard deviations: steps that are not worth another
@@ -308,11 +308,11 @@ class Search:
 
     def slopes(self, eta: np.ndarray) -> np.ndarray:
         """Derivatives of the law (parameters, runs) on the scale of the noise."""
-        return -_derivative(self.residual, eta)
+        return -derivative(self.residual, eta)
 
     def bend(self, eta: np.ndarray) -> np.ndarray:
         """Derivatives of reference coordinates (parameters, parameters, curves)."""
-        return _derivative(self.theta, eta)
+        return derivative(self.theta, eta)
 
     def _curvature(self, slopes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         return self.design.sums(slopes[:, None] * slopes[None] * weight)
@@ -326,7 +326,7 @@ def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.linalg.solve(np.moveaxis(matrix, -1, 0), right.T[..., None])[..., 0].T
 
 
-def _derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndarray:
+def derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndarray:
     """Derivatives by each row of a place, along the last axis but one; all of them in one call."""
     steps = 1e-5 * np.eye(len(eta))[:, :, None]
     up, down = np.split(

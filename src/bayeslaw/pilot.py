@@ -17,7 +17,7 @@ from bayeslaw.design import Design, prior_of
 from bayeslaw.gls import Scatter, settled
 from bayeslaw.misfit import misfit
 from bayeslaw.model import Model
-from bayeslaw.optima import Search, spread_of, wide
+from bayeslaw.optima import Search, derivative, spread_of, wide
 from bayeslaw.parameters import link_normal
 from bayeslaw.pooling import Layout, groupings, is_pooled, layout, roles_of
 
@@ -109,10 +109,7 @@ class Typical(NamedTuple):
             return np.array([moved[name] for name in system.roles])
 
         n, mixed = len(system.roles), np.eye(len(modes))
-        middle, step = modes[:n].mean(axis=1), 1e-5 * np.eye(n)
-        mixed[:n, :n] = np.array(
-            [(there(middle + each) - there(middle - each)) / 2e-5 for each in step]
-        ).T
+        mixed[:n, :n] = derivative(there, modes[:n].mean(axis=1, keepdims=True))[..., 0]
         return cls(np.concatenate([there(modes[:n]), modes[n:]]), told, mixed)
 
 
@@ -180,7 +177,7 @@ def _found(search: Search, eta: np.ndarray, logs: np.ndarray | None = None) -> _
         noise = _noise(search, names, scatter.told)
         shift = scatter.mode(SILENT * np.eye(len(names))[0]) - eta
     modes, information = (_completed(search, values, i) for i, values in enumerate((known, beside)))
-    law = {name: search.place(eta)[name] for name in search.names}
+    law = search.named(search.theta(eta))
     pivot, reference = ({n: each[n] for n in search.names} for each in told)
     nearby = Nearby(*noise, shift, search.bend(eta) * (1 - np.eye(len(eta)))[..., None])
     return _Found(
@@ -198,16 +195,15 @@ def _noise(
     share = np.zeros((len(search.names), len(beside), search.design.n_curves))
     alone = np.zeros_like(share)
 
-    def relative(i: int, by: float) -> np.ndarray:
+    def at(i: int, by: float) -> np.ndarray:
         found = told(by * np.eye(len(scales))[i])
-        return np.array([found[name] for name in search.names]) / here
+        return np.array([found[name] for name in search.names])
 
-    here = 1.0
-    here = relative(0, 0.0)
-    first = np.clip(relative(0, SILENT) * np.exp(2 * SILENT), 0, 1 - TINY)
+    here = at(0, 0.0)
+    first = np.clip(at(0, SILENT) / here * np.exp(2 * SILENT), 0, 1 - TINY)
     for i, name in enumerate(scales):
         if name in beside:
-            rest = [relative(i, by) - first * np.exp(-2 * by * (i == 0)) for by in AROUND]
+            rest = [at(i, by) / here - first * np.exp(-2 * by * (i == 0)) for by in AROUND]
             softer, louder = np.maximum(rest, TINY)
             share[:, beside.index(name)] = np.log(softer / louder) / (2 * np.ptp(AROUND))
     if "sigma" in beside:

@@ -127,28 +127,3 @@ def test_wrong_input(run: Run, folder: Path, asked: list[dict[str, Any]]) -> Non
 
 def test_it_is_a_command() -> None:
     assert "backtest" in [command.__name__ for command in cli.COMMANDS]
-
-
-@pytest.mark.parametrize(
-    ("store", "kept"),
-    [
-        ([], "nothing was kept; --store FOLDER keeps each fit as it is done"),
-        (
-            ["--store", "fits"],
-            "fits that were done are in fits, and the same command goes on from there",
-        ),
-    ],
-)
-def test_an_interrupt_says_what_is_kept(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, store: list[str], kept: str
-) -> None:
-    stores = []
-
-    def interrupted(*_: Any, store: Path | None, **__: Any) -> list[bl.Fit]:
-        stores.append(store)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(importlib.import_module("bayeslaw.backtest"), "refit", interrupted)
-    told = run("backtest", folder / "runs.csv", *COLUMNS, *ORIGIN, *store)
-    assert told == (130, "", f"interrupted; {kept}\n")
-    assert stores == [Path("fits") if store else None]

@@ -108,28 +108,3 @@ def test_wrong_input(run: Run, folder: Path, arguments: list[str], sentence: str
     code, text, err = run("multiverse", *table, "--law", "power", *AT, *arguments)
     assert (code, text) == (2, "")
     assert err.startswith(f"error: {sentence}")
-
-
-@pytest.mark.parametrize(
-    ("store", "kept"),
-    [
-        ([], "nothing was kept; --store FOLDER keeps each fit as it is done"),
-        (
-            ["--store", "fits"],
-            "fits that were done are in fits, and the same command goes on from there",
-        ),
-    ],
-)
-def test_an_interrupt_says_what_is_kept(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, store: list[str], kept: str
-) -> None:
-    stores = []
-
-    def interrupted(*_: Any, store: Path | None, **__: Any) -> list[bl.Fit]:
-        stores.append(store)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(importlib.import_module("bayeslaw.multiverse"), "refit", interrupted)
-    told = run("multiverse", folder / "runs.csv", *GROUPED, "--law", "power", *AT, *store)
-    assert told == (130, "", f"interrupted; {kept}\n")
-    assert stores == [Path("fits") if store else None]

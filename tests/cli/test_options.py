@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw.cli.options import Fitting, Say, Table, numbers, places, sizes
+
+GROUPED = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
+type Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.mark.parametrize(
@@ -73,3 +79,44 @@ def test_numbers_by_name_and_in_a_row() -> None:
 def test_places_are_sizes_or_levels(crossed_fit: bl.Fit) -> None:
     assert places(["N=1e9,2e9", "task=c4,7"], crossed_fit) == {"N": [1e9, 2e9], "task": ["c4", "7"]}
     assert places([], crossed_fit) == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("backtest", ["--origins", "2e8"]),
+        (
+            "multiverse",
+            ["--law", "power", "--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web"],
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("store", "kept"),
+    [
+        ([], "nothing was kept; --store FOLDER keeps each fit as it is done"),
+        (
+            ["--store", "fits"],
+            "fits that were done are in fits, and the same command goes on from there",
+        ),
+    ],
+)
+def test_an_interrupt_of_many_fits_says_what_is_kept(
+    run: Run,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    arguments: list[str],
+    store: list[str],
+    kept: str,
+) -> None:
+    stores = []
+
+    def interrupted(*_: Any, store: Path | None, **__: Any) -> list[bl.Fit]:
+        stores.append(store)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module(f"bayeslaw.{command}"), "refit", interrupted)
+    told = run(command, folder / "runs.csv", *GROUPED, *arguments, *store)
+    assert told == (130, "", f"interrupted; {kept}\n")
+    assert stores == [Path("fits") if store else None]

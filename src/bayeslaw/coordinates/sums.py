@@ -164,9 +164,8 @@ class SumOfTerms:
     def _log_slopes(self, eta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Logarithms of slopes at the pivot per unit of their exponents.
 
-        Where the shares went only part of the way, the rest of it is reckoned with exponents that
-        go with these shares and the slopes that are expected: the exponents themselves are only
-        known after this.
+        Where the shares went only part of the way, the rest of it is reckoned with the exponents
+        that are expected: the exponents themselves are only known after this.
         """
         if frame.near is None or self.explicit:
             return self._log_shares(eta)
