@@ -394,3 +394,18 @@ def test_errors(arguments: dict[str, Any], kind: type[Exception], message: str) 
     with pytest.raises(kind) as error:
         Model(**{"law": power, **arguments})
     assert str(error.value) == message
+
+
+def test_content_tells_roles_apart_that_the_formula_does_not() -> None:
+    def with_role(role: Any) -> Model:
+        def term(N: Any, *, k: Any, alpha: Any) -> Any:
+            return k * N**-alpha
+
+        term.__annotations__ |= {"k": Amplitude, "alpha": role}
+        return Model(law(term))
+
+    exponent, again, real = (with_role(role) for role in (Exponent, Exponent, Real))
+    assert exponent.law.digest == real.law.digest
+    assert exponent.content == again.content
+    assert exponent.content != real.content
+    assert " at 0x" not in Model(broken(1)).content  # the same in every process

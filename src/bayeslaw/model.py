@@ -123,8 +123,10 @@ class Model:
 
     @property
     def content(self) -> str:
-        """Everything that makes the model what it is, the formula of its law included."""
-        return f"{self!r} {self.law.digest}"
+        """Everything that makes the model what it is, with the formula and the roles of its law."""
+        # A link's functions have no text that is the same in every process; its name tells it.
+        roles = [(n, r.name, r.link.name, r.prior, r.spread) for n, r in self.roles.items()]
+        return f"{self!r} {self.law.digest} {roles}"
 
     @property
     def is_augmented(self) -> bool:
