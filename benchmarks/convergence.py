@@ -4,7 +4,8 @@
 
 Cases: 72 image-classification learning curves (12 tasks x 6 models, `revisiting_nsl` of
 Alabdulmohsin et al. 2022; the upper half, on the logarithmic scale, of each training range), and
-simulated 3 curves x 12 sizes, 8 x 6, 3 x 4 crossed groups x 6 sizes, with several seeds. Beside
+simulated 3 curves x 12 sizes, 8 x 6, 3 x 4 crossed groups x 6 sizes, with several seeds; and
+3 x 2 curves of which only the smallest 4 to 7 of 8 sizes are known, next to a discrepancy. Beside
 the first, with --naive, the model that a user would write: L0, log k and log alpha of each curve
 centred on population and crossed effects that are not marginalised, in raw units, sampled by
 nutpie through `pymc.sample`.
@@ -25,6 +26,7 @@ import bayeslaw as bl
 from bayeslaw.gate import Gate, check
 
 SMALL = {"3 curves x 12": (3, 1, 12), "8 curves x 6": (8, 1, 6), "3 x 4 crossed x 6": (3, 4, 6)}
+SHORT = 4, 5, 6, 7  # sizes that are known
 GROUPS = ["Task", "Model"]
 
 
@@ -54,13 +56,21 @@ def simulate(tasks: int, datasets: int, sizes: int, seed: int) -> pd.DataFrame:
 
 def ours(name: str, runs: object, groups: list[str], seed: int) -> None:
     """Fit with bayeslaw and print a line."""
+    fitted(name, bl.Model(bl.laws.power, pooling=groups, discrepancy=None), runs, seed)
+
+
+def short(sizes: int, seed: int) -> None:
+    """Fit the beginnings of curves with the default model, pooled, without groups."""
+    runs = bl.read_runs(simulate(3, 2, 8, seed), predictors=["N"], groups=["task", "dataset"])
+    known = np.unique(runs["N"])[sizes - 1]
+    start = runs.isel(run=runs["N"].values <= known)
+    fitted(f"6 curves, {sizes} of 8 sizes, seed {seed}", bl.Model(bl.laws.power), start, seed)
+
+
+def fitted(name: str, model: bl.Model, runs: object, seed: int) -> None:
+    """Fit a model and print a line."""
     started = time.perf_counter()
-    fit = bl.fit(
-        bl.Model(bl.laws.power, pooling=groups, discrepancy=None),
-        runs,
-        random_seed=seed,
-        progressbar=False,
-    )
+    fit = bl.fit(model, runs, random_seed=seed, progressbar=False)
     line(name, Gate.of(fit.tree), fit.tree["sample_stats"].to_dataset(), started)
 
 
@@ -134,6 +144,9 @@ def main() -> None:
                 groups,
                 seed,
             )
+    for seed in range(1, options.seeds + 1):
+        for sizes in SHORT:
+            short(sizes, seed)
     folder = os.environ.get("BAYESLAW_DATA")
     if folder is None:
         print("BAYESLAW_DATA is not set: the 72 curves are skipped")

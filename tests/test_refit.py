@@ -166,7 +166,7 @@ def test_what_was_done_before_a_job_was_killed_is_kept(alone: xr.Dataset, tmp_pa
 
 @pytest.mark.parametrize(
     ("target_accept", "divergences", "expected"),
-    [(None, 0, 0.9), (None, 3, 0.97), (0.8, 3, 0.8)],
+    [(None, 0, 0.9), (None, 3, 0.995), (0.8, 3, 0.8)],
 )
 def test_what_failed_is_sampled_again_with_patience(
     target_accept: float | None, divergences: int, expected: float

@@ -196,7 +196,7 @@ def _fitted(job: _Job) -> Fit:
 
 def _patient(sampler: Sampler, failed: Gate) -> Sampler:
     """How to sample again: with more draws, and smaller steps if they were too large."""
-    steps = sampler.attempts[:2][-1 if failed.divergences else 0].target_accept
+    steps = sampler.attempts[-1 if failed.divergences else 0].target_accept
     more = {"tune": MORE_TUNE * sampler.tune, "draws": MORE_DRAWS * sampler.draws}
     return replace(sampler, most=1, target_accept=steps, **more)
 
