@@ -312,7 +312,7 @@ class _CenterTransform(_Placed):
         return self._placing(inputs).center(value)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        return self._placing(inputs).log_jacobian()
+        return self._placing(inputs).log_jacobian(value)
 
 
 class _CurveTransform(_Placed):

@@ -9,21 +9,23 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType, disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
-from bayeslaw import kernels, knots, walk
+from bayeslaw import kernels, knots, settling, walk
 
-__all__ = ["KernelOp", "cache_key"]
+__all__ = ["KernelOp", "WithAdjoint", "cache_key"]
 
 # Compiled code is kept on disk under this key: other kernels must not find it.
 _KERNELS = hashlib.sha256(
-    "".join(inspect.getsource(module) for module in (kernels, walk, knots)).encode()
+    "".join(inspect.getsource(module) for module in (kernels, knots, settling, walk)).encode()
 ).hexdigest()
 
 
 class KernelOp(Op):
-    """An operation that is one kernel; its outputs are told by `out`."""
+    """An operation that is one kernel of arrays; its outputs are told by `out`."""
 
     __props__ = ()
     kernel: Any
@@ -36,10 +38,39 @@ class KernelOp(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any) -> None:
         """The kernel, called from Python."""
-        values = type(self).kernel(*(x if np.ndim(x) else x.item() for x in inputs))
+        values = type(self).kernel(*inputs)
         values = values if len(self.out) > 1 else [values]
         for output, value in zip(output_storage, values, strict=True):
             output[0] = np.asarray(value)
+
+
+class WithAdjoint(KernelOp):
+    """A kernel with another for the adjoints of its first inputs, by all inputs and cotangents."""
+
+    adjoint: type[KernelOp]
+
+    @property
+    def _varying(self) -> int:
+        return len(self.adjoint.out)
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """The first inputs have gradients."""
+        return [[i < self._varying] * len(node.outputs) for i in range(len(node.inputs))]
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        """By the other kernel."""
+        bars = [
+            pt.zeros_like(output) if isinstance(bar.type, DisconnectedType) else bar
+            for output, bar in zip(outputs, cotangents, strict=True)
+        ]
+        slopes: Any = self.adjoint()(*inputs, *bars)
+        slopes = slopes if isinstance(slopes, list) else [slopes]
+        return [*slopes, *(disconnected_type() for _ in inputs[self._varying :])]
+
+
+@register_funcify_and_cache_key(KernelOp)
+def _numba_kernel(op: KernelOp, **_: Any) -> tuple[Any, str]:
+    return type(op).kernel, cache_key(op)
 
 
 def cache_key(op: Op) -> str:

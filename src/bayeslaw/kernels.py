@@ -109,7 +109,7 @@ def place(z, weight, residual, scale, codes, bounds):
         _solve_transposed(lower, values)
         for i in range(values.shape[0]):
             effects[bound[2] + i] = values[i]
-    return effects, log_det
+    return effects, np.asarray(log_det)
 
 
 @numba.njit(**_COMPILE)
@@ -163,7 +163,7 @@ def place_gradient(z, weight, residual, scale, codes, bounds, effects_bar, log_d
             pulled[i] = z_bar[low + i] = bar[i]
         _solve_transposed(lower, effects)
         _solve_transposed(lower, pulled)
-        matrix_bar = _matrix_adjoint(lower, effects, half, bar, pulled, log_det_bar)
+        matrix_bar = _matrix_adjoint(lower, effects, half, bar, pulled, log_det_bar.item())
         for i in range(size):
             scale_bar[low + i] = pulled[i] * sums[i]
             for j in range(size):

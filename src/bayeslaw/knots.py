@@ -285,7 +285,7 @@ def with_gradient(
     where = (order, bounds, left, right, share, start, at, before, kind)
     out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
     total = _reverse(residual, variance, tau2, where, out)
-    return total, out[0], out[1], out[2]
+    return np.asarray(total), out[0], out[1], out[2]
 
 
 @numba.njit(**_COMPILE)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
-from pytensor.link.numba.dispatch import basic as numba_basic
-from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from bayeslaw import knots, walk
-from bayeslaw.kernel_op import KernelOp, cache_key
+from bayeslaw.kernel_op import KernelOp
 
 __all__ = ["knots_density", "walk_density"]
 
@@ -40,30 +37,6 @@ class _Walk(_Density):
 
 class _Knots(_Density):
     kernel, out = knots.with_gradient, (pt.dscalar, pt.dvector, pt.dvector, pt.dmatrix)
-
-
-@register_funcify_and_cache_key(_Walk)
-def _numba_walk(op: _Walk, **_: Any) -> tuple[Any, str]:
-    @numba_basic.numba_njit
-    def density(residual, variance, tau2, order, step, first, owner):
-        total, by_residual, by_variance, by_tau2 = walk.with_gradient(
-            residual, variance, tau2, order, step, first, owner
-        )
-        return np.asarray(total), by_residual, by_variance, by_tau2
-
-    return density, cache_key(op)
-
-
-@register_funcify_and_cache_key(_Knots)
-def _numba_knots(op: _Knots, **_: Any) -> tuple[Any, str]:
-    @numba_basic.numba_njit
-    def density(r, v, tau2, order, bounds, left, right, share, start, at, before, kind):
-        total, by_residual, by_variance, by_tau2 = knots.with_gradient(
-            r, v, tau2, order, bounds, left, right, share, start, at, before, kind
-        )
-        return np.asarray(total), by_residual, by_variance, by_tau2
-
-    return density, cache_key(op)
 
 
 def walk_density(residual: Any, variance: Any, tau2: Any, *where: Any) -> Any:

@@ -15,38 +15,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from bayeslaw.coordinates import Coordinates, Frame, SumOfTerms
+from bayeslaw.numbers import PLACED, TYPICAL
+from bayeslaw.settling_ops import settle, settle_population
 
-__all__ = ["Placing", "PlacingPopulation", "given_noise"]
-
-
-class _Place(NamedTuple):
-    """Where a block of coordinates is put: its middle and scale, and how much the data say.
-
-    Parameters
-    ----------
-    middle, scale : array or tensor (parameters, curves)
-        Of the coordinates.
-    weight : array or tensor (parameters, curves)
-        How far they are those at the pivot.
-    """
-
-    middle: Any
-    scale: Any
-    weight: Any
-
-    @classmethod
-    def of(cls, expected: Any, mode: Any, spread: Any, information: Any) -> _Place:
-        """From what is expected towards the mode, as far as the data say more than the spread."""
-        told = 1 + spread**2 * information
-        weight = 1 - 1 / told
-        return cls(expected + weight * (mode - expected), spread / np.sqrt(told), weight)
+__all__ = ["Placing", "PlacingPopulation"]
 
 
 @dataclass(frozen=True)
@@ -76,62 +55,64 @@ class Placing:
 
     def theta(self, value: Any) -> Any:
         """Reference coordinates from standard ones."""
-        place = self._noise
-        noise = place.middle + place.scale * value[self._n_law :]
-        place, frame = self._law(noise)
-        eta = place.middle + place.scale * value[: self._n_law]
-        law = self._mapped(self.system.from_pivot, eta, frame, place.weight)
-        return _joined([law, noise])
+        noise = self._noise(value)
+        eta, weight, near, _ = self._settled(value, noise)
+        law = self.system.from_pivot(self._rows(eta), self._frame(near), self._rows(weight))
+        return _joined([_stacked(law), noise])
 
     def value(self, theta: Any) -> Any:
         """Standard coordinates from reference ones."""
-        law, noise = theta[: self._n_law], theta[self._n_law :]
-        place, frame = self._law(noise)
-        eta = self._mapped(self.system.to_pivot, law, frame, place.weight)
-        beside = (noise - self._noise.middle) / self._noise.scale
-        return _joined([(eta - place.middle) / place.scale, beside])
+        nothing, noise = 0 * theta, theta[self._n_law :]
+        middle, weight, near, _ = self._settled(nothing, noise)
+        scale = self._settled(nothing + 1, noise)[0] - middle
+        eta = self.system.to_pivot(self._rows(theta), self._frame(near), self._rows(weight))
+        beside, apart = self._noise_place
+        return _joined([(_stacked(eta) - middle) / scale, (noise - beside) / apart])
 
     def log_jacobian(self, value: Any) -> Any:
         """Log determinant of `theta`."""
-        beside = self._noise
-        noise = beside.middle + beside.scale * value[self._n_law :]
-        place, frame = self._law(noise)
-        eta = place.middle + place.scale * value[: self._n_law]
-        bent = self.system.log_jacobian(self._rows(eta), frame, self._rows(place.weight))
-        return np.log(place.scale).sum() + np.log(beside.scale).sum() + _summed(bent)
+        eta, weight, near, log_determinant = self._settled(value, self._noise(value))
+        bent = self.system.log_jacobian(self._rows(eta), self._frame(near), self._rows(weight))
+        return log_determinant + np.log(self._noise_place[1]).sum() + _summed(bent)
 
     @property
     def _n_law(self) -> int:
         return len(self.system.roles)
 
+    def _noise(self, value: Any) -> Any:
+        middle, scale = self._noise_place
+        return middle + scale * value[self._n_law :]
+
     @cached_property
-    def _noise(self) -> _Place:
-        numbers = self.mean, self.pilot["pivot_mode"], self.spread, self.pilot["pivot_information"]
-        return _Place.of(*(each[self._n_law :] for each in numbers))
+    def _noise_place(self) -> tuple[Any, Any]:
+        """Middle and scale of the noise's coordinates: towards the data as far as they tell."""
+        mean, mode, spread, information = (
+            each[self._n_law :]
+            for each in (
+                self.mean, self.pilot["pivot_mode"], self.spread, self.pilot["pivot_information"]
+            )
+        )  # fmt: skip
+        apart = 1 + spread**2 * information
+        return mode + (mean - mode) / apart, spread / np.sqrt(apart)
 
-    def _law(self, noise: Any) -> tuple[_Place, Frame]:
-        """The place of the law's coordinates given the noise, and what curves may be there."""
-        n, pilot = self._n_law, self.pilot
-        mean, spread = self.mean[:n], self.spread[:n]
-        louder, moved = given_noise(
-            pilot["noise_alone"], pilot["noise_share"], noise - pilot["pivot_mode"][n:]
-        )
-        told = pilot["pivot_information"][:n] * louder
-        mode = pilot["pivot_mode"][:n] + moved * pilot["noise_shift"]
-        # What the population holds of one parameter tells of the others, by what the curve says
-        # of the coordinate that both are part of.
-        held, bend = (told / (1 + spread**2 * told))[:, None], pilot["bend"]
-        through = told + (bend**2 * held).sum(axis=0)
-        pull = (bend * held * (mean - pilot["mode"][:n])[:, None]).sum(axis=0)
-        weight = 1 - 1 / (1 + spread**2 * through)
-        near = mean + weight * (pilot["mode"][:n] - mean)
-        frame = replace(self.frame, near=self._rows(near))
-        nowhere = dict.fromkeys(self.system.roles, 0.0)
-        expected = self.system.to_pivot(self._rows(mean), frame, nowhere)
-        return _Place.of(_stacked(expected), mode + pull / through, spread, through), frame
+    def _settled(self, value: Any, noise: Any) -> Any:
+        """As `bayeslaw.settling.settle`."""
+        pilot = self.pilot
+        return settle(
+            value, noise - pilot["pivot_mode"][self._n_law :], self._expected, self.mean,
+            self.spread, *(pilot[name] for name in PLACED),
+        )  # fmt: skip
 
-    def _mapped(self, change: Any, values: Any, frame: Frame, weight: Any) -> Any:
-        return _stacked(change(self._rows(values), frame, self._rows(weight)))
+    @cached_property
+    def _expected(self) -> Any:
+        """What is expected of each curve, in the coordinates in which all is expected of it."""
+        mean = self._rows(self.mean)
+        there = self.system.to_pivot(mean, self.frame, dict.fromkeys(mean, 0.0))
+        same = all(there[name] is mean[name] for name in mean)
+        return self.mean if same else _stacked(there)
+
+    def _frame(self, near: Any) -> Frame:
+        return replace(self.frame, near=self._rows(near))
 
     def _rows(self, values: Any) -> dict[str, Any]:
         return {name: values[row] for row, name in enumerate(self.system.roles)}
@@ -167,34 +148,26 @@ class PlacingPopulation:
 
     def center(self, value: Any) -> Any:
         """The population from standard coordinates."""
-        middle, scale = self._place
-        return self._moved(self.system.from_pivot, middle + scale * value)
+        return self._moved(self.system.from_pivot, self._settled(value)[0])
 
     def value(self, center: Any) -> Any:
         """Standard coordinates of a population."""
-        middle, scale = self._place
+        middle, _ = self._settled(0 * center)
+        scale = self._settled(0 * center + 1)[0] - middle
         return (self._moved(self.system.to_pivot, center) - middle) / scale
 
-    def log_jacobian(self) -> Any:
+    def log_jacobian(self, value: Any) -> Any:
         """Log determinant of `center`: all but the scale is shears."""
-        return np.log(self._place[1]).sum()
+        return self._settled(value)[1]
+
+    def _settled(self, value: Any) -> Any:
+        """As `bayeslaw.settling.settle_population`."""
+        numbers = [self.typical[name] for name in TYPICAL]
+        return settle_population(value, self.spread, self._prior, self.sd, *numbers)
 
     @cached_property
-    def _place(self) -> tuple[Any, Any]:
-        """Middle and scale given the spreads, each parameter by itself."""
-        squares, mixed = self.spread**2, self.typical["typical_mixed"] ** 2
-        own, groups = squares[: self._n_parameters], self.typical["level_share"] * squares
-        each = 1 / ((mixed * own).sum(axis=1)[:, None] + 1 / self.typical["typical_information"])
-        weight = each.sum(axis=1)
-        found = (each * self.typical["typical_mode"]).sum(axis=1) / weight
-        told = 1 / (1 / weight + (mixed * groups.sum(axis=1)).sum(axis=1))
-        known = 1 / (mixed * self.sd**2).sum(axis=1)
-        prior = self._moved(self.system.to_pivot, self.mean)
-        return (known * prior + told * found) / (known + told), 1 / np.sqrt(known + told)
-
-    @property
-    def _n_parameters(self) -> Any:
-        return self.mean.shape[0]
+    def _prior(self) -> Any:
+        return self._moved(self.system.to_pivot, self.mean)
 
     def _moved(self, change: Any, values: Any) -> Any:
         # Other coordinates than sums of terms do not reach every population.
@@ -203,38 +176,6 @@ class PlacingPopulation:
         rows = {name: values[row] for row, name in enumerate(self.system.roles)}
         law = _stacked(change(rows, self.frame, dict.fromkeys(rows, 1.0)))
         return _joined([law, values[len(rows) :]])
-
-
-def given_noise(alone: Any, share: Any, away: Any) -> tuple[Any, Any]:
-    """What curves tell of the law where their noise is not what it is at the mode.
-
-    A short curve hardly says how noisy it is, and the less noise the more it says of the law: a
-    funnel, unless the sampler's coordinates know of it.
-
-    Parameters
-    ----------
-    alone, share : array or tensor (parameters, noise parameters, curves)
-        See `bayeslaw.pilot.Pilot`.
-    away : array or tensor (noise parameters, curves)
-        Logarithms of the parameters of the noise, relative to those at the mode.
-
-    Returns
-    -------
-    tuple of array or tensor (parameters, curves)
-        How many times more they tell than at the mode; and how far their mode has moved, in
-        parts of ``noise_shift``.
-
-    Examples
-    --------
-    >>> none, all = np.zeros((1, 1, 1)), np.ones((1, 1, 1))
-    >>> louder, moved = given_noise(none, all, np.log([[2.0]]))
-    >>> louder, moved
-    (array([[0.25]]), array([[0.]]))
-    """
-    squares, part = np.exp(2 * away)[None], alone.sum(axis=1)
-    first = (alone / squares).sum(axis=1)
-    second = (1 - part) / (1 - share.sum(axis=1) + (share * squares).sum(axis=1))
-    return first + second, (first / (first + second) - part) / (1 - part)
 
 
 def _is_graph(values: Any) -> bool:

@@ -174,7 +174,7 @@ def with_gradient(residual, variance, tau2, order, step, first, owner):
     """`density` and its gradients with respect to residual, variance and tau2."""
     out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
     total = _reverse(residual, variance, tau2, (order, step, first, owner), out)
-    return total, out[0], out[1], out[2]
+    return np.asarray(total), out[0], out[1], out[2]
 
 
 @numba.njit(**_COMPILE)

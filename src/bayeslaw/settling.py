@@ -1,0 +1,314 @@
+"""Numba kernels with gradients written by hand: where the sampler's coordinates are put.
+
+See `bayeslaw.placing` for what they are for. Curves are settled one after the other, with as much
+as their data tell; a population is settled by all of them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+__all__ = [
+    "heard",
+    "settle",
+    "settle_gradient",
+    "settle_population",
+    "settle_population_gradient",
+]
+
+_COMPILE = {"cache": True, "error_model": "numpy"}
+
+
+@numba.njit(**_COMPILE)
+def heard(away, alone, share):
+    """What curves tell of their law where their noise is not what it is at the mode.
+
+    A short curve hardly says how noisy it is, and the less noise the more it says of the law: a
+    funnel, unless the sampler's coordinates know of it.
+
+    Parameters
+    ----------
+    away : array (noise parameters, curves)
+        Logarithms of the parameters of the noise, relative to those at the mode.
+    alone, share : array (parameters, noise parameters, curves)
+        See `bayeslaw.pilot.Nearby`.
+
+    Returns
+    -------
+    tuple of array (parameters, curves)
+        How many times more they tell than at the mode, and how far the mode has moved in parts of
+        `Nearby.noise_shift`; then what the gradient needs.
+    """
+    size, noise, curves = alone.shape
+    louder, moved, rest = np.empty((size, curves)), np.empty((size, curves)), np.ones((size, curves))
+    part, first, square = np.zeros((size, curves)), np.zeros((size, curves)), _squares(away)
+    for i in range(size):
+        for k in range(noise):
+            for g in range(curves):
+                part[i, g] += alone[i, k, g]
+                first[i, g] += alone[i, k, g] / square[k, g]
+                rest[i, g] += share[i, k, g] * (square[k, g] - 1)
+        for g in range(curves):
+            louder[i, g] = first[i, g] + (1 - part[i, g]) / rest[i, g]
+            moved[i, g] = (first[i, g] / louder[i, g] - part[i, g]) / (1 - part[i, g])
+    return louder, moved, part, first, rest
+
+
+@numba.njit(**_COMPILE)
+def _squares(away):
+    out = np.empty(away.shape)
+    for k in range(away.shape[0]):
+        for g in range(away.shape[1]):
+            out[k, g] = math.exp(2 * away[k, g])
+    return out
+
+
+@numba.njit(**_COMPILE)
+def _through(mean, spread, mode, told, bend):
+    """What is told of each coordinate by way of the others too, and where they pull it.
+
+    What the population holds of one parameter tells of the others, by what the curve says of the
+    coordinate that both are part of. Also how much of each is held, and its residual.
+    """
+    size, curves = told.shape
+    held, residual = np.empty((size, curves)), np.empty((size, curves))
+    through, pull = told.copy(), np.zeros((size, curves))
+    for i in range(size):
+        variance = spread[i, 0] ** 2
+        for g in range(curves):
+            held[i, g] = told[i, g] / (1 + variance * told[i, g])
+            residual[i, g] = mean[i, g] - mode[i, g]
+        for j in range(size):
+            for g in range(curves):
+                by = bend[i, j, g] * held[i, g]
+                through[j, g] += bend[i, j, g] * by
+                pull[j, g] += by * residual[i, g]
+    return through, pull, held, residual
+
+
+@numba.njit(**_COMPILE)
+def settle(
+    z, away, expected, mean, spread, pivot_mode, information, mode, alone, share, shift, bend
+):
+    """Pivot coordinates of all curves from standard ones.
+
+    Parameters
+    ----------
+    z : array (parameters, curves)
+        Standard coordinates; those of the law come first.
+    away : array (noise parameters, curves)
+        Logarithms of the parameters of the noise, relative to those at the mode.
+    expected, mean : array (parameters, curves)
+        What the population expects of each curve, in pivot and in reference coordinates.
+    spread : array (parameters, 1)
+        How far curves are from that.
+    pivot_mode, information, mode : array (parameters, curves)
+        The mode and how much is told of it in pivot coordinates; the mode in reference ones.
+    alone, share, shift, bend : array
+        See `bayeslaw.pilot.Nearby`.
+
+    Returns
+    -------
+    tuple of array
+        Of shape (law parameters, curves): pivot coordinates, how far they are at the pivot, and
+        roughly where they are at the reference. Then the log determinant.
+    """
+    size, curves = shift.shape
+    eta, weight, near = np.empty((size, curves)), np.empty((size, curves)), np.empty((size, curves))
+    scales, log_det = np.ones(curves), 0.0
+    louder, moved, _, _, _ = heard(away, alone, share)
+    told = information[:size] * louder
+    through, pull, _, residual = _through(mean, spread, mode, told, bend)
+    for j in range(size):
+        own = spread[j, 0]
+        for g in range(curves):
+            apart = 1 + own**2 * through[j, g]
+            scale, known = own / math.sqrt(apart), 1 - 1 / apart
+            found = pivot_mode[j, g] + moved[j, g] * shift[j, g] + pull[j, g] / through[j, g]
+            weight[j, g], near[j, g] = known, mean[j, g] - known * residual[j, g]
+            eta[j, g] = expected[j, g] + known * (found - expected[j, g]) + scale * z[j, g]
+            scales[g] *= scale
+    for g in range(curves):
+        log_det += math.log(scales[g])
+    return eta, weight, near, np.asarray(log_det)
+
+
+@numba.njit(**_COMPILE)
+def settle_gradient(
+    z, away, expected, mean, spread, pivot_mode, information, mode, alone, share, shift, bend,
+    eta_bar, weight_bar, near_bar, log_det_bar,
+):  # fmt: skip
+    """Adjoints of z, away, expected, mean and spread; arguments as in `settle`."""
+    size, curves = shift.shape
+    z_bar, mean_bar, log_bar = np.zeros(z.shape), np.zeros(mean.shape), log_det_bar.item()
+    expected_bar, spread_bar = np.zeros(expected.shape), np.zeros(spread.shape)
+    parts = heard(away, alone, share)
+    told = information[:size] * parts[0]
+    through, pull, held, residual = _through(mean, spread, mode, told, bend)
+    told_bar, pull_bar = np.empty((size, curves)), np.empty((size, curves))
+    moved_bar = np.empty((size, curves))
+    for j in range(size):
+        own = spread[j, 0]
+        for g in range(curves):
+            apart, bar = 1 + own**2 * through[j, g], eta_bar[j, g]
+            scale, known = own / math.sqrt(apart), 1 - 1 / apart
+            pulled = pull[j, g] / through[j, g]
+            found = pivot_mode[j, g] + parts[1][j, g] * shift[j, g] + pulled
+            z_bar[j, g], expected_bar[j, g] = bar * scale, bar * (1 - known)
+            mean_bar[j, g] = near_bar[j, g] * (1 - known)
+            known_bar = weight_bar[j, g] + bar * (found - expected[j, g])
+            known_bar -= near_bar[j, g] * residual[j, g]
+            scale_bar = bar * scale * z[j, g] + log_bar  # of its logarithm
+            apart_bar = (known_bar / apart - scale_bar / 2) / apart
+            spread_bar[j, 0] += scale_bar / own + 2 * own * apart_bar * through[j, g]
+            moved_bar[j, g] = bar * known * shift[j, g]
+            pull_bar[j, g] = bar * known / through[j, g]
+            told_bar[j, g] = own**2 * apart_bar - pull_bar[j, g] * pulled
+    _through_gradient(
+        spread, told, bend, held, residual, pull_bar, told_bar, mean_bar, spread_bar
+    )
+    for i in range(size):
+        for g in range(curves):
+            told_bar[i, g] *= information[i, g]
+    away_bar = _heard_gradient(away, alone, share, parts, told_bar, moved_bar)
+    return z_bar, away_bar, expected_bar, mean_bar, spread_bar
+
+
+@numba.njit(**_COMPILE)
+def _through_gradient(
+    spread, told, bend, held, residual, pull_bar, told_bar, mean_bar, spread_bar
+):  # fmt: skip
+    """Add what `_through` owes; `told_bar` is that of what is told by way of others before."""
+    size, curves = told.shape
+    held_bar = np.zeros((size, curves))
+    for i in range(size):
+        for j in range(size):
+            for g in range(curves):
+                by, pulled = bend[i, j, g], bend[i, j, g] * pull_bar[j, g]
+                held_bar[i, g] += by**2 * told_bar[j, g] + pulled * residual[i, g]
+                mean_bar[i, g] += held[i, g] * pulled
+    for i in range(size):
+        own = spread[i, 0]
+        for g in range(curves):
+            spread_bar[i, 0] -= 2 * own * held_bar[i, g] * held[i, g] ** 2
+            told_bar[i, g] += held_bar[i, g] / (1 + own**2 * told[i, g]) ** 2
+
+
+@numba.njit(**_COMPILE)
+def _heard_gradient(away, alone, share, parts, louder_bar, moved_bar):
+    """Adjoint of `away`, by those of what `heard` tells."""
+    louder, _, part, first, rest = parts
+    size, noise, curves = alone.shape
+    square, away_bar = _squares(away), np.zeros(away.shape)
+    for i in range(size):
+        for g in range(curves):
+            bar = moved_bar[i, g] / (1 - part[i, g]) / louder[i, g]
+            louder_bar[i, g] -= bar * first[i, g] / louder[i, g]
+            moved_bar[i, g] = louder_bar[i, g] + bar  # from here on that of `first`
+            louder_bar[i, g] *= -(1 - part[i, g]) / rest[i, g] ** 2  # and that of `rest`
+        for k in range(noise):
+            for g in range(curves):
+                slope = share[i, k, g] * louder_bar[i, g] * square[k, g]
+                away_bar[k, g] += 2 * (slope - alone[i, k, g] * moved_bar[i, g] / square[k, g])
+    return away_bar
+
+
+@numba.njit(**_COMPILE)
+def _variances(spread, mixed, level_share, j):
+    """Of a coordinate of a typical curve: between curves, and of the mean of all groups."""
+    own, groups = 0.0, 0.0
+    for i in range(mixed.shape[1]):
+        own += mixed[j, i] ** 2 * spread[i] ** 2
+        for s in range(spread.shape[0]):
+            groups += mixed[j, i] ** 2 * level_share[i, s] * spread[s] ** 2
+    return own, groups
+
+
+@numba.njit(**_COMPILE)
+def _told_by_curves(spread, mode, information, mixed, level_share, j):
+    """What all curves tell of a coordinate of their population, and its mode."""
+    own, groups = _variances(spread, mixed, level_share, j)
+    weight, found = 0.0, 0.0
+    for g in range(mode.shape[1]):
+        each = 1 / (own + 1 / information[j, g])
+        weight += each
+        found += each * mode[j, g]
+    return own, weight, found / weight, 1 / (1 / weight + groups)
+
+
+@numba.njit(**_COMPILE)
+def _known(sd, mixed, j):
+    """What the prior tells."""
+    variance = 0.0
+    for i in range(sd.shape[0]):
+        variance += (mixed[j, i] * sd[i]) ** 2
+    return 1 / variance
+
+
+@numba.njit(**_COMPILE)
+def settle_population(z, spread, prior, sd, mode, information, mixed, level_share):
+    """A population's coordinates at the pivot of a typical curve from standard ones.
+
+    Parameters
+    ----------
+    z : array (parameters,)
+        Standard coordinates.
+    spread : array (spreads,)
+        Of each parameter between curves, then those between the levels of groups.
+    prior : array (parameters,)
+        The middle of the prior, there.
+    sd : array (parameters,)
+        Of the prior, at the reference.
+    mode, information : array (parameters, curves)
+        Of each curve, there.
+    mixed : array (parameters, parameters)
+        How much each coordinate there changes with each at the reference.
+    level_share : array (parameters, spreads)
+        One over the number of levels.
+
+    Returns
+    -------
+    tuple of array
+        Coordinates, shape (parameters,), and the log determinant.
+    """
+    out, log_det = np.empty(z.shape[0]), 0.0
+    for j in range(z.shape[0]):
+        _, _, found, told = _told_by_curves(spread, mode, information, mixed, level_share, j)
+        known = _known(sd, mixed, j)
+        middle = (known * prior[j] + told * found) / (known + told)
+        out[j] = middle + z[j] / math.sqrt(known + told)
+        log_det -= math.log(known + told) / 2
+    return out, np.asarray(log_det)
+
+
+@numba.njit(**_COMPILE)
+def settle_population_gradient(
+    z, spread, prior, sd, mode, information, mixed, level_share, out_bar, log_det_bar
+):
+    """Adjoints of z and spread; arguments as in `settle_population`."""
+    z_bar, spread_bar = np.empty(z.shape[0]), np.zeros(spread.shape[0])
+    for j in range(z.shape[0]):
+        own, weight, found, told = _told_by_curves(
+            spread, mode, information, mixed, level_share, j
+        )
+        known, bar = _known(sd, mixed, j), out_bar[j]
+        total = known + told
+        middle = (known * prior[j] + told * found) / total
+        z_bar[j] = bar / math.sqrt(total)
+        told_bar = bar * (found - middle) / total - z_bar[j] * z[j] / (2 * total)
+        told_bar -= log_det_bar.item() / (2 * total)
+        found_bar, groups_bar = bar * told / total, -told_bar * told**2
+        own_bar = 0.0
+        for g in range(mode.shape[1]):
+            each = 1 / (own + 1 / information[j, g])
+            each_bar = found_bar * (mode[j, g] - found) / weight - groups_bar / weight**2
+            own_bar -= each_bar * each**2
+        for i in range(mixed.shape[1]):
+            spread_bar[i] += 2 * spread[i] * own_bar * mixed[j, i] ** 2
+            for s in range(spread.shape[0]):
+                by = mixed[j, i] ** 2 * level_share[i, s]
+                spread_bar[s] += 2 * spread[s] * groups_bar * by
+    return z_bar, spread_bar

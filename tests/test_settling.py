@@ -1,0 +1,125 @@
+"""Kernels that settle coordinates: gradients by hand, and what noise makes of information."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bayeslaw import settling
+
+LAW, NOISE, CURVES, SPREADS = 3, 2, 4, 7
+
+
+def curves(seed: int, noise: int = NOISE) -> list[np.ndarray]:
+    """Some arguments of `settle`; the first five have gradients."""
+    rng = np.random.default_rng(seed)
+    size = LAW + noise, CURVES
+    return [
+        rng.normal(size=size),
+        rng.normal(0, 0.5, (noise, CURVES)),
+        *rng.normal(-1, 0.5, (2, *size)),
+        np.exp(rng.normal(-1, 0.5, (size[0], 1))),
+        rng.normal(-1, 0.5, size),
+        np.exp(rng.normal(2, 1, size)),
+        rng.normal(-1, 0.5, size),
+        rng.uniform(0, 0.4, (LAW, noise, CURVES)),
+        rng.uniform(0, 0.4, (LAW, noise, CURVES)),
+        rng.normal(0, 0.3, (LAW, CURVES)),
+        rng.normal(0, 0.3, (LAW, LAW, CURVES)) * (1 - np.eye(LAW))[..., None],
+    ]
+
+
+def population(seed: int) -> list[np.ndarray]:
+    """Some arguments of `settle_population`; the first two have gradients."""
+    rng = np.random.default_rng(seed)
+    size = LAW + NOISE
+    return [
+        rng.normal(size=size),
+        np.exp(rng.normal(-1, 0.5, SPREADS)),
+        rng.normal(-1, 0.5, size),
+        np.exp(rng.normal(0, 0.5, size)),
+        rng.normal(-1, 0.5, (size, CURVES)),
+        np.exp(rng.normal(2, 1, (size, CURVES))),
+        np.eye(size) + rng.normal(0, 0.2, (size, size)),
+        rng.uniform(0, 0.5, (size, SPREADS)),
+    ]
+
+
+def slopes(kernel: Callable[..., Any], arguments: list[np.ndarray], bars: Any) -> list[np.ndarray]:
+    """Of the outputs weighted by `bars`, by finite differences, for each argument."""
+
+    def total(changed: np.ndarray, which: int) -> float:
+        moved = [*arguments[:which], changed, *arguments[which + 1 :]]
+        outputs = kernel(*moved)
+        return sum(float(np.sum(bar * out)) for bar, out in zip(bars, outputs, strict=True))
+
+    found = []
+    for which, argument in enumerate(arguments):
+        slope = np.zeros(argument.size)
+        for i, by in enumerate(1e-6 * np.eye(argument.size)):
+            step = by.reshape(argument.shape)
+            slope[i] = (total(argument + step, which) - total(argument - step, which)) / 2e-6
+        found.append(slope.reshape(argument.shape))
+    return found
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000), noise=st.integers(0, NOISE))
+def test_the_gradient_of_curves_is_that_of_finite_differences(seed: int, noise: int) -> None:
+    arguments, rng = curves(seed, noise), np.random.default_rng(seed + 1)
+    bars = [*rng.normal(size=(3, LAW, CURVES)), np.asarray(rng.normal())]
+    found = settling.settle_gradient(*arguments, *bars)
+    expected = slopes(settling.settle, arguments, bars)[: len(found)]
+    for bar, slope in zip(found, expected, strict=True):
+        np.testing.assert_allclose(bar, slope, rtol=1e-5, atol=1e-6)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_gradient_of_populations_is_that_of_finite_differences(seed: int) -> None:
+    arguments, rng = population(seed), np.random.default_rng(seed + 1)
+    bars = [rng.normal(size=LAW + NOISE), np.asarray(rng.normal())]
+    found = settling.settle_population_gradient(*arguments, *bars)
+    expected = slopes(settling.settle_population, arguments, bars)[: len(found)]
+    for bar, slope in zip(found, expected, strict=True):
+        np.testing.assert_allclose(bar, slope, rtol=1e-5, atol=1e-6)
+
+
+def test_all_curves_alone_are_settled_as_together() -> None:
+    arguments = curves(3)
+    together = settling.settle(*arguments)[0]
+    for g in range(CURVES):
+        one = [a if a.shape[-1] == 1 else np.ascontiguousarray(a[..., g : g + 1]) for a in arguments]
+        np.testing.assert_array_equal(settling.settle(*one)[0], together[:, g : g + 1])
+
+
+def heard(alone: float, share: tuple[float, float], away: tuple[float, float]) -> np.ndarray:
+    """Times more that is told, and how far the mode moves, of noise so many e-folds away."""
+    parts = np.array([[[alone], [0.0]]]), np.array(share)[None, :, None]
+    return np.ravel(settling.heard(np.array(away)[:, None], *parts)[:2])
+
+
+@pytest.mark.parametrize("alone", [0.0, 0.3, 0.9])
+def test_information_at_the_mode_is_that_of_the_pilot(alone: float) -> None:
+    assert heard(alone, (0.5, 0.2), (0.0, 0.0)) == pytest.approx((1, 0))
+
+
+@pytest.mark.parametrize(
+    ("e_folds", "kept"), [(-1.0, np.exp(2)), (0.5, np.exp(-1)), (2, np.exp(-4))]
+)
+@pytest.mark.parametrize("alone", [0.0, 0.5])
+def test_information_falls_as_the_square_of_all_noise(
+    e_folds: float, kept: float, alone: float
+) -> None:
+    share = (1 - 0.4 * (alone == 0), 0.4 * (alone == 0))
+    louder, _ = heard(alone, share, (e_folds, e_folds))
+    assert louder == pytest.approx(kept)
+
+
+def test_the_mode_moves_all_the_way_where_the_noise_is_gone() -> None:
+    assert heard(0.2, (0.1, 0.9), (-12.0, 0.0))[1] == pytest.approx(1)
