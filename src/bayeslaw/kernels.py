@@ -27,22 +27,28 @@ _COMPILE = {"cache": True, "error_model": "numpy"}
 
 @numba.njit(**_COMPILE)
 def _factor(weight, scale, codes, bound, row):
-    """Z'WZ and the lower factor of I + T Z'WZ T."""
+    """Z'WZ, the lower factor of I + T Z'WZ T, and where it is more than its diagonal.
+
+    No curve is in two levels of a grouping, so those of the first have nothing in common: their
+    rows of the factor are diagonal.
+    """
     first, last, low, size = bound[0], bound[1], bound[2], bound[3] - bound[2]
-    gram, lower = np.zeros((size, size)), np.zeros((size, size))
+    gram, lower, dense = np.zeros((size, size)), np.zeros((size, size)), size
     for g in range(codes.shape[1]):
         for j in range(first, last):
             for k in range(first, last):
                 gram[codes[j, g] - low, codes[k, g] - low] += weight[row, g]
+        if last > first + 1:
+            dense = min(dense, codes[first + 1, g] - low)
     for i in range(size):
-        for j in range(i + 1):
+        for j in range(0 if i >= dense else i, i + 1):
             total = gram[i, j] * scale[low + i] * scale[low + j]
             if i == j:
                 total += 1.0
-            for k in range(j):
+            for k in range(0 if j >= dense else j, j):
                 total -= lower[i, k] * lower[j, k]
             lower[i, j] = math.sqrt(total) if i == j else total / lower[j, j]
-    return gram, lower
+    return gram, lower, dense
 
 
 @numba.njit(**_COMPILE)
@@ -56,20 +62,20 @@ def _pull(weight, residual, codes, bound, row):
 
 
 @numba.njit(**_COMPILE)
-def _solve(lower, vector):
+def _solve(lower, dense, vector):
     """L^-1 vector, in place."""
     for i in range(vector.shape[0]):
-        for k in range(i):
+        for k in range(0 if i >= dense else i, i):
             vector[i] -= lower[i, k] * vector[k]
         vector[i] /= lower[i, i]
 
 
 @numba.njit(**_COMPILE)
-def _solve_transposed(lower, vector):
+def _solve_transposed(lower, dense, vector):
     """L^-T vector, in place."""
     for i in range(vector.shape[0] - 1, -1, -1):
         vector[i] /= lower[i, i]
-        for k in range(i):
+        for k in range(0 if i >= dense else i, i):
             vector[k] -= lower[i, k] * vector[i]
 
 
@@ -98,48 +104,58 @@ def place(z, weight, residual, scale, codes, bounds):
     effects, log_det = np.zeros(z.shape[0]), 0.0
     for p in range(bounds.shape[0]):
         bound = bounds[p]
-        _, lower = _factor(weight, scale, codes, bound, p)
+        _, lower, dense = _factor(weight, scale, codes, bound, p)
         values = _pull(weight, residual, codes, bound, p)
         for i in range(values.shape[0]):
             values[i] *= scale[bound[2] + i]
             log_det += math.log(lower[i, i])
-        _solve(lower, values)
+        _solve(lower, dense, values)
         for i in range(values.shape[0]):
             values[i] += z[bound[2] + i]
-        _solve_transposed(lower, values)
+        _solve_transposed(lower, dense, values)
         for i in range(values.shape[0]):
             effects[bound[2] + i] = values[i]
     return effects, np.asarray(log_det)
 
 
 @numba.njit(**_COMPILE)
-def _matrix_adjoint(lower, effects, half, z_bar, pulled_bar, log_det_bar):
-    """Symmetric adjoint of I + T Z'WZ T, from those of what its factor is used for."""
+def _inverse(lower, dense):
+    """L^-1."""
     size = lower.shape[0]
-    inner, column = np.zeros((size, size)), np.zeros(size)
+    out = np.zeros((size, size))
     for i in range(size):
-        for j in range(i + 1):
-            total = 0.0
-            for k in range(i, size):
-                bar = -effects[k] * z_bar[j] - pulled_bar[k] * half[j]
-                if k == j:
-                    bar += log_det_bar / lower[k, k]
-                total += lower[k, i] * bar
-            inner[i, j] = total / 2 if i == j else total
-    for turn in range(2):  # L^-T from the left, then from the right
+        out[i, i] = 1 / lower[i, i]
+        for k in range(0 if i >= dense else i, i):
+            by = lower[i, k] * out[i, i]
+            for j in range(0 if k >= dense else k, k + 1):
+                out[i, j] -= by * out[k, j]
+    return out
+
+
+@numba.njit(**_COMPILE)
+def _matrix_adjoint(inverse, dense, z, z_bar, log_det_bar):
+    """Symmetric adjoint of I + T Z'WZ T, from those of its log determinant and of L^-T z.
+
+    It is L^-T K L^-1, K the symmetric part of what L' times the adjoint of L has below the
+    diagonal: there it is the outer product of -z and `z_bar`, so sums along it are running sums.
+    """
+    size = inverse.shape[0]
+    below, above = np.zeros(size), np.zeros(size)
+    rows, out = np.empty((size, size)), np.zeros((size, size))
+    for k in range(size):
         for j in range(size):
-            for i in range(size):
-                column[i] = inner[i, j] if turn == 0 else inner[j, i]
-            _solve_transposed(lower, column)
-            for i in range(size):
-                if turn == 0:
-                    inner[i, j] = column[i]
-                else:
-                    inner[j, i] = column[i]
-    for i in range(size):
-        for j in range(i):
-            inner[i, j] = inner[j, i] = (inner[i, j] + inner[j, i]) / 2
-    return inner
+            above[j] += z[k] * inverse[k, j]
+    for k in range(size):
+        here = (log_det_bar - z[k] * z_bar[k]) / 2
+        for j in range(size):
+            above[j] -= z[k] * inverse[k, j]
+            rows[k, j] = here * inverse[k, j] - (z[k] * below[j] + z_bar[k] * above[j]) / 2
+            below[j] += z_bar[k] * inverse[k, j]
+    for k in range(size):
+        for i in range(0 if k >= dense else k, k + 1):
+            for j in range(size):
+                out[i, j] += inverse[k, i] * rows[k, j]
+    return out
 
 
 @numba.njit(**_COMPILE)
@@ -150,20 +166,23 @@ def place_gradient(z, weight, residual, scale, codes, bounds, effects_bar, log_d
     for p in range(bounds.shape[0]):
         bound = bounds[p]
         low, size = bound[2], bound[3] - bound[2]
-        gram, lower = _factor(weight, scale, codes, bound, p)
+        gram, lower, dense = _factor(weight, scale, codes, bound, p)
         sums = _pull(weight, residual, codes, bound, p)
-        half, effects, pulled, bar = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
+        shift, pulled = np.empty(size), effects_bar[low : low + size].copy()
         for i in range(size):
-            half[i] = scale[low + i] * sums[i]
-            bar[i] = effects_bar[low + i]
-        _solve(lower, half)
-        _solve(lower, bar)
+            shift[i] = scale[low + i] * sums[i]
+        _solve(lower, dense, shift)
+        _solve_transposed(lower, dense, shift)
+        _solve(lower, dense, pulled)
+        z_bar[low : low + size] = pulled
+        _solve_transposed(lower, dense, pulled)
+        matrix_bar = _matrix_adjoint(
+            _inverse(lower, dense), dense, z[low : low + size], z_bar[low : low + size],
+            log_det_bar.item(),
+        )  # fmt: skip
         for i in range(size):
-            effects[i] = z[low + i] + half[i]
-            pulled[i] = z_bar[low + i] = bar[i]
-        _solve_transposed(lower, effects)
-        _solve_transposed(lower, pulled)
-        matrix_bar = _matrix_adjoint(lower, effects, half, bar, pulled, log_det_bar.item())
+            for j in range(size):  # of what the curves shift the effects by
+                matrix_bar[i, j] -= (pulled[i] * shift[j] + shift[i] * pulled[j]) / 2
         for i in range(size):
             scale_bar[low + i] = pulled[i] * sums[i]
             for j in range(size):
