@@ -94,7 +94,7 @@ def test_all_curves_alone_are_settled_as_together() -> None:
     arguments = curves(3)
     together = settling.settle(*arguments)[0]
     for g in range(CURVES):
-        one = [a if a.shape[-1] == 1 else np.ascontiguousarray(a[..., g : g + 1]) for a in arguments]
+        one = [a if a.shape[-1] == 1 else a[..., g : g + 1].copy() for a in arguments]
         np.testing.assert_array_equal(settling.settle(*one)[0], together[:, g : g + 1])
 
 

@@ -105,12 +105,13 @@ def _little_optimised() -> Iterator[None]:
 
     What takes time in it are logarithms, exponentials and the recursion, which no level changes.
     """
-    before = numba.config.OPT
-    numba.config.OPT = min(before, type(before)(1))
+    config: Any = numba.config
+    before = config.OPT
+    config.OPT = min(before, type(before)(1))
     try:
         yield
     finally:
-        numba.config.OPT = before
+        config.OPT = before
 
 
 def _entry(source: str, name: str, names: Mapping[str, Any], signature: Any, called: str) -> Any:

@@ -43,8 +43,9 @@ def heard(away, alone, share):
         `Nearby.noise_shift`; then what the gradient needs.
     """
     size, noise, curves = alone.shape
-    louder, moved, rest = np.empty((size, curves)), np.empty((size, curves)), np.ones((size, curves))
-    part, first, square = np.zeros((size, curves)), np.zeros((size, curves)), _squares(away)
+    square, rest = _squares(away), np.ones((size, curves))
+    louder, moved = np.empty((size, curves)), np.empty((size, curves))
+    part, first = np.zeros((size, curves)), np.zeros((size, curves))
     for i in range(size):
         for k in range(noise):
             for g in range(curves):
@@ -167,9 +168,7 @@ def settle_gradient(
             moved_bar[j, g] = bar * known * shift[j, g]
             pull_bar[j, g] = bar * known / through[j, g]
             told_bar[j, g] = own**2 * apart_bar - pull_bar[j, g] * pulled
-    _through_gradient(
-        spread, told, bend, held, residual, pull_bar, told_bar, mean_bar, spread_bar
-    )
+    _through_gradient(spread, told, bend, held, residual, pull_bar, told_bar, mean_bar, spread_bar)
     for i in range(size):
         for g in range(curves):
             told_bar[i, g] *= information[i, g]
@@ -291,9 +290,7 @@ def settle_population_gradient(
     """Adjoints of z and spread; arguments as in `settle_population`."""
     z_bar, spread_bar = np.empty(z.shape[0]), np.zeros(spread.shape[0])
     for j in range(z.shape[0]):
-        own, weight, found, told = _told_by_curves(
-            spread, mode, information, mixed, level_share, j
-        )
+        own, weight, found, told = _told_by_curves(spread, mode, information, mixed, level_share, j)
         known, bar = _known(sd, mixed, j), out_bar[j]
         total = known + told
         middle = (known * prior[j] + told * found) / total
