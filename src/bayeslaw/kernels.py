@@ -20,7 +20,17 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["gather", "place", "place_gradient", "scatter", "sums"]
+__all__ = [
+    "gather",
+    "inverse",
+    "matrix_adjoint",
+    "place",
+    "place_gradient",
+    "scatter",
+    "solve",
+    "solve_transposed",
+    "sums",
+]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
@@ -62,7 +72,7 @@ def _pull(weight, residual, codes, bound, row):
 
 
 @numba.njit(**_COMPILE)
-def _solve(lower, dense, vector):
+def solve(lower, dense, vector):
     """L^-1 vector, in place."""
     for i in range(vector.shape[0]):
         for k in range(0 if i >= dense else i, i):
@@ -71,7 +81,7 @@ def _solve(lower, dense, vector):
 
 
 @numba.njit(**_COMPILE)
-def _solve_transposed(lower, dense, vector):
+def solve_transposed(lower, dense, vector):
     """L^-T vector, in place."""
     for i in range(vector.shape[0] - 1, -1, -1):
         vector[i] /= lower[i, i]
@@ -109,17 +119,17 @@ def place(z, weight, residual, scale, codes, bounds):
         for i in range(values.shape[0]):
             values[i] *= scale[bound[2] + i]
             log_det += math.log(lower[i, i])
-        _solve(lower, dense, values)
+        solve(lower, dense, values)
         for i in range(values.shape[0]):
             values[i] += z[bound[2] + i]
-        _solve_transposed(lower, dense, values)
+        solve_transposed(lower, dense, values)
         for i in range(values.shape[0]):
             effects[bound[2] + i] = values[i]
     return effects, np.asarray(log_det)
 
 
 @numba.njit(**_COMPILE)
-def _inverse(lower, dense):
+def inverse(lower, dense):
     """L^-1."""
     size = lower.shape[0]
     out = np.zeros((size, size))
@@ -133,8 +143,8 @@ def _inverse(lower, dense):
 
 
 @numba.njit(**_COMPILE)
-def _matrix_adjoint(inverse, dense, z, z_bar, log_det_bar):
-    """Symmetric adjoint of I + T Z'WZ T, from those of its log determinant and of L^-T z.
+def matrix_adjoint(inverse, dense, z, z_bar, log_det_bar):
+    """Symmetric adjoint of a matrix L L', from those of the log determinant of L and of L^-T z.
 
     It is L^-T K L^-1, K the symmetric part of what L' times the adjoint of L has below the
     diagonal: there it is the outer product of -z and `z_bar`, so sums along it are running sums.
@@ -171,13 +181,13 @@ def place_gradient(z, weight, residual, scale, codes, bounds, effects_bar, log_d
         shift, pulled = np.empty(size), effects_bar[low : low + size].copy()
         for i in range(size):
             shift[i] = scale[low + i] * sums[i]
-        _solve(lower, dense, shift)
-        _solve_transposed(lower, dense, shift)
-        _solve(lower, dense, pulled)
+        solve(lower, dense, shift)
+        solve_transposed(lower, dense, shift)
+        solve(lower, dense, pulled)
         z_bar[low : low + size] = pulled
-        _solve_transposed(lower, dense, pulled)
-        matrix_bar = _matrix_adjoint(
-            _inverse(lower, dense), dense, z[low : low + size], z_bar[low : low + size],
+        solve_transposed(lower, dense, pulled)
+        matrix_bar = matrix_adjoint(
+            inverse(lower, dense), dense, z[low : low + size], z_bar[low : low + size],
             log_det_bar.item(),
         )  # fmt: skip
         for i in range(size):

@@ -33,6 +33,7 @@ TYPICAL = {  # numbers that place the population
     "typical_information": "(p,c)",
     "typical_mixed": "(p,p)",
     "level_share": "(p,s)",
+    "typical_blocks": "(b,t)",
 }
 FRAME_ENDS = ("pivot", "smallest", "largest")
 THETA = ("parameter", "curve")
@@ -167,7 +168,8 @@ def _of_typical(
     levels = np.bincount(np.array(where.spread_of_level, dtype=int))
     for i in np.flatnonzero(levels):  # the mean of more levels is nearer to the population
         share[names.index(where.spreads[i][0]), i] = 1 / levels[i]
-    arrays = dict(zip(TYPICAL, [*found, share], strict=True))
+    blocks = np.array([[0, len(system.roles)], [len(system.roles), len(names)]])
+    arrays = dict(zip(TYPICAL, [*found, share, blocks], strict=True))
     for end, values in zip(FRAME_ENDS, frame.ends, strict=True):
         arrays |= {f"typical_{end}_{i}": np.array([x]) for i, x in enumerate(values)}
     return {name: (values, None) for name, values in arrays.items()}

@@ -150,14 +150,8 @@ class PlacingPopulation:
         """The population from standard coordinates."""
         return self._moved(self.system.from_pivot, self._settled(value)[0])
 
-    def value(self, center: Any) -> Any:
-        """Standard coordinates of a population."""
-        middle, _ = self._settled(0 * center)
-        scale = self._settled(0 * center + 1)[0] - middle
-        return (self._moved(self.system.to_pivot, center) - middle) / scale
-
     def log_jacobian(self, value: Any) -> Any:
-        """Log determinant of `center`: all but the scale is shears."""
+        """Log determinant of `center`: all but the settling is shears."""
         return self._settled(value)[1]
 
     def _settled(self, value: Any) -> Any:

@@ -11,6 +11,8 @@ import math
 import numba
 import numpy as np
 
+from bayeslaw.kernels import inverse, matrix_adjoint, solve, solve_transposed
+
 __all__ = [
     "heard",
     "settle",
@@ -216,40 +218,120 @@ def _heard_gradient(away, alone, share, parts, louder_bar, moved_bar):
 
 
 @numba.njit(**_COMPILE)
-def _variances(spread, mixed, level_share, j):
-    """Of a coordinate of a typical curve: between curves, and of the mean of all groups."""
-    own, groups = 0.0, 0.0
-    for i in range(mixed.shape[1]):
-        own += mixed[j, i] ** 2 * spread[i] ** 2
+def _inverted(matrix):
+    """Of a positive definite matrix, by elimination in place."""
+    out = matrix.copy()
+    for k in range(out.shape[0]):
+        pivot = out[k, k]
+        out[k, k] = 1.0
+        for j in range(out.shape[0]):
+            out[k, j] /= pivot
+        for i in range(out.shape[0]):
+            if i != k:
+                by = out[i, k]
+                out[i, k] = 0.0
+                for j in range(out.shape[0]):
+                    out[i, j] -= by * out[k, j]
+    return out
+
+
+@numba.njit(**_COMPILE)
+def _cholesky(matrix):
+    lower = np.zeros(matrix.shape)
+    for i in range(matrix.shape[0]):
+        for j in range(i + 1):
+            total = matrix[i, j]
+            for k in range(j):
+                total -= lower[i, k] * lower[j, k]
+            lower[i, j] = math.sqrt(total) if i == j else total / lower[j, j]
+    return lower
+
+
+@numba.njit(**_COMPILE)
+def _times(matrix, vector):
+    out = np.zeros(vector.shape[0])
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            out[i] += matrix[i, j] * vector[j]
+    return out
+
+
+@numba.njit(**_COMPILE)
+def _add_between(outer, inner, sign, out):
+    """Add outer inner outer, of symmetric matrices."""
+    size = outer.shape[0]
+    for i in range(size):
+        for j in range(size):
+            half = 0.0
+            for k in range(size):
+                half += outer[i, k] * inner[k, j]
+            for k in range(size):
+                out[i, k] += sign * half * outer[j, k]
+
+
+@numba.njit(**_COMPILE)
+def _add_outer(left, right, sign, out):
+    """Add the symmetric part of an outer product."""
+    for i in range(left.shape[0]):
+        for j in range(left.shape[0]):
+            out[i, j] += sign * (left[i] * right[j] + right[i] * left[j]) / 2
+
+
+@numba.njit(**_COMPILE)
+def _covariance(mixed, variances, low, high):
+    """At the pivot of a typical curve, of independent parameters at the reference."""
+    out = np.zeros((high - low, high - low))
+    for i in range(low, high):
+        for j in range(low, high):
+            for m in range(low, high):
+                out[i - low, j - low] += mixed[i, m] * variances[m] * mixed[j, m]
+    return out
+
+
+@numba.njit(**_COMPILE)
+def _told(own, mode, information, low):
+    """What each curve tells of its population, what all do, and what their modes add up to."""
+    size, curves = own.shape[0], mode.shape[1]
+    each, total, pulled = np.empty((curves, size, size)), np.zeros((size, size)), np.zeros(size)
+    for g in range(curves):
+        variance = own.copy()
+        for i in range(size):
+            variance[i, i] += 1 / information[low + i, g]
+        each[g] = _inverted(variance)
+        for i in range(size):
+            for j in range(size):
+                total[i, j] += each[g, i, j]
+                pulled[i] += each[g, i, j] * mode[low + j, g]
+    return each, total, pulled
+
+
+@numba.njit(**_COMPILE)
+def _variances(spread, level_share):
+    """Of the parameters, between curves; and of the mean of all groups."""
+    own, groups = np.empty(level_share.shape[0]), np.zeros(level_share.shape[0])
+    for i in range(level_share.shape[0]):
+        own[i] = spread[i] ** 2
         for s in range(spread.shape[0]):
-            groups += mixed[j, i] ** 2 * level_share[i, s] * spread[s] ** 2
+            groups[i] += level_share[i, s] * spread[s] ** 2
     return own, groups
 
 
 @numba.njit(**_COMPILE)
-def _told_by_curves(spread, mode, information, mixed, level_share, j):
-    """What all curves tell of a coordinate of their population, and its mode."""
-    own, groups = _variances(spread, mixed, level_share, j)
-    weight, found = 0.0, 0.0
-    for g in range(mode.shape[1]):
-        each = 1 / (own + 1 / information[j, g])
-        weight += each
-        found += each * mode[j, g]
-    return own, weight, found / weight, 1 / (1 / weight + groups)
+def _combined(known, prior, told, found):
+    """The factor of the precision of prior and curves together, and their middle."""
+    lower = _cholesky(known + told)
+    middle = _times(known, prior) + _times(told, found)
+    solve(lower, 0, middle)
+    solve_transposed(lower, 0, middle)
+    return lower, middle
 
 
 @numba.njit(**_COMPILE)
-def _known(sd, mixed, j):
-    """What the prior tells."""
-    variance = 0.0
-    for i in range(sd.shape[0]):
-        variance += (mixed[j, i] * sd[i]) ** 2
-    return 1 / variance
-
-
-@numba.njit(**_COMPILE)
-def settle_population(z, spread, prior, sd, mode, information, mixed, level_share):
+def settle_population(z, spread, prior, sd, mode, information, mixed, level_share, blocks):
     """A population's coordinates at the pivot of a typical curve from standard ones.
+
+    How much curves tell of them, and of which combination, depends on which of their parameters
+    differ: where all have one exponent it is told, where all have one floor that is.
 
     Parameters
     ----------
@@ -267,6 +349,8 @@ def settle_population(z, spread, prior, sd, mode, information, mixed, level_shar
         How much each coordinate there changes with each at the reference.
     level_share : array (parameters, spreads)
         One over the number of levels.
+    blocks : int array (blocks, 2)
+        First, and one past last, of parameters that are not mixed with others.
 
     Returns
     -------
@@ -274,38 +358,63 @@ def settle_population(z, spread, prior, sd, mode, information, mixed, level_shar
         Coordinates, shape (parameters,), and the log determinant.
     """
     out, log_det = np.empty(z.shape[0]), 0.0
-    for j in range(z.shape[0]):
-        _, _, found, told = _told_by_curves(spread, mode, information, mixed, level_share, j)
-        known = _known(sd, mixed, j)
-        middle = (known * prior[j] + told * found) / (known + told)
-        out[j] = middle + z[j] / math.sqrt(known + told)
-        log_det -= math.log(known + told) / 2
+    own, groups = _variances(spread, level_share)
+    for block in range(blocks.shape[0]):
+        low, high = blocks[block]
+        _, total, pulled = _told(_covariance(mixed, own, low, high), mode, information, low)
+        known, by_curves = _inverted(_covariance(mixed, sd**2, low, high)), _inverted(total)
+        told = _inverted(by_curves + _covariance(mixed, groups, low, high))
+        lower, middle = _combined(known, prior[low:high], told, _times(by_curves, pulled))
+        away = z[low:high].copy()
+        solve_transposed(lower, 0, away)
+        for i in range(high - low):
+            out[low + i] = middle[i] + away[i]
+            log_det -= math.log(lower[i, i])
     return out, np.asarray(log_det)
 
 
 @numba.njit(**_COMPILE)
 def settle_population_gradient(
-    z, spread, prior, sd, mode, information, mixed, level_share, out_bar, log_det_bar
+    z, spread, prior, sd, mode, information, mixed, level_share, blocks, out_bar, log_det_bar
 ):
     """Adjoints of z and spread; arguments as in `settle_population`."""
-    z_bar, spread_bar = np.empty(z.shape[0]), np.zeros(spread.shape[0])
-    for j in range(z.shape[0]):
-        own, weight, found, told = _told_by_curves(spread, mode, information, mixed, level_share, j)
-        known, bar = _known(sd, mixed, j), out_bar[j]
-        total = known + told
-        middle = (known * prior[j] + told * found) / total
-        z_bar[j] = bar / math.sqrt(total)
-        told_bar = bar * (found - middle) / total - z_bar[j] * z[j] / (2 * total)
-        told_bar -= log_det_bar.item() / (2 * total)
-        found_bar, groups_bar = bar * told / total, -told_bar * told**2
-        own_bar = 0.0
+    z_bar, own_bar, groups_bar = np.empty(z.shape[0]), np.zeros(z.shape[0]), np.zeros(z.shape[0])
+    own, groups = _variances(spread, level_share)
+    for block in range(blocks.shape[0]):
+        low, high = blocks[block]
+        size = high - low
+        each, total, pulled = _told(_covariance(mixed, own, low, high), mode, information, low)
+        known, by_curves = _inverted(_covariance(mixed, sd**2, low, high)), _inverted(total)
+        found = _times(by_curves, pulled)
+        told = _inverted(by_curves + _covariance(mixed, groups, low, high))
+        lower, middle = _combined(known, prior[low:high], told, found)
+        half = out_bar[low:high].copy()
+        solve(lower, 0, half)
+        whole = half.copy()
+        solve_transposed(lower, 0, whole)
+        z_bar[low:high] = half
+        told_bar = matrix_adjoint(inverse(lower, 0), 0, z[low:high], half, -log_det_bar.item())
+        _add_outer(whole, found - middle, 1.0, told_bar)
+        groups_by, total_by, own_by = (
+            np.zeros((size, size)), np.zeros((size, size)), np.zeros((size, size))
+        )  # fmt: skip
+        _add_between(told, told_bar, -1.0, groups_by)
+        _add_between(by_curves, groups_by, -1.0, total_by)
+        pulled_bar = _times(by_curves, _times(told, whole))
+        _add_outer(pulled_bar, found, -1.0, total_by)
         for g in range(mode.shape[1]):
-            each = 1 / (own + 1 / information[j, g])
-            each_bar = found_bar * (mode[j, g] - found) / weight - groups_bar / weight**2
-            own_bar -= each_bar * each**2
-        for i in range(mixed.shape[1]):
-            spread_bar[i] += 2 * spread[i] * own_bar * mixed[j, i] ** 2
-            for s in range(spread.shape[0]):
-                by = mixed[j, i] ** 2 * level_share[i, s]
-                spread_bar[s] += 2 * spread[s] * groups_bar * by
+            each_bar = total_by.copy()
+            _add_outer(pulled_bar, mode[low:high, g], 1.0, each_bar)
+            _add_between(each[g], each_bar, -1.0, own_by)
+        for m in range(low, high):
+            for i in range(low, high):
+                for j in range(low, high):
+                    by = mixed[i, m] * mixed[j, m]
+                    own_bar[m] += by * own_by[i - low, j - low]
+                    groups_bar[m] += by * groups_by[i - low, j - low]
+    spread_bar = np.zeros(spread.shape[0])
+    for i in range(z.shape[0]):
+        spread_bar[i] += 2 * spread[i] * own_bar[i]
+        for s in range(spread.shape[0]):
+            spread_bar[s] += 2 * spread[s] * level_share[i, s] * groups_bar[i]
     return z_bar, spread_bar
