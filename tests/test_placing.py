@@ -126,10 +126,13 @@ def population(name: str, seed: int, spread: float = 0.3) -> PlacingPopulation:
     """Some placing of the population of three curves in two groups, with two spreads of groups."""
     place, rng = placing(name, seed), np.random.default_rng(seed)
     size, curves = place.mean.shape
+    mixed = np.eye(size) + np.diag(rng.normal(0, 0.3, size - 1), 1)
+    mixed[size - NOISE - 1, size - NOISE] = mixed[-2, -1] = 0
     typical = {
         "typical_mode": rng.normal(-1, 0.3, (size, curves)),
         "typical_information": np.exp(rng.normal(4, 1, (size, curves))),
-        "typical_mixed": np.eye(size) + np.diag(rng.normal(0, 0.3, size - 1), 1),
+        "curve_mixed": mixed + rng.normal(0, 0.1, (curves, size, size)) * (mixed != 0),
+        "typical_mixed": mixed,
         "level_share": np.eye(size, size + 2, size - 1) / 2,
         "typical_blocks": np.array([[0, size - NOISE], [size - NOISE, size]]),
     }

@@ -46,6 +46,7 @@ def population(seed: int) -> list[np.ndarray]:
         np.exp(rng.normal(0, 0.5, size)),
         rng.normal(-1, 0.5, (size, CURVES)),
         np.exp(rng.normal(2, 1, (size, CURVES))),
+        mixed + rng.normal(0, 0.1, (CURVES, size, size)) * (mixed != 0),
         mixed,
         rng.uniform(0, 0.5, (size, SPREADS)),
         np.array([[0, LAW], [LAW, size]]),

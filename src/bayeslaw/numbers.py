@@ -31,6 +31,7 @@ PLACED = {  # numbers of the pilot that place curves, and their dimensions
 TYPICAL = {  # numbers that place the population
     "typical_mode": "(p,c)",
     "typical_information": "(p,c)",
+    "curve_mixed": "(c,p,p)",
     "typical_mixed": "(p,p)",
     "level_share": "(p,s)",
     "typical_blocks": "(b,t)",
@@ -169,7 +170,7 @@ def _of_typical(
     for i in np.flatnonzero(levels):  # the mean of more levels is nearer to the population
         share[names.index(where.spreads[i][0]), i] = 1 / levels[i]
     blocks = np.array([[0, len(system.roles)], [len(system.roles), len(names)]])
-    arrays = dict(zip(TYPICAL, [*found, share, blocks], strict=True))
+    arrays = dict(zip(TYPICAL, [*found, found.mixed.mean(axis=0), share, blocks], strict=True))
     for end, values in zip(FRAME_ENDS, frame.ends, strict=True):
         arrays |= {f"typical_{end}_{i}": np.array([x]) for i, x in enumerate(values)}
     return {name: (values, None) for name, values in arrays.items()}

@@ -85,7 +85,7 @@ class Typical(NamedTuple):
     ----------
     mode, information : array (parameters, curves)
         Of the law, where sums of terms are at that pivot, then of the noise.
-    mixed : array (parameters, parameters)
+    mixed : array (curves, parameters, parameters)
         How much each coordinate there changes with each at the reference.
     """
 
@@ -101,15 +101,15 @@ class Typical(NamedTuple):
             for each in (pilot.mode, pilot.pivot_information, pilot.information)
         )
         if not isinstance(system, SumOfTerms):
-            return cls(modes, here, np.eye(len(modes)))
+            return cls(modes, here, np.tile(np.eye(len(modes)), (pilot.n_curves, 1, 1)))
         whole = dict.fromkeys(system.roles, 1.0)
 
         def there(law: np.ndarray) -> np.ndarray:
             moved = system.to_pivot(dict(zip(system.roles, law, strict=True)), frame, whole)
             return np.array([moved[name] for name in system.roles])
 
-        n, mixed = len(system.roles), np.eye(len(modes))
-        mixed[:n, :n] = derivative(there, modes[:n].mean(axis=1, keepdims=True))[..., 0]
+        n, mixed = len(system.roles), np.tile(np.eye(len(modes)), (pilot.n_curves, 1, 1))
+        mixed[:, :n, :n] = np.moveaxis(derivative(there, modes[:n]), -1, 0)
         return cls(np.concatenate([there(modes[:n]), modes[n:]]), told, mixed)
 
 

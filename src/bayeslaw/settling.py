@@ -289,12 +289,22 @@ def _covariance(mixed, variances, low, high):
 
 
 @numba.njit(**_COMPILE)
-def _told(own, mode, information, low):
+def _add_variances_gradient(mixed, covariance_bar, low, high, variances_bar):
+    """Add what `_covariance` owes to the variances."""
+    for m in range(low, high):
+        for i in range(low, high):
+            for j in range(low, high):
+                by = mixed[i, m] * mixed[j, m]
+                variances_bar[m] += by * covariance_bar[i - low, j - low]
+
+
+@numba.njit(**_COMPILE)
+def _told(own, mode, information, curve_mixed, low, high):
     """What each curve tells of its population, what all do, and what their modes add up to."""
-    size, curves = own.shape[0], mode.shape[1]
+    size, curves = high - low, mode.shape[1]
     each, total, pulled = np.empty((curves, size, size)), np.zeros((size, size)), np.zeros(size)
     for g in range(curves):
-        variance = own.copy()
+        variance = _covariance(curve_mixed[g], own, low, high)
         for i in range(size):
             variance[i, i] += 1 / information[low + i, g]
         each[g] = _inverted(variance)
@@ -327,7 +337,9 @@ def _combined(known, prior, told, found):
 
 
 @numba.njit(**_COMPILE)
-def settle_population(z, spread, prior, sd, mode, information, mixed, level_share, blocks):
+def settle_population(
+    z, spread, prior, sd, mode, information, curve_mixed, mixed, level_share, blocks
+):
     """A population's coordinates at the pivot of a typical curve from standard ones.
 
     How much curves tell of them, and of which combination, depends on which of their parameters
@@ -345,8 +357,10 @@ def settle_population(z, spread, prior, sd, mode, information, mixed, level_shar
         Of the prior, at the reference.
     mode, information : array (parameters, curves)
         Of each curve, there.
+    curve_mixed : array (curves, parameters, parameters)
+        How much each coordinate there changes with each at the reference, near each curve.
     mixed : array (parameters, parameters)
-        How much each coordinate there changes with each at the reference.
+        Their mean.
     level_share : array (parameters, spreads)
         One over the number of levels.
     blocks : int array (blocks, 2)
@@ -361,7 +375,7 @@ def settle_population(z, spread, prior, sd, mode, information, mixed, level_shar
     own, groups = _variances(spread, level_share)
     for block in range(blocks.shape[0]):
         low, high = blocks[block]
-        _, total, pulled = _told(_covariance(mixed, own, low, high), mode, information, low)
+        _, total, pulled = _told(own, mode, information, curve_mixed, low, high)
         known, by_curves = _inverted(_covariance(mixed, sd**2, low, high)), _inverted(total)
         told = _inverted(by_curves + _covariance(mixed, groups, low, high))
         lower, middle = _combined(known, prior[low:high], told, _times(by_curves, pulled))
@@ -375,7 +389,18 @@ def settle_population(z, spread, prior, sd, mode, information, mixed, level_shar
 
 @numba.njit(**_COMPILE)
 def settle_population_gradient(
-    z, spread, prior, sd, mode, information, mixed, level_share, blocks, out_bar, log_det_bar
+    z,
+    spread,
+    prior,
+    sd,
+    mode,
+    information,
+    curve_mixed,
+    mixed,
+    level_share,
+    blocks,
+    out_bar,
+    log_det_bar,
 ):
     """Adjoints of z and spread; arguments as in `settle_population`."""
     z_bar, own_bar, groups_bar = np.empty(z.shape[0]), np.zeros(z.shape[0]), np.zeros(z.shape[0])
@@ -383,7 +408,7 @@ def settle_population_gradient(
     for block in range(blocks.shape[0]):
         low, high = blocks[block]
         size = high - low
-        each, total, pulled = _told(_covariance(mixed, own, low, high), mode, information, low)
+        each, total, pulled = _told(own, mode, information, curve_mixed, low, high)
         known, by_curves = _inverted(_covariance(mixed, sd**2, low, high)), _inverted(total)
         found = _times(by_curves, pulled)
         told = _inverted(by_curves + _covariance(mixed, groups, low, high))
@@ -395,23 +420,17 @@ def settle_population_gradient(
         z_bar[low:high] = half
         told_bar = matrix_adjoint(inverse(lower, 0), 0, z[low:high], half, -log_det_bar.item())
         _add_outer(whole, found - middle, 1.0, told_bar)
-        groups_by, total_by, own_by = (
-            np.zeros((size, size)), np.zeros((size, size)), np.zeros((size, size))
-        )  # fmt: skip
+        groups_by, total_by = np.zeros((size, size)), np.zeros((size, size))
         _add_between(told, told_bar, -1.0, groups_by)
         _add_between(by_curves, groups_by, -1.0, total_by)
         pulled_bar = _times(by_curves, _times(told, whole))
         _add_outer(pulled_bar, found, -1.0, total_by)
+        _add_variances_gradient(mixed, groups_by, low, high, groups_bar)
         for g in range(mode.shape[1]):
-            each_bar = total_by.copy()
+            each_bar, own_by = total_by.copy(), np.zeros((size, size))
             _add_outer(pulled_bar, mode[low:high, g], 1.0, each_bar)
             _add_between(each[g], each_bar, -1.0, own_by)
-        for m in range(low, high):
-            for i in range(low, high):
-                for j in range(low, high):
-                    by = mixed[i, m] * mixed[j, m]
-                    own_bar[m] += by * own_by[i - low, j - low]
-                    groups_bar[m] += by * groups_by[i - low, j - low]
+            _add_variances_gradient(curve_mixed[g], own_by, low, high, own_bar)
     spread_bar = np.zeros(spread.shape[0])
     for i in range(z.shape[0]):
         spread_bar[i] += 2 * spread[i] * own_bar[i]
