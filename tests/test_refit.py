@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import re
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -179,9 +180,11 @@ def test_what_failed_is_sampled_again_with_patience(
 
 
 def test_progress_says_how_many_failed(
-    alone: xr.Dataset, capsys: pytest.CaptureFixture[str]
+    alone: xr.Dataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(importlib.import_module("bayeslaw.progress"), "PATIENCE", 0.0)
     bl.refit(MODEL, [alone], random_seed=7, **{**QUICK, "progressbar": True})
-    told = capsys.readouterr().out
-    assert "Fitting" in told
-    assert "1 not converged" in told
+    told = capsys.readouterr()
+    *_, before, last = told.err.splitlines()
+    assert (told.out, before) == ("", "Fitting: 100%, 0 s left, 1 not converged")
+    assert re.fullmatch(r"Fitting: done in \d+ s, 1 not converged", last)

@@ -143,7 +143,7 @@ def fit(
     check_fittable(model, runs)
     design = design_of(model, runs)
     numbers = numbers_of(model, design)
-    engine, is_whole = engine_of(model, runs, design, numbers), True
+    engine, is_whole = engine_of(model, runs, design, numbers, progressbar), True
     try:
         found = sampled(model, runs, design, engine, sampler)
     except Cut as cut:

@@ -31,6 +31,7 @@ from bayeslaw.engine import Engine, Layout, compile_engine
 from bayeslaw.entries import Kind, entries
 from bayeslaw.model import Model
 from bayeslaw.numbers import Numbers
+from bayeslaw.progress import progress
 
 __all__ = ["engine_of", "variables_of"]
 
@@ -38,7 +39,9 @@ PACKAGES = ("bayeslaw", "pymc", "pytensor", "nutpie", "numba", "numpy")
 OWN = __name__.partition(".")[0]
 
 
-def engine_of(model: Model, runs: xr.Dataset, design: Design, numbers: Numbers) -> Engine:
+def engine_of(
+    model: Model, runs: xr.Dataset, design: Design, numbers: Numbers, progressbar: bool = False
+) -> Engine:
     """The compiled model on runs.
 
     Parameters
@@ -51,6 +54,8 @@ def engine_of(model: Model, runs: xr.Dataset, design: Design, numbers: Numbers) 
         The runs as arrays.
     numbers : Numbers
         All that the density takes from them.
+    progressbar : bool
+        Whether to say that it is compiled.
 
     Returns
     -------
@@ -60,8 +65,9 @@ def engine_of(model: Model, runs: xr.Dataset, design: Design, numbers: Numbers) 
     kept = _kept(key, numbers) if key else None
     if kept is not None:
         return kept
-    built = built_on(model, design, numbers, runs)
-    engine = compile_engine(built, variables_of(built), key)
+    with progress("Compiling, once for a law and its groupings", None, shown=progressbar):
+        built = built_on(model, design, numbers, runs)
+        engine = compile_engine(built, variables_of(built), key)
     if key:
         _keep(key, engine)
     return engine.on(numbers)

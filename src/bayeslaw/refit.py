@@ -14,7 +14,6 @@ from typing import Any
 
 import cloudpickle
 import xarray as xr
-from rich.progress import Progress, TextColumn
 
 from bayeslaw.archive import Archive, key_of
 from bayeslaw.design import Design, design_of
@@ -24,6 +23,7 @@ from bayeslaw.gate import Gate
 from bayeslaw.kept import engine_of
 from bayeslaw.model import Model
 from bayeslaw.numbers import Numbers, numbers_of
+from bayeslaw.progress import progress
 from bayeslaw.sampling import Sampler, sampled
 
 __all__ = ["refit"]
@@ -160,14 +160,12 @@ def _watched(
     pending: Collection[Future[Any]], total: int, progressbar: bool
 ) -> Iterator[Future[Any]]:
     """Futures as they are done; those that are not pending were done before."""
-    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[told]}"))
-    with Progress(*columns, disable=not progressbar) as bar:
-        task = bar.add_task("Fitting", total=total, completed=total - len(pending), told="")
-        failed = 0
-        for future in as_completed(pending):
+    before, failed = total - len(pending), 0
+    with progress("Fitting", total, shown=progressbar, done=before) as tell:
+        for done, future in enumerate(as_completed(pending), before + 1):
             yield future
             failed += not future.result()[1]
-            bar.update(task, advance=1, told=f"{failed} not converged" if failed else "")
+            tell(done, f"{failed} not converged" if failed else "")
 
 
 def _done(job: _Job) -> tuple[xr.DataTree | None, bool]:

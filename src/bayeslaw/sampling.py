@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import nutpie
 import xarray as xr
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
 from bayeslaw.coordinates import coordinates
@@ -20,6 +19,7 @@ from bayeslaw.gate import Gate, check
 from bayeslaw.model import Model
 from bayeslaw.pooling import groupings, is_pooled, layout, roles_of
 from bayeslaw.posterior import link_dataset, posterior_dataset
+from bayeslaw.progress import progress
 from bayeslaw.starts import near_optima
 
 __all__ = ["Cut", "Sampled", "Sampler", "labelled_link", "sampled"]
@@ -236,13 +236,12 @@ def _start(engine: Engine, sampler: Sampler, draws: int, at_once: int) -> _Job:
 def _watched(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
     """The first draws of every chain, as soon as all of them are there."""
     wanted = sampler.tune + draws
-    columns = (*Progress.get_default_columns(), TimeElapsedColumn())
+    what = f"Sampling {sampler.chains} chains"
     try:
-        with Progress(*columns, TextColumn(""), disable=not sampler.progressbar) as bar:
-            task = bar.add_task(f"Sampling {sampler.chains} chains", total=wanted)
+        with progress(what, wanted, shown=sampler.progressbar) as tell:
             while min(job.finished) < wanted and not _is_finished(job.handle):
-                bar.update(task, completed=min(job.finished))
-            bar.update(task, completed=wanted)
+                tell(min(job.finished))
+            tell(wanted)
     except KeyboardInterrupt:
         done = min(job.finished) - sampler.tune
         trace = _so_far(job).isel(draw=slice(done)) if done >= FEWEST else None
