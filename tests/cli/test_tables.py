@@ -174,6 +174,39 @@ def test_compare(run: Run, folder: Path, prepared: list[dict[str, Any]]) -> None
         assert name in text.partition("\n\n")[2]
 
 
+def test_compare_goes_on_where_it_was_interrupted(
+    run: Run,
+    folder: Path,
+    tmp_path: Path,
+    prepared: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    crossed_fit: bl.Fit,
+) -> None:
+    arguments = ["compare", folder / "runs.csv", *GROUPED, "--hold-out", "N=2e8"]
+    store = ["--store", tmp_path / "fits"]
+    made, laws = bl.fit, ["--laws", "power,log_linear"]
+
+    def interrupted(model: bl.Model, runs: Any, **sampler: Any) -> bl.Fit:
+        if model.law.name == "log_linear":
+            raise bl.Interrupted(crossed_fit)
+        return made(model, runs, **sampler)
+
+    monkeypatch.setattr(bl, "fit", interrupted)
+    lost = "interrupted; nothing was kept; --store FOLDER keeps each fit as it is done\n"
+    assert run(*arguments, *laws, "--json") == (130, "", lost)
+    kept = f"interrupted; fits that were done are in {store[1]}, and the same command goes on"
+    assert run(*arguments, *laws, *store, "--json") == (130, "", f"{kept} from there\n")
+
+    monkeypatch.setattr(bl, "fit", made)
+    prepared.clear()
+    code, text, _ = run(*arguments, *laws, *store, "--json")
+    assert (code, [asked["model"].law.name for asked in prepared]) == (0, ["log_linear"])
+    assert text == run(*arguments, *laws, "--json")[1]
+    prepared.clear()
+    assert run(*arguments, *laws, *store, "--json", "--draws", 7)[0] == 0
+    assert len(prepared) == 2  # other settings are other fits
+
+
 def test_compare_by_the_mark_in_the_data(
     run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, Any]]
 ) -> None:

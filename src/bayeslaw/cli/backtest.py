@@ -60,7 +60,7 @@ def backtest(
             draws=fitting.draws,
             tune=fitting.tune,
             chains=fitting.chains,
-            progressbar=say.progress,
+            progressbar=say.talks,
             store=store,
         )
     told = {

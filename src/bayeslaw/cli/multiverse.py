@@ -81,7 +81,7 @@ def multiverse(
             draws=fitting.draws,
             tune=fitting.tune,
             chains=fitting.chains,
-            progressbar=say.progress,
+            progressbar=say.talks,
             store=store,
         )
     told = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
@@ -114,8 +113,20 @@ class Fitting:
             discrepancy=bl.Brownian() if self.discrepancy else None,
         )
 
-    def fit(self, model: bl.Model, runs: xr.Dataset, say: Say) -> bl.Fit:
-        """Sample."""
+    def fit(self, model: bl.Model, runs: xr.Dataset, say: Say, store: Path | None = None) -> bl.Fit:
+        """Sample, unless the same fit is in the store."""
+        if store is None:
+            return self._sampled(model, runs, say)
+        from bayeslaw.archive import Archive, key_of
+        from bayeslaw.sampling import Sampler
+
+        sampler = Sampler(self.seed, self.draws, self.tune, self.chains)
+        archive, key = Archive(store), f"whole-{key_of(model, runs, sampler)}"  # refit's have less
+        if key not in archive:
+            archive.put(key, self._sampled(model, runs, say))
+        return archive.get(key, model)
+
+    def _sampled(self, model: bl.Model, runs: xr.Dataset, say: Say) -> bl.Fit:
         return bl.fit(
             model,
             runs,
@@ -123,7 +134,7 @@ class Fitting:
             draws=self.draws,
             tune=self.tune,
             chains=self.chains,
-            progressbar=say.progress,
+            progressbar=say.talks,
         )
 
 
@@ -175,13 +186,8 @@ class Say:
 
     @property
     def talks(self) -> bool:
-        """Whether to tell on the way."""
+        """Whether to tell on the way, such as how far the work is."""
         return not (self.json or self.quiet)
-
-    @property
-    def progress(self) -> bool:
-        """Whether to show how far the work is: in a terminal, not in a file."""
-        return self.talks and sys.stdout.isatty()
 
 
 @contextmanager

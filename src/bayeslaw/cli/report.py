@@ -64,20 +64,22 @@ def report(wanted: Wanted, later: Table | None = None, *, say: Say = Say()) -> i
     A table of runs that were held out, or came later, judges the forecast.
     """
     from bayeslaw.gate import Gate
+    from bayeslaw.progress import progress
     from bayeslaw.report import write_report
 
     kept = bl.load(wanted.fit)
-    path = write_report(
-        kept,
-        path=wanted.path,
-        later=None if later is None else _read(later),
-        at=bl.grid(**places(wanted.at, kept)) if wanted.at else None,
-        others={file.stem: bl.load(file) for file in wanted.rival},
-        budget=None if wanted.budget is None else numbers("--budget", wanted.budget),
-        question=wanted.question,
-        checklist=dict(_answer(each) for each in wanted.answer),
-        draw_new=wanted.draw_new,
-    )
+    with progress("Writing the report", None, shown=say.talks):
+        path = write_report(
+            kept,
+            path=wanted.path,
+            later=None if later is None else _read(later),
+            at=bl.grid(**places(wanted.at, kept)) if wanted.at else None,
+            others={file.stem: bl.load(file) for file in wanted.rival},
+            budget=None if wanted.budget is None else numbers("--budget", wanted.budget),
+            question=wanted.question,
+            checklist=dict(_answer(each) for each in wanted.answer),
+            draw_new=wanted.draw_new,
+        )
     return answer({"converged": Gate.of(kept.tree).passed, "report": str(path)}, say.json)
 
 

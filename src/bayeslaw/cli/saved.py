@@ -56,13 +56,16 @@ def forecast(
         Also fit other laws by least squares, to tell where the law alone decides; takes seconds
         for each curve.
     """
+    from bayeslaw.progress import progress
+
     kept = bl.load(saved.fit)
     where = _where(saved, later, kept)
     drawn = bl.forecast(kept, where, draw_new=saved.draw_new)
     if figure is not None:
         bl.plot_forecast(drawn, kept.runs).savefig(figure)
     bands = _bands(drawn, where, saved.prob)
-    decides = bl.forecast_verdict(kept, drawn, None if rivals else {})
+    with progress("Fitting other laws", None, shown=rivals and say.talks):
+        decides = bl.forecast_verdict(kept, drawn, None if rivals else {})
     bands["decided by"] = decides["verdict"].str.removesuffix("-driven").values
     told = {**_verdict(drawn), "forecast": bands, "what decides": decides["sentence"].tolist()}
     return answer(told, say.json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bayeslaw as bl
-from bayeslaw.cli.options import Fitting, Say, Table, sizes
+from bayeslaw.cli.options import Fitting, Say, Table, resumable, sizes
 from bayeslaw.console import answer
 
 __all__ = ["check", "compare", "fit"]
@@ -63,6 +63,7 @@ def compare(
     table: Table,
     *,
     laws: str = "power,pure_power,log_linear",
+    store: Path | None = None,
     fitting: Fitting = Fitting(),
     say: Say = Say(),
 ) -> int:
@@ -75,7 +76,11 @@ def compare(
     ----------
     laws
         Names of laws, with commas.
+    store
+        Folder that keeps each fit as it is done, so that an interrupted job goes on.
     """
+    from bayeslaw.progress import progress
+
     runs = table.read()
     train, later = runs, None
     if fitting.hold_out:
@@ -83,11 +88,14 @@ def compare(
     elif "held_out" in runs.coords:
         train, later = bl.split_held_out(runs)
     models = {name: fitting.model(table.law(name), table) for name in laws.split(",")}
-    fits = {name: fitting.fit(model, train, say) for name, model in models.items()}
+    with resumable(store):
+        fits = {name: fitting.fit(model, train, say, store) for name, model in models.items()}
     gates = {name: bl.diagnose(found).gate for name, found in fits.items()}
+    with progress("Comparing", None, shown=say.talks):
+        comparison = bl.compare(fits, later)
     told = {
         "converged": all(gate.passed for gate in gates.values()),
         "sentences": [f"{name}: {gate.sentence}" for name, gate in gates.items()],
-        "comparison": bl.compare(fits, later),
+        "comparison": comparison,
     }
     return answer(told, say.json)
