@@ -48,6 +48,11 @@ def terminal(
     return show
 
 
+def test_what_is_empty_takes_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    answer({"caveats": [], "sentences": ["All is well."]}, as_json=False)
+    assert capsys.readouterr().out == "All is well.\n"
+
+
 def test_a_table_has_the_width_of_its_terminal(terminal: Callable[[int], list[str]]) -> None:
     """Numbers stay whole: titles are stacked first, then there is a line for each value."""
     assert terminal(80)[1] == "loss   new run median   task"

@@ -104,6 +104,8 @@ def _print(told: Mapping[str, Any]) -> None:
 
 
 def _print_one(console: Console, key: str, value: Any) -> None:
+    if isinstance(value, list) and not value:
+        return
     if isinstance(value, list):
         console.print(*value, sep="\n", markup=False, highlight=False)
     elif hasattr(value, "columns"):

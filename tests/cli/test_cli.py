@@ -35,7 +35,11 @@ type Run = Callable[..., tuple[int, str, str]]
             ["compare", "runs.csv", *GROUPED, "--laws", "power,zzz"],
             f"no law is called 'zzz'. There are {bl.laws.names()}",
         ),
-        (["check", "runs.csv"], 'Command "check" parameter --predictor requires an argument.'),
+        (
+            ["check", "runs.csv"],
+            'Command "check" parameter --predictor requires an argument. Size of a run, as '
+            "NAME=COLUMN or COLUMN; repeat for more.",
+        ),
         (
             ["fit", "runs.csv", *GROUPED, "--draws", "many"],
             'Invalid value for --draws: unable to convert "many" into int.',
@@ -91,7 +95,8 @@ type Run = Callable[..., tuple[int, str, str]]
         ),
         (
             ["forecast", "fit.nc", "--predictor", "N=params"],
-            'Command "forecast" parameter --table requires an argument.',
+            'Command "forecast" parameter --table requires an argument. CSV, Parquet or JSON '
+            "lines; a row per run.",
         ),
         (
             ["forecast", "fit.nc", "--at", "N=1e9", "--at", "N=1e10"],
@@ -100,7 +105,7 @@ type Run = Callable[..., tuple[int, str, str]]
         (
             ["forecast", "fit.nc", "--at", "N=1e9", "--at", "task=c4", "--at", "dataset=wob"],
             "dataset 'wob' is not in this fit, which has ['web', 'wiki', 'forum', 'news']; to draw "
-            "a new dataset from the population ask for draw_new=['dataset']",
+            "a new dataset from the population ask for --draw-new dataset",
         ),
         (
             ["forecast", "fit.nc", "--at", "N=1e9", "--at", "task=c4"],
@@ -114,7 +119,7 @@ type Run = Callable[..., tuple[int, str, str]]
         (
             ["plan", "fit.nc", "--budget", "1e21"],
             "cost training_flops(N, D) takes 'D', which is no predictor of law 'power'; those are "
-            "['N']; take a law that has it, or hold it at a value: at={'D': ...}",
+            "['N']; take a law that has it, or hold it at a value: --at D=...",
         ),
         (
             ["plan", "fit.nc", "--budget", "large"],

@@ -8,6 +8,7 @@ write it in the module of its theme, with `options.Say` as its last option, and 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
 from bayeslaw.cli.backtest import backtest
 from bayeslaw.cli.catalogue import data, demo, laws
@@ -36,6 +37,10 @@ COMMANDS = (
 )  # fmt: skip
 GOOD, WRONG_INPUT, INTERRUPTED, UNREAD = 0, 2, 130, 141
 EXPECTED = (CycloptsError, ValueError, OSError, ImportError)
+TYPED = {  # what the library advises to write, and what is typed instead
+    r"draw_new=\['(.*?)'\]": r"--draw-new \1",
+    r"\bat=\{'(.*?)': \.\.\.\}": r"--at \1=...",
+}
 
 app = App(
     name="bayeslaw",
@@ -94,9 +99,19 @@ def _wrong(error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
         return WRONG_INPUT
-    sentence = " ".join(str(error).split())
+    sentence = " ".join(f"{error} {_help(error)}".split())
+    for written, typed in TYPED.items():
+        sentence = re.sub(written, typed, sentence)
     if not isinstance(error, EXPECTED):
         fault = f"{type(error).__name__}: {sentence}" if sentence else type(error).__name__
         sentence = f"{fault}; this is a fault of bayeslaw: --debug shows where"
     print(f"error: {sentence}", file=sys.stderr)
     return WRONG_INPUT
+
+
+def _help(error: Exception) -> str:
+    """What an option is for that was not given."""
+    if not isinstance(error, MissingArgumentError) or not error.argument or not error.command_chain:
+        return ""
+    options = app[error.command_chain[0]].assemble_argument_collection(parse_docstring=True)
+    return next((o.parameter.help or "" for o in options if o.name == error.argument.name), "")
