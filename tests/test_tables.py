@@ -130,6 +130,7 @@ FORMS = {
     "text path": lambda frame, folder: str(write_csv(frame, folder)),
     "polars": lambda frame, folder: pl.from_pandas(frame),
     "pyarrow": lambda frame, folder: pa.Table.from_pandas(frame),
+    "xarray": lambda frame, folder: frame.rename_axis("run").to_xarray(),
     "categories": lambda frame, folder: frame.astype({"date": "category"}),
     "text numbers": lambda frame, folder: frame.assign(params=frame["params"].map(repr)),
     "nullable": lambda frame, folder: frame.convert_dtypes(),
@@ -328,14 +329,17 @@ def test_bad_files_are_named(name, content, message, tmp_path):
     [
         (
             [1, 2],
-            "a table is a path or a dataframe in memory: "
+            "a table is a path, a dataframe in memory or an xarray.Dataset: "
             "Unsupported dataframe type, got: <class 'list'>",
         ),
-        (pl.LazyFrame({"N": [1]}), "a table is a path or a dataframe in memory: *"),
+        (
+            pl.LazyFrame({"N": [1]}),
+            "a table is a path, a dataframe in memory or an xarray.Dataset: *",
+        ),
         (pd.DataFrame([[1, 2]]), "column 'loss' is not in the table. It has: 0, 1"),
         (
             pd.DataFrame([[1, 2]], columns=["N", "N"]),
-            "a table is a path or a dataframe in memory: *",
+            "a table is a path, a dataframe in memory or an xarray.Dataset: *",
         ),
     ],
 )

@@ -51,7 +51,7 @@ __all__ = [
 
 
 def read_runs(
-    table: str | os.PathLike[str] | IntoDataFrame,
+    table: str | os.PathLike[str] | IntoDataFrame | xr.Dataset,
     *,
     response: str = "loss",
     predictors: Mapping[str, str] | Sequence[str],
@@ -62,14 +62,15 @@ def read_runs(
     duplicates: Literal["drop", "keep"] = "drop",
     best: float | None = None,
 ) -> xr.Dataset:
-    """Read training runs from a file or a dataframe.
+    """Read training runs from a file, a dataframe or a dataset of xarray.
 
     A column ``held_out`` (true/false or 0/1), if there is one, becomes a coordinate.
 
     Parameters
     ----------
-    table : path or dataframe
-        CSV (also ``.csv.gz``), Parquet or JSON lines; or a pandas, polars or pyarrow table.
+    table : path, dataframe or xarray.Dataset
+        CSV (also ``.csv.gz``), Parquet or JSON lines; a pandas, polars or pyarrow table; or a
+        dataset whose variables and coordinates are columns, with a row for each cell.
     response : str
         Column of the loss.
     predictors : mapping of str to str, or list of str

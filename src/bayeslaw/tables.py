@@ -232,15 +232,19 @@ def _settle_duplicates(runs: xr.Dataset, names: Sequence[str], duplicates: str) 
 
 
 def open_table(table: Any) -> nw.DataFrame[Any]:
-    """Open a file or a dataframe; cells of a CSV file that are empty hold empty text."""
+    """Open a file, a dataframe or a dataset; cells of a CSV file that are empty hold empty text."""
     import narwhals as nw
 
     if isinstance(table, (str, os.PathLike)):
         table = _read_file(Path(table))
+    if isinstance(table, xr.Dataset):
+        table = table.to_dataframe().reset_index()
     try:
         frame = nw.from_native(table, eager_only=True)
     except (TypeError, ValueError) as error:
-        raise RunsError(f"a table is a path or a dataframe in memory: {error}") from error
+        raise RunsError(
+            f"a table is a path, a dataframe in memory or an xarray.Dataset: {error}"
+        ) from error
     require(len(frame) > 0, "the table has no rows")
     return frame
 
