@@ -58,6 +58,12 @@ class LawReport:
         What it does not do, and why.
     coordinates : str
         The kind of coordinates that it is sampled in; empty if they could not be found.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> bl.check_law(bl.laws.power).failures
+    {}
     """
 
     law: Law

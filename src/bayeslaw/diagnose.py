@@ -41,6 +41,12 @@ class Diagnosis:
         ``prior-driven``.
     sentences : tuple of str
         What a user should know, the gate first.
+
+    Examples
+    --------
+    >>> bl.diagnose(fit).gate.passed  # doctest: +SKIP
+    True
+    >>> bl.diagnose(fit).learned[["ratio", "driven_by"]]  # doctest: +SKIP
     """
 
     gate: Gate

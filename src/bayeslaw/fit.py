@@ -48,6 +48,12 @@ class Fit:
         that of each given all others),
         ``posterior_predictive``, ``prior``, ``prior_predictive``, ``observed_data`` and
         ``constant_data``; provenance in its attributes.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> fit = bl.load("fit.nc")  # doctest: +SKIP
+    >>> fit.tree["posterior"]["alpha"].median(("chain", "draw"))  # doctest: +SKIP
     """
 
     model: Model

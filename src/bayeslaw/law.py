@@ -57,6 +57,14 @@ class Law:
         size that many e-folds larger.
     higher_is_better : bool
         Whether the response is an accuracy or the like rather than a loss.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> bl.laws.power.predictors
+    ('N',)
+    >>> bl.laws.power(1e6, L0=1.5, k=2.0, alpha=0.5)
+    1.502
     """
 
     name: str

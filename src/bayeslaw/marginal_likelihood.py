@@ -50,6 +50,14 @@ class MarginalLikelihood:
         Its Monte Carlo standard error.
     caveats : tuple of str
         The failure of the fit's gate first; always what it owes to the priors.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> power = bl.MarginalLikelihood(31.5, 0.1, ())
+    >>> log_linear = bl.MarginalLikelihood(28.25, 0.1, ())
+    >>> power.log - log_linear.log  # log Bayes factor
+    3.25
     """
 
     log: float

@@ -63,6 +63,11 @@ class Multiverse:
         What the shares are subject to.
     response : str
         What was forecast.
+
+    Examples
+    --------
+    >>> found = bl.multiverse(runs, laws=laws, at=places, random_seed=1)  # doctest: +SKIP
+    >>> found.shares  # doctest: +SKIP
     """
 
     universes: pd.DataFrame

@@ -21,7 +21,14 @@ __all__ = [
 
 @runtime_checkable
 class Prior(Protocol):
-    """Anything that can make a PyMC random variable: our records, or a PreliZ distribution."""
+    """Anything that can make a PyMC random variable: our records, or a PreliZ distribution.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> isinstance(bl.LogNormal(0.35, 1.5), bl.Prior)
+    True
+    """
 
     def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
         """Register a variable called `name` in the PyMC model on the context stack."""
@@ -224,6 +231,13 @@ class Population(Mapping[str, Prior]):
         curves a `HalfNormal` per spread between them (``sd_alpha``).
     provenance : mapping
         Where they were learned: data, curves, groups, seed, versions.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> learned = bl.load_population("few_shot_error")
+    >>> learned.law
+    'plateau_power'
     """
 
     law: str

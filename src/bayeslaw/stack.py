@@ -36,6 +36,11 @@ class Stack:
     weights : pandas.Series or pandas.DataFrame
         Weights by name of the fit, for all runs alike; or a column per fit and a row per level
         of the group that the index is named after.
+
+    Examples
+    --------
+    >>> stack = bl.stack(fits, bl.stacking_weights(bl.log_scores(scores)))  # doctest: +SKIP
+    >>> bl.forecast(stack, bl.grid(N=[1e10]))  # doctest: +SKIP
     """
 
     fits: Mapping[str, Fit]

@@ -32,7 +32,17 @@ SEAL = 32  # bytes of hash after the netCDF content, which ignores them
 
 
 class StoreError(ValueError):
-    """A fit that cannot be saved or loaded; the message names the culprit."""
+    """A fit that cannot be saved or loaded; the message names the culprit.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> try:
+    ...     fit = bl.load("nothing.nc")
+    ... except bl.StoreError as error:
+    ...     print(error)
+    cannot read 'nothing.nc': No such file or directory
+    """
 
 
 def save(fit: Fit, path: str | os.PathLike[str]) -> Path:
