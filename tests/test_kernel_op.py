@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 
-from bayeslaw import kernels, knots, settling, walk
+from bayeslaw import kernels, knots, settling, settling_population, walk
 from bayeslaw.kernel_op import KernelOp, cache_key
 
 PYTHON = Mode(linker="py", optimizer=None)
@@ -67,6 +67,9 @@ def test_operations_of_a_kind_are_equal() -> None:
 @pytest.mark.parametrize("kind", [Total, Ends])
 def test_the_key_holds_the_kind_and_the_kernels(kind: Any) -> None:
     name, _, digest = cache_key(kind()).partition("-")
-    sources = "".join(inspect.getsource(module) for module in (kernels, knots, settling, walk))
+    sources = "".join(
+        inspect.getsource(module)
+        for module in (kernels, knots, settling, settling_population, walk)
+    )
     assert name == kind.__name__
     assert digest == hashlib.sha256(sources.encode()).hexdigest()

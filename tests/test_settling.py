@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slopes import slopes
 
 from bayeslaw import settling
 
-LAW, NOISE, CURVES, SPREADS = 3, 2, 4, 7
+LAW, NOISE, CURVES = 3, 2, 4
 
 
 def curves(seed: int, noise: int = NOISE) -> list[np.ndarray]:
@@ -34,45 +32,6 @@ def curves(seed: int, noise: int = NOISE) -> list[np.ndarray]:
     ]
 
 
-def population(seed: int) -> list[np.ndarray]:
-    """Some arguments of `settle_population`; the first two have gradients."""
-    rng = np.random.default_rng(seed)
-    size, mixed = LAW + NOISE, np.eye(LAW + NOISE)
-    mixed[:LAW, :LAW] += rng.normal(0, 0.3, (LAW, LAW))
-    return [
-        rng.normal(size=size),
-        np.exp(rng.normal(-1, 0.5, SPREADS)),
-        rng.normal(-1, 0.5, size),
-        np.exp(rng.normal(0, 0.5, size)),
-        rng.normal(-1, 0.5, (size, CURVES)),
-        np.exp(rng.normal(2, 1, (size, CURVES))),
-        mixed + rng.normal(0, 0.1, (CURVES, size, size)) * (mixed != 0),
-        mixed,
-        rng.uniform(0, 0.5, (size, SPREADS)),
-        np.array([[0, LAW], [LAW, size]]),
-    ]
-
-
-def slopes(
-    kernel: Callable[..., Any], arguments: list[np.ndarray], bars: Any, n: int
-) -> list[np.ndarray]:
-    """Of the outputs weighted by `bars`, by finite differences, for the first arguments."""
-
-    def total(changed: np.ndarray, which: int) -> float:
-        moved = [*arguments[:which], changed, *arguments[which + 1 :]]
-        outputs = kernel(*moved)
-        return sum(float(np.sum(bar * out)) for bar, out in zip(bars, outputs, strict=True))
-
-    found = []
-    for which, argument in enumerate(arguments[:n]):
-        slope = np.zeros(argument.size)
-        for i, by in enumerate(1e-6 * np.eye(argument.size)):
-            step = by.reshape(argument.shape)
-            slope[i] = (total(argument + step, which) - total(argument - step, which)) / 2e-6
-        found.append(slope.reshape(argument.shape))
-    return found
-
-
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000), noise=st.integers(0, NOISE))
 def test_the_gradient_of_curves_is_that_of_finite_differences(seed: int, noise: int) -> None:
@@ -80,17 +39,6 @@ def test_the_gradient_of_curves_is_that_of_finite_differences(seed: int, noise: 
     bars = [*rng.normal(size=(3, LAW, CURVES)), np.asarray(rng.normal())]
     found = settling.settle_gradient(*arguments, *bars)
     expected = slopes(settling.settle, arguments, bars, len(found))
-    for bar, slope in zip(found, expected, strict=True):
-        np.testing.assert_allclose(bar, slope, rtol=1e-5, atol=1e-6)
-
-
-@settings(max_examples=10, deadline=None)
-@given(seed=st.integers(0, 10_000))
-def test_the_gradient_of_populations_is_that_of_finite_differences(seed: int) -> None:
-    arguments, rng = population(seed), np.random.default_rng(seed + 1)
-    bars = [rng.normal(size=LAW + NOISE), np.asarray(rng.normal())]
-    found = settling.settle_population_gradient(*arguments, *bars)
-    expected = slopes(settling.settle_population, arguments, bars, len(found))
     for bar, slope in zip(found, expected, strict=True):
         np.testing.assert_allclose(bar, slope, rtol=1e-5, atol=1e-6)
 

@@ -14,14 +14,13 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
-from bayeslaw import kernels, knots, settling, walk
+from bayeslaw import kernels, knots, settling, settling_population, walk
 
 __all__ = ["KernelOp", "WithAdjoint", "cache_key"]
 
 # Compiled code is kept on disk under this key: other kernels must not find it.
-_KERNELS = hashlib.sha256(
-    "".join(inspect.getsource(module) for module in (kernels, knots, settling, walk)).encode()
-).hexdigest()
+_MODULES = (kernels, knots, settling, settling_population, walk)
+_KERNELS = hashlib.sha256("".join(map(inspect.getsource, _MODULES)).encode()).hexdigest()
 
 
 class KernelOp(Op):

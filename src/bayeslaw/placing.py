@@ -155,7 +155,7 @@ class PlacingPopulation:
         return self._settled(value)[1]
 
     def _settled(self, value: Any) -> Any:
-        """As `bayeslaw.settling.settle_population`."""
+        """As `bayeslaw.settling_population.settle_population`."""
         numbers = [self.typical[name] for name in TYPICAL]
         return settle_population(value, self.spread, self._prior, self.sd, *numbers)
 

@@ -1,4 +1,4 @@
-"""PyTensor operations of `bayeslaw.settling`, with their gradients; arrays are settled at once."""
+"""PyTensor operations that settle coordinates, with their gradients; arrays are settled at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply, Variable
 
-from bayeslaw import settling
+from bayeslaw import settling, settling_population
 from bayeslaw.kernel_op import KernelOp, WithAdjoint
 
 __all__ = ["settle", "settle_population"]
@@ -29,14 +29,14 @@ class _Settle(WithAdjoint):
 
 
 class _SettlePopulationGradient(KernelOp):
-    kernel, out = settling.settle_population_gradient, (pt.dvector, pt.dvector)
+    kernel, out = settling_population.settle_population_gradient, (pt.dvector, pt.dvector)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
         return shapes[:2]
 
 
 class _SettlePopulation(WithAdjoint):
-    kernel, adjoint = settling.settle_population, _SettlePopulationGradient
+    kernel, adjoint = settling_population.settle_population, _SettlePopulationGradient
     out = (pt.dvector, pt.dscalar)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
@@ -49,7 +49,7 @@ def settle(*arguments: Any) -> Any:
 
 
 def settle_population(*arguments: Any) -> Any:
-    """`bayeslaw.settling.settle_population`, in a graph where an argument is."""
+    """`bayeslaw.settling_population.settle_population`, in a graph where an argument is."""
     return _called(_SettlePopulation(), arguments)
 
 
