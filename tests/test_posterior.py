@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from bayeslaw.coordinates import coordinates
 from bayeslaw.design import design_of
-from bayeslaw.laws import power
+from bayeslaw.laws import exponential, power
 from bayeslaw.model import Model
 from bayeslaw.pooling import groupings, layout, roles_of
 from bayeslaw.posterior import dim_of, law_values, link_dataset, natural, posterior_dataset
@@ -154,3 +154,11 @@ def test_law_values_at_runs() -> None:
     assert found.shape == (2, 3, 3)
     one = {name: value[1, 2, 1] for name, value in parameters.items()}
     np.testing.assert_allclose(found[1, 2, 2], power(4.0, **one), rtol=1e-15)
+
+
+def test_terms_below_the_smallest_number_are_no_warning() -> None:
+    model = Model(exponential)
+    system = coordinates(model)
+    theta = {name: np.zeros(3) for name in roles_of(model, system)} | {"c": np.full(3, -8.0)}
+    values = natural(model, system, theta, {"N": 1e6})
+    assert np.all(np.isinf(values["k"]))  # of a term that is over long before the reference

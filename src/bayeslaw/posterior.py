@@ -84,7 +84,8 @@ def natural(
     dict of str to array
         Parameters of law and noise, all of one shape.
     """
-    with np.errstate(over="ignore"):  # a prior may reach beyond the largest number
+    # A prior may reach beyond the largest number, and where a term is below the smallest one.
+    with np.errstate(over="ignore", divide="ignore"):
         law = rescale(model.law, reference, system.parameters({n: theta[n] for n in system.roles}))
     beside = {
         name: role.link.inverse(theta[name]) if name in theta else model.fixed[name]
@@ -188,7 +189,8 @@ def _population(
             for name in names
         }
         for name, values in natural(model, system, moved, reference).items():
-            effect = values - typical[name][..., None]
+            with np.errstate(invalid="ignore"):  # of two that are beyond the largest number
+                effect = values - typical[name][..., None]
             variables[f"{name}_{group}_effect"] = ([dim_of(group)], effect)
     return variables, {dim_of(group): list(labels) for group, labels in levels.items()}
 
