@@ -163,7 +163,7 @@ def test_two_plausible_breaks_are_two_modes(two_fit: bl.Fit) -> None:
     early, late = sorted(told.medians.loc[("d_1", "")])
     assert early == pytest.approx(9e4, rel=0.5)
     assert late == pytest.approx(1.6e8, rel=0.5)
-    assert two_fit.tree["posterior"].sizes["draw"] == 200  # more draws would not help
+    assert two_fit.tree["posterior"].sizes["draw"] < 800  # more draws would not help
 
 
 def test_a_fit_with_two_modes_says_so_wherever_it_is_shown(two_fit: bl.Fit) -> None:

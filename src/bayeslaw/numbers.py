@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -169,7 +170,8 @@ def _of_typical(
     levels = np.bincount(np.array(where.spread_of_level, dtype=int))
     for i in np.flatnonzero(levels):  # the mean of more levels is nearer to the population
         share[names.index(where.spreads[i][0]), i] = 1 / levels[i]
-    blocks = np.array([[0, len(system.roles)], [len(system.roles), len(names)]])
+    ends = [0, *range(len(system.roles), len(names) + 1)]  # parameters of the noise are not mixed
+    blocks = np.array([*itertools.pairwise(ends)])
     arrays = dict(zip(TYPICAL, [*found, found.mixed.mean(axis=0), share, blocks], strict=True))
     for end, values in zip(FRAME_ENDS, frame.ends, strict=True):
         arrays |= {f"typical_{end}_{i}": np.array([x]) for i, x in enumerate(values)}

@@ -18,20 +18,25 @@ _COMPILE = {"cache": True, "error_model": "numpy"}
 
 
 @numba.njit(**_COMPILE)
-def _inverted(matrix):
-    """Of a positive definite matrix, by elimination in place."""
-    out = matrix.copy()
+def _invert(out):
+    """Invert a positive definite matrix in place, by elimination."""
     for k in range(out.shape[0]):
-        pivot = out[k, k]
+        pivot = 1 / out[k, k]
         out[k, k] = 1.0
         for j in range(out.shape[0]):
-            out[k, j] /= pivot
+            out[k, j] *= pivot
         for i in range(out.shape[0]):
             if i != k:
                 by = out[i, k]
                 out[i, k] = 0.0
                 for j in range(out.shape[0]):
                     out[i, j] -= by * out[k, j]
+
+
+@numba.njit(**_COMPILE)
+def _inverted(matrix):
+    out = matrix.copy()
+    _invert(out)
     return out
 
 
@@ -78,13 +83,19 @@ def _add_outer(left, right, sign, out):
 
 
 @numba.njit(**_COMPILE)
-def _covariance(mixed, variances, low, high):
+def _write_covariance(mixed, variances, low, high, out):
     """At the pivot of a typical curve, of independent parameters at the reference."""
-    out = np.zeros((high - low, high - low))
     for i in range(low, high):
         for j in range(low, high):
+            out[i - low, j - low] = 0.0
             for m in range(low, high):
                 out[i - low, j - low] += mixed[i, m] * variances[m] * mixed[j, m]
+
+
+@numba.njit(**_COMPILE)
+def _covariance(mixed, variances, low, high):
+    out = np.empty((high - low, high - low))
+    _write_covariance(mixed, variances, low, high, out)
     return out
 
 
@@ -104,10 +115,10 @@ def _told(own, mode, information, curve_mixed, low, high):
     size, curves = high - low, mode.shape[1]
     each, total, pulled = np.empty((curves, size, size)), np.zeros((size, size)), np.zeros(size)
     for g in range(curves):
-        variance = _covariance(curve_mixed[g], own, low, high)
+        _write_covariance(curve_mixed[g], own, low, high, each[g])
         for i in range(size):
-            variance[i, i] += 1 / information[low + i, g]
-        each[g] = _inverted(variance)
+            each[g, i, i] += 1 / information[low + i, g]
+        _invert(each[g])
         for i in range(size):
             for j in range(size):
                 total[i, j] += each[g, i, j]
@@ -216,8 +227,11 @@ def settle_population_gradient(
         pulled_bar = _times(by_curves, _times(told, whole))
         _add_outer(pulled_bar, found, -1.0, total_by)
         _add_variances_gradient(mixed, groups_by, low, high, groups_bar)
+        each_bar, own_by = np.empty((size, size)), np.empty((size, size))
         for g in range(mode.shape[1]):
-            each_bar, own_by = total_by.copy(), np.zeros((size, size))
+            for i in range(size):
+                for j in range(size):
+                    each_bar[i, j], own_by[i, j] = total_by[i, j], 0.0
             _add_outer(pulled_bar, mode[low:high, g], 1.0, each_bar)
             _add_between(each[g], each_bar, -1.0, own_by)
             _add_variances_gradient(curve_mixed[g], own_by, low, high, own_bar)

@@ -129,7 +129,7 @@ def test_what_is_typed_wins(run: Run, write: Callable[[str], object]) -> None:
         ("[check]\ntable = 'runs.csv'\npredictor = ['N=params']\nquiet = 'so so'",
          'Invalid value for [quiet] from study.toml: unable to convert "so so" into bool.'),
         ("[check]\ntable = 'runs.csv'", 'Command "check" parameter --predictor requires an '
-         "argument."),
+         "argument. Size of a run, as NAME=COLUMN or COLUMN; repeat for more."),
     ],
 )  # fmt: skip
 def test_a_study_that_cannot_be_read(
