@@ -316,7 +316,9 @@ def test_information_is_known_where_there_is_other_noise(
     logs = np.array([pilot.pivot_mode[name] for name in ("sigma", "tau")])
     scatter = Scatter(search, wrong, eta, logs)
     told = [np.array([*scatter.told(np.array(by)).values()]) for by in ((0.0, 0.0), away)]
-    louder, moved = heard(np.full((2, eta.shape[1]), np.array(away)[:, None]), near.noise_alone, near.noise_share)[:2]
+    louder, moved = heard(
+        np.full((2, eta.shape[1]), np.array(away)[:, None]), near.noise_alone, near.noise_share
+    )[:2]
     np.testing.assert_allclose(louder, told[1] / told[0], rtol=error)
     there = scatter.mode(np.array(away)) - eta
     if away[0] == -8:  # the run at the pivot alone says where the level is
