@@ -9,16 +9,13 @@ from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
 
 from bayeslaw import kernels
-from bayeslaw.kernel_op import KernelOp, WithAdjoint
+from bayeslaw.kernel_op import Adjoint, KernelOp, WithAdjoint
 
 __all__ = ["gather", "place"]
 
 
-class _PlaceGradient(KernelOp):
+class _PlaceGradient(Adjoint):
     kernel, out = kernels.place_gradient, (pt.dvector, pt.dmatrix, pt.dmatrix, pt.dvector)
-
-    def infer_shape(self, node: Apply, shapes: Any) -> Any:
-        return shapes[:4]
 
 
 class _Place(WithAdjoint):
@@ -42,11 +39,8 @@ class _Gather(KernelOp):
         return [_Scatter()(effects, *cotangents, *where), disconnected_type(), disconnected_type()]
 
 
-class _Scatter(KernelOp):
+class _Scatter(Adjoint):
     kernel, out = kernels.scatter, (pt.dvector,)
-
-    def infer_shape(self, node: Apply, shapes: Any) -> Any:
-        return [shapes[0]]
 
 
 def place(z: Any, weight: Any, residual: Any, scale: Any, codes: Any, bounds: Any) -> Any:

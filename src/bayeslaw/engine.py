@@ -118,7 +118,7 @@ class Engine:
     Parameters
     ----------
     entries : tuple
-        Compiled entry points of density and variables.
+        Compiled entry points of density and variables, and what both call.
     types : mapping of str to dtype
         The data that the density takes, in order.
     layout : Layout
@@ -131,7 +131,7 @@ class Engine:
         Points for the chains to start near, in turn; the start unless given.
     """
 
-    entries: tuple[Any, Any]
+    entries: tuple[Any, Any, Any]
     types: Mapping[str, np.dtype]
     layout: Layout
     numbers: Source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ class Kind(NamedTuple):
     ndim: int
 
 
-def entries(inner: Any, kinds: Sequence[Kind], key: str | None = None) -> tuple[Any, Any]:
+def entries(inner: Any, kinds: Sequence[Kind], key: str | None = None) -> tuple[Any, Any, Any]:
     """The C functions that nutpie calls; the table holds addresses and shapes of the data.
 
     Parameters
@@ -38,8 +39,8 @@ def entries(inner: Any, kinds: Sequence[Kind], key: str | None = None) -> tuple[
     Returns
     -------
     tuple
-        ``(n, point, gradient, density, table) -> status`` and
-        ``(n, m, point, variables, table) -> status``.
+        ``(n, point, gradient, density, table) -> status``,
+        ``(n, m, point, variables, table) -> status``, and what both call, which must live as long.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def both(n, m, point_, gradient_, value_, out_, table_):
         finite = finite and isfinite(slope[i])
     return 0 if finite else 3
 """
-    called = key or str(_cache_key(inner))
+    called = key or _cache_key(inner) or secrets.token_hex()  # what has no key is not found again
     names = {"inner": _unwrapped(inner)}
     names |= {f"dtype_{i}": np.dtype(kind.dtype) for i, kind in enumerate(kinds)}
     with _little_optimised():
@@ -83,6 +84,7 @@ def both(n, m, point_, gradient_, value_, out_, table_):
         return (
             _entry(DENSITY, "density", names, STATUS(SIZE, *[REALS] * 3, TABLE), called),
             _entry(VARIABLES, "variables", names, STATUS(SIZE, SIZE, *[REALS] * 2, TABLE), called),
+            entry,
         )
 
 

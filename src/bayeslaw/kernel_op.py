@@ -16,7 +16,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from bayeslaw import kernels, knots, settling, settling_population, walk
 
-__all__ = ["KernelOp", "WithAdjoint", "cache_key"]
+__all__ = ["Adjoint", "KernelOp", "WithAdjoint", "cache_key"]
 
 # Compiled code is kept on disk under this key: other kernels must not find it.
 _MODULES = (kernels, knots, settling, settling_population, walk)
@@ -43,10 +43,18 @@ class KernelOp(Op):
             output[0] = np.asarray(value)
 
 
+class Adjoint(KernelOp):
+    """A kernel for the adjoints of its first inputs."""
+
+    def infer_shape(self, node: Apply, shapes: Any) -> Any:
+        """Those of the inputs."""
+        return shapes[: len(self.out)]
+
+
 class WithAdjoint(KernelOp):
     """A kernel with another for the adjoints of its first inputs, by all inputs and cotangents."""
 
-    adjoint: type[KernelOp]
+    adjoint: type[Adjoint]
 
     @property
     def _varying(self) -> int:

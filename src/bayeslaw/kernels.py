@@ -21,6 +21,7 @@ import numba
 import numpy as np
 
 __all__ = [
+    "factor",
     "gather",
     "inverse",
     "matrix_adjoint",
@@ -33,6 +34,19 @@ __all__ = [
 ]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
+
+
+@numba.njit(**_COMPILE)
+def factor(lower, dense):
+    """The lower factor of a positive definite matrix, in place of its lower triangle.
+
+    Rows before `dense` have nothing before the diagonal.
+    """
+    for i in range(lower.shape[0]):
+        for j in range(0 if i >= dense else i, i + 1):
+            for k in range(0 if j >= dense else j, j):
+                lower[i, j] -= lower[i, k] * lower[j, k]
+            lower[i, j] = math.sqrt(lower[i, i]) if i == j else lower[i, j] / lower[j, j]
 
 
 @numba.njit(**_COMPILE)
@@ -51,13 +65,10 @@ def _factor(weight, scale, codes, bound, row):
         if last > first + 1:
             dense = min(dense, codes[first + 1, g] - low)
     for i in range(size):
-        for j in range(0 if i >= dense else i, i + 1):
-            total = gram[i, j] * scale[low + i] * scale[low + j]
-            if i == j:
-                total += 1.0
-            for k in range(0 if j >= dense else j, j):
-                total -= lower[i, k] * lower[j, k]
-            lower[i, j] = math.sqrt(total) if i == j else total / lower[j, j]
+        for j in range(i + 1):
+            lower[i, j] = gram[i, j] * scale[low + i] * scale[low + j]
+        lower[i, i] += 1.0
+    factor(lower, dense)
     return gram, lower, dense
 
 

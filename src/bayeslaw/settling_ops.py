@@ -8,16 +8,13 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply, Variable
 
 from bayeslaw import settling, settling_population
-from bayeslaw.kernel_op import KernelOp, WithAdjoint
+from bayeslaw.kernel_op import Adjoint, KernelOp, WithAdjoint
 
 __all__ = ["settle", "settle_population"]
 
 
-class _SettleGradient(KernelOp):
+class _SettleGradient(Adjoint):
     kernel, out = settling.settle_gradient, (pt.dmatrix,) * 5
-
-    def infer_shape(self, node: Apply, shapes: Any) -> Any:
-        return shapes[:5]
 
 
 class _Settle(WithAdjoint):
@@ -28,11 +25,8 @@ class _Settle(WithAdjoint):
         return [shapes[-2]] * 3 + [()]
 
 
-class _SettlePopulationGradient(KernelOp):
+class _SettlePopulationGradient(Adjoint):
     kernel, out = settling_population.settle_population_gradient, (pt.dvector, pt.dvector)
-
-    def infer_shape(self, node: Apply, shapes: Any) -> Any:
-        return shapes[:2]
 
 
 class _SettlePopulation(WithAdjoint):

@@ -10,7 +10,7 @@ import math
 import numba
 import numpy as np
 
-from bayeslaw.kernels import inverse, matrix_adjoint, solve, solve_transposed
+from bayeslaw.kernels import factor, inverse, matrix_adjoint, solve, solve_transposed
 
 __all__ = ["settle_population", "settle_population_gradient"]
 
@@ -38,18 +38,6 @@ def _inverted(matrix):
     out = matrix.copy()
     _invert(out)
     return out
-
-
-@numba.njit(**_COMPILE)
-def _cholesky(matrix):
-    lower = np.zeros(matrix.shape)
-    for i in range(matrix.shape[0]):
-        for j in range(i + 1):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= lower[i, k] * lower[j, k]
-            lower[i, j] = math.sqrt(total) if i == j else total / lower[j, j]
-    return lower
 
 
 @numba.njit(**_COMPILE)
@@ -138,13 +126,19 @@ def _variances(spread, level_share):
 
 
 @numba.njit(**_COMPILE)
-def _combined(known, prior, told, found):
-    """The factor of the precision of prior and curves together, and their middle."""
-    lower = _cholesky(known + told)
-    middle = _times(known, prior) + _times(told, found)
+def _combined(variances, prior, sd, mode, information, curve_mixed, mixed, low, high):
+    """Prior and curves together: factor of the precision, and middle; then parts of the curves'."""
+    own, groups = variances
+    each, total, pulled = _told(own, mode, information, curve_mixed, low, high)
+    known, by_curves = _inverted(_covariance(mixed, sd**2, low, high)), _inverted(total)
+    told, found = by_curves + _covariance(mixed, groups, low, high), _times(by_curves, pulled)
+    _invert(told)
+    lower = known + told
+    factor(lower, 0)
+    middle = _times(known, prior[low:high]) + _times(told, found)
     solve(lower, 0, middle)
     solve_transposed(lower, 0, middle)
-    return lower, middle
+    return lower, middle, each, by_curves, told, found
 
 
 @numba.njit(**_COMPILE)
@@ -183,13 +177,12 @@ def settle_population(
         Coordinates, shape (parameters,), and the log determinant.
     """
     out, log_det = np.empty(z.shape[0]), 0.0
-    own, groups = _variances(spread, level_share)
+    variances = _variances(spread, level_share)
     for block in range(blocks.shape[0]):
         low, high = blocks[block]
-        _, total, pulled = _told(own, mode, information, curve_mixed, low, high)
-        known, by_curves = _inverted(_covariance(mixed, sd**2, low, high)), _inverted(total)
-        told = _inverted(by_curves + _covariance(mixed, groups, low, high))
-        lower, middle = _combined(known, prior[low:high], told, _times(by_curves, pulled))
+        lower, middle, _, _, _, _ = _combined(
+            variances, prior, sd, mode, information, curve_mixed, mixed, low, high
+        )
         away = z[low:high].copy()
         solve_transposed(lower, 0, away)
         for i in range(high - low):
@@ -205,15 +198,13 @@ def settle_population_gradient(
 ):  # fmt: skip
     """Adjoints of z and spread; arguments as in `settle_population`."""
     z_bar, own_bar, groups_bar = np.empty(z.shape[0]), np.zeros(z.shape[0]), np.zeros(z.shape[0])
-    own, groups = _variances(spread, level_share)
+    variances = _variances(spread, level_share)
     for block in range(blocks.shape[0]):
         low, high = blocks[block]
         size = high - low
-        each, total, pulled = _told(own, mode, information, curve_mixed, low, high)
-        known, by_curves = _inverted(_covariance(mixed, sd**2, low, high)), _inverted(total)
-        found = _times(by_curves, pulled)
-        told = _inverted(by_curves + _covariance(mixed, groups, low, high))
-        lower, middle = _combined(known, prior[low:high], told, found)
+        lower, middle, each, by_curves, told, found = _combined(
+            variances, prior, sd, mode, information, curve_mixed, mixed, low, high
+        )
         half = out_bar[low:high].copy()
         solve(lower, 0, half)
         whole = half.copy()
