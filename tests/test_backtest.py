@@ -212,14 +212,14 @@ def test_the_sampler_is_told_what_was_asked(asked: Asked, tmp_path: Path) -> Non
     backtest(models, TWO, origins=[8e6], random_seed=1)
     told = {
         "random_seed": 1, "draws": 1000, "tune": 1000, "chains": 4, "target_accept": None,
-        "executor": None, "store": None, "progressbar": True,
+        "importance": False, "executor": None, "store": None, "progressbar": True,
     }  # fmt: skip
     assert [call["model"] for call in asked] == [POWER, LOG_LINEAR]
     assert all({**call, **told} == call and len(call) == len(told) + 2 for call in asked)
     asked.clear()
     told = {
         "random_seed": 2, "draws": 3, "tune": 4, "chains": 5, "target_accept": 0.7,
-        "progressbar": False, "store": tmp_path,
+        "importance": True, "progressbar": False, "store": tmp_path,
     }  # fmt: skip
     with ThreadPoolExecutor(1) as executor:
         backtest(models, TWO, origins=[8e6], executor=executor, **told)

@@ -22,7 +22,8 @@ LAWS = {"power": bl.laws.power, "pure": bl.Model(bl.laws.pure_power, discrepancy
 NOISES = {"normal": bl.Gaussian(), "heavy": bl.StudentT()}
 AT = bl.grid(N=[1e9, 1e10])
 DEFAULTS = {
-    "draws": 500, "tune": 500, "chains": 4, "target_accept": None, "executor": None, "store": None,
+    "draws": 500, "tune": 500, "chains": 4, "target_accept": None, "importance": False,
+    "executor": None, "store": None,
 }  # fmt: skip
 type Asked = list[dict[str, Any]]
 
@@ -105,7 +106,7 @@ def test_every_combination_is_fitted_with_one_call_for_each_model(
 
 
 def test_the_sampler_is_passed_on(asked: Asked, lone_runs: xr.Dataset, tmp_path: Any) -> None:
-    how = {"draws": 3, "tune": 4, "chains": 2, "target_accept": 0.8}
+    how = {"draws": 3, "tune": 4, "chains": 2, "target_accept": 0.8, "importance": True}
     with ThreadPoolExecutor(1) as pool:
         where = {"executor": pool, "store": tmp_path}
         multiverse(

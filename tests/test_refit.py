@@ -6,9 +6,11 @@ import importlib
 import pickle
 import re
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
@@ -72,6 +74,44 @@ def test_refits_have_what_forecasts_need(
     assert {"posterior", "link", "sample_stats", "observed_data"} <= set(both[0].tree)
     assert not {"prior", "log_likelihood", "posterior_predictive"} & set(both[0].tree)
     assert bl.forecast(both[0], crossed_split[1]).sizes["run"] == crossed_split[1].sizes["run"]
+
+
+def test_importance_sampling_finds_what_the_sampler_finds(
+    lone_runs: xr.Dataset, lone_fit: bl.Fit
+) -> None:
+    [found] = bl.refit(
+        lone_fit.model, [lone_runs], random_seed=1, importance=True, progressbar=False
+    )
+    assert Gate.of(found.tree).passed
+    assert Gate.of(found.tree).bfmi == np.inf
+    assert 0 < found.tree["sample_stats"].attrs["pareto_k"] < 0.67
+    assert found.tree["posterior"].sizes["draw"] == 1000
+    for name in lone_fit.model.roles:
+        quick, slow = (fit.tree["posterior"].to_dataset()[[name]] for fit in (found, lone_fit))
+        for method, of in (("mean", lambda x: x.mean()), ("sd", lambda x: x.std())):
+            errors = [float(az.mcse(x, method=method)[name].max()) for x in (quick, slow)]
+            apart = abs(float(of(quick[name]) - of(slow[name])))
+            assert apart < 4 * np.hypot(*errors), f"{method} of {name}"
+
+
+def test_what_importance_sampling_refuses_is_sampled(
+    alone: xr.Dataset, both: list[bl.Fit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.import_module("bayeslaw.sampling"), "independent", _nothing)
+    [found] = bl.refit(MODEL, [alone], random_seed=7, importance=True, **QUICK)
+    xr.testing.assert_identical(found.tree["link"].to_dataset(), both[2].tree["link"].to_dataset())
+
+
+def _nothing(*_: Any) -> None: ...
+
+
+def test_several_modes_are_left_to_the_sampler() -> None:
+    @dataclass
+    class Engine:
+        points: Any
+
+    independent = importlib.import_module("bayeslaw.sampling")._independent
+    assert independent(Engine(np.zeros((2, 3))), Sampler(1, importance=True), _nothing) is None
 
 
 def test_nothing_to_refit() -> None:

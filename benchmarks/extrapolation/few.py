@@ -71,7 +71,7 @@ def _alone(
         runs = [models.runs_of([curve], "train", groups, reference(library)) for curve in own]
         priors = bl.population(learned, at={"model": level}) if learned else {}
         model = bl.Model(LAW.of(models.SIZE), pooling=None, priors=priors)
-        fits = bl.refit(model, runs, random_seed=how.seed, progressbar=False)
+        fits = bl.refit(model, runs, random_seed=how.seed, importance=True, progressbar=False)
         for curve, fit in zip(own, fits, strict=True):
             found[curve.name] = models.prediction(fit, curve, groups, seconds=0.0)
     return [found[curve.name] for curve in curves]

@@ -47,6 +47,7 @@ def backtest(
     tune: int = 1000,
     chains: int = 4,
     target_accept: float | None = None,
+    importance: bool = False,
     executor: Executor | None = None,
     store: str | PathLike[str] | None = None,
     progressbar: bool = True,
@@ -80,6 +81,8 @@ def backtest(
         Draws kept per chain, draws that adapt the sampler, chains.
     target_accept : float, optional
         As for `bayeslaw.fit`.
+    importance : bool
+        Whether to try importance sampling first, as for `bayeslaw.refit`.
     executor : concurrent.futures.Executor, optional
         Where the fits are made, as for `bayeslaw.refit`.
     store : path, optional
@@ -118,8 +121,8 @@ def backtest(
     require(bool(splits), "there is no origin: give at least one size, or leave origins out")
     sampler = {
         "random_seed": random_seed, "draws": draws, "tune": tune, "chains": chains,
-        "target_accept": target_accept, "executor": executor, "store": store,
-        "progressbar": progressbar,
+        "target_accept": target_accept, "importance": importance, "executor": executor,
+        "store": store, "progressbar": progressbar,
     }  # fmt: skip
     parts = [_scored(name, model, splits, sampler) for name, model in models.items()]
     parts += [_by_baselines(next(iter(models.values())), split) for split in splits]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -238,14 +238,18 @@ class Engine:
         dict of str to array
             Of shape (..., shape of the variable).
         """
-        sampler, width = self.sampler(), self.layout.width(self.numbers)
-        table = sampler.user_data.ctypes.data_as(INTEGERS)
+        return self.layout.split(self.rows(points), self.numbers)
+
+    def rows(self, points: np.ndarray) -> np.ndarray:
+        """The variables of points (..., unknowns) in rows (..., width), as the sampler has them."""
+        width = self.layout.width(self.numbers)
         points = np.ascontiguousarray(points, dtype=float)
         rows = np.empty((*points.shape[:-1], width))
-        for index in np.ndindex(points.shape[:-1]):
-            ends = (array[index].ctypes.data_as(DOUBLES) for array in (points, rows))
-            self.entries[1].ctypes(self.start.size, width, *ends, table)
-        return self.layout.split(rows, self.numbers)
+        sampler = self.sampler()  # it owns the data
+        table = sampler.user_data.ctypes.data_as(INTEGERS)
+        for at, row in zip(_each(points), _each(rows), strict=True):
+            self.entries[1].ctypes(self.start.size, width, at, row, table)
+        return rows
 
     def density(self, points: np.ndarray) -> np.ndarray:
         """Log density at points of the unconstrained space, minus infinity where there is none.
@@ -259,18 +263,38 @@ class Engine:
         -------
         array (...)
         """
-        sampler, gradient = self.sampler(), np.empty(self.start.size)
+        return self.slopes(points)[0]
+
+    def slopes(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log density as of `density`, and its gradient, which means nothing where there is none.
+
+        Parameters
+        ----------
+        points : array (..., unknowns)
+            Points.
+
+        Returns
+        -------
+        array (...), array (..., unknowns)
+        """
+        points = np.ascontiguousarray(points, dtype=float)
+        values, slopes = np.empty(points.shape[:-1]), np.empty_like(points)
+        sampler = self.sampler()  # it owns the data
         table = sampler.user_data.ctypes.data_as(INTEGERS)
-        points, values = np.ascontiguousarray(points, dtype=float), np.empty(points.shape[:-1])
-        value = np.empty(1)
-        for index in np.ndindex(values.shape):
-            ends = (each.ctypes.data_as(DOUBLES) for each in (points[index], gradient, value))
-            self.entries[0].ctypes(self.start.size, *ends, table)
-            values[index] = value.item()
-        return np.where(np.isfinite(values), values, -np.inf)
+        ends = zip(_each(points), _each(slopes), _each(values[..., None]), strict=True)
+        for at, slope, value in ends:
+            self.entries[0].ctypes(self.start.size, at, slope, value, table)
+        return np.where(np.isfinite(values), values, -np.inf), slopes
 
 
 DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
+
+
+def _each(rows: np.ndarray) -> Iterator[Any]:
+    """Pointers to the rows of a contiguous array (..., numbers)."""
+    first, width = rows.ctypes.data, rows.shape[-1] * rows.itemsize
+    for i in range(math.prod(rows.shape[:-1])):
+        yield ctypes.cast(first + i * width, DOUBLES)
 
 
 def compile_engine(model: pm.Model, variables: Sequence[str], key: str | None = None) -> Engine:

@@ -31,7 +31,8 @@ class Gate:
     divergences : int
         Divergent transitions after tuning.
     bfmi : float
-        The lowest energy Bayesian fraction of missing information among chains.
+        The lowest energy Bayesian fraction of missing information among chains; infinite where
+        draws were made without energies (`bayeslaw.importance`).
     draws : int
         Draws in all chains.
     modes : int
@@ -103,7 +104,7 @@ def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
     posterior : xarray.Dataset
         Parameters with dims chain and draw.
     stats : xarray.Dataset
-        Sampler statistics ``energy`` and ``diverging``.
+        Sampler statistics ``diverging`` and, unless draws are independent, ``energy``.
 
     Returns
     -------
@@ -123,7 +124,7 @@ def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
         ess_tail=float(np.nan_to_num(found.ess_tail, nan=0.0).min()),
         worst=names[worst],
         divergences=int(stats["diverging"].sum()),
-        bfmi=float(az.bfmi(stats)["energy"].min()),
+        bfmi=float(az.bfmi(stats)["energy"].min()) if "energy" in stats else np.inf,
         draws=posterior.sizes["chain"] * posterior.sizes["draw"],
         modes=1 if r_hat[worst] < R_HAT else len(modes_of(judged)),
     )

@@ -103,6 +103,7 @@ def multiverse(
     tune: int = 500,
     chains: int = 4,
     target_accept: float | None = None,
+    importance: bool = False,
     executor: Executor | None = None,
     store: str | os.PathLike[str] | None = None,
     progressbar: bool = True,
@@ -137,6 +138,8 @@ def multiverse(
         few.
     target_accept : float, optional
         As for `bayeslaw.fit`.
+    importance : bool
+        Whether to try importance sampling first, as for `bayeslaw.refit`.
     executor : concurrent.futures.Executor, optional
         Where the fits are made, as for `bayeslaw.refit`.
     store : path, optional
@@ -181,7 +184,7 @@ def multiverse(
     universes = [_universe(names, choices, runs, at) for names in _combinations(choices)]
     sampler = {
         "draws": draws, "tune": tune, "chains": chains, "target_accept": target_accept,
-        "executor": executor, "store": store, "progressbar": progressbar,
+        "importance": importance, "executor": executor, "store": store, "progressbar": progressbar,
     }  # fmt: skip
     return _told(_fitted(universes, random_seed, sampler))
 

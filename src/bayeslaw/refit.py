@@ -41,6 +41,7 @@ def refit(
     tune: int = 1000,
     chains: int = 4,
     target_accept: float | None = None,
+    importance: bool = False,
     executor: Executor | None = None,
     store: str | os.PathLike[str] | None = None,
     progressbar: bool = True,
@@ -66,6 +67,11 @@ def refit(
         sampled one after the other.
     target_accept : float, optional
         As for `bayeslaw.fit`.
+    importance : bool
+        Whether to try importance sampling first, which for a few curves is ten times faster and
+        more. Its draws are taken where they prove good enough: one mode, Pareto k of the weights
+        below 0.67 (it is ``fit.tree["sample_stats"].attrs["pareto_k"]``), and the gate. Otherwise
+        the fit is sampled as without.
     executor : concurrent.futures.Executor, optional
         Where fits are made: threads of this process, one per core, unless given. Any executor
         serves, such as ``ProcessPoolExecutor()`` or Dask's ``client.get_executor()``; each of its
@@ -94,7 +100,10 @@ def refit(
     jobs = []
     for i, runs in enumerate(many_runs):
         check_fittable(model, runs)
-        sampler = Sampler(random_seed + i, draws, tune, chains, 1, target_accept, progressbar=False)
+        sampler = Sampler(
+            random_seed + i, draws, tune, chains, 1, target_accept, progressbar=False,
+            importance=importance,
+        )  # fmt: skip
         jobs.append(_Job(model, runs, sampler, None if store is None else os.fspath(store)))
     found = {i: job.kept() for i, job in enumerate(jobs) if job.is_kept}
     with _executor(executor) as where:
@@ -196,7 +205,7 @@ def _patient(sampler: Sampler, failed: Gate) -> Sampler:
     """How to sample again: with more draws, and smaller steps if they were too large."""
     steps = sampler.attempts[-1 if failed.divergences else 0].target_accept
     more = {"tune": MORE_TUNE * sampler.tune, "draws": MORE_DRAWS * sampler.draws}
-    return replace(sampler, most=1, target_accept=steps, **more)
+    return replace(sampler, most=1, target_accept=steps, importance=False, **more)
 
 
 _engines: OrderedDict[tuple[str, Any], Engine] = OrderedDict()

@@ -16,6 +16,7 @@ from bayeslaw.coordinates import coordinates
 from bayeslaw.design import Design
 from bayeslaw.engine import DRAW, Engine
 from bayeslaw.gate import Gate, check
+from bayeslaw.importance import independent
 from bayeslaw.model import Model
 from bayeslaw.pooling import groupings, is_pooled, layout, roles_of
 from bayeslaw.posterior import link_dataset, posterior_dataset
@@ -38,6 +39,8 @@ class Sampler:
         As of `fit`.
     most : int
         Times the draws asked for that are made at most, until the gate passes.
+    importance : bool
+        Whether to try importance sampling first; see `bayeslaw.importance`.
     """
 
     random_seed: int
@@ -48,6 +51,7 @@ class Sampler:
     target_accept: float | None = None
     progressbar: bool = True
     most: int = 4
+    importance: bool = False
 
     def __post_init__(self) -> None:
         for name in ("draws", "tune", "chains"):
@@ -140,20 +144,25 @@ def sampled(
     """
     started = time.perf_counter()
 
-    def judged(trace: xr.DataTree) -> Sampled:
-        draws = engine.layout.split(trace["posterior"].to_dataset()[DRAW].values, engine.numbers)
+    def judged(rows: np.ndarray, stats: xr.Dataset) -> Sampled:
+        draws = engine.layout.split(rows, engine.numbers)
         link = labelled_link(model, design, draws)
         posterior = posterior_dataset(model, design, link, runs)
-        stats = _kept_stats(trace["sample_stats"].to_dataset())
         seconds = time.perf_counter() - started
         return Sampled(link, posterior, stats, check(posterior, stats), seconds)
 
+    def traced(trace: xr.DataTree) -> Sampled:
+        rows = trace["posterior"].to_dataset()[DRAW].values
+        return judged(rows, _kept_stats(trace["sample_stats"].to_dataset()))
+
     # One thread of linear algebra per chain: more of them fight, and it gets six times slower.
     with threadpool_limits(1):
+        ready = near_optima(engine, model, design)
         try:
-            return _until_gate(near_optima(engine, model, design), sampler, judged)
+            quick = _independent(ready, sampler, judged) if sampler.importance else None
+            return quick or _until_gate(ready, sampler, traced)
         except _Stopped as stopped:
-            raise Cut(judged(stopped.trace)) from None
+            raise Cut(traced(stopped.trace)) from None
 
 
 def labelled_link(model: Model, design: Design, draws: dict[str, np.ndarray]) -> xr.Dataset:
@@ -176,6 +185,30 @@ def labelled_link(model: Model, design: Design, draws: dict[str, np.ndarray]) ->
     pooled = is_pooled(model, design.curves)
     where = layout(groupings(model, design.curves), list(roles)) if pooled else None
     return link_dataset(draws, roles, where, design.curves)
+
+
+def _independent(
+    engine: Engine, sampler: Sampler, judged: Callable[[np.ndarray, xr.Dataset], Sampled]
+) -> Sampled | None:
+    """Independent draws, unless there are other modes or the draws do not prove good enough."""
+    if engine.points is not None:
+        return None
+    shape = sampler.chains, sampler.draws
+    rng = np.random.default_rng([sampler.random_seed, 3])
+    drawn = independent(engine, sampler.chains * sampler.draws, rng)
+    if drawn is None:
+        return None
+    stats = xr.Dataset(
+        {
+            "diverging": (("chain", "draw"), np.zeros(shape, dtype=bool)),
+            "logp": (("chain", "draw"), drawn.density.reshape(shape)),
+        },
+        {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
+        {"pareto_k": drawn.pareto_k},
+    )
+    rows = engine.rows(drawn.points.reshape(*shape, -1))
+    found = judged(rows, stats)
+    return found if found.gate.passed else None
 
 
 def _until_gate(
