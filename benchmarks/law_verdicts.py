@@ -126,7 +126,11 @@ def judged(seed: int, truth: str, decades: float, repeat: int) -> pd.DataFrame:
     )  # fmt: skip
     told = bl.backtest_table(scores).droplevel("horizon").loc[[*MODELS]].rename_axis("law")
     passed = told["n_failed"] == 0
-    kept = told[["log_score_diff", "log_score_diff_se"]].assign(passed=passed).reset_index()
+    kept = (
+        told[["log_score_diff", "log_score_diff_se", "n_curves"]]
+        .assign(passed=passed)
+        .reset_index()
+    )
     cell = {"seed": seed, "truth": truth, "decades": decades, "repeat": repeat}
     return kept.assign(**cell, seconds=time.process_time() - started)[[*CELL, *kept, "seconds"]]
 
@@ -135,7 +139,8 @@ def outcome(told: pd.DataFrame, truth: str) -> str:
     """The verdict of one comparison, by the rule of `bayeslaw.compare`."""
     rows = told.set_index("law")
     differs = [
-        row.log_score_diff < 0 and not unclear(row.log_score_diff, row.log_score_diff_se)
+        row.log_score_diff < 0
+        and not unclear(row.log_score_diff, row.log_score_diff_se, row.n_curves)
         for row in rows.itertuples()
     ]
     worse, passed = pd.Series(differs, rows.index), rows["passed"]

@@ -126,7 +126,7 @@ comparison[
 bl.plot_comparison(comparison)
 
 # %% [markdown]
-# Read the verdict before the ranks: a difference within twice its standard error is no difference.
+# Read the verdict before the ranks: a difference whose 95% interval holds zero is no difference.
 # Together, the bands are no wider than alone, and more of the held-out runs are inside. One curve
 # stays badly covered either way, and the next section says why.
 #

@@ -272,7 +272,7 @@ def test_verdicts(
     fits: dict[str, bl.Fit], name: str, difference: float, error: float, verdict: str
 ) -> None:
     known = fits | {"bad": failed(fits["pure"])}
-    assert module._verdict(name, known, "power", difference, error) == verdict
+    assert module._verdict(name, known, "power", difference, error, 100) == verdict
 
 
 # Refused

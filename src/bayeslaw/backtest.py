@@ -309,15 +309,16 @@ def _ranked(scores: xr.Dataset) -> pd.DataFrame:
 def _caveats(own: xr.Dataset, row: Mapping[Any, Any], attrs: Mapping[str, Any]) -> str:
     origins = np.unique(own["origin"])
     left_out = dict(zip(attrs["origins"], attrs["left_out"], strict=True))
-    failed, difference = int(row["n_failed"]), row["log_score_diff"]
+    failed, curves = int(row["n_failed"]), int(row["n_curves"])
+    difference, error = row["log_score_diff"], row["log_score_diff_se"]
     return joined(
         f"{NOT_CONVERGED}: {failed} of {origins.size} fits" if failed else "",
-        few_curves(int(row["n_curves"])),
+        few_curves(curves),
         *(
             f"curves without runs up to {origin:.3g} left out: {left_out[origin]}"
             for origin in origins.tolist()
             if left_out[origin]
         ),
         infinite(own, ("squared_log_error", "log_score", "crps")),
-        unclear(difference, row["log_score_diff_se"]) if difference != 0 else "",
+        unclear(difference, error, curves) if difference != 0 else "",
     )

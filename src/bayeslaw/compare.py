@@ -188,12 +188,15 @@ def _judged(
 ) -> pd.DataFrame:
     """The rows with a verdict in front and caveats behind."""
     best = str(rows.loc[_trusted(fits), difference].abs().fillna(np.inf).idxmin())
-    apart = [(str(n), *of) for n, *of in rows[[difference, f"{difference}_se"]].itertuples()]
+    curves = table.curves(judges).sizes["curve"]
+    units = judges.sizes["run"] if difference == "elpd_loo_diff" else curves
+    told = rows[[difference, f"{difference}_se"]].assign(units=units)
+    apart = [(str(name), *values) for name, *values in told.itertuples()]
     verdicts = [
         _verdict(name, fits, best, *values) + _by_parameter(fits.get(name))
         for name, *values in apart
     ]
-    count = few_curves(table.curves(judges).sizes["curve"])
+    count = few_curves(curves)
     known = rows[WHY].dropna() if WHY in rows else pd.Series(dtype=str)
     why = {str(name): str(reason) for name, reason in known.items()}
     caveats = [
@@ -239,7 +242,9 @@ def _trusted(fits: Mapping[str, Fit]) -> list[str]:
     return [name for name, fit in fits.items() if Gate.of(fit.tree).passed] or list(fits)
 
 
-def _verdict(name: str, fits: Mapping[str, Fit], best: str, difference: float, error: float) -> str:
+def _verdict(
+    name: str, fits: Mapping[str, Fit], best: str, difference: float, error: float, units: int
+) -> str:
     if name not in fits:
         return "baseline"
     if not Gate.of(fits[name].tree).passed:
@@ -248,6 +253,6 @@ def _verdict(name: str, fits: Mapping[str, Fit], best: str, difference: float, e
         return "not positive at a held-out run"
     if name == best:
         return "best"
-    if unclear(difference, error):  # an unknown error (a single curve) tells nothing apart
+    if unclear(difference, error, units):  # an unknown error (a single curve) tells nothing apart
         return f"not distinguishable from {best}"
     return "worse"

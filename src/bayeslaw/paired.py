@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import stats
 
 from bayeslaw.scores import curve_means
 
 __all__ = ["crossed_error", "few_curves", "few_runs", "influential", "joined", "paired", "unclear"]
 
 FEW_CURVES, FEW_RUNS = 16, 100  # below which a standard error is itself rough
-APART = 2.0  # standard errors
+CLEAR = 0.95  # probability of a difference on this side of zero, both sides together
 
 
 def paired(scored: Mapping[str, xr.Dataset], trusted: Sequence[str]) -> pd.DataFrame:
@@ -120,8 +121,11 @@ def influential(bad: int, of: str) -> str:
     return f"Pareto k too high at {bad} of {of}" if bad else ""
 
 
-def unclear(difference: float, error: float) -> str:
+def unclear(difference: float, error: float, count: int) -> str:
     """Say that a difference from the best is not clear, if it is not.
+
+    The 95% interval of the mean of so many differences, by Student's t, has to leave out zero:
+    two standard errors where they are many, 3.2 where they are four.
 
     Parameters
     ----------
@@ -129,6 +133,8 @@ def unclear(difference: float, error: float) -> str:
         Its estimate; nothing is said of one that is infinite or missing.
     error : float
         Its standard error.
+    count : int
+        Curves, or runs, that the error is between.
 
     Returns
     -------
@@ -136,10 +142,12 @@ def unclear(difference: float, error: float) -> str:
 
     Examples
     --------
-    >>> unclear(-1.0, 0.6), unclear(-1.0, 0.4), unclear(-1.0, float("nan"))
-    ('difference within error', '', 'difference of unknown error')
+    >>> unclear(-1.0, 0.4, 72), unclear(-1.0, 0.4, 4), unclear(-1.0, float("nan"), 1)
+    ('', 'difference within error', 'difference of unknown error')
     """
-    if not np.isfinite(difference) or abs(difference) > APART * error:
+    if not np.isfinite(difference):
+        return ""
+    if abs(difference) > stats.t.ppf((1 + CLEAR) / 2, count - 1) * error:
         return ""
     return "difference of unknown error" if np.isnan(error) else "difference within error"
 

@@ -21,7 +21,7 @@ __all__ = ["Judged", "about_comparison", "judged"]
 WHAT = (
     "elpd_loo and loo_weight judge a law inside its range, by leaving single runs out; log_score "
     "(higher is better), rmsle, crps (lower is better) and coverage_90 (0.9 is right) judge it at "
-    "the held-out runs. A difference within twice its standard error is none."
+    "the held-out runs. A difference whose 95% interval holds zero is none."
 )
 
 
