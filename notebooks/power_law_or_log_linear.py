@@ -70,7 +70,8 @@ inside[["verdict", "elpd_loo", "elpd_loo_diff", "elpd_loo_diff_se", "loo_weight"
 #
 # So score the laws at the held-out sizes, which are up to four times larger than any they have
 # seen. The rows are sorted by log score, best first. A law whose difference to the best has a
-# 95% interval that holds zero is *not distinguishable* from it: these data do not say which to believe.
+# 95% interval that holds zero is *not distinguishable* from it: these data do not say which to
+# believe.
 
 # %%
 outside = bl.compare(fits, later)

@@ -258,7 +258,7 @@ def test_a_fit_that_failed_is_shown_as_such(fits: dict[str, bl.Fit], crossed_spl
     [
         ("power", 0.0, 0.0, "best"),
         ("pure", -1.0, 0.4, "worse"),
-        ("pure", -1.0, 0.5, "not distinguishable from power"),
+        ("pure", -1.0, 0.51, "not distinguishable from power"),
         ("pure", -1.0, 0.6, "not distinguishable from power"),
         ("pure", -1.0, np.nan, "not distinguishable from power"),
         ("pure", 0.0, 0.0, "not distinguishable from power"),
