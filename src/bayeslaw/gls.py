@@ -115,12 +115,14 @@ class Scatter:
 def _better(
     search: Search, scales: _Scales, eta: np.ndarray, logs: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The better of two kinds of modes, curve by curve.
+    """The better of two kinds of modes, curve by curve, unless it is known of which kind it is.
 
     Noise explains what the law does not, or a smooth curve does.
     """
+    if logs is not None:
+        return _climbed(search, scales, eta, logs)
     seen = _seen(search, eta)
-    first = scales.climbed(seen, scales.best(seen)) if logs is None else logs
+    first = scales.climbed(seen, scales.best(seen))
     ends = [_climbed(search, scales, eta, at) for at in (first, scales.constant(*SMOOTH))]
     better = _log_mass(search, scales, *ends[1]) > _log_mass(search, scales, *ends[0])
     mode, scatter = (np.where(better, two, one) for one, two in zip(*ends, strict=True))
