@@ -36,10 +36,10 @@ RECIPES = {
     "LM": Recipe(bl.laws.plateau_power),
     "NMT": Recipe(bl.laws.plateau_power),
     "DD": Recipe(bl.laws.plateau_power),
-    "Nano": Recipe(bl.laws.broken(1)),
-    "ColPret": Recipe(bl.laws.power),
+    "Nano": Recipe(bl.laws.broken(1), is_pooled=False),  # pooled, it took over 43 minutes
+    "ColPret": Recipe(bl.laws.power, is_pooled=False),  # 192 curves that share no group
     "LCDB": Recipe(bl.laws.power),
-    "Datablations": Recipe(bl.laws.power),
+    "Datablations": Recipe(bl.laws.power, is_pooled=False),  # pooled, it took over 11 minutes
 }
 FEW = (10, 6)
 

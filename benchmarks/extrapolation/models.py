@@ -32,7 +32,8 @@ class Recipe:
     discrepancy : Brownian or None
         What the law gets wrong.
     is_pooled : bool
-        Whether curves and the groups of the domain are pooled; otherwise each curve is alone.
+        Whether curves and the groups of the domain are pooled; otherwise each curve is fitted
+        by itself.
     """
 
     law: bl.Law
@@ -134,17 +135,39 @@ def predict(
     -------
     list of Prediction
     """
-    started = time.perf_counter()
-    fit = fitted(name, curves, recipe, how)
-    seconds = float(json.loads(fit.tree.attrs["sampler"])["seconds"])
-    spent = max(seconds, time.perf_counter() - started) / len(curves)
-    groups = groups_of(curves)
+    started, groups = time.perf_counter(), groups_of(curves)
+    if recipe.is_pooled:
+        fits = [fitted(name, curves, recipe, how)] * len(curves)
+        seconds = [_seconds(fits[0]) / len(curves)] * len(curves)
+    else:
+        fits = alone(name, curves, recipe, how)
+        seconds = [_seconds(fit) for fit in fits]
+    spent = (time.perf_counter() - started) / len(curves)
+    noises = [_noise(curves, curve, groups) if learn_noise else None for curve in curves]
     return [
-        prediction(
-            fit, curve, groups, spent, _noise(curves, curve, groups) if learn_noise else None
-        )
-        for curve in curves
+        prediction(fit, curve, groups, max(each, spent), noise)
+        for fit, curve, each, noise in zip(fits, curves, seconds, noises, strict=True)
     ]
+
+
+def _seconds(fit: bl.Fit) -> float:
+    return float(json.loads(fit.tree.attrs["sampler"])["seconds"])
+
+
+def alone(name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling) -> list[bl.Fit]:
+    """Fit the training rows of each curve by itself; those that were fitted before are kept."""
+    groups = groups_of(curves)
+    return bl.refit(
+        recipe.model(groups),
+        [runs_of([curve], "train", groups) for curve in curves],
+        random_seed=how.seed,
+        draws=how.draws,
+        tune=how.tune,
+        chains=how.chains,
+        importance=True,
+        store=how.folder / f"{name}.zarr" if how.folder else None,
+        progressbar=False,
+    )
 
 
 def _noise(curves: Sequence[Curve], left_out: Curve, groups: Sequence[str]) -> bl.LogNormal:
