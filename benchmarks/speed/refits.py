@@ -20,7 +20,8 @@ PARTS = {  # functions, as their callers know them, and what they are parts of
         "fit_of": "labels",
     },
     "sampling": {
-        "near_optima": "starts", "_start": "sampling", "_watched": "sampling", "_stop": "sampling",
+        "near_optima": "starts", "independent": "sampling", "_start": "sampling",
+        "_watched": "sampling", "_stop": "sampling",
         "labelled_link": "labels", "posterior_dataset": "labels", "_kept_stats": "labels",
         "check": "gate",
     },
@@ -29,37 +30,47 @@ MODELS = {
     "with discrepancy": bl.Model(bl.laws.power, pooling=["task"]),
     "without discrepancy": bl.Model(bl.laws.power, pooling=["task"], discrepancy=None),
 }
+SAMPLED, TRIED = "chains", "importance sampling first"
+MORE = 10  # times as many fits by importance sampling, which are as much faster
 
 
 def refits(fits: int) -> list[Row]:
     """So many fits of three curves of twelve runs; extrapolated if they are fewer than MANY."""
-    runs = [small(seed) for seed in range(fits)]
+    runs = [small(seed) for seed in range(min(MORE * fits, MANY))]
     for model in MODELS.values():
         bl.refit(model, runs[:2], random_seed=1, progressbar=False)  # compiles
     # Costs first: the stopwatches stay.
-    found = {name: _threads(model, runs) for name, model in MODELS.items()}
-    return [row for name in MODELS for row in (_whole(name, *found[name]), _parts(name, runs))]
+    found = {
+        (name, how): _threads(model, some, how)
+        for name, model in MODELS.items()
+        for how, some in ((SAMPLED, runs[:fits]), (TRIED, runs))
+    }
+    whole = [_whole(f"{name}, {how}", *each) for (name, how), each in found.items()]
+    return [*whole, *(_parts(name, runs[: min(len(runs), 20)]) for name in MODELS)]
 
 
-def _threads(model: bl.Model, runs: list) -> tuple[Cost, list[bl.Fit]]:
-    """On all cores, with the defaults."""
+def _threads(model: bl.Model, runs: list, how: str) -> tuple[Cost, list[bl.Fit]]:
+    """On all cores, with the defaults but for how draws are made."""
     made: list[bl.Fit] = []
-    cost = cost_of(lambda: made.extend(bl.refit(model, runs, random_seed=1, progressbar=False)))
+    asked = {"random_seed": 1, "importance": how == TRIED, "progressbar": False}
+    cost = cost_of(lambda: made.extend(bl.refit(model, runs, **asked)))
     return cost, made
 
 
 def _whole(name: str, cost: Cost, made: list[bl.Fit]) -> Row:
     each = Cost(cost.seconds / len(made), cost.processor / len(made))
     failed = sum(not Gate.of(fit.tree).passed for fit in made)
+    taken = sum("pareto_k" in fit.tree["sample_stats"].attrs for fit in made)
     minutes = Cost(each.seconds * MANY / 60, each.processor * MANY / 60)
     how = "measured" if len(made) == MANY else f"extrapolated from {len(made)}"
     note = (
         f"{MANY} fits on {os.cpu_count()} cores: {minutes.seconds:.1f} min "
         f"({minutes.processor:.1f} min of processor), {how}; {failed} of {len(made)} did not pass"
+        + (f"; {taken} by importance sampling" if taken else "")
     )
     return Row(
         f"a small fit (3 curves x 12 rows), {name}", str(each), "0.25 s, 1,000 in 4 min", note,
-        vars(each) | {"fits": len(made), "failed": failed},
+        vars(each) | {"fits": len(made), "failed": failed, "by importance sampling": taken},
     )  # fmt: skip
 
 
@@ -75,7 +86,10 @@ def _parts(name: str, runs: list) -> Row:
         with ThreadPoolExecutor(1) as executor:
             for i, one in enumerate(runs):
                 spent = time.process_time()
-                bl.refit(model, [one], random_seed=1 + i, progressbar=False, executor=executor)
+                bl.refit(
+                    model, [one], random_seed=1 + i, importance=True, progressbar=False,
+                    executor=executor,
+                )  # fmt: skip
                 each.append(time.process_time() - spent)
     finally:
         for (module, function), original in inner.items():
@@ -86,7 +100,8 @@ def _parts(name: str, runs: list) -> Row:
     overhead = whole - parts["sampling"]
     note = ", ".join(f"{part} {1e3 * seconds:.0f}" for part, seconds in parts.items())
     return Row(
-        f"a small fit, {name}: all but sampling", f"{1e3 * overhead:.0f} ms of processor", "50 ms",
+        f"a small fit, {name}, {TRIED}: all but sampling",
+        f"{1e3 * overhead:.0f} ms of processor", "50 ms",
         f"ms of processor: {note} (the median fit takes {1e3 * statistics.median(each):.0f})",
         {"overhead": overhead, "parts": parts},
     )  # fmt: skip
