@@ -23,7 +23,7 @@ from bayeslaw.laws import power
 from bayeslaw.model import Model
 from bayeslaw.numbers import Numbers, numbers_of
 from bayeslaw.parameters import Amplitude, Exponent
-from bayeslaw.priors import LogNormal
+from bayeslaw.priors import HalfNormal, LogNormal
 from bayeslaw.runs import read_runs
 
 MODEL = Model(power, discrepancy=None, pooling=())
@@ -84,6 +84,22 @@ def test_a_second_start_builds_no_graph(
     np.testing.assert_allclose(second.start, first[0].start)
     for name, values in other.variables(points).items():
         np.testing.assert_allclose(second.variables(points)[name], values, rtol=1e-12)
+
+
+def test_other_numbers_of_the_same_priors_build_no_graph(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def model(median: float, sd: float) -> Model:
+        priors = {"alpha": LogNormal(median, 1.5), "sd_alpha": HalfNormal(sd)}
+        return Model(power, discrepancy=None, pooling=(), priors=priors)
+
+    asked(model(0.3, 0.1))
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "compile_engine", lambda *_: pytest.fail("compiled"))
+        second = asked(model(0.6, 0.4))
+    other = compiled(build(model(0.6, 0.4), runs())).on(second.numbers)
+    points = np.random.default_rng(1).normal(0, 0.1, (3, second.start.size)) + second.start
+    np.testing.assert_allclose(second.density(points), other.density(points), rtol=1e-12)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"kinds": {}'])

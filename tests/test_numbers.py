@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,7 +14,7 @@ from bayeslaw.laws import power
 from bayeslaw.model import Model
 from bayeslaw.noise import StudentT
 from bayeslaw.numbers import Numbers, numbers_of
-from bayeslaw.priors import Fixed, HalfNormal, LogNormal
+from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogNormal
 
 GROUPS = ["task", "dataset"]
 MODELS = {
@@ -80,3 +82,36 @@ def test_priors_that_are_not_usual_have_no_arrays(
     known = Model(power, pooling=GROUPS, priors={"alpha": LogNormal(0.3, 1.2)})
     row = list(numbers(known, train).coords["parameter"]).index("alpha")
     assert numbers(known, train)["center_mean"][row] == pytest.approx(np.log(0.3))
+
+
+POPULATION, ALONE = {"pooling": GROUPS}, {"pooling": None}
+FIRST = {"alpha": LogNormal(0.3, 1.2), "sd_alpha": HalfNormal(0.1)}
+
+
+@pytest.mark.parametrize(
+    ("how", "second", "is_same"),
+    [
+        (POPULATION, {"alpha": LogNormal(0.5, 2.0), "sd_alpha": HalfNormal(0.3)}, True),
+        (POPULATION, {"alpha": LinkNormal(-1.0, 0.5), "sd_alpha": HalfNormal(0.1)}, False),
+        (POPULATION, {"alpha": LogNormal(0.3, 1.2), "sd_alpha": Fixed(0.1)}, False),
+        (POPULATION, {"alpha": Fixed(0.3)}, False),
+        (POPULATION, {"alpha": LogNormal(0.3, 1.2)}, False),
+        (ALONE, {"alpha": LogNormal(0.5, 2.0), "sd_alpha": HalfNormal(0.3)}, True),
+        (ALONE, {"alpha": HalfNormal(0.5), "sd_alpha": HalfNormal(0.1)}, False),
+    ],
+)
+def test_only_the_kind_of_a_prior_that_is_among_the_numbers_matters_to_a_density(
+    crossed_split: tuple[xr.Dataset, xr.Dataset], how: Any, second: Any, is_same: bool
+) -> None:
+    pair = [Model(power, **how, priors=priors) for priors in (FIRST, second)]
+    forms = [model.form(numbers(model, crossed_split[0]).given) for model in pair]
+    assert (forms[0] == forms[1]) is is_same
+    assert pair[0].content != pair[1].content
+
+
+def test_the_value_of_a_prior_of_another_kind_matters(
+    crossed_split: tuple[xr.Dataset, xr.Dataset],
+) -> None:
+    pair = [Model(power, priors={"alpha": HalfNormal(sd)}) for sd in (0.3, 0.5)]
+    forms = [model.form(numbers(model, crossed_split[0]).given) for model in pair]
+    assert forms[0] != forms[1]

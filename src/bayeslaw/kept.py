@@ -110,7 +110,7 @@ def _parts(item: Any) -> Iterable[Any]:
 def _key(model: Model, numbers: Numbers) -> str:
     names, *others = numbers.structure
     kinds = [(name, *_kind(numbers[name])) for name in sorted(names)]
-    told = f"{model.content} {kinds} {others} {_versions()}"
+    told = f"{model.form(numbers.given)} {kinds} {others} {_versions()}"
     return hashlib.sha256(told.encode()).hexdigest()[:40]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Any
 
@@ -124,9 +124,18 @@ class Model:
     @property
     def content(self) -> str:
         """Everything that makes the model what it is, with the formula and the roles of its law."""
+        return self._told(self.priors)
+
+    def form(self, given: Collection[str]) -> str:
+        """The same, but of the priors whose numbers are given apart only what kind they are."""
+        kinds = {n: type(p).__name__ if n in given else p for n, p in self.priors.items()}
+        return self._told(kinds)
+
+    def _told(self, priors: Mapping[str, Any]) -> str:
         # A link's functions have no text that is the same in every process; its name tells it.
         roles = [(n, r.name, r.link.name, r.prior, r.spread) for n, r in self.roles.items()]
-        return f"{self!r} {self.law.digest} {roles}"
+        rest = [getattr(self, field.name) for field in fields(self) if field.name != "priors"]
+        return f"{rest} {dict(priors)} {self.law.digest} {roles}"
 
     @property
     def is_augmented(self) -> bool:

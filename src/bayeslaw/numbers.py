@@ -56,11 +56,14 @@ class Numbers:
         Labels along each dimension.
     level : float, optional
         The level of the runs, where a prior of the population is not among the arrays.
+    given : frozenset of str
+        The model's own priors that are among the arrays, or that its density does not have.
     """
 
     arrays: Mapping[str, Array]
     coords: Mapping[str, Any]
     level: float | None = None
+    given: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> np.ndarray:
         """An array, or the length of a dimension."""
@@ -104,13 +107,19 @@ def numbers_of(model: Model, design: Design) -> Numbers:
     curves = design.curves["curve"].values.tolist()
     coords = {"run": np.arange(design.response.size), "curve": curves, "parameter": list(roles)}
     if not is_pooled(model, design.curves):
-        return Numbers(arrays | _of_curves_alone(roles, priors, design.n_curves), coords)
+        normal = {n for n, role in roles.items() if link_normal(priors[n], role.link)}
+        spreads = {f"sd_{name}" for name in model.roles}
+        arrays |= _of_curves_alone(roles, priors, design.n_curves)
+        return Numbers(arrays, coords, given=frozenset(normal | spreads))
     where = layout(groupings(model, design.curves), list(roles))
     coords |= {"spread_of": [" ".join(item) for item in where.spreads]}
     coords |= {"effect_of": [" ".join(item) for item in where.levels]}
     arrays |= _of_population(model, roles, priors, where)
     arrays |= _of_typical(system, design, pilot, tuple(roles), where)
-    return Numbers(arrays, coords, None if "center_mean" in arrays else design.level)
+    given = {*roles} if "center_mean" in arrays else set()
+    given |= {f"sd_{name}" for name in roles} if "spread_scale" in arrays else set()
+    level = None if "center_mean" in arrays else design.level
+    return Numbers(arrays, coords, level, frozenset(given))
 
 
 def _of_runs(design: Design) -> dict[str, Array]:

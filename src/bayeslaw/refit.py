@@ -214,7 +214,7 @@ _lock = threading.Lock()
 
 def _engine(model: Model, runs: xr.Dataset, design: Design, numbers: Numbers) -> Engine:
     """The compiled model on these numbers; one thread compiles, the others wait for it."""
-    key = model.content, numbers.structure
+    key = model.form(numbers.given), numbers.structure
     with _lock:
         if key not in _engines:
             _engines[key] = engine_of(model, runs, design, numbers)
