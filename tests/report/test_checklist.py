@@ -48,6 +48,15 @@ def test_what_was_dropped_on_reading_is_told(joint_fit: bl.Fit) -> None:
     assert told == "all 24 runs given; dropped before: 2 of 26 runs are exact copies: dropped."
 
 
+def test_how_draws_were_made_is_told(joint_fit: bl.Fit) -> None:
+    told = ANSWERS["start"](Facts(joint_fit, None, {}))
+    assert "chains from random points" in told
+    tree = joint_fit.tree.copy()
+    tree["sample_stats"] = xr.DataTree(xr.Dataset(attrs={"pareto_k": 0.456}))
+    told = ANSWERS["start"](Facts(replace(joint_fit, tree=tree), None, {}))
+    assert told == "none: independent draws by importance sampling, with Pareto k 0.46"
+
+
 def test_fits_of_the_same_or_of_other_runs_are_told(joint_fit: bl.Fit) -> None:
     fewer = replace(joint_fit, runs=joint_fit.runs.isel(run=slice(20)))
     for other, told in (

@@ -191,6 +191,10 @@ def _settings(facts: Facts) -> str:
 def _start(facts: Facts) -> str:
     gate = Gate.of(facts.fit.tree)
     chains = facts.fit.tree["posterior"].sizes["chain"]
+    tree = facts.fit.tree
+    k = tree["sample_stats"].attrs.get("pareto_k") if "sample_stats" in tree else None
+    if k is not None:
+        return f"none: independent draws by importance sampling, with Pareto k {k:.2f}"
     return (
         f"{chains} chains from random points, near each good optimum where there are several; "
         f"R-hat {gate.r_hat:.3f}"
