@@ -84,7 +84,7 @@ def _draw_errors(
     _name_dots(axis, table.iloc[:, 0].dropna().sort_values(), rows[0], colours)
     axis.set_yticks(rows, table.columns)
     axis.set_title("RMSLE of the median ± standard error")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.tick_params(axis="y", length=0)
