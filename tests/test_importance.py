@@ -48,7 +48,9 @@ def skewed() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("target", "law"), [(normal(), stats.norm()), (skewed(), stats.loggamma(1))], ids=str
+    ("target", "law"),
+    [(normal(), stats.norm()), (skewed(), stats.loggamma(1))],
+    ids=["normal", "skewed"],
 )
 def test_moments_are_right(target: Any, law: Any) -> None:
     found = independent(target, DRAWS, np.random.default_rng(1))
