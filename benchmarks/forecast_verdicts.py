@@ -118,7 +118,7 @@ def main() -> None:
     many = [simulate(truth, rng) for _, truth in truths]
     fits = bl.refit(
         bl.Model(bl.laws.power), many, random_seed=options.seed, draws=500, tune=500,
-        progressbar=False,
+        importance=True, progressbar=False,
     )  # fmt: skip
     told = pd.concat(
         [

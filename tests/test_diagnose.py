@@ -45,6 +45,13 @@ def test_a_good_fit(lone_fit: bl.Fit) -> None:
     assert found.gate == Gate.of(lone_fit.tree)
 
 
+def test_fits_of_refit_are_refused(lone_fit: bl.Fit) -> None:
+    tree = lone_fit.tree.copy()
+    del tree["prior_link"]
+    with pytest.raises(ValueError, match=r"no draws from its prior, as fits of refit have none"):
+        bl.diagnose(replace(lone_fit, tree=tree))
+
+
 def test_a_fit_that_failed_says_so_first(crossed_fit: bl.Fit) -> None:
     found = bl.diagnose(with_attributes(crossed_fit, divergences=3))
     assert str(found).startswith("NOT CONVERGED, do not use: 3 divergences (none is right).\n")

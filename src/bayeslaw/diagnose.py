@@ -70,10 +70,20 @@ def diagnose(fit: Fit) -> Diagnosis:
     -------
     Diagnosis
 
+    Raises
+    ------
+    ValueError
+        If the fit is one of `bayeslaw.refit`, which makes no draws from the prior.
+
     Examples
     --------
     >>> print(bl.diagnose(fit))  # doctest: +SKIP
     """
+    if "prior_link" not in fit.tree:
+        raise ValueError(
+            "the fit has no draws from its prior, as fits of refit have none; make it with "
+            "bayeslaw.fit, or print it: its first line is its gate"
+        )
     gate, learned = Gate.of(fit.tree), _learned(fit)
     found = [str(modes(fit))] if gate.modes > 1 else []
     sentences = [
