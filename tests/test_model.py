@@ -149,7 +149,7 @@ def without_units(N: Any, *, k: Amplitude, alpha: Exponent, beta: Exponent) -> A
         {"law": two, "priors": {"E": Fixed(0.0), "A": Fixed(1e-9)}},
         {"law": share, "priors": {"g": Fixed(0.25), "c": Fixed(-3)}},
         {"law": share, "priors": {"c": Fixed(np.float32(0))}},
-        {"law": power, "priors": {"alpha": pz.LogNormal(-1.0, 1.0), "sd_k": Fixed(0.0)}},
+        {"law": power, "priors": {"alpha": pz.LogNormal(-1.0, 1.0), "sd_k": Fixed(0.001)}},
         {"law": two, "tie": {"beta": "alpha"}},
         {"law": two, "tie": {"beta": "alpha"}, "priors": {"alpha": Fixed(0.3)}},
         {"law": doubled, "tie": {"k_2": "k_1"}},  # both move alike with N
@@ -277,12 +277,16 @@ ANY_PRIOR = "must be a distribution, such as bl.LogNormal(1.0, 2.0), or bl.Fixed
                 ),
                 (share, "c", np.inf, "Real, 'c', must be finite", "Fixed(value=inf)"),
                 (power, "sigma", 0, "noise, 'sigma', must be finite and above 0", "Fixed(value=0)"),
-                (
-                    power,
-                    "sd_k",
-                    -1,
-                    "spread, 'sd_k', must be finite and at or above 0",
-                    "Fixed(value=-1)",
+                *(
+                    (
+                        power,
+                        name,
+                        value,
+                        f"spread, {name!r}, must be finite and above 0, such as 0.001 for curves "
+                        "that hardly differ",
+                        f"Fixed(value={value})",
+                    )
+                    for name, value in [("sd_k", -1), ("sd_sigma", 0.0), ("sd_tau", np.nan)]
                 ),
             ]
         ),

@@ -23,7 +23,10 @@ type Pooling = Sequence[str] | Mapping[str, Sequence[str]] | None
 # Where a finite fixed value may lie, by the name of its role, else of its link.
 SUPPORTS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "Floor": ("finite and at or above 0", lambda value: value >= 0),
-    "spread": ("finite and at or above 0", lambda value: value >= 0),
+    "spread": (  # of which the sampler takes the logarithm
+        "finite and above 0, such as 0.001 for curves that hardly differ",
+        lambda value: value > 0,
+    ),
     "log": ("finite and above 0", lambda value: value > 0),
     "logit": ("strictly between 0 and 1", lambda value: 0 < value < 1),
     "identity": ("finite", lambda value: True),
