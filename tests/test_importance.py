@@ -77,6 +77,13 @@ def test_the_seed_decides() -> None:
     assert not np.array_equal(first.points, other.points)
 
 
+def test_few_draws_are_as_good_as_independent() -> None:
+    found = independent(skewed(), 500, np.random.default_rng(1))
+    assert found is not None
+    # Of 2,000 effective draws and more, few are drawn twice.
+    assert len(np.unique(found.points, axis=0)) > 350
+
+
 def test_copies_stand_together() -> None:
     found = independent(skewed(), 20_000, np.random.default_rng(1))
     assert found is not None

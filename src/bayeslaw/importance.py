@@ -20,11 +20,13 @@ from bayeslaw.engine import Engine
 __all__ = ["Independent", "independent"]
 
 LARGEST_K = 0.67  # 0.7 is where weights stop being trusted, and k is an estimate
-ENOUGH = 0.5  # effective draws, for each draw that is asked for
+ENOUGH, LEAST_EFFECTIVE = 0.5, 2000.0  # effective draws for each that is asked for, and in all
 PER_ROUND, ROUNDS = 1000, 16
 HOPELESS, TRIAL = 100.0, 4  # fewer effective draws after so many rounds
 DEGREES = 7.0  # of freedom
-LEAST = 0.15  # curvature along an axis, in the sampler's units: wider than that nothing is
+LEAST_CURVATURE = (
+    0.15  # curvature along an axis, in the sampler's units: wider than that nothing is
+)
 STEP = 1e-4
 
 
@@ -90,8 +92,8 @@ def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Indepen
     mode, curvature = _mode(engine)
     if not np.all(np.isfinite(curvature)):
         return None
-    least, axes = np.linalg.eigh(curvature)
-    first = (axes / np.maximum(least, LEAST)) @ axes.T
+    along, axes = np.linalg.eigh(curvature)
+    first = (axes / np.maximum(along, LEAST_CURVATURE)) @ axes.T
     proposals = [_Proposal.of(mode, first)]
     points, density, proposed = np.empty((0, mode.size)), np.empty(0), np.empty(0)
     for turn in range(1, ROUNDS + 1):
@@ -103,7 +105,7 @@ def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Indepen
         points, proposed = np.concatenate([points, new]), np.concatenate([before, now])
         weights, k = _weights(density - proposed)
         effective = 1 / np.sum(weights**2)
-        if k < LARGEST_K and effective > ENOUGH * draws:
+        if k < LARGEST_K and effective > max(ENOUGH * draws, LEAST_EFFECTIVE):
             chosen = _resampled(weights, draws, rng)
             return Independent(points[chosen], density[chosen], k)
         if turn == TRIAL and not effective > HOPELESS:
