@@ -98,6 +98,9 @@ def test_other_numbers_of_the_same_priors_build_no_graph(
         patch.setattr(kept, "compile_engine", lambda *_: pytest.fail("compiled"))
         second = asked(model(0.6, 0.4))
     other = compiled(build(model(0.6, 0.4), runs())).on(second.numbers)
+    # The start of a spread is that of its own prior, so that draws do not depend on what is kept.
+    assert np.log(0.4) in second.start
+    np.testing.assert_array_equal(second.start, other.start)
     points = np.random.default_rng(1).normal(0, 0.1, (3, second.start.size)) + second.start
     np.testing.assert_allclose(second.density(points), other.density(points), rtol=1e-12)
 

@@ -190,8 +190,7 @@ def _judged(
     best = str(rows.loc[_trusted(fits), difference].abs().fillna(np.inf).idxmin())
     curves = table.curves(judges).sizes["curve"]
     units = judges.sizes["run"] if difference == "elpd_loo_diff" else curves
-    told = rows[[difference, f"{difference}_se"]].assign(units=units)
-    apart = [(str(name), *values) for name, *values in told.itertuples()]
+    apart = [(str(n), *of, units) for n, *of in rows[[difference, f"{difference}_se"]].itertuples()]
     verdicts = [
         _verdict(name, fits, best, *values) + _by_parameter(fits.get(name))
         for name, *values in apart

@@ -94,6 +94,8 @@ def _shape(dims: tuple[str, ...], numbers: Source) -> tuple[int, ...]:
 
 
 def _started(name: str, dims: tuple[str, ...], at: np.ndarray, numbers: Source) -> np.ndarray:
+    if f"{name}_scale" in numbers.names:  # these runs' own, not that of the model once compiled
+        return np.log(numbers[f"{name}_scale"])
     shape = _shape(dims, numbers)
     return np.ravel(at if np.shape(at) == shape else np.full(shape, np.ravel(at)[0]))
 
@@ -245,10 +247,7 @@ class Engine:
         width = self.layout.width(self.numbers)
         points = np.ascontiguousarray(points, dtype=float)
         rows = np.empty((*points.shape[:-1], width))
-        sampler = self.sampler()  # it owns the data
-        table = sampler.user_data.ctypes.data_as(INTEGERS)
-        for at, row in zip(_each(points), _each(rows), strict=True):
-            self.entries[1].ctypes(self.start.size, width, at, row, table)
+        self._call(self.entries[1], (self.start.size, width), points, rows)
         return rows
 
     def density(self, points: np.ndarray) -> np.ndarray:
@@ -279,12 +278,15 @@ class Engine:
         """
         points = np.ascontiguousarray(points, dtype=float)
         values, slopes = np.empty(points.shape[:-1]), np.empty_like(points)
+        self._call(self.entries[0], (self.start.size,), points, slopes, values[..., None])
+        return np.where(np.isfinite(values), values, -np.inf), slopes
+
+    def _call(self, entry: Any, sizes: tuple[int, ...], *arrays: np.ndarray) -> None:
+        """Call a compiled entry point with each row of contiguous arrays."""
         sampler = self.sampler()  # it owns the data
         table = sampler.user_data.ctypes.data_as(INTEGERS)
-        ends = zip(_each(points), _each(slopes), _each(values[..., None]), strict=True)
-        for at, slope, value in ends:
-            self.entries[0].ctypes(self.start.size, at, slope, value, table)
-        return np.where(np.isfinite(values), values, -np.inf), slopes
+        for ends in zip(*map(_each, arrays), strict=True):
+            entry.ctypes(*sizes, *ends, table)
 
 
 DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)

@@ -189,9 +189,8 @@ def _settings(facts: Facts) -> str:
 
 
 def _start(facts: Facts) -> str:
-    gate = Gate.of(facts.fit.tree)
-    chains = facts.fit.tree["posterior"].sizes["chain"]
     tree = facts.fit.tree
+    gate, chains = Gate.of(tree), tree["posterior"].sizes["chain"]
     k = tree["sample_stats"].attrs.get("pareto_k") if "sample_stats" in tree else None
     if k is not None:
         return f"none: independent draws by importance sampling, with Pareto k {k:.2f}"
