@@ -112,13 +112,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--chains", action="store_true", help="without importance sampling")
     options = parser.parse_args()
     started, rng = time.perf_counter(), np.random.default_rng(options.seed)
     truths = [(each.__name__, each(rng)) for each in TRUTHS for _ in range(options.repeats)]
     many = [simulate(truth, rng) for _, truth in truths]
     fits = bl.refit(
         bl.Model(bl.laws.power), many, random_seed=options.seed, draws=500, tune=500,
-        importance=True, progressbar=False,
+        importance=not options.chains, progressbar=False,
     )  # fmt: skip
     told = pd.concat(
         [
