@@ -6,6 +6,9 @@ A task of the image-classification curves is left out, the others are fitted, an
 same architecture have in common is the prior of each curve of the task, of which the first 10 or 6
 training rows are known. So a prior has seen neither the curve nor its task. The test rows score it,
 on three tasks beside the same fits with the default prior, which take much longer.
+
+Then twelve curves at a time are left out, one of each task and two of each architecture, so that
+the prior has not seen the curve but others of its task and of its architecture.
 """
 
 from __future__ import annotations
@@ -13,11 +16,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw.gate import Gate
@@ -34,34 +37,71 @@ LIBRARY, ALONE = {"draws": 1000, "tune": 1000}, {"draws": 500, "tune": 500}
 BESIDE = ("bird_10", "cal_10", "inet_10")  # tasks that are fitted with default priors, too
 
 
+@dataclass(frozen=True)
+class Part:
+    """Curves that a library is fitted without, and what it still knows of them.
+
+    Parameters
+    ----------
+    name : str
+        Of the part.
+    curves : sequence of Curve
+        That are left out.
+    known : sequence of str
+        Groups whose level of such a curve the library has.
+    """
+
+    name: str
+    curves: Sequence[Curve]
+    known: Sequence[str]
+
+    @property
+    def prior(self) -> str:
+        """The name of a prior that is learned without these curves."""
+        return f"population prior of its {' and '.join(self.known)}"
+
+
+def parts(every: Sequence[Curve]) -> Iterator[Part]:
+    """Every task once; then sets of twelve curves, which together are all of them."""
+    tasks, models = (sorted({c.groups[g] for c in every}) for g in ("task", "model"))
+    for task in tasks:
+        yield Part(task, [c for c in every if c.groups["task"] == task], ["model"])
+    for i in range(len(models)):
+        turned = {task: models[(i + j) % len(models)] for j, task in enumerate(tasks)}
+        own = [c for c in every if turned[c.groups["task"]] == c.groups["model"]]
+        yield Part(f"set-{i + 1}", own, ["task", "model"])
+
+
 def main() -> None:
     """Print and keep the scores."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--tasks", nargs="+", default=None, help="leave out these alone")
+    parser.add_argument("--parts", nargs="+", default=None, help="tasks, or set-1 to set-6")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     how = Sampling(**LIBRARY, seed=options.seed, folder=options.folder / "fits")
     every = data.load("IC")
     tables = []
-    for task in options.tasks or sorted({curve.groups["task"] for curve in every}):
-        library = [curve for curve in every if curve.groups["task"] != task]
-        fit = models.fitted(f"IC-without-{task}", library, Recipe(LAW), how)
+    for part in parts(every):
+        if options.parts and part.name not in options.parts:
+            continue
+        own = {curve.name for curve in part.curves}
+        library = [curve for curve in every if curve.name not in own]
+        fit = models.fitted(f"IC-without-{part.name}", library, Recipe(LAW), how)
         if not Gate.of(fit.tree).passed:
-            print(f"{task}: left out, its library says {Gate.of(fit.tree).sentence}", flush=True)
+            print(f"{part.name}: left out, its library says {Gate.of(fit.tree).sentence}")
             continue
         for n in POINTS:
-            own = [curve for curve in every if curve.groups["task"] == task]
-            curves = data.few_points(own, n, reach=0.0, rows=LEAST)
-            for name, learned in {"population prior": fit, "default prior": None}.items():
-                if learned is None and task not in BESIDE:
+            curves = data.few_points(part.curves, n, reach=0.0, rows=LEAST)
+            for name, known in {part.prior: part.known, "default prior": None}.items():
+                if known is None and part.name not in BESIDE:
                     continue
-                found = _alone(curves, learned, fit.runs, how)
+                found = _alone(curves, fit, known, how)
                 tables.append(report.score(f"{name}, first {n}", curves, found))
-                _say(task, tables[-1])
+                _say(part.name, tables[-1])
     scores = pd.concat(tables)
     means = report.summary(scores)
     scores.to_csv(options.folder / "few.csv", index=False, float_format="%.5g")
@@ -70,14 +110,18 @@ def main() -> None:
 
 
 def _alone(
-    curves: Sequence[Curve], learned: bl.Fit | None, library: xr.Dataset, how: Sampling
+    curves: Sequence[Curve], library: bl.Fit, known: Sequence[str] | None, how: Sampling
 ) -> list[Prediction]:
-    """Forecasts of curves by themselves; a library of their architecture is the prior."""
+    """Forecasts of curves by themselves; what a library knows of their levels is the prior."""
     groups, found = models.groups_of(curves[:1]), {}
-    for level, some in itertools.groupby(curves, lambda curve: curve.groups["model"]):
+
+    def levels(curve: Curve) -> dict[str, str]:
+        return {name: curve.groups[name] for name in known or ()}
+
+    for level, some in itertools.groupby(curves, levels):
         own = list(some)
-        runs = [models.runs_of([curve], "train", groups, reference(library)) for curve in own]
-        priors = bl.population(learned, at={"model": level}) if learned else {}
+        runs = [models.runs_of([c], "train", groups, reference(library.runs)) for c in own]
+        priors = {} if known is None else bl.population(library, at=level)
         model = bl.Model(LAW.of(models.SIZE), pooling=None, priors=priors)
         fits = bl.refit(
             model, runs, random_seed=how.seed, importance=True, progressbar=False, **ALONE,
