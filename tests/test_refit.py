@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import pickle
 import re
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import arviz as az
@@ -17,6 +19,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw.gate import Gate
+from bayeslaw.importance import Independent
 from bayeslaw.sampling import Sampler
 
 QUICK = {"draws": 25, "tune": 100, "chains": 2, "target_accept": 0.9, "progressbar": False}
@@ -102,7 +105,29 @@ def test_what_importance_sampling_refuses_is_sampled(
     xr.testing.assert_identical(found.tree["link"].to_dataset(), both[2].tree["link"].to_dataset())
 
 
-def _nothing(*_: Any) -> None: ...
+def _nothing(*_: Any) -> Iterator[Independent]:
+    return iter([])
+
+
+@pytest.mark.parametrize("good", [0, 1, 2])
+def test_draws_that_fail_the_gate_are_followed_by_others(
+    good: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampling = importlib.import_module("bayeslaw.sampling")
+    drawn = [Independent(np.full((4, 2), i), np.full(4, i), 0.1) for i in (0, 1)]
+    monkeypatch.setattr(sampling, "independent", lambda *_: iter(drawn))
+    engine = SimpleNamespace(points=None, rows=lambda points: points)
+
+    def judged(rows: np.ndarray, stats: xr.Dataset) -> Any:
+        passed = bool(stats["logp"].max() >= good)
+        return SimpleNamespace(rows=rows, gate=SimpleNamespace(passed=passed))
+
+    how = Sampler(1, draws=2, chains=2, importance=True)
+    found = sampling._independent(engine, how, judged)
+    if good > 1:
+        assert found is None
+    else:
+        np.testing.assert_array_equal(found.rows, np.full((2, 2, 2), good))
 
 
 def test_several_modes_are_left_to_the_sampler() -> None:

@@ -20,7 +20,7 @@ PARTS = {  # functions, as their callers know them, and what they are parts of
         "fit_of": "labels",
     },
     "sampling": {
-        "near_optima": "starts", "independent": "sampling", "_start": "sampling",
+        "near_optima": "starts", "_independent": "sampling", "_start": "sampling",
         "_watched": "sampling", "_stop": "sampling",
         "labelled_link": "labels", "posterior_dataset": "labels", "_kept_stats": "labels",
         "check": "gate",

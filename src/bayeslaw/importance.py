@@ -8,6 +8,7 @@ Pareto's k, tells whether they can be trusted (Vehtari et al. 2024, arXiv:1507.0
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ __all__ = ["Independent", "independent"]
 
 LARGEST_K = 0.67  # 0.7 is where weights stop being trusted, and k is an estimate
 ENOUGH, LEAST_EFFECTIVE = 0.5, 2000.0  # effective draws for each that is asked for, and in all
+MORE = 1.5  # times as many effective draws, where those before were not good enough
 PER_ROUND, ROUNDS = 1000, 16
 HOPELESS, TRIAL = 100.0, 4  # fewer effective draws after so many rounds
 DEGREES = 7.0  # of freedom
@@ -72,7 +74,7 @@ class _Proposal:
         return -falls - np.linalg.slogdet(self.axes)[1]
 
 
-def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Independent | None:
+def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Iterator[Independent]:
     """Draw from the posterior around its mode.
 
     Parameters
@@ -84,17 +86,18 @@ def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Indepen
     rng : numpy.random.Generator
         Source of randomness.
 
-    Returns
-    -------
-    Independent or None
-        None where the weights do not prove good enough.
+    Yields
+    ------
+    Independent
+        Of more and more proposals, for those who find that their draws are not good enough: in the
+        far tails there may be few. Nothing where the weights do not prove good enough.
     """
     mode, curvature = _mode(engine)
     if not np.all(np.isfinite(curvature)):
-        return None
+        return
     along, axes = np.linalg.eigh(curvature)
     first = (axes / np.maximum(along, LEAST_CURVATURE)) @ axes.T
-    proposals = [_Proposal.of(mode, first)]
+    proposals, least = [_Proposal.of(mode, first)], max(ENOUGH * draws, LEAST_EFFECTIVE)
     points, density, proposed = np.empty((0, mode.size)), np.empty(0), np.empty(0)
     for turn in range(1, ROUNDS + 1):
         new = proposals[-1].draw(PER_ROUND, rng)
@@ -105,11 +108,11 @@ def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Indepen
         points, proposed = np.concatenate([points, new]), np.concatenate([before, now])
         weights, k = _weights(density - proposed)
         effective = 1 / np.sum(weights**2)
-        if k < LARGEST_K and effective > max(ENOUGH * draws, LEAST_EFFECTIVE):
-            chosen = _resampled(weights, draws, rng)
-            return Independent(points[chosen], density[chosen], k)
+        if k < LARGEST_K and effective > least:
+            chosen, least = _resampled(weights, draws, rng), MORE * effective
+            yield Independent(points[chosen], density[chosen], k)
         if turn == TRIAL and not effective > HOPELESS:
-            return None
+            return
         proposals.append(_adapted(points, weights, effective, first))
     return None
 

@@ -16,7 +16,7 @@ from bayeslaw.coordinates import coordinates
 from bayeslaw.design import Design
 from bayeslaw.engine import DRAW, Engine
 from bayeslaw.gate import Gate, check
-from bayeslaw.importance import independent
+from bayeslaw.importance import Independent, independent
 from bayeslaw.model import Model
 from bayeslaw.pooling import groupings, is_pooled, layout, roles_of
 from bayeslaw.posterior import link_dataset, posterior_dataset
@@ -193,11 +193,22 @@ def _independent(
     """Independent draws, unless there are other modes or the draws do not prove good enough."""
     if engine.points is not None:
         return None
-    shape = sampler.chains, sampler.draws
     rng = np.random.default_rng([sampler.random_seed, 3])
-    drawn = independent(engine, sampler.chains * sampler.draws, rng)
-    if drawn is None:
-        return None
+    for drawn in independent(engine, sampler.chains * sampler.draws, rng):
+        found = _of_chains(drawn, engine, sampler, judged)
+        if found.gate.passed:
+            return found
+    return None
+
+
+def _of_chains(
+    drawn: Independent,
+    engine: Engine,
+    sampler: Sampler,
+    judged: Callable[[np.ndarray, xr.Dataset], Sampled],
+) -> Sampled:
+    """Independent draws, dealt out to chains."""
+    shape = sampler.chains, sampler.draws
     stats = xr.Dataset(
         {
             "diverging": (("chain", "draw"), np.zeros(shape, dtype=bool)),
@@ -208,8 +219,7 @@ def _independent(
     )
     is_new = np.append(True, np.any(np.diff(drawn.points, axis=0), axis=1))
     rows = engine.rows(drawn.points[is_new])[np.cumsum(is_new) - 1]  # copies stand together
-    found = judged(rows.reshape(*shape, -1), stats)
-    return found if found.gate.passed else None
+    return judged(rows.reshape(*shape, -1), stats)
 
 
 def _until_gate(
