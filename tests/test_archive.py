@@ -44,6 +44,19 @@ def test_two_that_keep_the_same_fit_are_in_no_conflict(lone_fit: bl.Fit, tmp_pat
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["one"]
 
 
+def test_two_that_make_the_store_are_in_no_conflict(
+    lone_fit: bl.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(path: str, mode: str) -> None:
+        zarr.open_group(path, mode=mode)  # type: ignore[arg-type]
+        zarr.create_group(path, overwrite=False)  # which another did since it was found absent
+
+    archive = Archive(tmp_path / "store")
+    monkeypatch.setattr(archive, "_group", late)
+    archive.put("one", lone_fit)
+    assert "one" in archive
+
+
 def test_what_is_not_whole_is_absent(lone_fit: bl.Fit, tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     (tmp_path / ".one-abcd").mkdir()

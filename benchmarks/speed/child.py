@@ -65,7 +65,7 @@ def memory(curves: str, draws: str) -> dict[str, Any]:
     engine, design = gradients.engine_of(model, runs), design_of(model, runs)
     before = peak_memory()
     forget_peak()
-    how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, most=1)
+    how = Sampler(1, int(draws) // 2, 10, 2, None, 0.6, progressbar=False, most=1)  # short trees
     sampled(model, runs, design, engine, how)
     return {"GB before": before, "GB": peak_memory()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -43,9 +44,10 @@ class Archive:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
             import zarr
+            from zarr.errors import ContainsGroupError
         except ImportError as error:
             raise ImportError('a store of fits needs zarr: pip install "bayeslaw[zarr]"') from error
-        self.path, self._group = Path(path), zarr.open_group
+        self.path, self._group, self._was_faster = Path(path), zarr.open_group, ContainsGroupError
 
     def __contains__(self, key: str) -> bool:
         """Whether a fit is kept."""
@@ -53,7 +55,8 @@ class Archive:
 
     def put(self, key: str, fit: Fit) -> None:
         """Keep a fit."""
-        self._group(str(self.path), mode="a")
+        with contextlib.suppress(self._was_faster):  # several write their first fits at once
+            self._group(str(self.path), mode="a")
         aside = self.path / f".{key}-{secrets.token_hex(4)}"
         tree_of_fit(fit).to_zarr(aside, zarr_format=3, consolidated=False)
         try:
