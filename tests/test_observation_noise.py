@@ -42,8 +42,15 @@ def test_curves_differ() -> None:
 
 def test_a_straight_line_through_unequal_distances_has_no_noise() -> None:
     sizes = np.array([1e6, 1.5e6, 4e6, 2e7, 3e7])
-    runs = bl.read_runs(pd.DataFrame({"N": sizes, "loss": 9 * sizes**-0.1}), predictors=["N"])
-    assert bl.observation_noise(runs).median < 1e-12
+    straight = pd.DataFrame({"N": sizes, "loss": 9 * sizes**-0.1, "task": "straight"})
+    alone = bl.read_runs(straight.drop(columns="task"), predictors=["N"])
+    with pytest.raises(ValueError, match=r"no curve has runs .* that differ"):
+        bl.observation_noise(alone)
+    others = noisy(3, 40)
+    rows = pd.concat([others[["N", "loss", "task"]].to_dataframe(), straight])
+    both = bl.read_runs(rows, predictors=["N"], groups=["task"])
+    # What rounding leaves of the straight line is no noise: the others alone count.
+    assert bl.observation_noise(both) == bl.observation_noise(others)
 
 
 def test_one_curve_has_a_factor_all_the_same() -> None:

@@ -11,6 +11,7 @@ from bayeslaw.priors import LogNormal
 __all__ = ["observation_noise"]
 
 LEAST = 1.01  # factor of a distribution that has to have one
+ROUNDING = 1e-12  # relative noise that is none
 
 
 def observation_noise(runs: xr.Dataset) -> LogNormal:
@@ -60,7 +61,7 @@ def observation_noise(runs: xr.Dataset) -> LogNormal:
     x = np.log(runs[table.predictors(runs)[0]].values)
     y = np.log(table.response(runs).values)
     found = [_variance(x[curve == i], y[curve == i]) for i in range(curves.sizes["curve"])]
-    logs = np.array([np.log(variance) / 2 for variance in found if variance > 0])
+    logs = np.array([np.log(variance) / 2 for variance in found if variance > ROUNDING**2])
     if not logs.size:
         raise ValueError(
             "no curve has runs of one size, or one between two others, that differ: give "
