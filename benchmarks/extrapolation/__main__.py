@@ -41,7 +41,7 @@ RECIPES = {
     "LCDB": Recipe(bl.laws.power),
     "Datablations": Recipe(bl.laws.power, is_pooled=False),  # pooled, it took over 11 minutes
 }
-FEW = (10, 6)
+SINGLE = ("NMT", "Nano")  # domains whose curves have one test row, which tells no noise
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def _domain(
         PLAIN: partial(models.predict, f"{domain}-plain", recipe=without, how=how),
         OURS: ours,
     }
-    if domain in ("IC", "LCDB"):
+    if domain not in SINGLE:
         predictors[LEARNED] = partial(ours, learn_noise=True)
     if not options.no_peer:
         predictors[PEER] = partial(baselines.simple_scaling_laws, seed=options.seed)
