@@ -41,7 +41,7 @@ RECIPES = {
     "LCDB": Recipe(bl.laws.power),
     "Datablations": Recipe(bl.laws.power, is_pooled=False),  # pooled, it took over 11 minutes
 }
-SINGLE = ("NMT", "Nano")  # domains whose curves have one test row, which tells no noise
+SILENT = ("NMT", "Nano", "LM")  # test rows that tell no noise: one to a curve, or copies
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def _domain(
         PLAIN: partial(models.predict, f"{domain}-plain", recipe=without, how=how),
         OURS: ours,
     }
-    if domain not in SINGLE:
+    if domain not in SILENT:
         predictors[LEARNED] = partial(ours, learn_noise=True)
     if not options.no_peer:
         predictors[PEER] = partial(baselines.simple_scaling_laws, seed=options.seed)
