@@ -231,16 +231,16 @@ def test_what_was_done_before_a_job_was_killed_is_kept(alone: xr.Dataset, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("target_accept", "divergences", "expected"),
-    [(None, 0, 0.9), (None, 3, 0.995), (0.8, 3, 0.8)],
+    ("target_accept", "divergences", "expected", "draws"),
+    [(None, 0, 0.9, 200), (None, 3, 0.995, 100), (0.8, 3, 0.8, 100)],
 )
 def test_what_failed_is_sampled_again_with_patience(
-    target_accept: float | None, divergences: int, expected: float
+    target_accept: float | None, divergences: int, expected: float, draws: int
 ) -> None:
     sampler = Sampler(1, 50, 60, 4, 1, target_accept)
     failed = Gate(1.2, 50, 50, "alpha", divergences, 1.0, 200)
     patient = importlib.import_module("bayeslaw.refit")._patient(sampler, failed)
-    assert (patient.draws, patient.tune, patient.most) == (200, 120, 1)
+    assert (patient.draws, patient.tune, patient.most) == (draws, 120, 1)
     assert patient.target_accept == expected
 
 

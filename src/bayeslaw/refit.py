@@ -30,6 +30,7 @@ __all__ = ["refit"]
 
 ENGINES = 8  # compiled models that a process keeps
 MORE_TUNE, MORE_DRAWS = 2, 4  # times as many, where the gate did not pass
+SMALLER_STEPS = 2  # times as many draws after divergences: each draw is one more chance of another
 
 
 def refit(
@@ -204,7 +205,8 @@ def _fitted(job: _Job) -> Fit:
 def _patient(sampler: Sampler, failed: Gate) -> Sampler:
     """How to sample again: with more draws, and smaller steps if they were too large."""
     steps = sampler.attempts[-1 if failed.divergences else 0].target_accept
-    more = {"tune": MORE_TUNE * sampler.tune, "draws": MORE_DRAWS * sampler.draws}
+    times = SMALLER_STEPS if failed.divergences else MORE_DRAWS
+    more = {"tune": MORE_TUNE * sampler.tune, "draws": times * sampler.draws}
     return replace(sampler, most=1, target_accept=steps, importance=False, **more)
 
 
