@@ -14,13 +14,16 @@ import json
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 PARTS = {  # functions of bayeslaw.fit, and what they are parts of
     "design_of": "build", "numbers_of": "build", "built_on": "build", "engine_of": "compile",
     "sampled": "sample", "_predictive": "predictive groups", "_prior": "predictive groups",
 }  # fmt: skip
+SHORT = 2  # doublings of a trajectory
 
 
 def fit(which: str) -> dict[str, Any]:
@@ -65,7 +68,10 @@ def memory(curves: str, draws: str) -> dict[str, Any]:
     engine, design = gradients.engine_of(model, runs), design_of(model, runs)
     before = peak_memory()
     forget_peak()
-    how = Sampler(1, int(draws) // 2, 10, 2, None, 0.6, progressbar=False, most=1)  # short trees
+    how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, most=1)
+    # Short trajectories: what draws hold does not depend on how they are made.
+    sampling = importlib.import_module("bayeslaw.sampling")
+    sampling.nutpie = SimpleNamespace(sample=partial(sampling.nutpie.sample, maxdepth=SHORT))
     sampled(model, runs, design, engine, how)
     return {"GB before": before, "GB": peak_memory()}
 
