@@ -21,7 +21,7 @@ def find(name: str) -> tuple[bl.Model, xr.Dataset]:
     """A model and its runs, by one of the names that processes are told."""
     match name:
         case "images":
-            return images()
+            return images(bl.laws.plateau_power)  # which these curves are like
         case "dozen":
             return bl.Model(bl.laws.power, pooling=GROUPS), dozen()
         case "plain":
@@ -29,15 +29,15 @@ def find(name: str) -> tuple[bl.Model, xr.Dataset]:
     raise ValueError(f"no case is called {name!r}; there are images, dozen and plain")
 
 
-def images() -> tuple[bl.Model, xr.Dataset]:
-    """The 72 image-classification curves, or simulated ones of their shape, and their model."""
+def images(law: bl.Law = bl.laws.power) -> tuple[bl.Model, xr.Dataset]:
+    """The 72 image-classification curves and their model, or simulated power laws of that shape."""
     if os.environ.get("BAYESLAW_DATA"):
         from benchmarks.extrapolation.data import load
         from benchmarks.extrapolation.models import Recipe, groups_of, runs_of
 
         curves = load("IC")
         groups = groups_of(curves)
-        return Recipe(bl.laws.power).model(groups), runs_of(curves, "train", groups)
+        return Recipe(law).model(groups), runs_of(curves, "train", groups)
     tasks, models, rows = IMAGES
     per_curve = -(-rows // (tasks * models))
     table = simulate(tasks, models, per_curve, 1)
