@@ -3,9 +3,9 @@
 That model is in raw units: logarithms of L0, k and alpha of each curve, centred on population and
 crossed effects that are not marginalised, and Student-t noise of each curve, as in
 `benchmarks/convergence.py`. It is sampled as `pymc.sample` does by default, by nutpie, and by
-NumPyro where that is installed, each for at most ten times as long as bayeslaw takes with the same
-law and noise, and no discrepancy; the gate of the package judges the parameters of curves,
-population and spreads of either.
+NumPyro where that is installed (`uv sync --group peers`), each for at most ten times as long as
+bayeslaw takes with the same law and noise, and no discrepancy; the gate of the package judges the
+parameters of curves, population and spreads of either.
 
 PyMC samples as many chains at once as it thinks good, half as many as there are cores; bayeslaw,
 and nutpie and NumPyro here, all four. So the ratio by elapsed time holds for PyMC's default alone;
