@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import bayeslaw as bl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the benchmarks are no part of the package
-from benchmarks.extrapolation import baselines, data, figure, published, report
+from benchmarks.extrapolation import baselines, data, few, figure, published, report
 
 needs_data = pytest.mark.skipif(
     not os.environ.get("BAYESLAW_DATA"), reason="BAYESLAW_DATA names no folder of public data"
@@ -160,6 +160,23 @@ def test_few_points(n: int, far: int) -> None:
     tests = {each.name: each.y_test for each in curves}
     assert all(each.y_test is tests[each.name] for each in kept)
     assert len(data.few_points(curves, n, reach=0.0, rows=20)) == 65
+
+
+@needs_data
+def test_curves_are_left_out_once_with_their_task_and_once_alone() -> None:
+    curves = load("IC")
+    parts = list(few.parts(curves))
+    tasks, sets = parts[:12], parts[12:]
+    for some in (tasks, sets):
+        left_out = [each.name for part in some for each in part.curves]
+        assert sorted(left_out) == [each.name for each in curves]
+    for part in tasks:
+        assert {each.groups["task"] for each in part.curves} == {part.name}
+        assert part.prior == "population prior of its model"
+    for part in sets:  # the library knows every task and every architecture
+        assert len({each.groups["task"] for each in part.curves}) == len(part.curves) == 12
+        assert len({each.groups["model"] for each in part.curves}) == 6
+        assert part.prior == "population prior of its task and model"
 
 
 def test_an_unknown_domain_is_told() -> None:
