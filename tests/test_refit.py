@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import pickle
 import re
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -137,6 +139,32 @@ def test_several_modes_are_left_to_the_sampler() -> None:
 
     independent = importlib.import_module("bayeslaw.sampling")._independent
     assert independent(Engine(np.zeros((2, 3))), Sampler(1, importance=True), _nothing) is None
+
+
+def test_a_lazy_module_is_loaded_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy:
+        """As ArviZ leaves jax: it loads at first use, and cannot be used meanwhile."""
+
+        state = "new"
+
+        def __getattr__(self, name: str) -> type:
+            if self.state == "loading":
+                raise AttributeError(name)
+            if self.state == "new":
+                self.state = "loading"
+                time.sleep(0.1)
+                self.state = "loaded"
+            return int
+
+    refit = importlib.import_module("bayeslaw.refit")
+    monkeypatch.setitem(sys.modules, "jax", Lazy())
+    fit = SimpleNamespace(tree=None)
+    monkeypatch.setattr(refit, "_fitted", lambda _: sys.modules["jax"].Array and fit)
+    monkeypatch.setattr(refit, "Gate", SimpleNamespace(of=lambda _: SimpleNamespace(passed=True)))
+    job = SimpleNamespace(is_kept=False, store=None)
+    with ThreadPoolExecutor(4) as threads:
+        done = [threads.submit(refit._done, job) for _ in range(4)]
+        assert [each.result() for each in done] == [(None, True)] * 4
 
 
 def test_nothing_to_refit() -> None:

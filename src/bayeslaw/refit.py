@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
@@ -180,6 +181,7 @@ def _watched(
 
 def _done(job: _Job) -> tuple[xr.DataTree | None, bool]:
     """What was made, unless it is in the store now, and whether it passed its gate."""
+    _load_lazy()
     if job.is_kept:  # by a worker that was lost since
         return None, Gate.of(job.kept().tree).passed
     fit = _fitted(job)
@@ -188,6 +190,16 @@ def _done(job: _Job) -> tuple[xr.DataTree | None, bool]:
         return fit.tree, passed
     Archive(job.store).put(job.key, fit)
     return None, passed
+
+
+def _load_lazy() -> None:
+    """Load jax where it is installed: ArviZ makes it a module that loads when it is first used.
+
+    SciPy uses it whenever it asks whether an array is one of jax's, and threads that do so at once
+    find half a module.
+    """
+    with _lock:
+        getattr(sys.modules.get("jax"), "Array", None)
 
 
 def _fitted(job: _Job) -> Fit:
