@@ -92,7 +92,8 @@ def main() -> None:
         library = [curve for curve in every if curve.name not in own]
         fit = models.fitted(f"IC-without-{part.name}", library, Recipe(LAW), how)
         if not Gate.of(fit.tree).passed:
-            print(f"{part.name}: left out, its library says {Gate.of(fit.tree).sentence}")
+            said = Gate.of(fit.tree).sentence
+            print(f"{part.name}: left out, its library says {said}", flush=True)
             continue
         for n in POINTS:
             curves = data.few_points(part.curves, n, reach=0.0, rows=LEAST)

@@ -26,9 +26,7 @@ MORE = 1.5  # times as many effective draws, where those before were not good en
 PER_ROUND, ROUNDS = 1000, 16
 HOPELESS, TRIAL = 100.0, 4  # fewer effective draws after so many rounds
 DEGREES = 7.0  # of freedom
-LEAST_CURVATURE = (
-    0.15  # curvature along an axis, in the sampler's units: wider than that nothing is
-)
+LEAST_CURVATURE = 0.15  # along an axis, in the sampler's units: wider than that nothing is
 STEP = 1e-4
 
 
@@ -114,7 +112,6 @@ def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Iterato
         if turn == TRIAL and not effective > HOPELESS:
             return
         proposals.append(_adapted(points, weights, effective, first))
-    return None
 
 
 def _mode(engine: Engine) -> tuple[np.ndarray, np.ndarray]:
