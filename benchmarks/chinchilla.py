@@ -31,7 +31,7 @@ import xarray as xr
 from scipy import optimize
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
 
 DELTA, SEED, BUDGET = 1e-3, 42, 5.76e23
 NAMES = ["E", "A", "B", "alpha", "beta"]

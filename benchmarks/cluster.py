@@ -40,7 +40,7 @@ import xarray as xr
 from distributed import Client, LocalCluster
 
 import bayeslaw as bl
-from bayeslaw.sampling import Sampler
+from bayeslaw._sampling.nuts import Sampler
 from benchmarks.speed.cases import small
 from benchmarks.speed.jobs import MODEL, TOGETHER, echo, prepare
 

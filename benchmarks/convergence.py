@@ -23,7 +23,7 @@ import pandas as pd
 import pymc as pm
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate, check
+from bayeslaw._sampling.gate import Gate, check
 
 SMALL = {"3 curves x 12": (3, 1, 12), "8 curves x 6": (8, 1, 6), "3 x 4 crossed x 6": (3, 4, 6)}
 SHORT = 4, 5, 6, 7  # sizes that are known

@@ -22,7 +22,7 @@ import xarray as xr
 from scipy import stats
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
 
 CENTRES = (0.0, 0.5, 1.0, 2.0)
 SIZES = np.geomspace(1e6, 1e10, 8)

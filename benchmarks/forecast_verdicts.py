@@ -21,8 +21,8 @@ import pandas as pd
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.forecast_verdict import LAW, forecast_verdict
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.diagnostics.forecast_drivers import LAW, forecast_verdict
 
 SMALLEST, LARGEST, TIMES = 3e5, 3e8, (3.0, 10.0, 30.0)
 REFERENCE = 1e7

@@ -36,8 +36,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate
-from bayeslaw.paired import paired, unclear
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.comparison.paired_differences import paired, unclear
 from bayeslaw.plots.style import PAGE, Inks, house
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ is the same for all runs of a task:
 The two largest sizes of each task, 2 and 4 times the largest of the others, are marked held out.
 Runs already in the output are skipped, so an interrupted measurement goes on where it stopped.
 
-    python benchmarks/learners.py --out src/bayeslaw/data/learners.csv --seeds 6
+    python benchmarks/learners.py --out src/bayeslaw/data/files/learners.csv --seeds 6
 
 The description of the table is written beside it, as JSON, when the last run is done.
 """

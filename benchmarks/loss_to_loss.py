@@ -25,8 +25,8 @@ import pandas as pd
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate
-from bayeslaw.least_squares import predict
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.fitting.least_squares import predict
 
 GROUPS = ["train_set", "validation_set"]
 QUICK = {

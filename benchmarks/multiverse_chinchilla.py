@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 import bayeslaw as bl
-from bayeslaw.multiverse import Multiverse, multiverse
+from bayeslaw.comparison.multiverse import Multiverse, multiverse
 
 BUDGET, SIZES = 5.76e23, {"Chinchilla": 7e10, "Gopher": 2.8e11}
 DELTA, SEED = 1e-3, 42

@@ -26,7 +26,7 @@ import bayeslaw as bl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.extrapolation import data, models
 
-SHELF = Path(bl.__file__).parent / "data" / "populations"
+SHELF = Path(bl.__file__).parent / "data" / "files" / "populations"
 
 
 def few_shot_error() -> tuple[bl.Law, xr.Dataset]:

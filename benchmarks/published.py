@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
 
 NAN = float("nan")
 SAMPLER = {"random_seed": 1, "draws": 500, "tune": 500, "chains": 2, "progressbar": False}

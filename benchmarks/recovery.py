@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
 
 TASKS, DATASETS, SIZES, NOISE = 3, 4, np.geomspace(1e6, 1e9, 8), 0.01
 PARAMETERS = ("L0", "k", "alpha")

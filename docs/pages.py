@@ -15,8 +15,8 @@ import nbformat
 import pandas as pd
 
 import bayeslaw as bl
+from bayeslaw._law.roles import Role
 from bayeslaw.cli import app
-from bayeslaw.parameters import Role
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -193,7 +193,10 @@ level and of the terms' shares in it: see :doc:`/explanation/model`. A prior tha
 either, in your units of the response.
 """
 FAMILIES = {
-    "one_scale": ("In one size", "Parameters, tokens, samples or compute: whichever was varied."),
+    "single_predictor": (
+        "In one size",
+        "Parameters, tokens, samples or compute: whichever was varied.",
+    ),
     "curvature": ("Power law or log-linear", "One law that holds both, to tell them apart."),
     "joint": ("In several sizes", "Parameters and tokens, repeats, bits, experts."),
     "training": ("Training", "Steps, batches and learning rates."),

@@ -9,19 +9,19 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayeslaw.coordinates import coordinates
-from bayeslaw.design import design_of
-from bayeslaw.fit import Fit, fit
-from bayeslaw.gate import Gate
-from bayeslaw.law import Law
+from bayeslaw._inference.coordinates import coordinates
+from bayeslaw._inference.hierarchy import roles_of
+from bayeslaw._inference.posterior import link_dataset, posterior_dataset
+from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._law.law import Law
+from bayeslaw._law.units import rescale, scales_of
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.data.runs import read_runs, split_at
+from bayeslaw.fitting.fit import Fit, fit
 from bayeslaw.laws import log_linear, power, pure_power
-from bayeslaw.model import Model
-from bayeslaw.noise import StudentT
-from bayeslaw.pooling import roles_of
-from bayeslaw.posterior import link_dataset, posterior_dataset
+from bayeslaw.model.model import Model
+from bayeslaw.model.noise import StudentT
 from bayeslaw.priors import Fixed, LogNormal, Prior
-from bayeslaw.runs import read_runs, split_at
-from bayeslaw.units import rescale, scales_of
 
 TASKS, DATASETS = ["c4", "books", "code"], ["web", "wiki", "forum", "news"]
 SIZES = np.geomspace(1e6, 1e9, 8)

@@ -11,8 +11,8 @@ import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.graph.replace import clone_replace, vectorize_graph
 
-from bayeslaw.engine import Engine, compile_engine, values_at
-from bayeslaw.kept import variables_of
+from bayeslaw._sampling.compile_cache import variables_of
+from bayeslaw._sampling.compiled import Engine, compile_engine, values_at
 
 
 def compiled(model: pm.Model) -> Engine:

@@ -22,7 +22,7 @@ from numpydoc.validate import validate
 
 import bayeslaw as bl
 from bayeslaw import cli
-from bayeslaw.parameters import Role
+from bayeslaw._law.roles import Role
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -23,8 +23,8 @@ from pathlib import Path
 import pandas as pd
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate
-from bayeslaw.runs import reference
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.data.runs import reference
 from benchmarks.extrapolation import data, models, report
 from benchmarks.extrapolation.data import Curve, Prediction
 from benchmarks.extrapolation.models import Recipe, Sampling

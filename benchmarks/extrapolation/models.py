@@ -14,8 +14,8 @@ import pandas as pd
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.forecast import log_density
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.forecasting.forecast import log_density
 from benchmarks.extrapolation.data import Curve, Prediction
 
 SIZE = "D"

@@ -19,8 +19,8 @@ import pandas as pd
 from scipy.special import logsumexp
 
 import bayeslaw as bl
-from bayeslaw import runs as table
-from bayeslaw.diagnose import leave_one_out
+from bayeslaw.data import runs as table
+from bayeslaw.diagnostics.diagnose import leave_one_out
 from benchmarks.extrapolation import choose, data, models, report
 from benchmarks.extrapolation.data import Curve, Prediction
 from benchmarks.extrapolation.models import Recipe, Sampling

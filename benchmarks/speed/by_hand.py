@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from bayeslaw.engine import Engine
-from bayeslaw.kernels import place, place_gradient
+from bayeslaw._kernels.group_effects import place, place_gradient
+from bayeslaw._sampling.compiled import Engine
 
 HALF_LOG_2PI = math.log(2 * math.pi) / 2
 ROWS = ["L0", "k", "alpha", "sigma", "tau"]

@@ -32,7 +32,7 @@ def fit(which: str) -> dict[str, Any]:
 
     module = importlib.import_module("bayeslaw.fit")  # what users wait for, with all that it needs
     imported = time.process_time()
-    from bayeslaw.gate import Gate
+    from bayeslaw._sampling.gate import Gate
     from benchmarks.speed import cases
     from benchmarks.speed.measure import Stopwatch
 
@@ -59,8 +59,8 @@ def fit(which: str) -> dict[str, Any]:
 def memory(curves: str, draws: str) -> dict[str, Any]:
     """Peak memory of what comes before a short sampling, and of that itself."""
     import bayeslaw as bl
-    from bayeslaw.design import design_of
-    from bayeslaw.sampling import Sampler, sampled
+    from bayeslaw._inference.run_arrays import design_of
+    from bayeslaw._sampling.nuts import Sampler, sampled
     from benchmarks.speed import cases, gradients
     from benchmarks.speed.measure import forget_peak, peak_memory
 

@@ -13,10 +13,10 @@ import numpy as np
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.design import design_of
-from bayeslaw.engine import Engine
-from bayeslaw.kept import engine_of as kept_engine
-from bayeslaw.numbers import numbers_of
+from bayeslaw._inference.model_data import numbers_of
+from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._sampling.compile_cache import engine_of as kept_engine
+from bayeslaw._sampling.compiled import Engine
 from benchmarks.speed import by_hand
 from benchmarks.speed.cases import GROUPS, ROWS, SHAPES, crossed, dozen, images
 from benchmarks.speed.measure import Row, process

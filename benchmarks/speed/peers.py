@@ -87,7 +87,7 @@ def sampled_by(name: str) -> dict[str, Any]:
     """Sample the model written by hand, in this process."""
     import pymc as pm
 
-    from bayeslaw.gate import check
+    from bayeslaw._sampling.gate import check
     from benchmarks.speed.cases import GROUPS, dozen
 
     runs = dozen()

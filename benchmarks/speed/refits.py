@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
 from benchmarks.speed.cases import small
 from benchmarks.speed.measure import Cost, Row, Stopwatch, cost_of
 

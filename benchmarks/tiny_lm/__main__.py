@@ -12,7 +12,7 @@ repeated data, and held-out runs with about ten times the compute of the rest.
     python benchmarks/tiny_lm export     # the tables, compressed, as the package carries them
 
 Every command resumes: a run whose key is in `tiny_lm.csv` is skipped, and the table is written after
-each run. The finished tables are in the package (`bayeslaw.datasets.table("tiny_lm")`), which `plot` reads. Needs the dependency group `train` (`uv run --group train ...`); measured with Python
+each run. The finished tables are in the package (`bayeslaw.data.datasets.table("tiny_lm")`), which `plot` reads. Needs the dependency group `train` (`uv run --group train ...`); measured with Python
 3.12.1, jax 0.12.0.1, optax 0.2.8, numpy 2.5.5, pandas 3.1.1. One core is the fastest way:
 
     XLA_FLAGS=--xla_cpu_multi_thread_eigen=false taskset -c 0 nice -n 19 python benchmarks/tiny_lm run
@@ -47,7 +47,7 @@ from train import Outcome, Run, train
 
 SCRIPT_VERSION = 2
 HERE = Path(__file__).resolve().parent
-PACKAGE = HERE.parents[1] / "src" / "bayeslaw" / "data"
+PACKAGE = HERE.parents[1] / "src" / "bayeslaw" / "data" / "files"
 RUNS, CURVES, RULES, CORPORA = (
     "tiny_lm.csv",
     "tiny_lm_curves.csv",

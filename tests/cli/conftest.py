@@ -14,7 +14,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw import cli
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
 
 type Run = Callable[..., tuple[int, str, str]]
 

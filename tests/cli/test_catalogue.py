@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import bayeslaw as bl
-from bayeslaw import demo
+from bayeslaw.cli import demo
 
 type Run = Callable[..., tuple[int, str, str]]
 

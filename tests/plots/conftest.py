@@ -16,10 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bayeslaw.fit import Fit
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.data.runs import grid, read_runs
+from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots.style import LIGHT
-from bayeslaw.runs import grid, read_runs
 
 CAVEAT = "Beyond the data these bands hold only if the law does."
 FITTED = (1e6, 1e8)

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from bayeslaw.forecasting.scores import PERCENTS
 from bayeslaw.plots import plot_calibration
-from bayeslaw.scores import PERCENTS
 
 
 def scores_of(pit: np.ndarray) -> xr.Dataset:

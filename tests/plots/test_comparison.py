@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bayeslaw.compare import compare
-from bayeslaw.fit import Fit
+from bayeslaw.comparison.compare import compare
+from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots import plot_comparison
 from bayeslaw.plots.style import LIGHT
 

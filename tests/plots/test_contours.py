@@ -11,11 +11,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayeslaw import laws
-from bayeslaw.fit import Fit
-from bayeslaw.forecast import forecast
-from bayeslaw.plan import plan
+from bayeslaw.data.runs import grid, read_runs
+from bayeslaw.decisions.plan import plan
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.plots import plot_contours
-from bayeslaw.runs import grid, read_runs
 
 BUDGETS = np.geomspace(1e19, 1e23, 9)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from bayeslaw.fit import Fit
+from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots import plot_effects
 from bayeslaw.plots.effects import MOST_CURVES
 from bayeslaw.plots.style import LIGHT

@@ -10,11 +10,11 @@ import xarray as xr
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from bayeslaw.forecast import interval
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.data.runs import grid, split_at
+from bayeslaw.forecasting.forecast import interval
 from bayeslaw.plots import plot_forecast
 from bayeslaw.plots.style import LIGHT
-from bayeslaw.runs import grid, split_at
 
 CAVEAT = "Beyond the data these bands hold only if the law does."
 FAILED = Gate(1.2, 50, 40, "alpha", 3, 0.5, 400).sentence

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bayeslaw.multiverse import Multiverse
+from bayeslaw.comparison.multiverse import Multiverse
 from bayeslaw.plots import plot_multiverse
 from bayeslaw.plots.style import LIGHT
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from bayeslaw.fit import Fit
-from bayeslaw.new_curve import new_curve
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.population import load_population
+from bayeslaw.forecasting.new_curve import new_curve
 from bayeslaw.plots import plot_population
-from bayeslaw.population import load_population
 
 PUBLISHED = {"Kaplan et al. 2020": 0.076, "Hoffmann et al. 2022": (0.34, 0.02)}
 

@@ -9,11 +9,11 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bayeslaw.fit import Fit
+from bayeslaw.data.runs import grid
+from bayeslaw.fitting.fit import Fit
 from bayeslaw.laws import power
-from bayeslaw.model import Model
+from bayeslaw.model.model import Model
 from bayeslaw.plots import plot_prior
-from bayeslaw.runs import grid
 
 
 @pytest.fixture

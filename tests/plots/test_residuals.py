@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bayeslaw.forecast import interval
+from bayeslaw.data.runs import grid
+from bayeslaw.forecasting.forecast import interval
 from bayeslaw.plots import plot_residuals
-from bayeslaw.runs import grid
 
 
 @pytest.fixture

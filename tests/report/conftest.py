@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.gate import Gate
+from bayeslaw._sampling.gate import Gate
 from bayeslaw.report import write_report
 
 VOID = {"meta", "input", "img"}

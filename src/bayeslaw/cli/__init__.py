@@ -20,14 +20,14 @@ from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
 from bayeslaw.cli.backtest import backtest
 from bayeslaw.cli.catalogue import data, demo, laws
+from bayeslaw.cli.config import from_study
 from bayeslaw.cli.contrast import contrast
-from bayeslaw.cli.gather import gather
+from bayeslaw.cli.fit_commands import diagnose, forecast, plan, requirement
 from bayeslaw.cli.multiverse import multiverse
 from bayeslaw.cli.options import Say
 from bayeslaw.cli.report import report
-from bayeslaw.cli.saved import diagnose, forecast, plan, requirement
-from bayeslaw.cli.study import from_study
-from bayeslaw.cli.tables import check, compare, fit
+from bayeslaw.cli.table_commands import check, compare, fit
+from bayeslaw.cli.tracker_exports import gather
 
 __all__ = ["INTERRUPTED", "main", "run"]
 

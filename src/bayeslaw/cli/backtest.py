@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bayeslaw as bl
+from bayeslaw.cli.console import answer
 from bayeslaw.cli.options import Fitting, Say, Table, numbers, resumable, sizes
-from bayeslaw.console import answer
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,8 +43,8 @@ def backtest(
     store
         Folder that keeps each fit as it is done, so that an interrupted job goes on.
     """
-    from bayeslaw.backtest import backtest, backtest_table
-    from bayeslaw.runs import predictors
+    from bayeslaw.comparison.backtest import backtest, backtest_table
+    from bayeslaw.data.runs import predictors
 
     runs = table.read()
     if fitting.hold_out:

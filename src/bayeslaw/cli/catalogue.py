@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import bayeslaw as bl
+from bayeslaw._law.latex import plain
+from bayeslaw.cli.console import answer
 from bayeslaw.cli.options import Say
-from bayeslaw.console import answer, plain
 
 __all__ = ["data", "demo", "laws"]
 
@@ -23,7 +24,7 @@ def demo(*, out: Path = Path("bayeslaw-demo"), seed: int = 1, say: Say = Say()) 
     seed
         Seed; the same seed gives the same numbers.
     """
-    from bayeslaw import demo as show
+    from bayeslaw.cli import demo as show
 
     told = show.run(out, seed, quiet=not say.talks)
     if say.talks:  # all was told on the way

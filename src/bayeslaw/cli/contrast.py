@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import bayeslaw as bl
+from bayeslaw.cli.console import answer
 from bayeslaw.cli.options import Saved, Say, places
-from bayeslaw.console import answer
 
 __all__ = ["contrast"]
 
@@ -34,9 +34,9 @@ def contrast(
     reach
         How far to look for a crossing, in multiples of the largest size of the data.
     """
-    from bayeslaw.contrast import contrast as contrasted
-    from bayeslaw.contrast import contrast_table, crossing_table
-    from bayeslaw.gate import Gate
+    from bayeslaw._sampling.gate import Gate
+    from bayeslaw.comparison.contrast import contrast as contrasted
+    from bayeslaw.comparison.contrast import contrast_table, crossing_table
 
     kept = bl.load(saved.fit)
     _require_two(kept, group, levels)

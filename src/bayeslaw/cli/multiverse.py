@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import Parameter
 
 import bayeslaw as bl
+from bayeslaw.cli.console import answer
 from bayeslaw.cli.options import Fitting, Many, Say, Table, places, resumable, sizes
-from bayeslaw.console import answer
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -117,8 +117,8 @@ class Fitting:
         """Sample, unless the same fit is in the store."""
         if store is None:
             return self._sampled(model, runs, say)
-        from bayeslaw.archive import Archive, key_of
-        from bayeslaw.sampling import Sampler
+        from bayeslaw._sampling.nuts import Sampler
+        from bayeslaw.fitting.fit_store import Archive, key_of
 
         sampler = Sampler(self.seed, self.draws, self.tune, self.chains)
         archive, key = Archive(store), f"whole-{key_of(model, runs, sampler)}"  # refit's have less
@@ -213,7 +213,7 @@ def numbers(option: str, values: str) -> list[float]:
 
 def places(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
     """Sizes and levels of groups by name, from NAME=VALUE,VALUE items."""
-    from bayeslaw.runs import predictors
+    from bayeslaw.data.runs import predictors
 
     known = predictors(fit.runs)
     split = {name: value.split(",") for name, value in _pairs(items).items()}

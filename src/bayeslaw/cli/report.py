@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 import bayeslaw as bl
+from bayeslaw.cli.console import answer
 from bayeslaw.cli.options import Many, Say, Table, numbers, places
-from bayeslaw.console import answer
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,8 +63,8 @@ def report(wanted: Wanted, later: Table | None = None, *, say: Say = Say()) -> i
 
     A table of runs that were held out, or came later, judges the forecast.
     """
-    from bayeslaw.gate import Gate
-    from bayeslaw.progress import progress
+    from bayeslaw._progress import progress
+    from bayeslaw._sampling.gate import Gate
     from bayeslaw.report import write_report
 
     kept = bl.load(wanted.fit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from bayeslaw.law import Law
+from bayeslaw._law.law import Law
 from bayeslaw.laws.curvature import curvature
 from bayeslaw.laws.downstream import (
     decoding_time,
@@ -28,7 +28,7 @@ from bayeslaw.laws.joint import (
     quantization,
     repeated_data,
 )
-from bayeslaw.laws.one_scale import (
+from bayeslaw.laws.single_predictor import (
     broken,
     double_power,
     exponential,

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from bayeslaw.law import law
-from bayeslaw.parameters import IDENTITY, Amplitude, Rate, Reference, Role
+from bayeslaw._law.law import law
+from bayeslaw._law.roles import IDENTITY, Amplitude, Rate, Reference, Role
 from bayeslaw.priors import HalfNormal, Normal
 
 __all__ = ["curvature"]

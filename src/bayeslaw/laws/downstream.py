@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.law import law, maximum
-from bayeslaw.laws.one_scale import GROWTH
-from bayeslaw.parameters import Amplitude, Exponent, Floor, Fraction, Scale, Shape
+from bayeslaw._law.law import law, maximum
+from bayeslaw._law.roles import Amplitude, Exponent, Floor, Fraction, Scale, Shape
+from bayeslaw.laws.single_predictor import GROWTH
 
 __all__ = [
     "decoding_time",

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.law import law, maximum
-from bayeslaw.parameters import Amplitude, Exponent, Floor, Real, Scale, Shape
+from bayeslaw._law.law import law, maximum
+from bayeslaw._law.roles import Amplitude, Exponent, Floor, Real, Scale, Shape
 
 __all__ = [
     "chinchilla",

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bayeslaw.law import law
-from bayeslaw.parameters import Amplitude, Exponent, Floor, Rate
+from bayeslaw._law.law import law
+from bayeslaw._law.roles import Amplitude, Exponent, Floor, Rate
 
 __all__ = [
     "annealing",

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayeslaw.plots.sheet import sheet
+from bayeslaw.forecasting.scores import PERCENTS, curve_means, standard_error
+from bayeslaw.plots.layout import sheet
 from bayeslaw.plots.style import COLUMN, POINT, Inks, figure_of, house
-from bayeslaw.scores import PERCENTS, curve_means, standard_error
 
 __all__ = ["plot_calibration"]
 

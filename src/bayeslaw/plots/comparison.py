@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayeslaw.gate import NOT_CONVERGED
+from bayeslaw._sampling.gate import NOT_CONVERGED
 from bayeslaw.plots.forest import label_rows
 from bayeslaw.plots.style import COLUMN, POINT, Inks, figure_of, house
 

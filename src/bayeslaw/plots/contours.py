@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from bayeslaw import runs as table
-from bayeslaw.forecast import interval
-from bayeslaw.plots.sheet import canvas, label_of, spread
+from bayeslaw.data import runs as table
+from bayeslaw.decisions.allocation import Cost, training_flops
+from bayeslaw.forecasting.forecast import interval
+from bayeslaw.plots.layout import canvas, label_of, spread
 from bayeslaw.plots.style import COLUMN, Inks, house
 from bayeslaw.plots.ticks import log_axis
-from bayeslaw.trade import Cost, training_flops
 
 __all__ = ["plot_contours"]
 

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayeslaw.fit import Fit
+from bayeslaw.diagnostics.summary import parts_of
+from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots.forest import bars, label_rows, quantiles, scale_of
-from bayeslaw.plots.sheet import canvas, failure, spread
+from bayeslaw.plots.layout import canvas, failure, spread
 from bayeslaw.plots.style import house
-from bayeslaw.summary import parts_of
 
 __all__ = ["plot_effects"]
 

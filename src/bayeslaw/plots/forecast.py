@@ -7,9 +7,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayeslaw import runs as table
-from bayeslaw.plots.lines import Line, checked, line_of, lines
-from bayeslaw.plots.sheet import small_multiples, spread, title
+from bayeslaw.data import runs as table
+from bayeslaw.plots.forecast_lines import Line, checked, line_of, lines
+from bayeslaw.plots.layout import small_multiples, spread, title
 from bayeslaw.plots.style import Inks, house, width_of
 from bayeslaw.plots.ticks import limits, log_axis
 

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayeslaw.plots.forest import label_rows
-from bayeslaw.plots.sheet import sheet, title
+from bayeslaw.plots.layout import sheet, title
 from bayeslaw.plots.style import COLUMN, PAGE, Inks, figure_of, house
 
 if TYPE_CHECKING:
-    from bayeslaw.multiverse import Multiverse
+    from bayeslaw.comparison.multiverse import Multiverse
 
 __all__ = ["plot_multiverse"]
 

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayeslaw.fit import Fit
-from bayeslaw.new_curve import new_curve
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.forecasting.new_curve import new_curve
 from bayeslaw.plots.forest import bars, label_rows, quantiles, scale_of
-from bayeslaw.plots.sheet import canvas, failure
+from bayeslaw.plots.layout import canvas, failure
 from bayeslaw.plots.style import Inks, house
 from bayeslaw.priors import Population
 
@@ -60,7 +60,7 @@ def plot_population(
 
     Examples
     --------
-    >>> from bayeslaw.population import load_population
+    >>> from bayeslaw.fitting.population import load_population
     >>> prior = load_population("small_language_models")
     >>> figure = plot_population(prior, "alpha", {"Kaplan et al. 2020": 0.076})
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayeslaw import runs as table
-from bayeslaw.fit import Fit
+from bayeslaw.data import runs as table
+from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots.forecast import dots
-from bayeslaw.plots.lines import rows_by
-from bayeslaw.plots.sheet import small_multiples, spread, title
+from bayeslaw.plots.forecast_lines import rows_by
+from bayeslaw.plots.layout import small_multiples, spread, title
 from bayeslaw.plots.style import house
 from bayeslaw.plots.ticks import limits, log_axis
 

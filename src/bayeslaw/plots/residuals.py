@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayeslaw import runs as table
-from bayeslaw.forecast import interval
+from bayeslaw.data import runs as table
+from bayeslaw.forecasting.forecast import interval
 from bayeslaw.plots.forecast import dots
-from bayeslaw.plots.lines import rows_by
-from bayeslaw.plots.sheet import small_multiples, spread, title
+from bayeslaw.plots.forecast_lines import rows_by
+from bayeslaw.plots.layout import small_multiples, spread, title
 from bayeslaw.plots.style import Inks, house
 from bayeslaw.plots.ticks import limits, log_axis
 

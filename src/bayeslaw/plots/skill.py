@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayeslaw.plots.sheet import sheet
+from bayeslaw.plots.layout import sheet
 from bayeslaw.plots.style import COLUMN, Inks, figure_of, house
 
 __all__ = ["plot_skill"]

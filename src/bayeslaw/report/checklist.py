@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayeslaw import runs as table
-from bayeslaw.console import plain
-from bayeslaw.fit import Fit
-from bayeslaw.gate import Gate
+from bayeslaw._law.latex import plain
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.data import runs as table
+from bayeslaw.data.table import notes
+from bayeslaw.fitting.fit import Fit
 from bayeslaw.report.blocks import Block, Paragraph, Section, Table
-from bayeslaw.report.lines import number
-from bayeslaw.report.words import discrepancy_told, noise_told, pooling_told, scale_told
-from bayeslaw.tables import notes
+from bayeslaw.report.describe import discrepancy_told, noise_told, pooling_told, scale_told
+from bayeslaw.report.forecast_lines import number
 
 __all__ = ["ITEMS", "Facts", "Item", "about_checklist"]
 

@@ -6,11 +6,11 @@ import json
 
 import pandas as pd
 
-from bayeslaw.diagnose import Diagnosis
-from bayeslaw.fit import Fit
-from bayeslaw.gate import NOT_CONVERGED, Gate
+from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
+from bayeslaw.diagnostics.diagnose import Diagnosis
+from bayeslaw.diagnostics.summary import summary
+from bayeslaw.fitting.fit import Fit
 from bayeslaw.report.blocks import Block, Code, Items, Paragraph, Section, Table
-from bayeslaw.summary import summary
 
 __all__ = ["about_diagnostics", "about_parameters", "about_provenance"]
 

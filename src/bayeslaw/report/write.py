@@ -9,8 +9,8 @@ from pathlib import Path
 
 import xarray as xr
 
-from bayeslaw.fit import Fit
-from bayeslaw.report.gather import Asked, gather
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.report.assemble import Asked, gather
 
 __all__ = ["write_report"]
 

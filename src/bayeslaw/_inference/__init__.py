@@ -1,0 +1,1 @@
+"""From a model and runs to a log density: arrays, hierarchy, whitening, likelihood, graph."""

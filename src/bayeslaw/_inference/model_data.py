@@ -1,0 +1,200 @@
+"""All that a model's density takes from the runs, as arrays: a compiled density serves any runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
+from bayeslaw._inference.hierarchy import Layout, groupings, is_pooled, layout, roles_of
+from bayeslaw._inference.laplace import Pilot, Typical, fly
+from bayeslaw._inference.marginal_discrepancy import misfit
+from bayeslaw._inference.run_arrays import Design, prior_of, spread_prior_of
+from bayeslaw._law.roles import Role, link_normal
+from bayeslaw.model.model import Model
+from bayeslaw.priors import HalfNormal, Prior
+
+__all__ = ["FRAME_ENDS", "PLACED", "THETA", "TYPICAL", "WHERE", "Numbers", "numbers_of"]
+
+PLACED = {  # numbers of the pilot that place curves, and their dimensions
+    "pivot_mode": "(p,c)",
+    "pivot_information": "(p,c)",
+    "mode": "(p,c)",
+    "noise_alone": "(l,n,c)",
+    "noise_share": "(l,n,c)",
+    "noise_shift": "(l,c)",
+    "bend": "(l,l,c)",
+}
+TYPICAL = {  # numbers that place the population
+    "typical_mode": "(p,c)",
+    "typical_information": "(p,c)",
+    "curve_mixed": "(c,p,p)",
+    "typical_mixed": "(p,p)",
+    "level_share": "(p,s)",
+    "typical_blocks": "(b,t)",
+}
+FRAME_ENDS = ("pivot", "smallest", "largest")
+THETA = ("parameter", "curve")
+WHERE = "where_"  # how the arrays of a discrepancy begin
+
+type Array = tuple[np.ndarray, str | tuple[str, ...] | None]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Arrays by name, each with its dimensions, and labels of the dimensions.
+
+    Parameters
+    ----------
+    arrays : mapping of str to (array, dims)
+        What the density takes.
+    coords : mapping of str to list
+        Labels along each dimension.
+    level : float, optional
+        The level of the runs, where a prior of the population is not among the arrays.
+    given : frozenset of str
+        The model's own priors that are among the arrays, or that its density does not have.
+    """
+
+    arrays: Mapping[str, Array]
+    coords: Mapping[str, Any]
+    level: float | None = None
+    given: frozenset[str] = frozenset()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """An array, or the length of a dimension."""
+        if name in self.arrays:
+            return np.asarray(self.arrays[name][0])
+        return np.asarray(len(self.coords[name]), dtype=np.int64)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Arrays and dimensions."""
+        return frozenset(self.arrays) | frozenset(self.coords)
+
+    @property
+    def structure(self) -> tuple[frozenset[str], tuple[str, ...], float | None]:
+        """What one model has to share with another on other runs, for both to have one density."""
+        own_priors = "spread_of" in self.coords and "spread_scale" not in self.arrays
+        return self.names, tuple(self.coords["spread_of"]) if own_priors else (), self.level
+
+
+def numbers_of(model: Model, design: Design) -> Numbers:
+    """The numbers of a model on runs.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    design : Design
+        The runs.
+
+    Returns
+    -------
+    Numbers
+    """
+    system = coordinates(model)
+    roles, wrong = roles_of(model, system), misfit(model, design)
+    priors = {name: prior_of(model, name, role, design.level) for name, role in roles.items()}
+    pilot = fly(model, system, design)
+    arrays = _of_runs(design) | _of_pilot(pilot, tuple(roles))
+    if wrong is not None:
+        arrays |= {f"{WHERE}{name}": (values, None) for name, values in wrong.arrays.items()}
+    curves = design.curves["curve"].values.tolist()
+    coords = {"run": np.arange(design.response.size), "curve": curves, "parameter": list(roles)}
+    if not is_pooled(model, design.curves):
+        normal = {n for n, role in roles.items() if link_normal(priors[n], role.link)}
+        spreads = {f"sd_{name}" for name in model.roles}
+        arrays |= _of_curves_alone(roles, priors, design.n_curves)
+        return Numbers(arrays, coords, given=frozenset(normal | spreads))
+    where = layout(groupings(model, design.curves), list(roles))
+    coords |= {"spread_of": [" ".join(item) for item in where.spreads]}
+    coords |= {"effect_of": [" ".join(item) for item in where.levels]}
+    arrays |= _of_population(model, roles, priors, where)
+    arrays |= _of_typical(system, design, pilot, tuple(roles), where)
+    given = {*roles} if "center_mean" in arrays else set()
+    given |= {f"sd_{name}" for name in roles} if "spread_scale" in arrays else set()
+    level = None if "center_mean" in arrays else design.level
+    return Numbers(arrays, coords, level, frozenset(given))
+
+
+def _of_runs(design: Design) -> dict[str, Array]:
+    per_run = {f"predictor_{i}": x for i, x in enumerate(design.predictors)}
+    per_run |= {f"log_{name}": np.log(x) for name, x in per_run.items()}
+    per_run |= {"observed": design.response, "known_error": design.known_error}
+    per_run |= {"curve_of_run": design.curve}
+    per_curve = {
+        f"{end}_{i}": x
+        for end, values in zip(FRAME_ENDS, design.frame.ends, strict=True)
+        for i, x in enumerate(values)
+    }
+    arrays: dict[str, Array] = {name: (values, "run") for name, values in per_run.items()}
+    arrays |= {name: (values, "curve") for name, values in per_curve.items()}
+    return arrays | {"unit": (np.asarray(design.unit), None)}
+
+
+def _of_pilot(pilot: Pilot, names: tuple[str, ...]) -> dict[str, Array]:
+    """Where the sampler is placed."""
+    placed = {
+        key: getattr(pilot, key)
+        for key in ("pivot_mode", "pivot_information", "mode", "information")
+    }
+    rows: dict[str, Array] = {
+        key: (np.array([values[n] for n in names]), THETA) for key, values in placed.items()
+    }
+    return rows | {key: (values, None) for key, values in vars(pilot.nearby).items()}
+
+
+def _of_population(
+    model: Model, roles: Mapping[str, Role], priors: Mapping[str, Prior], where: Layout
+) -> dict[str, Array]:
+    arrays: dict[str, Array] = {}
+    normals = [link_normal(priors[name], role.link) for name, role in roles.items()]
+    if None not in normals:
+        arrays["center_mean"] = np.array([n.mean for n in normals if n]), "parameter"
+        arrays["center_sd"] = np.array([n.sd for n in normals if n]), "parameter"
+    spreads = [spread_prior_of(model, name, roles[name]) for name, _ in where.spreads]
+    if all(isinstance(prior, HalfNormal) for prior in spreads):
+        arrays["spread_scale"] = np.array([prior.sd for prior in spreads]), "spread_of"  # type: ignore[union-attr]
+    if where.levels:
+        arrays["spread_of_level"] = np.array(where.spread_of_level), "effect_of"
+        arrays |= {"codes": (where.codes, None), "bounds": (where.bounds, None)}
+    return arrays
+
+
+def _of_typical(
+    system: Coordinates, design: Design, pilot: Pilot, names: tuple[str, ...], where: Layout
+) -> dict[str, Array]:
+    """Where the population is placed: what curves say of it at the pivot of a typical one."""
+    pivot, smallest, largest = (
+        tuple(np.exp(np.mean(np.log(x))) for x in end) for end in design.frame.ends
+    )
+    frame = Frame(pivot, smallest, largest)
+    found = Typical.of(system, frame, pilot, names)
+    share = np.zeros((len(names), len(where.spreads)))
+    levels = np.bincount(np.array(where.spread_of_level, dtype=int))
+    for i in np.flatnonzero(levels):  # the mean of more levels is nearer to the population
+        share[names.index(where.spreads[i][0]), i] = 1 / levels[i]
+    ends = [0, *range(len(system.roles), len(names) + 1)]  # parameters of the noise are not mixed
+    blocks = np.array([*itertools.pairwise(ends)])
+    arrays = dict(zip(TYPICAL, [*found, found.mixed.mean(axis=0), share, blocks], strict=True))
+    for end, values in zip(FRAME_ENDS, frame.ends, strict=True):
+        arrays |= {f"typical_{end}_{i}": np.array([x]) for i, x in enumerate(values)}
+    return {name: (values, None) for name, values in arrays.items()}
+
+
+def _of_curves_alone(
+    roles: Mapping[str, Role], priors: Mapping[str, Prior], n_curves: int
+) -> dict[str, Array]:
+    """Mean and spread of curves that share nothing; nearly so where a prior is of another kind."""
+    normals = [
+        link_normal(priors[name], role.link) or link_normal(role.prior, role.link)
+        for name, role in roles.items()
+    ]
+    mean = np.array([[normal.mean] * n_curves for normal in normals if normal])
+    sd = np.array([normal.sd for normal in normals if normal])
+    return {"prior_mean": (mean, THETA), "prior_sd": (sd, "parameter")}

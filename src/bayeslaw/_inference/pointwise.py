@@ -1,0 +1,276 @@
+"""What draws of the parameters say of responses, at the runs that were fitted and elsewhere.
+
+Arrays are (chain, draw, run). Centers and scatter are on the scale of the noise; see
+`bayeslaw.scales`. A center that is not a number is a law's value that the scale cannot hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayeslaw._inference.marginal_discrepancy import misfit
+from bayeslaw._inference.posterior import law_values
+from bayeslaw._inference.run_arrays import Design
+from bayeslaw._kernels.brownian import aside
+from bayeslaw.model.model import Model
+from bayeslaw.model.noise import Gaussian, Noise, spread
+
+__all__ = ["Fitted", "Places", "Scatter", "scatter", "taus"]
+
+AT_ONCE = 4_000_000  # draws times places that are worked on together
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Responses about the law given draws, before what the law gets wrong.
+
+    Parameters
+    ----------
+    law : array
+        Values of the law, in the response's units.
+    unit : float
+        Unit of the scale of the noise.
+    center : array
+        The law, and what is known of the noise of the runs that were fitted.
+    sigma : array
+        Scatter that is left, known standard errors included.
+    noise : Noise
+        Its kind.
+    beside : mapping of str to array
+        Its parameters.
+    """
+
+    law: np.ndarray
+    unit: float
+    center: np.ndarray
+    sigma: np.ndarray
+    noise: Noise
+    beside: Mapping[str, np.ndarray]
+
+    def curve(self, wrong: Any = 0.0) -> np.ndarray:
+        """The law and what it gets wrong, in the response's units."""
+        return self._in_units(self.center + wrong)
+
+    def draw(self, rng: np.random.Generator, wrong: Any = 0.0) -> np.ndarray:
+        """New responses, in the response's units."""
+        return self._in_units(self.center + wrong + self.noise.draw(rng, self.sigma, self.beside))
+
+    def log_density(self, observed: np.ndarray) -> np.ndarray:
+        """Log density of raw responses, minus infinity where the center is not a number."""
+        scale = self.noise.scale
+        with np.errstate(invalid="ignore", divide="ignore"):
+            residual = scale.forward(observed, self.unit) - self.center
+            density = self.noise.log_density(residual, self.sigma, self.beside)
+            density = density + np.log(scale.slope(observed, self.unit))
+        return np.where(np.isnan(self.center), -np.inf, density)
+
+    def _in_units(self, values: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore", invalid="ignore"):
+            drawn = self.noise.scale.inverse(values, self.unit)
+        return np.where(np.isnan(self.center), self.law, drawn)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a discrepancy is asked for.
+
+    Parameters
+    ----------
+    sizes : array (predictors, places)
+        Predictors in units of their reference.
+    curve : int array (places,)
+        Number of the curve among those fitted; numbers past the last are new curves.
+    tau : array (chain, draw, predictors, new curves)
+        Discrepancy of the new curves.
+    """
+
+    sizes: np.ndarray
+    curve: np.ndarray
+    tau: np.ndarray
+
+
+def scatter(
+    model: Model,
+    law: np.ndarray,
+    unit: float,
+    beside: Mapping[str, np.ndarray],
+    sizes: Mapping[str, np.ndarray],
+    latent: np.ndarray | None = None,
+) -> Scatter:
+    """Scatter of runs about the law, known standard errors apart.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    law : array (chain, draw, run)
+        Values of the law.
+    unit : float
+        Unit of the scale of the noise.
+    beside : mapping of str to array (chain, draw, run)
+        Parameters of noise and discrepancy.
+    sizes : mapping of str to array (run,)
+        Predictors in units of their reference.
+    latent : array (chain, draw, run), optional
+        The number of each run given which the noise is Gaussian; without it, that of new runs.
+
+    Returns
+    -------
+    Scatter
+    """
+    noise: Noise = model.noise
+    sigma = spread(noise, beside, sizes)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        center = np.where(noise.scale.holds(law), noise.scale.forward(law, unit), np.nan)
+    if latent is not None:
+        shift, sigma = noise.given(latent, sigma, beside)
+        center, noise = center + shift, Gaussian(noise.scale)
+    return Scatter(law, unit, center, np.broadcast_to(sigma, center.shape), noise, beside)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The runs that were fitted, as draws see them.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    design : Design
+        The runs.
+    scatter : Scatter
+        Of the runs, with the latent numbers that were sampled.
+    tau : array (chain, draw, predictors, curves)
+        Discrepancy of each curve; of no predictor where there is none.
+    """
+
+    model: Model
+    design: Design
+    scatter: Scatter
+    tau: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        design: Design,
+        parameters: Mapping[str, np.ndarray],
+        runs: xr.Dataset,
+        latent: np.ndarray | None = None,
+    ) -> Fitted:
+        """From parameters (chain, draw, curve) in the user's units; latent as of `scatter`."""
+        predictors = {name: runs[name].values for name in model.law.predictors}
+        law = law_values(model, parameters, predictors, design.curve)
+        beside = {name: parameters[name][..., design.curve] for name in model.beside}
+        sizes = dict(zip(model.law.predictors, design.predictors, strict=True))
+        found = scatter(model, law, design.unit, beside, sizes, latent)
+        found = replace(found, sigma=np.hypot(found.sigma, design.known_error))
+        return cls(model, design, found, taus(model, parameters))
+
+    def left_out(self) -> np.ndarray:
+        """Log density of each raw response given the parameters and, if they depend, all others.
+
+        Returns
+        -------
+        array (chain, draw, run)
+        """
+        wrong, design = misfit(self.model, self.design), self.design
+        if wrong is None:
+            return self.scatter.log_density(design.response)
+        slope = np.log(self.model.noise.scale.slope(design.response, design.unit))
+
+        def each(part: slice) -> tuple[np.ndarray]:
+            residual, variance, tau2 = self._draws(part)
+            bars = wrong.gradients(residual, variance, tau2)
+            mean, total = aside(residual, variance, *bars[:2])
+            return (Gaussian().log_density(residual - mean, np.sqrt(total), {}) + slope,)
+
+        return self._in_parts(each, design.curve.size)[0]
+
+    def wrong_at_runs(self, rng: np.random.Generator, *, is_seen: bool = True) -> Any:
+        """A joint draw of what the law gets wrong at the runs; zero without a discrepancy."""
+        if self.model.discrepancy is None:
+            return 0.0
+        none = np.empty((*self.tau.shape[:3], 0))
+        here = Places(np.array(self.design.predictors), self.design.curve, none)
+        return self.wrong_at(here, rng, is_seen=is_seen)[2]
+
+    def wrong_at(
+        self, places: Places, rng: np.random.Generator, *, is_seen: bool = True
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the law gets wrong at places.
+
+        Parameters
+        ----------
+        places : Places
+            Where.
+        rng : numpy.random.Generator
+            Source of randomness.
+        is_seen : bool
+            Whether the responses of the runs are known.
+
+        Returns
+        -------
+        tuple
+            Mean, variance and a joint draw, each (chain, draw, place), on the scale of the noise.
+        """
+        design, wrong = self.design, misfit(self.model, self.design)
+        assert wrong is not None
+        position = design.from_middle(places.sizes, places.curve)
+        tau = np.concatenate([self.tau, places.tau], axis=-1)
+
+        def each(part: slice) -> tuple[np.ndarray, ...]:
+            residual, variance, _ = self._draws(part)
+            if not is_seen:
+                residual, variance = np.zeros(residual.shape), np.full(variance.shape, np.inf)
+            tau2 = _flat(tau)[part] ** 2
+            return wrong.given(residual, variance, tau2, position, places.curve, rng)
+
+        mean, variance, draw = self._in_parts(each, design.curve.size + places.curve.size)
+        return mean, variance, draw
+
+    def _draws(self, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Residuals, variances and squared tau of some draws."""
+        residual = self.design.values - _flat(self.scatter.center)[part]
+        return residual, _flat(self.scatter.sigma)[part] ** 2, _flat(self.tau)[part] ** 2
+
+    def _in_parts(
+        self, each: Callable[[slice], tuple[np.ndarray, ...]], width: int
+    ) -> list[np.ndarray]:
+        """Results (chain, draw, ...) of a function of some of the draws, a part at a time."""
+        shape = self.scatter.center.shape[:2]
+        size, step = shape[0] * shape[1], max(1, AT_ONCE // max(width, 1))
+        parts = [each(slice(low, low + step)) for low in range(0, size, step)]
+        return [np.concatenate(values).reshape(*shape, -1) for values in zip(*parts, strict=True)]
+
+
+def taus(model: Model, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The discrepancy of curves, one predictor after the other.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    parameters : mapping of str to array (chain, draw, curve)
+        Its parameters.
+
+    Returns
+    -------
+    array (chain, draw, predictors, curves)
+        Of no predictor where there is no discrepancy.
+    """
+    names = model.discrepancy.parameters(model.law) if model.discrepancy else {}
+    like = parameters["sigma"]
+    each = [parameters[name] for name in names]
+    return np.stack(each, axis=2) if each else np.empty((*like.shape[:2], 0, like.shape[2]))
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    """Chains and draws in one dimension, values contiguous."""
+    chains, draws, *shape = values.shape  # told in full: there may be no runs
+    return np.ascontiguousarray(values.reshape(chains * draws, *shape))

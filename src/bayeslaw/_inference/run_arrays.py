@@ -1,0 +1,220 @@
+"""Runs as arrays, in units of their reference, and the priors that are in units of the runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+
+from bayeslaw._inference.coordinates import Frame
+from bayeslaw._kernels.group_effects import sums
+from bayeslaw._law.roles import LEVEL, Role
+from bayeslaw._law.units import scales_of
+from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves
+from bayeslaw.model.model import Model
+from bayeslaw.model.response_scale import ResponseScale
+from bayeslaw.priors import Normal, Population, Prior
+
+__all__ = ["Design", "design_of", "prior_of", "spread_prior_of", "unit_of"]
+
+AMOUNTS = ("Floor", "Amplitude", "Rate")  # default priors are in units of the median response
+
+
+@dataclass(frozen=True)
+class Design:
+    """Runs as arrays: predictors in units of their reference, responses, and curve of each run.
+
+    Known errors are on the scale of the noise, and so are the `values` of the responses.
+    """
+
+    predictors: tuple[np.ndarray, ...]
+    response: np.ndarray
+    values: np.ndarray
+    known_error: np.ndarray
+    curve: np.ndarray
+    curves: xr.Dataset
+    unit: float
+
+    @cached_property
+    def n_curves(self) -> int:
+        """Number of curves."""
+        return self.curves.sizes["curve"]
+
+    @property
+    def level(self) -> float:
+        """Logarithm of the median response."""
+        return float(np.log(self.unit))
+
+    @property
+    def frame(self) -> Frame:
+        """Middle and ends of each curve's range."""
+        low = tuple(self._extreme(np.minimum, x) for x in self.predictors)
+        high = tuple(self._extreme(np.maximum, x) for x in self.predictors)
+        middle = tuple(np.sqrt(a * b) for a, b in zip(low, high, strict=True))
+        return Frame(middle, low, high)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sums over the runs of each curve; values of shape (..., runs)."""
+        flat = np.ascontiguousarray(values, dtype=float).reshape(-1, self.curve.size)
+        return sums(flat, self.curve, self.n_curves).reshape(*values.shape[:-1], self.n_curves)
+
+    def chosen(self, curves: np.ndarray) -> Design:
+        """The runs of some curves, by their numbers; a curve may come several times."""
+        every = self.runs_of(curves)
+        counts = np.bincount(self.curve, minlength=self.n_curves)[curves]
+        curve = np.repeat(np.arange(len(curves)), counts)
+        predictors = tuple(x[every] for x in self.predictors)
+        amounts = self.response[every], self.values[every], self.known_error[every]
+        return Design(predictors, *amounts, curve, self.curves.isel(curve=curves), self.unit)
+
+    def runs_of(self, curves: np.ndarray) -> np.ndarray:
+        """Numbers of the runs of some curves, one curve after the other."""
+        order = np.argsort(self.curve, kind="stable")
+        bounds = np.searchsorted(self.curve[order], np.arange(self.n_curves + 1))
+        parts = [order[bounds[i] : bounds[i + 1]] for i in curves]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=int)
+
+    @property
+    def position(self) -> np.ndarray:
+        """Signed e-folds of each run from the middle of its curve's range (predictors, runs)."""
+        return self.from_middle(np.array(self.predictors), self.curve)
+
+    def from_middle(self, sizes: np.ndarray, curve: np.ndarray) -> np.ndarray:
+        """Signed e-folds of places (predictors, places) from the middle of their curves' ranges.
+
+        Curves that are not there are measured from the reference.
+        """
+        new = max(0, int(curve.max(initial=0)) + 1 - self.n_curves)
+        middle = np.array([np.append(m, np.ones(new)) for m in self.frame.pivot])
+        return np.log(sizes) - np.log(middle[:, curve])
+
+    def _extreme(self, function: np.ufunc, x: np.ndarray) -> np.ndarray:
+        out = np.full(self.n_curves, np.inf if function is np.minimum else -np.inf)
+        function.at(out, self.curve, x)
+        return out
+
+
+def design_of(model: Model, runs: xr.Dataset) -> Design:
+    """Arrays of the runs that a model needs.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    runs : xarray.Dataset
+        Runs with a response.
+
+    Returns
+    -------
+    Design
+    """
+    table.check_runs(runs)
+    missing = [name for name in model.law.predictors if name not in table.predictors(runs)]
+    if missing:
+        raise ValueError(
+            f"law {model.law.name!r} needs the predictor {missing[0]!r}; the runs have "
+            f"{table.predictors(runs)}. Read it, or use law.of(...)"
+        )
+    _require_reference(model, runs)
+    scaled = table.scaled(runs, scales_of(model.law, runs))
+    found = curves(runs)
+    response, unit = table.response(runs).values, unit_of(runs)
+    scale = model.noise.scale
+    _require_on_scale(scale, response, runs)
+    error = runs["stderr"].values if "stderr" in runs else np.zeros(response.size)
+    return Design(
+        tuple(np.asarray(scaled[name]) for name in model.law.predictors),
+        response,
+        np.asarray(scale.forward(response, unit)),
+        np.asarray(error * scale.slope(response, unit)),
+        curve_index(runs, found),
+        found,
+        unit,
+    )
+
+
+def _require_reference(model: Model, runs: xr.Dataset) -> None:
+    if not isinstance(model.priors, Population):
+        return
+    wanted, found = dict(model.priors.reference), table.reference(runs)
+    for name in model.law.predictors:
+        if not np.isclose(found[name], wanted.get(name, found[name]), rtol=1e-9):
+            raise ValueError(
+                f"the population's priors hold at {name} = {wanted[name]:g}, and the reference of "
+                f"these runs is {found[name]:g}: read them with reference={wanted}"
+            )
+
+
+def unit_of(runs: xr.Dataset) -> float:
+    """The median response, the unit that noise and discrepancy are relative to.
+
+    Parameters
+    ----------
+    runs : xarray.Dataset
+        Runs with a response.
+
+    Returns
+    -------
+    float
+    """
+    return float(np.median(table.response(runs).values))
+
+
+def _require_on_scale(scale: ResponseScale, response: np.ndarray, runs: xr.Dataset) -> None:
+    outside = np.flatnonzero(~scale.holds(response))
+    if outside.size:
+        first = outside[0]
+        raise ValueError(
+            f"{outside.size} responses are outside {scale}, the first in run "
+            f"{runs['run'].values[first]}: {runs.attrs['response']} = {response[first]:g}; "
+            "drop them, or give the noise another scale"
+        )
+
+
+def prior_of(model: Model, name: str, role: Role, level: float) -> Prior:
+    """Prior of the population's coordinate: the user's, or the default of its role.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    name : str
+        A free parameter.
+    role : Role
+        Its role as a coordinate.
+    level : float
+        Logarithm of the median response, where default priors of levels are centred.
+
+    Returns
+    -------
+    Prior
+    """
+    if name in model.priors:
+        return model.priors[name]
+    if role is LEVEL:
+        return Normal(level, 1.0)
+    if role.name in AMOUNTS:
+        return replace(role.prior, median=role.prior.median * float(np.exp(level)))  # type: ignore[union-attr]
+    return role.prior
+
+
+def spread_prior_of(model: Model, name: str, role: Role) -> Prior:
+    """Prior of the spread of a coordinate, between curves and between levels of a group.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    name : str
+        A free parameter.
+    role : Role
+        Its role as a coordinate.
+
+    Returns
+    -------
+    Prior
+    """
+    return model.priors.get(f"sd_{name}", role.spread)

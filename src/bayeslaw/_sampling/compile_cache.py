@@ -1,0 +1,161 @@
+"""Compiled models that the disk remembers: a second start builds no graph.
+
+PyTensor and numba keep machine code by the graph that it was made from, so the graph must be built
+and rewritten to ask for it. All that a density depends on is known before: the model, which
+arrays there are, and the versions of the packages. Of a model whose parts are this package's own,
+the compiled entry points are kept under that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import xarray as xr
+
+from bayeslaw._inference.graph import LATENT, built_on
+from bayeslaw._inference.model_data import Numbers
+from bayeslaw._inference.run_arrays import Design
+from bayeslaw._progress import progress
+from bayeslaw._sampling.compiled import Engine, Layout, compile_engine
+from bayeslaw._sampling.entry_points import Kind, entries
+from bayeslaw.model.model import Model
+
+__all__ = ["engine_of", "variables_of"]
+
+PACKAGES = ("bayeslaw", "pymc", "pytensor", "nutpie", "numba", "numpy")
+OWN = __name__.partition(".")[0]
+
+
+def engine_of(
+    model: Model, runs: xr.Dataset, design: Design, numbers: Numbers, progressbar: bool = False
+) -> Engine:
+    """The compiled model on runs.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    runs : xarray.Dataset
+        Training runs.
+    design : Design
+        The runs as arrays.
+    numbers : Numbers
+        All that the density takes from them.
+    progressbar : bool
+        Whether to say that it is compiled.
+
+    Returns
+    -------
+    Engine
+    """
+    key = _key(model, numbers) if _is_ours(model) else None
+    kept = _kept(key, numbers) if key else None
+    if kept is not None:
+        return kept
+    with progress("Compiling, once for a law and its groupings", None, shown=progressbar):
+        built = built_on(model, design, numbers, runs)
+        engine = compile_engine(built, variables_of(built), key)
+    if key:
+        _keep(key, engine)
+    return engine.on(numbers)
+
+
+def variables_of(model: pm.Model) -> list[str]:
+    """Names of the variables that draws are given of.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        As of `bayeslaw.build`.
+
+    Returns
+    -------
+    list of str
+    """
+    every = ("center", "spread", "effects", LATENT, "theta")
+    return [name for name in every if name in model.named_vars]
+
+
+def _is_ours(model: Model) -> bool:
+    """Whether all code that a model runs is this package's; other code may change unnoticed."""
+    parts = [model.law.function, *map(type, _parts(model))]
+    return all(part.__module__.partition(".")[0] in (OWN, "builtins") for part in parts)
+
+
+def _parts(item: Any) -> Iterable[Any]:
+    """The objects that a model is made of, but for the law."""
+    for field in dataclasses.fields(item):
+        value = getattr(item, field.name)
+        if field.name == "law":
+            continue
+        for each in value.values() if isinstance(value, Mapping) else (value,):
+            yield each
+            if dataclasses.is_dataclass(each):
+                yield from _parts(each)
+
+
+def _key(model: Model, numbers: Numbers) -> str:
+    names, *others = numbers.structure
+    kinds = [(name, *_kind(numbers[name])) for name in sorted(names)]
+    told = f"{model.form(numbers.given)} {kinds} {others} {_versions()}"
+    return hashlib.sha256(told.encode()).hexdigest()[:40]
+
+
+@cache
+def _versions() -> str:
+    """Of the packages, and what this one's code is, which may be edited in place."""
+    told = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        told.update(path.read_bytes())
+    return f"{told.hexdigest()} {[version(name) for name in PACKAGES]}"
+
+
+def _kind(values: np.ndarray) -> Kind:
+    return Kind(str(values.dtype), values.ndim)
+
+
+def _record(key: str) -> Path:
+    return Path(pytensor.config.base_compiledir) / "bayeslaw" / f"{key}.json"
+
+
+def _kept(key: str, numbers: Numbers) -> Engine | None:
+    """What was compiled before, if it is there."""
+    try:
+        record = json.loads(_record(key).read_text())
+        kinds = {name: Kind(*kind) for name, kind in record["kinds"].items()}
+        found = entries(None, list(kinds.values()), key)
+    except (OSError, LookupError, ValueError):
+        return None
+    layout = Layout.of_record(record["layout"])
+    types = {name: np.dtype(kind.dtype) for name, kind in kinds.items()}
+    return Engine(found, types, layout, numbers, layout.started(numbers))
+
+
+def _keep(key: str, engine: Engine) -> None:
+    """Write what is needed to call the compiled code; whole or not at all."""
+    path = _record(key)
+    kinds = {
+        name: Kind(str(kind), np.ndim(engine.numbers[name])) for name, kind in engine.types.items()
+    }
+    record = {"kinds": kinds, "layout": engine.layout.to_record()}
+    aside = path.with_suffix(f".{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps(record))
+        os.replace(aside, path)
+    except OSError:  # no place to keep it: the next start compiles again
+        with contextlib.suppress(OSError):
+            aside.unlink()

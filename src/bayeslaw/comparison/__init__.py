@@ -1,0 +1,1 @@
+"""Law against law: backtests, leave-one-out, baselines, contrasts, multiverses."""

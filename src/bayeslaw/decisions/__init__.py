@@ -1,0 +1,1 @@
+"""From a posterior to a decision: budgets, requirements, allocation, marginal gains."""

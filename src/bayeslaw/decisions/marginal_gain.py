@@ -1,0 +1,150 @@
+"""What a little more of a predictor changes, and where it is no longer worth while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayeslaw.data import runs as table
+from bayeslaw.decisions.autodiff import log_slope
+from bayeslaw.decisions.law_slice import Slice, line_of
+from bayeslaw.decisions.results import amounts, labelled
+from bayeslaw.decisions.root_finding import first_crossing, scan
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.forecasting.curve_lookup import At, parameters_at, places, require_predictors
+from bayeslaw.forecasting.forecast import caveats_of_law
+
+__all__ = ["marginal", "saturation"]
+
+DRAWN = ("chain", "draw", "run", "predictor")
+
+
+def marginal(
+    fit: Fit, at: xr.Dataset, *, draw_new: Sequence[str] = (), random_seed: int = 0
+) -> xr.Dataset:
+    """Posterior draws of what more of each predictor changes at given sizes.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    at : xarray.Dataset
+        Where: `bayeslaw.grid` of all predictors, or runs; for all curves of the fit unless the
+        grid names groups.
+    draw_new : sequence of str, optional
+        Groups whose levels that the fit has not seen are drawn from the population.
+    random_seed : int
+        Seed of what is drawn from the population.
+
+    Returns
+    -------
+    xarray.Dataset
+        With dims chain, draw, run, predictor: ``slope``, the exact derivative of the curve with
+        respect to the logarithm of the predictor (the response's units per e-fold), and
+        ``doubling``, what the curve changes by when the predictor doubles. Negative where the
+        response falls.
+
+    Raises
+    ------
+    ValueError
+        If the grid lacks a predictor or group of the fit.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> gain = bl.marginal(fit, bl.grid(N=1e10, D=[1e11, 1e12]))  # doctest: +SKIP
+    >>> bl.interval(gain)["doubling"].sel(predictor="D")  # doctest: +SKIP
+    """
+    rows = places(fit, at)
+    require_predictors(fit, rows)
+    law, parameters = fit.model.law, parameters_at(fit, rows, draw_new, random_seed)
+    known = (None, *(parameters[name] for name in law.parameters))
+    response = partial(Slice(law, law.predictors, ()).response, known=known)
+    sizes = {name: rows[name].values for name in law.predictors}
+    level = response(sizes)
+    slope = [log_slope(response, name, sizes) for name in sizes]
+    doubling = [response({**sizes, name: 2 * size}) - level for name, size in sizes.items()]
+    told = fit.runs.attrs["response"]
+    where = rows[list(sizes)].set_coords(list(sizes)).assign_coords(predictor=list(sizes))
+    return where.assign(
+        slope=(DRAWN, _stacked(slope, level), {"long_name": f"change of {told} per e-fold"}),
+        doubling=(
+            DRAWN,
+            _stacked(doubling, level),
+            {"long_name": f"change of {told} per doubling"},
+        ),
+    ).assign_attrs(response=told, law=law.name, caveats=caveats_of_law(fit))
+
+
+def _stacked(changes: list[np.ndarray], like: np.ndarray) -> np.ndarray:
+    return np.stack([np.broadcast_to(change, like.shape) for change in changes], axis=-1)
+
+
+def saturation(
+    fit: Fit,
+    threshold: float | Sequence[float] | np.ndarray,
+    *,
+    along: str | None = None,
+    at: At = None,
+    draw_new: Sequence[str] = (),
+    random_seed: int = 0,
+) -> xr.Dataset:
+    """Posterior draws of the size beyond which a doubling gains less than a threshold.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    threshold : float or sequence of float
+        Gains of the curve per doubling, in the response's units.
+    along : str, optional
+        The predictor that is doubled, all others being held; by default the one that is not held.
+    at : mapping, optional
+        Which curves, all of the fit unless given, and the other predictors: what `bayeslaw.grid`
+        takes, such as ``{"task": "c4", "D": 1e12}``, or such a grid.
+    draw_new : sequence of str, optional
+        Groups whose levels that the fit has not seen are drawn from the population.
+    random_seed : int
+        Seed of what is drawn from the population.
+
+    Returns
+    -------
+    xarray.Dataset
+        The predictor, with dims chain, draw, curve, threshold: zero where no doubling gains as
+        much, infinite where all do. `bayeslaw.interval` gives bands.
+
+    Raises
+    ------
+    ValueError
+        If a predictor is neither `along` nor held.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> enough = bl.saturation(fit, 0.01, along="N", at={"D": 1e12})  # doctest: +SKIP
+    >>> bl.interval(enough)["N"]  # doctest: +SKIP
+    """
+    rows, thresholds = places(fit, at), amounts("threshold", threshold)
+    line = line_of(fit.model.law, along, rows)
+    [doubled] = line.free
+    known = line.known(thresholds, rows, parameters_at(fit, rows, draw_new, random_seed))
+    # Downwards: a curve may start with a plateau, where doublings gain nothing yet.
+    points = scan(np.log(table.reference(fit.runs)[doubled]))[::-1]
+    found = np.exp(first_crossing(partial(_wasted, line), points, known))
+    about = f"{doubled} beyond which a doubling gains less than the threshold"
+    asked = xr.Variable("threshold", thresholds, {"long_name": fit.runs.attrs["response"]})
+    return labelled(fit, rows, asked, {doubled: (found, about)}, {})
+
+
+def _wasted(line: Slice, log_size: Any, *known: Any) -> Any:
+    """How far the gain of a doubling is below the threshold."""
+    [doubled] = line.free
+    before, after = (
+        line.response(line.sizes({doubled: factor * np.exp(log_size)}, known), known)
+        for factor in (1, 2)
+    )
+    return known[0] - line.falls * (before - after)

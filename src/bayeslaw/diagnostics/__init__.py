@@ -1,0 +1,1 @@
+"""What a fit is worth: convergence, summaries, sensitivity, what drives a forecast."""

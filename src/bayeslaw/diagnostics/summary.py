@@ -1,0 +1,114 @@
+"""The table of what was found: parameters per curve, group and population."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayeslaw._inference.posterior import dim_of
+from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
+from bayeslaw.data import runs as table
+from bayeslaw.fitting.fit import Fit
+
+__all__ = ["parts_of", "summary"]
+
+
+def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
+    """The parameters of the population, of each level of a group, and of each curve.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    prob : float
+        Probability inside the equal-tailed interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``of`` (population, the group's name, or curve), ``label`` and ``parameter``:
+        ``median``, ``lower``, ``upper``, ``sd`` in the user's units, ``r_hat`` and ``ess_bulk``.
+        A level of a group stands for the typical curve of that level. Rows are label by label,
+        and `loc` takes the first of the keys, the first two, or all. If the fit did not pass
+        its gate the first column says so.
+
+    Raises
+    ------
+    ValueError
+        If `prob` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> bl.summary(fit).loc["population"]  # doctest: +SKIP
+    """
+    if not 0 < prob < 1:
+        raise ValueError(f"prob must lie between 0 and 1, got {prob}")
+    parts = [
+        _rows(values, prob).assign(of=of, parameter=parameter)
+        for (of, parameter), values in parts_of(fit)
+    ]
+    told = _in_order(pd.concat(parts).reset_index())
+    gate = Gate.of(fit.tree)
+    if not gate.passed:
+        told.insert(0, "verdict", NOT_CONVERGED)
+    return told
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows by what they are of, label and parameter, each in the order in which it was found."""
+    names = ["of", "label", "parameter"]
+    found = [pd.factorize(rows[name]) for name in names]
+    order = np.lexsort([codes for codes, _ in found[::-1]])
+    levels, codes = [level for _, level in found], [codes[order] for codes, _ in found]
+    # Sorted in this order, so that pandas need not scan for a row.
+    return rows.drop(columns=names).iloc[order].set_axis(pd.MultiIndex(levels, codes, names=names))
+
+
+def parts_of(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
+    """Draws of all parameters by what they are of: population, a group, or curve.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+
+    Yields
+    ------
+    tuple
+        What they are of and the parameter, and draws over one dimension ``label``.
+    """
+    posterior, names = fit.tree["posterior"].to_dataset(), list(fit.model.roles)
+    for name in names:
+        if f"{name}_population" in posterior:
+            yield ("population", name), posterior[f"{name}_population"].expand_dims(label=["all"])
+    for group in table.groups(fit.runs):
+        for name in names:
+            if f"{name}_{group}_effect" in posterior:
+                level = posterior[f"{name}_population"] + posterior[f"{name}_{group}_effect"]
+                yield (group, name), level.rename({dim_of(group): "label"})
+    for name in names:
+        yield ("curve", name), posterior[name].reset_coords(drop=True).rename(curve="label")
+
+
+def _rows(draws: xr.DataArray, prob: float) -> pd.DataFrame:
+    draws = draws.reset_coords(drop=True).rename("x")
+    flat = draws.transpose("chain", "draw", "label")
+    levels = np.quantile(flat.values, [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=(0, 1))
+    dataset = flat.to_dataset()
+    with np.errstate(invalid="ignore"):  # R-hat of a constant (a fixed parameter) is not defined
+        r_hat = az.rhat(dataset)["x"].values
+    return pd.DataFrame(
+        {
+            "median": levels[1],
+            "lower": levels[0],
+            "upper": levels[2],
+            "sd": flat.values.std(axis=(0, 1)),
+            "r_hat": r_hat,
+            "ess_bulk": az.ess(dataset, method="bulk")["x"].values,
+        },
+        index=pd.Index([str(label) for label in flat["label"].values], name="label"),
+    )

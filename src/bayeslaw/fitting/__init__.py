@@ -1,0 +1,1 @@
+"""Fits: sampling one, refitting many, saving, least squares, population priors."""

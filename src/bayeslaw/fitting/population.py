@@ -1,0 +1,208 @@
+"""What a library of curves says of a curve that is not in it: a prior."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bayeslaw._inference.hierarchy import groupings, is_pooled, layout
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.data import runs as table
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.model.serialise import part_of, record_of
+from bayeslaw.priors import HalfNormal, LinkNormal, Population
+
+__all__ = ["load_population", "population", "save_population"]
+
+
+def population(fits: Fit | Sequence[Fit], *, at: Mapping[str, str] | None = None) -> Population:
+    """The prior of a new curve that pooled fits of other curves have learned.
+
+    Each parameter is normal on the scale on which curves are pooled. Its variance is what is not
+    known of the population, plus the variance between curves: own deviations, and effects of the
+    groups whose level is not given.
+
+    Parameters
+    ----------
+    fits : Fit or sequence of Fit
+        Pooled fits of one law, at one reference scale. Several are averaged by their numbers of
+        curves.
+    at : mapping of str to str, optional
+        Levels that the new curve shares with the library, such as ``{"architecture": "ViT"}``.
+
+    Returns
+    -------
+    Population
+
+    Raises
+    ------
+    ValueError
+        If there is no fit, or the fits are not pooled, did not pass their gate, or are of several
+        laws or references, or `at` names a group or level that they do not have.
+
+    Examples
+    --------
+    >>> prior = bl.population(fit, at={"learner": "linear"})  # doctest: +SKIP
+    >>> bl.Model(fit.model.law, priors=prior)  # doctest: +SKIP
+    """
+    every = [fits] if isinstance(fits, Fit) else list(fits)
+    _require_alike(every)
+    levels = {name: str(level) for name, level in (at or {}).items()}
+    found = [_moments(fit, levels) for fit in every]
+    weight = np.array([float(table.curves(fit.runs).sizes["curve"]) for fit in every])
+    mean, variance, spread = _averaged(found, weight / weight.sum())
+    first = every[0]
+    names = [str(name) for name in first.tree["link"].to_dataset()["parameter"].values]
+    rows = list(zip(names, mean, np.sqrt(variance), spread, strict=True))
+    priors = {name: LinkNormal(float(middle), float(sd)) for name, middle, sd, _ in rows}
+    priors |= {f"sd_{name}": HalfNormal(float(own)) for name, *_, own in rows}
+    return Population(
+        first.model.law.name, dict(table.reference(first.runs)), priors, _provenance(every, levels)
+    )
+
+
+def save_population(population: Population, path: str | os.PathLike[str]) -> Path:
+    """Write a population to a JSON file.
+
+    Parameters
+    ----------
+    population : Population
+        What to write.
+    path : path
+        Where.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Examples
+    --------
+    >>> bl.save_population(prior, "prior.json")  # doctest: +SKIP
+    """
+    record = {
+        "law": population.law,
+        "reference": dict(population.reference),
+        "priors": {name: record_of(name, prior) for name, prior in population.items()},
+        "provenance": dict(population.provenance),
+    }
+    path = Path(path)
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def load_population(name: str | os.PathLike[str]) -> Population:
+    """Load a population: one that comes with the package, or a file.
+
+    Parameters
+    ----------
+    name : str or path
+        Name of a population of the package, or path of a JSON file.
+
+    Returns
+    -------
+    Population
+
+    Raises
+    ------
+    ValueError
+        If there is neither; the message lists those of the package.
+
+    Examples
+    --------
+    >>> load_population("few_shot_error").law
+    'plateau_power'
+    """
+    inside = _shelf() / f"{name}.json"
+    source: Traversable | Path = inside if inside.is_file() else Path(name)
+    if not source.is_file():
+        known = sorted(item.name.removesuffix(".json") for item in _shelf().iterdir())
+        raise ValueError(f"no population {str(name)!r}, nor such a file; the package has {known}")
+    record = json.loads(source.read_text(encoding="utf-8"))
+    priors = {key: part_of(value) for key, value in record["priors"].items()}
+    return Population(record["law"], record["reference"], priors, record["provenance"])
+
+
+def _shelf() -> Traversable:
+    return resources.files("bayeslaw") / "data" / "files" / "populations"
+
+
+def _require_alike(fits: Sequence[Fit]) -> None:
+    if not fits:
+        raise ValueError("no fits were given: a population is learned from at least one")
+    first = fits[0]
+    for fit in fits:
+        if not is_pooled(fit.model, table.curves(fit.runs)):
+            raise ValueError(
+                f"the fit of law {fit.model.law.name!r} is not pooled, so it knows no population: "
+                "fit several curves with pooling=[...]"
+            )
+        if not Gate.of(fit.tree).passed:
+            raise ValueError(f"a population of a fit that failed: {Gate.of(fit.tree).sentence}")
+        if fit.model.law != first.model.law or table.reference(fit.runs) != table.reference(
+            first.runs
+        ):
+            raise ValueError(
+                f"fits of {fit.model.law.name!r} at {table.reference(fit.runs)} and of "
+                f"{first.model.law.name!r} at {table.reference(first.runs)}: a population is of "
+                "one law at one reference; read all runs with the same reference={...}"
+            )
+
+
+def _moments(fit: Fit, levels: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and variance of a new curve's parameters, and root mean square spread between curves."""
+    link = fit.tree["link"].to_dataset()
+    names = [str(name) for name in link["parameter"].values]
+    where = layout(groupings(fit.model, table.curves(fit.runs)), names)
+    _require_levels(fit, levels)
+    center = link["center"].values.reshape(-1, len(names)).copy()
+    spread = link["spread"].values.reshape(-1, len(where.spreads))
+    between = spread[:, : len(names)] ** 2
+    for i, (name, group) in enumerate(where.spreads[len(names) :], start=len(names)):
+        level = (name, group, levels.get(group, ""))
+        if level in where.levels:
+            effect = link["effects"].values[..., where.levels.index(level)].ravel()
+            center[:, names.index(name)] += spread[:, i] * effect
+        else:
+            between[:, names.index(name)] += spread[:, i] ** 2
+    return center.mean(0), center.var(0) + between.mean(0), np.sqrt(between.mean(0))
+
+
+def _require_levels(fit: Fit, levels: Mapping[str, str]) -> None:
+    for group, level in levels.items():
+        if group not in table.groups(fit.runs):
+            raise ValueError(f"{group!r} in at is no group; those are {table.groups(fit.runs)}")
+        known = list(dict.fromkeys(str(label) for label in fit.runs[group].values))
+        if level not in known:
+            raise ValueError(f"{group} {level!r} in at is not in the fit, which has {known}")
+
+
+def _averaged(
+    found: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Moments of the mixture of several populations."""
+    means, variances, spreads = (np.array(values) for values in zip(*found, strict=True))
+    mean = weight @ means
+    return mean, weight @ (variances + (means - mean) ** 2), np.sqrt(weight @ spreads**2)
+
+
+def _provenance(fits: Sequence[Fit], levels: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "fits": [
+            {
+                "curves": table.curves(fit.runs).sizes["curve"],
+                "runs": fit.runs.sizes["run"],
+                "groups": table.groups(fit.runs),
+                "model": fit.tree.attrs.get("model", ""),
+                "sampler": json.loads(fit.tree.attrs.get("sampler", "{}")),
+            }
+            for fit in fits
+        ],
+        "at": dict(levels),
+    }

@@ -1,0 +1,1 @@
+"""The statistical model: law, pooling, noise, response scale, discrepancy and priors."""

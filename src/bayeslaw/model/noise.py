@@ -1,0 +1,337 @@
+"""How a run scatters about the law: observation noise.
+
+A kind of noise is a density of residuals on a scale of the response, written once, for arrays and
+tensors alike. Next to a discrepancy, which is Gaussian, noise has to be Gaussian given one more
+number for each run; that number is then sampled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from scipy import special
+
+from bayeslaw._law.roles import SIGMA, SLOPE, Role
+from bayeslaw.model.response_scale import LogScale, ResponseScale
+
+__all__ = ["Gaussian", "Noise", "StudentT", "Undertuned", "spread"]
+
+NO_TAIL = 1e6  # degrees of freedom at which Student-t is normal
+
+
+@runtime_checkable
+class Noise(Protocol):
+    """What a kind of noise knows."""
+
+    @property
+    def scale(self) -> ResponseScale:
+        """Scale of the response on which it is additive."""
+        ...
+
+    @property
+    def varies_with(self) -> str | None:
+        """Predictor that its size changes with."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, Role]:
+        """Its parameters and their roles; ``sigma`` first."""
+        ...
+
+    @property
+    def tail(self) -> float:
+        """Degrees of freedom by which a search for the mode should weigh outliers."""
+        ...
+
+    def is_augmented(self, beside_discrepancy: bool) -> bool:
+        """Whether a number of each run is sampled, given which it is Gaussian."""
+        ...
+
+    @property
+    def absorbs(self) -> bool:
+        """Whether the variance of other normal scatter can be added to its own."""
+        ...
+
+    def log_density(self, residual: Any, sigma: Any, parameters: Mapping[str, Any]) -> Any:
+        """Log density of a residual on the scale."""
+        ...
+
+    def draw(self, rng: np.random.Generator, sigma: Any, parameters: Mapping[str, Any]) -> Any:
+        """Residuals on the scale, of the shape of `sigma`."""
+        ...
+
+    def latent(self, name: str, dims: str) -> Any:
+        """Register the number of each run, given which it is Gaussian, on the PyMC model."""
+        ...
+
+    def given(self, latent: Any, sigma: Any, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Mean and standard deviation of residuals given the numbers of their runs."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Normal noise; the default next to a discrepancy.
+
+    ``sigma`` is a relative error on the default scale (0.01: one per cent), one per curve, pooled.
+    A known standard error of a run adds to it in quadrature.
+
+    Parameters
+    ----------
+    scale : LogScale, RawScale or LogitScale
+        Scale of the response on which it is additive.
+    varies_with : str, optional
+        Predictor that its size changes with, as a power of it: ``sigma (N / N0)^sigma_slope``.
+
+    Examples
+    --------
+    >>> Gaussian().parameters.keys(), Gaussian(varies_with="N").parameters.keys()
+    (dict_keys(['sigma']), dict_keys(['sigma', 'sigma_slope']))
+    """
+
+    scale: ResponseScale = LogScale()
+    varies_with: str | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Role]:
+        """Its parameters and their roles."""
+        return _sigmas(self)
+
+    @property
+    def tail(self) -> float:
+        """Practically infinite."""
+        return NO_TAIL
+
+    @property
+    def absorbs(self) -> bool:
+        """Yes."""
+        return True
+
+    def is_augmented(self, beside_discrepancy: bool) -> bool:
+        """Never: it is Gaussian as it is."""
+        return False
+
+    def log_density(self, residual: Any, sigma: Any, parameters: Mapping[str, Any]) -> Any:
+        """Log density of a residual on the scale.
+
+        Parameters
+        ----------
+        residual, sigma : array
+            Residuals and their standard deviations. Broadcast.
+        parameters : mapping
+            Other parameters; none.
+
+        Returns
+        -------
+        array
+
+        Examples
+        --------
+        >>> round(float(Gaussian().log_density(0.0, 1.0, {})), 6)
+        -0.918939
+        """
+        return -((residual / sigma) ** 2) / 2 - np.log(sigma) - math.log(2 * math.pi) / 2
+
+    def draw(self, rng: np.random.Generator, sigma: Any, parameters: Mapping[str, Any]) -> Any:
+        """Residuals on the scale, of the shape of `sigma`."""
+        return sigma * rng.standard_normal(np.shape(sigma))
+
+    def latent(self, name: str, dims: str) -> Any:
+        """None."""
+        return None
+
+    def given(self, latent: Any, sigma: Any, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Zero, and the standard deviation itself."""
+        return 0.0, sigma
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """Student-t noise, which tolerates outliers; the default without a discrepancy.
+
+    Parameters
+    ----------
+    nu : float
+        Degrees of freedom, above 2; 4 tolerates the outliers that training runs have.
+    scale : LogScale, RawScale or LogitScale
+        As for `Gaussian`; ``sigma`` is the scale of the distribution, not its standard deviation.
+    varies_with : str, optional
+        As for `Gaussian`.
+
+    Raises
+    ------
+    ValueError
+        If `nu` is not above 2.
+
+    Examples
+    --------
+    >>> StudentT().nu
+    4.0
+    """
+
+    nu: float = 4.0
+    scale: ResponseScale = LogScale()
+    varies_with: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.nu > 2:
+            raise ValueError(f"{self}: nu must be above 2, where the noise has a variance")
+
+    @property
+    def parameters(self) -> Mapping[str, Role]:
+        """Its parameters and their roles."""
+        return _sigmas(self)
+
+    @property
+    def tail(self) -> float:
+        """Its degrees of freedom."""
+        return self.nu
+
+    @property
+    def absorbs(self) -> bool:
+        """No: its tails are its own."""
+        return False
+
+    def is_augmented(self, beside_discrepancy: bool) -> bool:
+        """Next to a discrepancy: then the weight of each run is sampled."""
+        return beside_discrepancy
+
+    def log_density(self, residual: Any, sigma: Any, parameters: Mapping[str, Any]) -> Any:
+        """Log density of a residual on the scale; as for `Gaussian`.
+
+        Examples
+        --------
+        >>> round(float(StudentT().log_density(0.0, 1.0, {})), 6)
+        -0.980829
+        """
+        constant = (
+            math.lgamma((self.nu + 1) / 2)
+            - math.lgamma(self.nu / 2)
+            - math.log(self.nu * math.pi) / 2
+        )
+        tail = (self.nu + 1) / 2 * np.log1p((residual / sigma) ** 2 / self.nu)
+        return constant - np.log(sigma) - tail
+
+    def draw(self, rng: np.random.Generator, sigma: Any, parameters: Mapping[str, Any]) -> Any:
+        """Residuals on the scale, of the shape of `sigma`."""
+        return sigma * rng.standard_t(self.nu, size=np.shape(sigma))
+
+    def latent(self, name: str, dims: str) -> Any:
+        """The weight of each run: gamma with mean one."""
+        import pymc as pm
+
+        half = np.float64(self.nu / 2)  # PyTensor holds a number of Python in single precision
+        return pm.Gamma(name, half, half, dims=dims)
+
+    def given(self, latent: Any, sigma: Any, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Zero, and a standard deviation that is wide where the weight is small."""
+        return 0.0, sigma / np.sqrt(latent)
+
+
+@dataclass(frozen=True)
+class Undertuned:
+    """Normal noise and an excess: runs that were not tuned to the end lie above the law, not below.
+
+    The excess is exponential with mean ``excess``, on the scale of the noise, so the law is that of
+    well-tuned runs.
+
+    Parameters
+    ----------
+    scale : LogScale, RawScale or LogitScale
+        As for `Gaussian`.
+    varies_with : str, optional
+        As for `Gaussian`.
+
+    Examples
+    --------
+    >>> Undertuned().parameters.keys()
+    dict_keys(['sigma', 'excess'])
+    """
+
+    scale: ResponseScale = LogScale()
+    varies_with: str | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Role]:
+        """Its parameters and their roles."""
+        return {**_sigmas(self), "excess": SIGMA}
+
+    @property
+    def tail(self) -> float:
+        """Few: runs far above the law are expected."""
+        return 4.0
+
+    @property
+    def absorbs(self) -> bool:
+        """Yes: into its normal part."""
+        return True
+
+    def is_augmented(self, beside_discrepancy: bool) -> bool:
+        """Always: the excess of each run is sampled."""
+        return True
+
+    def log_density(self, residual: Any, sigma: Any, parameters: Mapping[str, Any]) -> Any:
+        """Log density of a residual on the scale; as for `Gaussian`.
+
+        Examples
+        --------
+        >>> round(float(Undertuned().log_density(0.0, 1.0, {"excess": 1e-6})), 4)
+        -0.9189
+        """
+        z, ratio = residual / sigma, sigma / parameters["excess"]
+        with np.errstate(over="ignore", invalid="ignore"):  # each form fails where the other holds
+            below = np.log(special.erfcx((ratio - z) / math.sqrt(2)) / 2) - z**2 / 2
+            above = ratio * (ratio / 2 - z) + special.log_ndtr(z - ratio)
+        return np.where(z < ratio, below, above) + np.log(ratio / sigma)
+
+    def draw(self, rng: np.random.Generator, sigma: Any, parameters: Mapping[str, Any]) -> Any:
+        """Residuals on the scale, of the shape of `sigma`."""
+        shape = np.shape(sigma)
+        return sigma * rng.standard_normal(shape) + parameters["excess"] * rng.standard_exponential(
+            shape
+        )
+
+    def latent(self, name: str, dims: str) -> Any:
+        """The excess of each run relative to the mean excess."""
+        import pymc as pm
+
+        return pm.Exponential(name, 1.0, dims=dims)
+
+    def given(self, latent: Any, sigma: Any, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The excess, and the standard deviation of the rest."""
+        return parameters["excess"] * latent, sigma
+
+
+def spread(noise: Noise, parameters: Mapping[str, Any], sizes: Mapping[str, Any]) -> Any:
+    """Size of the noise of runs.
+
+    Parameters
+    ----------
+    noise : Noise
+        Kind of noise.
+    parameters : mapping of str to array or tensor
+        Its parameters, at the runs.
+    sizes : mapping of str to array
+        Predictors in units of their reference.
+
+    Returns
+    -------
+    array or tensor
+
+    Examples
+    --------
+    >>> parameters = {"sigma": 0.02, "sigma_slope": -0.5}
+    >>> spread(Gaussian(varies_with="N"), parameters, {"N": 4.0})
+    0.01
+    """
+    if noise.varies_with is None:
+        return parameters["sigma"]
+    return parameters["sigma"] * sizes[noise.varies_with] ** parameters["sigma_slope"]
+
+
+def _sigmas(noise: Gaussian | StudentT | Undertuned) -> dict[str, Role]:
+    return {"sigma": SIGMA, **({"sigma_slope": SLOPE} if noise.varies_with else {})}

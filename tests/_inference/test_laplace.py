@@ -1,0 +1,493 @@
+"""The quick look at each curve that places the sampler."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+from bayeslaw._inference.coordinates import Frame, coordinates
+from bayeslaw._inference.laplace import Pilot, Typical, fly, several
+from bayeslaw._inference.map_gls import Scatter
+from bayeslaw._inference.map_search import Search, is_plain
+from bayeslaw._inference.marginal_discrepancy import misfit
+from bayeslaw._inference.run_arrays import design_of, prior_of
+from bayeslaw._kernels.curve_transform import heard
+from bayeslaw._law.law import law
+from bayeslaw._law.roles import Amplitude, Exponent, Floor
+from bayeslaw.data.runs import RunsError, grid, read_runs
+from bayeslaw.laws import broken, chinchilla, double_power, find, log_linear, power, pure_power
+from bayeslaw.model.discrepancy import Brownian
+from bayeslaw.model.model import Model
+from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
+from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale
+from bayeslaw.priors import Fixed, HalfNormal, LogNormal, Normal
+
+TRUTH = {
+    "slow": {"L0": 1.5, "k": 2.0, "alpha": 0.2},
+    "fast": {"L0": 0.5, "k": 1.0, "alpha": 0.5},
+}
+
+
+def table(sizes: Any, sigma: float = 0.0, seed: int = 1, **columns: Any) -> pd.DataFrame:
+    """Two curves with the truth above at a reference of 1e6."""
+    rng, rows = np.random.default_rng(seed), []
+    for task, truth in TRUTH.items():
+        loss = power(np.asarray(sizes) / 1e6, **truth)
+        loss = loss * np.exp(sigma * rng.normal(size=loss.size))
+        rows.append(pd.DataFrame({"N": sizes, "loss": loss, "task": task, **columns}))
+    return pd.concat(rows)
+
+
+def read(frame: pd.DataFrame, **options: Any) -> xr.Dataset:
+    return read_runs(frame, predictors=["N"], groups=["task"], reference={"N": 1e6}, **options)
+
+
+def flown(model: Model, runs: xr.Dataset) -> Pilot:
+    return fly(model, coordinates(model), design_of(model, runs))
+
+
+SIZES = np.geomspace(1e4, 1e9, 12)
+
+
+# Design
+
+
+def test_design_is_the_runs_as_arrays() -> None:
+    runs = read(table([1e5, 1e6, 1e8], error=0.02), stderr="error")
+    design = design_of(Model(power), runs)
+    np.testing.assert_allclose(design.predictors[0], [0.1, 1, 100] * 2, rtol=1e-15)
+    np.testing.assert_array_equal(design.response, runs["loss"])
+    np.testing.assert_array_equal(design.curve, [0, 0, 0, 1, 1, 1])
+    assert (design.n_curves, design.unit) == (2, np.median(runs["loss"]))
+    assert design.level == np.log(design.unit)
+    for end, value in {"smallest": 0.1, "largest": 100, "pivot": np.sqrt(10)}.items():
+        np.testing.assert_allclose(getattr(design.frame, end)[0], [value] * 2, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("scale", "value", "slope"),
+    [
+        (LogScale(), np.log, lambda loss: 1 / loss),
+        (RawScale(), lambda loss: loss / np.median(loss), lambda loss: 1 / np.median(loss)),
+        (
+            LogitScale(0.25, 16.0),
+            lambda loss: np.log((loss - 0.25) / (16 - loss)),
+            lambda loss: 15.75 / (loss - 0.25) / (16 - loss),
+        ),
+    ],
+)
+def test_values_and_known_errors_are_on_the_scale_of_the_noise(
+    scale: Any, value: Any, slope: Any
+) -> None:
+    runs = read(table([1e5, 1e6, 1e8], error=0.02), stderr="error")
+    design, loss = design_of(Model(power, noise=Gaussian(scale)), runs), runs["loss"].values
+    np.testing.assert_allclose(design.values, value(loss), rtol=1e-12)
+    np.testing.assert_allclose(design.known_error, 0.02 * slope(loss), rtol=1e-12)
+
+
+def test_design_without_standard_errors_has_none() -> None:
+    assert not design_of(Model(power), read(table(SIZES))).known_error.any()
+
+
+def test_responses_outside_the_scale_are_named() -> None:
+    runs = read(table([1e5, 1e6, 1e8]))
+    model = Model(power, noise=Gaussian(LogitScale(0.25, 3.0)))
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        design_of(model, runs)
+    assert str(error.value) == (
+        "3 responses are outside LogitScale(lower=0.25, upper=3.0), the first in run "
+        f"{runs['run'].values[0]}: loss = {runs['loss'].values[0]:g}; drop them, or give the "
+        "noise another scale"
+    )
+
+
+def test_position_is_in_e_folds_from_the_middle_of_the_curve() -> None:
+    frame = pd.concat([table([1e5, 1e6, 1e7])[:3], table([1e6, 1e9])[2:]])
+    design = design_of(Model(power), read(frame))
+    expected = [[*np.log([0.1, 1.0, 10.0]), *np.log([1 / 1000**0.5, 1000**0.5])]]
+    np.testing.assert_allclose(design.position, expected, atol=1e-12)
+    # Where there is no curve yet, from the reference.
+    elsewhere = design.from_middle(np.array([[10.0, 10.0, 10.0]]), np.array([0, 1, 2]))
+    middle = np.log([1.0, 1000**0.5, 1.0])
+    np.testing.assert_allclose(elsewhere, [np.log(10.0) - middle], atol=1e-12)
+
+
+def test_sums_are_over_the_runs_of_a_curve() -> None:
+    design = design_of(Model(power), read(table([1e5, 1e6, 1e8])))
+    values = np.arange(12.0).reshape(2, 6)
+    np.testing.assert_array_equal(design.sums(values), [[3, 12], [21, 30]])
+
+
+def test_a_predictor_that_is_missing_is_named() -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        design_of(Model(power.of("D")), read(table(SIZES)))
+    assert str(error.value) == (
+        "law 'power' needs the predictor 'D'; the runs have ['N']. Read it, or use law.of(...)"
+    )
+
+
+def test_runs_without_response_are_refused() -> None:
+    runs = grid(N=[1e6, 1e7], task="slow")
+    runs["N"].attrs["reference"] = 1e6
+    with pytest.raises(RunsError, match="no response"):
+        design_of(Model(power), runs)
+
+
+# Priors
+
+
+def test_default_priors_are_in_units_of_the_median_response() -> None:
+    model = Model(power, priors={"alpha": LogNormal(0.35, 1.5)})
+    roles = coordinates(model).roles
+    assert prior_of(model, "k", roles["k"], 2.0) == Normal(2.0, 1.0)
+    assert prior_of(model, "L0", roles["L0"], 2.0) == roles["L0"].prior
+    assert prior_of(model, "alpha", roles["alpha"], 2.0) == LogNormal(0.35, 1.5)
+    explicit = Model(power, priors={"L0": LogNormal(1.7, 1.1)})
+    role = coordinates(explicit).roles["k"]
+    found = prior_of(explicit, "k", role, np.log(3.0))
+    assert isinstance(found, LogNormal)
+    np.testing.assert_allclose([found.median, found.factor], [3.0, 4.5], rtol=1e-14)
+
+
+# Flight
+
+
+@pytest.mark.parametrize("priors", [{}, {"L0": LogNormal(1.0, 4.0)}], ids=["shares", "explicit"])
+def test_noiseless_truth_is_found(priors: dict) -> None:
+    model = Model(power, priors=priors)
+    found = coordinates(model).parameters(flown(model, read(table(SIZES))).mode)
+    for name in power.parameters:
+        truth = [curve[name] for curve in TRUTH.values()]
+        np.testing.assert_allclose(found[name], truth, rtol=1e-3, err_msg=name)
+
+
+def test_mode_is_one_place_in_both_coordinates() -> None:
+    model, runs = Model(power, pooling=None), read(table(SIZES, 0.01))
+    system, design = coordinates(model), design_of(model, runs)
+    pilot = fly(model, system, design)
+    weight = dict.fromkeys(system.roles, 1.0)
+    there = system.to_pivot({n: pilot.mode[n] for n in system.roles}, design.frame, weight)
+    for name, value in there.items():
+        np.testing.assert_allclose(pilot.pivot_mode[name], value, atol=1e-8)
+    assert pilot.n_curves == 2
+    for told in (pilot.mode, pilot.information, pilot.pivot_mode, pilot.pivot_information):
+        assert set(told) == {"L0", "k", "alpha", "sigma", "tau"}
+
+
+@pytest.mark.parametrize(
+    ("law", "noise", "discrepancy", "names"),
+    [
+        (power, Gaussian(), None, ["sigma"]),
+        (power, Gaussian(varies_with="N"), None, ["sigma", "sigma_slope"]),
+        (power, Undertuned(), Brownian(), ["sigma", "excess", "tau"]),
+        (chinchilla, StudentT(), Brownian(), ["sigma", "tau_N", "tau_D"]),
+    ],
+)
+def test_all_that_is_beside_the_law_has_a_place(
+    law: Any, noise: Any, discrepancy: Any, names: list[str]
+) -> None:
+    frame = table(SIZES, 0.01, D=np.tile(np.geomspace(1e8, 1e10, 4), 3))
+    runs = read_runs(frame, predictors=["N", "D"], groups=["task"])
+    model = Model(law, noise=noise, discrepancy=discrepancy)
+    pilot = flown(model, runs)
+    assert list(pilot.mode)[len(law.parameters) :] == names
+    assert finite(pilot)
+
+
+@pytest.mark.parametrize("discrepancy", [None, Brownian()], ids=["exact", "discrepancy"])
+def test_noise_may_be_known_altogether(discrepancy: Brownian | None) -> None:
+    known = {"sigma": Fixed(0.01)} | ({"tau": Fixed(0.01)} if discrepancy else {})
+    model = Model(power, pooling=["task"], discrepancy=discrepancy, priors=known)
+    assert set(flown(model, read(table(SIZES))).mode) == {"L0", "k", "alpha"}
+
+
+def test_what_curves_do_not_tell_of_a_parameter_is_the_priors() -> None:
+    model = Model(power, pooling=None, noise=Undertuned(), priors={"excess": LogNormal(0.05, 3.0)})
+    pilot = flown(model, read(table(SIZES, 0.01)))
+    np.testing.assert_allclose(pilot.mode["excess"], np.log(0.05), rtol=1e-12)
+    assert np.all(pilot.information["excess"] < 0.01 / np.log(3.0) ** 2)
+
+
+@pytest.mark.parametrize("pooling", [(), None])
+def test_noise_that_is_known_leaves_little_to_a_discrepancy(pooling: Any) -> None:
+    """And the other way round."""
+    runs = read(table(SIZES, 0.02))
+    given = {
+        name: flown(Model(power, pooling=pooling, priors={name: Fixed(0.02)}), runs)
+        for name in ("sigma", "tau")
+    }
+    both = flown(Model(power, pooling=pooling), runs)
+    for name, other in [("sigma", "tau"), ("tau", "sigma")]:
+        assert name not in given[name].mode
+        assert np.all(given[name].mode[other] < np.log(0.02))
+        assert finite(given[name])
+    assert np.all(given["tau"].information["k"] < both.information["k"] * 1.5)
+
+
+def test_a_discrepancy_is_found_and_takes_from_what_the_law_is_told() -> None:
+    """Sixty curves, each with a walk of its own about the law."""
+    rng, rows = np.random.default_rng(7), []
+    sizes = np.geomspace(1e4, 1e9, 41)
+    steps = 0.02 * np.sqrt(np.log(sizes[1] / sizes[0])) * rng.normal(size=(60, 41))
+    walk = np.cumsum(steps, axis=1) - np.cumsum(steps, axis=1)[:, [20]]
+    for i, wrong in enumerate(walk):
+        loss = power(sizes / 1e6, **TRUTH["slow"]) * np.exp(wrong + 0.01 * rng.normal(size=41))
+        rows.append(pd.DataFrame({"N": sizes, "loss": loss, "task": str(i)}))
+    runs = read(pd.concat(rows))
+    pilot = flown(Model(power, pooling=None), runs)
+    plain = flown(Model(power, pooling=None, discrepancy=None), runs)
+    for name, truth in [("tau", 0.02), ("sigma", 0.01)]:
+        z = (pilot.mode[name] - np.log(truth)) * np.sqrt(pilot.information[name])
+        # At the joint mode the law has taken up part of the walk.
+        assert abs(np.median(z)) < 1.5, name
+        assert 0.7 < stats.median_abs_deviation(z, scale="normal") < 2.0, name
+    for name in ("L0", "k", "alpha"):
+        assert np.all(pilot.information[name] < plain.information[name]), name
+    level = np.log(TRUTH["slow"]["L0"] + TRUTH["slow"]["k"])
+    z, without = ((p.mode["k"] - level) * np.sqrt(p.information["k"]) for p in (pilot, plain))
+    assert abs(np.median(z)) < 4 * 1.25 / np.sqrt(60)
+    # Some curves leave the walk to the noise, and then know the level less well than they say.
+    assert stats.median_abs_deviation(z, scale="normal") < 1.5
+    assert z.std() < 0.7 * without.std()
+
+
+def test_information_is_that_of_repeated_runs() -> None:
+    # The variance of the mode over repeated noise, for what the data tell far better than the
+    # prior. Student-t weights make little of Gaussian noise, hence the width of the bounds.
+    repeated = [table(SIZES, 0.003, seed) for seed in range(120)]
+    frame = pd.concat([f.assign(task=f["task"] + str(i)) for i, f in enumerate(repeated)])
+    pilot = flown(Model(power, discrepancy=None), read(frame))
+    for start in range(2):  # the curves of the table alternate
+        mode, told = pilot.pivot_mode["k"][start::2], pilot.pivot_information["k"][start::2]
+        ratio = np.var(mode, ddof=1) * np.median(told)
+        # A variance of 120 draws has a relative standard error of sqrt(2 / 119) = .13.
+        assert abs(np.log(ratio)) < np.log(1.4) + 4 * 0.13, ratio
+
+
+def test_information_falls_with_noise_and_rises_with_runs() -> None:
+    model = Model(power)
+    few, many, noisy = (
+        flown(model, read(table(sizes, sigma)))
+        for sizes, sigma in [
+            (SIZES, 0.005),
+            (np.geomspace(1e4, 1e9, 48), 0.005),
+            (SIZES, 0.05),
+        ]
+    )
+    for name in power.parameters:
+        assert np.all(noisy.pivot_information[name] < few.pivot_information[name]), name
+    assert np.all(few.pivot_information["k"] < many.pivot_information["k"])
+    assert np.all(few.information["sigma"] < many.information["sigma"])
+    assert np.all(few.mode["sigma"] < noisy.mode["sigma"])
+
+
+def test_information_falls_with_standard_errors() -> None:
+    runs = read(table(SIZES, 0.005, error=0.1), stderr="error")
+    known, unknown = flown(Model(power), runs.drop_vars("stderr")), flown(Model(power), runs)
+    assert np.all(unknown.pivot_information["k"] < known.pivot_information["k"] / 4)
+
+
+@pytest.mark.parametrize(
+    ("away", "error"),
+    [
+        ((0.0, 0.0), 1e-9),
+        ((0.1, 0.0), 0.01),
+        ((0.0, -0.1), 0.01),
+        ((-0.7, -0.7), 0.1),  # exact without a prior
+        ((-8.0, 0.0), 1.0),  # far off: about right is enough
+    ],
+)
+def test_information_is_known_where_there_is_other_noise(
+    away: tuple[float, float], error: float
+) -> None:
+    model = Model(power, pooling=None)
+    design = design_of(model, read(table(np.geomspace(1e4, 1e9, 11), 0.02)))
+    system = coordinates(model)
+    pilot, search = fly(model, system, design), Search(model, system, design, design.level)
+    wrong, near = misfit(model, design), pilot.nearby
+    assert wrong is not None
+    eta = np.array([pilot.pivot_mode[name] for name in system.roles])
+    logs = np.array([pilot.pivot_mode[name] for name in ("sigma", "tau")])
+    scatter = Scatter(search, wrong, eta, logs)
+    told = [np.array([*scatter.told(np.array(by)).values()]) for by in ((0.0, 0.0), away)]
+    louder, moved = heard(
+        np.full((2, eta.shape[1]), np.array(away)[:, None]), near.noise_alone, near.noise_share
+    )[:2]
+    np.testing.assert_allclose(louder, told[1] / told[0], rtol=error)
+    there = scatter.mode(np.array(away)) - eta
+    if away[0] == -8:  # the run at the pivot alone says where the level is
+        level = list(system.roles).index("k")
+        np.testing.assert_allclose(louder[level], (told[1] / told[0])[level], rtol=0.01)
+        np.testing.assert_allclose((moved * near.noise_shift)[level], there[level], atol=1e-3)
+
+
+def test_the_population_is_where_its_curves_are() -> None:
+    model = Model(power)
+    design, system = design_of(model, read(table(SIZES, 0.005))), coordinates(model)
+    pilot, names = fly(model, system, design), (*system.roles, "sigma", "tau")
+    one, *others = (tuple(x[0] for x in end) for end in design.frame.ends)  # both have the same
+    found = Typical.of(system, Frame(one, *others), pilot, names)
+    n = len(system.roles)
+    np.testing.assert_allclose(found.mode, [pilot.pivot_mode[m] for m in names], atol=0.3)
+    np.testing.assert_array_equal(found.information, [pilot.pivot_information[m] for m in names])
+    np.testing.assert_array_equal(found.mixed[:, n:], [np.eye(len(names))[n:]] * 2)
+    steeper = {m: pilot.mode[m] + 1e-3 * (m == "alpha") for m in system.roles}
+    whole = dict.fromkeys(system.roles, 1.0)
+    before, after = (
+        np.array([*system.to_pivot(at, design.frame, whole).values()])
+        for at in ({m: pilot.mode[m] for m in system.roles}, steeper)
+    )
+    np.testing.assert_allclose((after - before) / 1e-3, found.mixed[:, :n, 2].T, atol=1e-3)
+
+
+def test_noise_is_found() -> None:
+    model = Model(power, discrepancy=None)
+    pilot = flown(model, read(table(np.geomspace(1e4, 1e9, 200), 0.02)))
+    # Gaussian noise seen by Student-t eyes: a scale of .02 times about .81.
+    error = 1 / np.sqrt(pilot.information["sigma"])
+    z = (pilot.mode["sigma"] - np.log(0.02 * 0.81)) / error
+    assert np.all(np.abs(z) < 4), z
+
+
+def test_an_outlier_does_not_move_the_mode() -> None:
+    frame = table(SIZES, 0.005)
+    spoilt = frame.assign(loss=np.where(np.arange(len(frame)) == 4, 2.0, 1.0) * frame["loss"])
+    model = Model(power, discrepancy=None)
+    one, other = flown(model, read(frame)), flown(model, read(spoilt))
+    error = 1 / np.sqrt(one.pivot_information["k"])
+    assert np.all(np.abs(one.pivot_mode["k"] - other.pivot_mode["k"]) < 3 * error)
+
+
+# Several optima
+
+
+def broken_twice(sigma: float, **truth: float) -> xr.Dataset:
+    """Sixty runs of a law with two breaks, which come with the parameters at 1e6."""
+    sizes, rng = np.geomspace(1e4, 1e10, 60), np.random.default_rng(2)
+    loss = broken(2)(sizes / 1e6, **truth) * np.exp(sigma * rng.normal(size=60))
+    return read(pd.DataFrame({"N": sizes, "loss": loss, "task": "x"}))
+
+
+@pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.data.runs.RunsWarning")
+def test_the_better_of_two_breaks_is_found() -> None:
+    # From the middle of the prior the search ends where noise of 6% explains the larger break.
+    shape = {"f_1": 0.05, "f_2": 0.05, "c_1": 0.117, "c_2": -0.387, "g_2": 2903.0}
+    runs = broken_twice(0.003, L0=0.05, k=2.8, alpha=0.15, d_1=0.06, **shape)
+    pilot = flown(Model(broken(1)), runs)
+    assert np.exp(pilot.mode["sigma"][0]) < 0.01
+    np.testing.assert_allclose(np.exp(pilot.mode["d_1"]), 0.06 * 2904, rtol=0.2)
+    np.testing.assert_allclose(pilot.mode["c_1"], -0.387, atol=0.05)
+
+
+@pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.data.runs.RunsWarning")
+def test_both_breaks_are_found() -> None:
+    truth = {"L0": 0.1, "k": 2.0, "alpha": 0.1, "c_1": 0.3, "d_1": 1.0, "f_1": 0.1}
+    truth |= {"c_2": -0.25, "g_2": 30.0, "f_2": 0.1}
+    model = Model(broken(2))
+    found = coordinates(model).parameters(flown(model, broken_twice(0.003, **truth)).mode)
+    for name in ("c_1", "d_1", "c_2", "g_2"):
+        np.testing.assert_allclose(found[name], truth[name], rtol=0.2, err_msg=name)
+
+
+def test_each_curve_keeps_its_own_best() -> None:
+    model, runs = Model(double_power, pooling=None), read(table(SIZES, 0.01))
+    design = design_of(model, runs)
+    optima = several(model, coordinates(model), design)
+    best = fly(model, coordinates(model), design)
+    for name, values in best.mode.items():
+        np.testing.assert_array_equal(optima[0][name], values)
+    assert all(values.shape == (2,) for optimum in optima for values in optimum.values())
+
+
+@pytest.mark.parametrize(
+    ("law", "plain"),
+    [
+        ("power", True),
+        ("chinchilla", True),
+        ("double_power", False),
+        ("broken_1", False),
+        ("plateau_power", False),
+        ("sigmoid", False),
+        ("log_linear", False),
+    ],
+)
+def test_laws_that_are_plain_sums_of_powers(law: str, plain: bool) -> None:
+    assert is_plain(coordinates(Model(find(law)))) is plain
+
+
+def test_chosen_curves_may_come_twice() -> None:
+    design = design_of(Model(power), read(table([1e5, 1e6, 1e8])))
+    chosen = design.chosen(np.array([1, 0, 1]))
+    np.testing.assert_array_equal(chosen.curve, [0, 0, 0, 1, 1, 1, 2, 2, 2])
+    first, second = design.response[:3], design.response[3:]
+    np.testing.assert_array_equal(chosen.response, [*second, *first, *second])
+    np.testing.assert_array_equal(chosen.values, np.log(chosen.response))
+    assert chosen.known_error.shape == (9,)
+    assert chosen.unit == design.unit
+    assert chosen.n_curves == 3
+
+
+def finite(pilot: Pilot) -> bool:
+    return all(
+        np.all(np.isfinite(value))
+        for part in (pilot.mode, pilot.pivot_mode, vars(pilot.nearby))
+        for value in part.values()
+    ) and all(
+        np.all(value > 0)
+        for part in (pilot.information, pilot.pivot_information)
+        for value in part.values()
+    )
+
+
+@law
+def bent(N: Any, *, L0: Floor, k: Amplitude, alpha: Exponent) -> Any:
+    return (L0 + k * N**-alpha) * np.sqrt(3 - N**alpha)  # not a number beyond a size
+
+
+HARD = {
+    "two sizes": (Model(power), table([1e6, 1e8])),
+    "one size": (Model(power), table([1e6, 1e6], 0.01)),
+    "one run": (Model(power), table([1e6])),
+    "rising": (Model(power), table(SIZES).assign(loss=np.tile(np.geomspace(1, 5, 12), 2))),
+    "no floor": (Model(power), table(SIZES).assign(loss=np.tile(np.geomspace(5, 1e-3, 12), 2))),
+    "constant": (Model(power), table(SIZES).assign(loss=2.0)),
+    "enormous": (Model(power), table(SIZES).assign(loss=lambda frame: 1e12 * frame["loss"])),
+    "far from the reference": (Model(power), table(SIZES * 1e12)),
+    "log-linear": (Model(log_linear), table(SIZES)),
+    "pure power": (Model(pure_power), table(SIZES)),
+    "not a number": (Model(bent), table(SIZES)),
+    "absurd prior": (Model(power, priors={"alpha": LogNormal(50.0, 1.01)}), table(SIZES)),
+    "prior of another kind": (Model(power, priors={"alpha": HalfNormal(1.0)}), table(SIZES)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*exact copies:bayeslaw.data.runs.RunsWarning")
+@pytest.mark.parametrize("case", HARD)
+def test_hard_curves_give_finite_places(case: str) -> None:
+    model, frame = HARD[case]
+    assert finite(flown(model, read(frame)))
+
+
+def test_what_two_runs_do_not_tell_is_left_to_the_prior() -> None:
+    pilot = flown(Model(power, pooling=None), read(table([1e6, 1e8], 0.01)))
+    share, level = pilot.pivot_information["L0"], pilot.pivot_information["k"]
+    assert np.all(share < 1)
+    assert np.all(level > 20)
+
+
+def test_curves_do_not_see_each_other_without_pooling() -> None:
+    model, frame = Model(power, pooling=None), table(SIZES, 0.01)
+    both = flown(model, read(frame))
+    other = frame.assign(loss=np.where(frame["task"] == "fast", 1.1, 1.0) * frame["loss"])
+    # The centre of the level's prior is the median response; keep it where it is.
+    design = design_of(model, read(other))
+    levelled = replace(design, unit=design_of(model, read(frame)).unit)
+    changed = fly(model, coordinates(model), levelled)
+    np.testing.assert_allclose(both.mode["k"][0], changed.mode["k"][0], atol=1e-12)
+    np.testing.assert_allclose(both.mode["k"][1] + np.log(1.1), changed.mode["k"][1], atol=1e-2)

@@ -1,0 +1,235 @@
+"""Modes and information next to a discrepancy, against a dense log posterior by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pytest
+from dense import brownian
+from scipy.stats import multivariate_normal
+
+from bayeslaw import laws
+from bayeslaw._inference.coordinates import coordinates
+from bayeslaw._inference.map_gls import Settled, settled
+from bayeslaw._inference.map_search import Search
+from bayeslaw._inference.marginal_discrepancy import misfit
+from bayeslaw._inference.run_arrays import Design, design_of
+from bayeslaw._law.law import Law
+from bayeslaw.data.runs import read_runs
+from bayeslaw.model.discrepancy import Brownian
+from bayeslaw.model.model import Model
+
+REFERENCE = {"N": 1e7, "D": 1e9}
+# Wide priors of one curve: the population's and the spread between curves, in quadrature.
+LEVEL_SD, SHARE_SD, ALPHA_SD = np.hypot(1, 1), np.hypot(1.5, 0.5), np.hypot(np.log(2.2255), 0.3)
+LOGS_MEAN, LOGS_SD = np.log(0.01), np.hypot(1, 0.5)
+
+
+def walks(position: np.ndarray, tau2: np.ndarray) -> np.ndarray:
+    """Covariance in one curve."""
+    return brownian(position, np.zeros(position.shape[1], dtype=int), tau2[:, None])
+
+
+def slopes(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np.ndarray:
+    """Derivatives by finite differences, those of an argument in the last dimension."""
+    steps = 1e-5 * np.eye(at.size)
+    return np.stack([(function(at + s) - function(at - s)) / 2e-5 for s in steps], axis=-1)
+
+
+def bends(function: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
+    """Second derivatives by each argument, with steps that rounding does not spoil."""
+    steps = 1e-3 * np.eye(at.size)
+    return np.array(
+        [(function(at + s) - 2 * function(at) + function(at - s)) / 1e-6 for s in steps]
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A law, runs of two curves, and with `alone` a third of a single run.
+
+    Runs that are `smooth` have no noise, and a law that is a little wrong; those that are `noisy`
+    are many, and of a law that is right.
+    """
+
+    law: Law
+    error: bool = False
+    alone: bool = False
+    smooth: bool = False
+    noisy: bool = False
+
+    @cached_property
+    def design(self) -> Design:
+        rng, rows = np.random.default_rng(7), []
+        for curve, n in enumerate([60, 80] if self.noisy else [12, 15, 1][: 2 + self.alone]):
+            sizes = np.exp(rng.uniform(13.0, 20.0, n)), np.exp(rng.uniform(18.0, 25.0, n))
+            frame = pd.DataFrame({"N": sizes[0], "D": sizes[1], "task": "abc"[curve]})
+            at = {name: frame[name].values / REFERENCE[name] for name in self.law.predictors}
+            position = np.array([np.log(x) for x in at.values()])
+            reducible = sum(x**-0.25 for x in at.values())
+            covariance = walks(position, np.full(len(at), 0.03**2))
+            wrong = np.linalg.cholesky(covariance + 1e-4 * np.eye(n))
+            if self.smooth:
+                away = 0.03 * np.sin(position[0])
+            elif self.noisy:
+                away = 0.05 * rng.normal(size=n)
+            else:
+                away = wrong @ rng.normal(size=n)
+            frame["loss"] = (1 + curve + reducible) * np.exp(away)
+            rows.append(frame)
+        whole = pd.concat(rows)
+        whole["error"] = 0.01 + 0.02 * rng.random(len(whole))
+        runs = read_runs(
+            whole,
+            response="loss",
+            predictors=list(self.law.predictors),
+            groups=["task"],
+            stderr="error" if self.error else None,
+            reference={name: REFERENCE[name] for name in self.law.predictors},
+        )
+        return design_of(self.model, runs)
+
+    @property
+    def model(self) -> Model:
+        """With a knot at every run, where the discrepancy is exact."""
+        return Model(self.law, discrepancy=Brownian(knots=15))
+
+    @cached_property
+    def search(self) -> Search:
+        model = self.model
+        return Search(model, coordinates(model), self.design, self.design.level)
+
+    @cached_property
+    def found(self) -> Settled:
+        wrong = misfit(self.search.model, self.design)
+        assert wrong is not None
+        return settled(self.search, wrong, self.search.descend(self.search.start()))
+
+    def covariance(self, logs: np.ndarray, curve: int) -> np.ndarray:
+        """Of the residuals of a curve."""
+        own = self.design.curve == curve
+        noise = np.exp(2 * logs[0]) + self.design.known_error[own] ** 2
+        return walks(self.design.position[:, own], np.exp(2 * logs[1:])) + np.diag(noise)
+
+
+CASES = {
+    "one predictor": Case(laws.power),
+    "known errors": Case(laws.power, error=True),
+    "a curve of one run": Case(laws.power, alone=True),
+    "no noise": Case(laws.power, smooth=True),
+}
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def residual(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
+    """Log responses of a curve minus the power law, from share, level and slope at its middle."""
+    own = case.design.curve == curve
+    share = 1 / (1 + np.exp(-eta[0]))
+    alpha = np.exp(eta[2]) / (1 - share)
+    reducible = np.exp(-alpha * case.design.position[0, own])
+    return np.log(case.design.response[own]) - eta[1] - np.log(share + (1 - share) * reducible)
+
+
+def theta(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
+    """Logit of the share, level and log exponent at the reference."""
+    sizes = case.design.predictors[0][case.design.curve == curve]
+    share = 1 / (1 + np.exp(-eta[0]))
+    alpha = np.exp(eta[2]) / (1 - share)
+    floor = share * np.exp(eta[1])
+    amplitude = (1 - share) * np.exp(eta[1]) * (sizes.min() * sizes.max()) ** (alpha / 2)
+    return np.array([np.log(floor / amplitude), np.log(floor + amplitude), np.log(alpha)])
+
+
+def away(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
+    """Standard deviations from the middle of the wide prior."""
+    middle = np.array([0.0, np.log(np.median(case.design.response)), np.log(0.2)])
+    return (theta(case, eta, curve) - middle) / [SHARE_SD, LEVEL_SD, ALPHA_SD]
+
+
+def log_posterior(case: Case, eta: np.ndarray, logs: np.ndarray, curve: int) -> float:
+    """Dense log posterior of a curve, up to a constant."""
+    likelihood = multivariate_normal(cov=case.covariance(logs, curve))
+    beside = (logs - LOGS_MEAN) / LOGS_SD
+    prior = np.sum(away(case, eta, curve) ** 2) + np.sum(beside**2)
+    return float(likelihood.logpdf(residual(case, eta, curve)) - prior / 2)
+
+
+def dense_curvature(case: Case, eta: np.ndarray, logs: np.ndarray, curve: int) -> np.ndarray:
+    """Fisher information of the law's parameters and the curvature of their prior."""
+    law = slopes(lambda x: residual(case, x, curve), eta)
+    prior = slopes(lambda x: away(case, x, curve), eta)
+    return law.T @ np.linalg.solve(case.covariance(logs, curve), law) + prior.T @ prior
+
+
+def log_mass(case: Case, eta: np.ndarray, logs: np.ndarray, curve: int) -> float:
+    """Log posterior with the law's parameters integrated out around a place."""
+    volume = np.linalg.slogdet(dense_curvature(case, eta, logs, curve))[1]
+    return log_posterior(case, eta, logs, curve) - float(volume) / 2
+
+
+@every_case
+def test_the_mode_has_no_slope(case: Case) -> None:
+    found = case.found
+    for g in range(case.design.n_curves):
+        eta, logs = found.eta[:, g], found.logs[:, g]
+        law = slopes(lambda x, g=g, y=logs: log_posterior(case, x, y, g), eta)
+        beside = slopes(lambda y, g=g, x=eta: log_mass(case, x, y, g), logs)
+        # They are found in turns, noise and discrepancy last; steps are in standard deviations.
+        assert law @ np.linalg.solve(found.curvature[..., g], law) < 0.1**2
+        assert np.all(beside**2 / (found.information[:, g] + LOGS_SD**-2) < 0.02**2)
+
+
+def test_runs_without_noise_are_told_from_noisy_ones() -> None:
+    smooth, noisy = CASES["no noise"].found.logs, Case(laws.power, noisy=True).found.logs
+    assert np.all(smooth[0] < np.log(0.003))
+    assert np.all(smooth[1] > np.log(0.01))
+    np.testing.assert_allclose(noisy[0], np.log(0.05), atol=0.3)
+    assert np.all(noisy[1] < np.log(0.03))
+
+
+@every_case
+def test_the_curvature_is_the_dense_fisher_information_and_the_prior(case: Case) -> None:
+    found = case.found
+    for g in range(case.design.n_curves):
+        expected = dense_curvature(case, found.eta[:, g], found.logs[:, g], g)
+        scale = np.max(np.abs(expected))
+        np.testing.assert_allclose(found.curvature[..., g], expected, rtol=1e-5, atol=1e-7 * scale)
+
+
+@every_case
+def test_what_a_curve_tells_of_its_scales_is_the_bend_of_the_likelihood(case: Case) -> None:
+    found = case.found
+    for g in range(case.design.n_curves):
+        eta, logs = found.eta[:, g], found.logs[:, g]
+        bend = -bends(lambda y, g=g, x=eta: log_mass(case, x, y, g), logs)
+        expected = np.maximum(bend - LOGS_SD**-2, 1e-3 * LOGS_SD**-2)
+        np.testing.assert_allclose(found.information[:, g], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_one_run_tells_nothing_of_the_discrepancy() -> None:
+    found = CASES["a curve of one run"].found
+    np.testing.assert_allclose(found.logs[1, 2], LOGS_MEAN, atol=1e-6)
+    np.testing.assert_allclose(found.information[1, 2], 1e-3 * LOGS_SD**-2, rtol=1e-4)
+
+
+def test_several_predictors_have_a_mode_of_the_dense_log_posterior() -> None:
+    case = Case(laws.chinchilla)
+    search, found = case.search, case.found
+    assert found.logs.shape == found.information.shape == (3, 2)
+    assert found.curvature.shape == (5, 5, 2)
+
+    def posterior(eta: np.ndarray, g: int) -> float:
+        every = found.eta.copy()
+        every[:, g] = eta
+        away = np.sqrt(search.precision) * (search.theta(every) - search.center)
+        likelihood = multivariate_normal(cov=case.covariance(found.logs[:, g], g))
+        own = search.residual(every)[case.design.curve == g]
+        return float(likelihood.logpdf(own) - np.sum(away[:, g] ** 2) / 2)
+
+    for g in range(2):
+        slope = slopes(lambda x, g=g: posterior(x, g), found.eta[:, g])
+        assert slope @ np.linalg.solve(found.curvature[..., g], slope) < 0.1**2

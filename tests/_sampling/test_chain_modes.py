@@ -1,0 +1,242 @@
+"""Chains in several modes: found in traces, searched for on purpose, told and not averaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import nutpie
+import pandas as pd
+import pytest
+import xarray as xr
+from graphs import compiled, unconstrained
+
+import bayeslaw as bl
+from bayeslaw._inference.coordinates import coordinates
+from bayeslaw._inference.graph import build
+from bayeslaw._inference.laplace import several
+from bayeslaw._inference.model_data import numbers_of
+from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._sampling.chain_modes import Modes, modes, modes_of
+from bayeslaw._sampling.compiled import Engine, Layout
+from bayeslaw._sampling.gate import Gate, check
+from bayeslaw._sampling.initial_points import near_optima
+
+DRAWS = 400
+
+
+def trace(places: list[float], seed: int = 1) -> xr.Dataset:
+    """Chains of standard normal draws: `d` about the given places, `alpha` about zero."""
+    rng = np.random.default_rng(seed)
+    draws = {
+        "d": rng.normal(size=(len(places), DRAWS)) + np.array(places)[:, None],
+        "alpha": rng.normal(size=(len(places), DRAWS)),
+    }
+    return xr.Dataset({name: (("chain", "draw"), values) for name, values in draws.items()})
+
+
+def stats(density: list[float]) -> xr.Dataset:
+    rng = np.random.default_rng(2)
+    shape = len(density), DRAWS
+    parts = {
+        "logp": np.repeat(np.array(density)[:, None], DRAWS, axis=1),
+        "energy": rng.normal(size=shape),
+        "diverging": np.zeros(shape, dtype=bool),
+    }
+    return xr.Dataset({name: (("chain", "draw"), values) for name, values in parts.items()})
+
+
+def found(posterior: xr.Dataset, density: list[float]) -> Modes:
+    tree = xr.DataTree.from_dict({"/posterior": posterior, "/sample_stats": stats(density)})
+    return modes(SimpleNamespace(tree=tree))
+
+
+# Traces
+
+
+@pytest.mark.parametrize(
+    ("places", "groups"),
+    [
+        ([0, 0, 0, 0], [(0, 1, 2, 3)]),
+        ([0, 6, 0, 6], [(0, 2), (1, 3)]),
+        ([0, 0, 6, 0], [(0, 1, 3), (2,)]),
+        ([0, 6, 12, 6], [(0,), (1, 3), (2,)]),
+        ([0, 1, 2, 3], [(0, 1, 2, 3)]),  # they disagree, and meet: not mixed yet
+        ([0, 2, 4, 6], [(0, 1, 2, 3)]),  # the first and the last meet by way of the others
+    ],
+)
+def test_chains_are_grouped(places: list[float], groups: list[tuple[int, ...]]) -> None:
+    assert modes_of(trace(places)) == groups
+
+
+def test_chains_that_wander_or_stand_still_are_no_modes() -> None:
+    posterior = trace([0, 6, 0, 6])
+    drifting = posterior["d"] + np.linspace(0, 4, DRAWS)
+    assert len(modes_of(posterior.assign(d=drifting))) == 1
+    stuck = posterior["d"].where(posterior["chain"] != 1, 6.0)
+    assert len(modes_of(posterior.assign(d=stuck))) == 1
+    assert len(modes_of(posterior.assign(d=posterior["d"].where(posterior["d"] < 7)))) == 1
+
+
+def test_effects_and_constants_do_not_tell() -> None:
+    posterior = trace([0, 6, 0, 6]).rename(d="d_task_effect").assign(L0=lambda x: x["alpha"] * 0)
+    assert len(modes_of(posterior)) == 1
+
+
+def test_modes_are_told_with_what_tells_them_apart() -> None:
+    told = found(trace([0, 60, 0, 60]), [-14.0, -12.25, -14.0, -12.35])
+    assert told.chains == ((1, 3), (0, 2))
+    np.testing.assert_allclose(told.log_density, [-12.3, -14.0])
+    assert list(told.medians.index) == [("d", "")]
+    np.testing.assert_allclose(told.medians.loc[("d", "")], [60, 0], atol=0.2)
+    d = told.medians.loc[("d", "")]
+    assert str(told) == (
+        f"The chains found 2 modes: chains 1, 3 (log density -12.3, d = {d[0]:.3g}); chains 0, 2 "
+        f"(log density -14.0, d = {d[1]:.3g}). They are not averaged: chains stay where they "
+        "started, so their number says nothing of a mode's probability. A prior or runs that "
+        "decide between the modes help, more draws do not."
+    )
+
+
+def test_curves_are_named_and_the_most_distant_come_first() -> None:
+    near, far = trace([0, 6, 0, 0])["d"], trace([0, 30, 0, 0])["d"]
+    both = xr.concat([near, far, near * 0], pd.Index(["a", "b", "c"], name="curve"))
+    told = found(trace([0] * 4).assign(d=both), [0.0, 1.0, 0.0, 0.0])
+    assert list(told.medians.index) == [("d", "b"), ("d", "a")]
+    assert str(told).startswith("The chains found 2 modes: chain 1 (log density 1.0, d of b = 3")
+
+
+def test_one_mode() -> None:
+    told = found(trace([0] * 4), [-1.0] * 4)
+    assert (told.chains, len(told.medians)) == (((0, 1, 2, 3),), 0)
+    assert str(told) == "The chains found one mode."
+
+
+def test_the_gate_names_the_modes() -> None:
+    gate = check(trace([0, 6, 0, 6]), stats([0.0] * 4))
+    assert gate.modes == 2
+    assert "chains in 2 modes, which are not averaged (one is right); R-hat " in gate.sentence
+    assert not gate.would_more_draws_help
+    assert gate.is_settled
+    assert check(trace([0, 1, 2, 3]), stats([0.0] * 4)).modes == 1
+
+
+# Fits
+
+SIZES = np.geomspace(1e4, 1e10, 60)
+
+
+def broken_twice(
+    sigma: float, seed: int, first: float, second: float, tasks: tuple[str, ...] = ("all",)
+) -> xr.Dataset:
+    """A law with one break has to choose: the exponent changes at 6e4 and again at 2e8."""
+    mean = bl.laws.broken(2)(
+        SIZES / 1e7, L0=0.05, k=2.0, alpha=0.15, c_1=first, d_1=0.006, f_1=0.05, c_2=second,
+        g_2=3000.0, f_2=0.05,
+    )  # fmt: skip
+    rng = np.random.default_rng(seed)
+    tables = [
+        pd.DataFrame({"N": SIZES, "loss": mean * np.exp(sigma * rng.normal(size=60)), "task": task})
+        for task in tasks
+    ]
+    groups = ["task"] if len(tasks) > 1 else []
+    table = pd.concat(tables).drop(columns=[] if groups else "task")
+    return bl.read_runs(table, predictors=["N"], groups=groups, reference={"N": 1e7})
+
+
+SHARP = bl.Model(bl.laws.broken(1), discrepancy=None, priors={"f_1": bl.LogNormal(0.1, 1.3)})
+
+
+@pytest.fixture(scope="module")
+def two_fit() -> bl.Fit:
+    """Either break explains the runs equally well."""
+    runs = broken_twice(0.02, 3, 0.25, -0.3)
+    sampling = {"draws": 200, "tune": 400, "cores": 2, "progressbar": False}
+    return bl.fit(SHARP, runs, random_seed=1, **sampling)
+
+
+def test_two_plausible_breaks_are_two_modes(two_fit: bl.Fit) -> None:
+    told = modes(two_fit)
+    assert sorted(map(len, told.chains)) == [2, 2]
+    early, late = sorted(told.medians.loc[("d_1", "")])
+    assert early == pytest.approx(9e4, rel=0.5)
+    assert late == pytest.approx(1.6e8, rel=0.5)
+    assert two_fit.tree["posterior"].sizes["draw"] < 800  # more draws would not help
+
+
+def test_a_fit_with_two_modes_says_so_wherever_it_is_shown(two_fit: bl.Fit) -> None:
+    assert Gate.of(two_fit.tree).modes == 2
+    assert str(two_fit).startswith("NOT CONVERGED, do not use: chains in 2 modes, ")
+    assert bl.diagnose(two_fit).sentences[1] == str(modes(two_fit))
+    assert set(bl.summary(two_fit)["verdict"]) == {"NOT CONVERGED"}
+
+
+@dataclass(frozen=True)
+class Uncompiled(Engine):
+    """An engine that knows where it starts and what points mean, which is all that is asked."""
+
+    built: Any = None
+
+    def variables(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        names = [
+            name
+            for name in ("spread", "center", "effects", "theta")
+            if name in self.built.named_vars
+        ]
+        return {
+            name: each[0] for name, each in unconstrained(self.built, names, points[None]).items()
+        }
+
+
+def uncompiled(model: bl.Model, runs: xr.Dataset) -> Uncompiled:
+    built = build(model, runs)
+    start = np.concatenate([np.ravel(value) for value in built.initial_point().values()])
+    numbers = numbers_of(model, design_of(model, runs))
+    return Uncompiled((), {}, Layout((), (), ()), numbers, start, built=built)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "discrepancy"),
+    [(("all",), None), (("a", "b", "c"), bl.Brownian())],
+    ids=["alone, exact", "pooled, discrepancy"],
+)
+def test_chains_start_at_the_optima_of_the_curves(
+    tasks: tuple[str, ...], discrepancy: bl.Brownian | None
+) -> None:
+    runs, model = broken_twice(0.02, 3, 0.25, -0.3, tasks), replace(SHARP, discrepancy=discrepancy)
+    design, engine = design_of(model, runs), uncompiled(model, runs)
+    optima = several(model, coordinates(model), design)
+    assert len(optima) > 1
+    points = near_optima(engine, model, design).points
+    assert points is not None
+    started = unconstrained(engine.built, ["theta"], points)["theta"]
+    assert len(started) == len(optima)
+    for theta, optimum in zip(started, optima, strict=True):
+        np.testing.assert_allclose(theta, [*optimum.values()], atol=1e-6)
+
+
+def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
+    engine = compiled(build(bl.Model(bl.laws.power, discrepancy=None), lone_runs))
+    points = engine.start + np.arange(0, 6, 2)[:, None]
+    several_points = replace(engine, points=points)
+    numbers = several_points.chains(5, 4)
+    assert sorted(numbers.values()) == [0, 1, 2, 3]
+    assert several_points.chains(5, 4) == numbers
+    start = several_points.sampler(numbers).initial_point_func
+    for seed, number in numbers.items():
+        assert np.all(np.abs(start(seed) - points[number % 3]) <= 0.5)
+    sampled = nutpie.sample(  # other numbers of draws and chains at once have the same seeds
+        several_points.sampler(dict.fromkeys(numbers, 2)), draws=20, tune=10, chains=4, cores=2,
+        seed=5, progress_bar=False, save_warmup=True, store_unconstrained=True,
+    )  # fmt: skip
+    first = sampled["warmup_sample_stats"]["unconstrained_draw"].values[:, 0]
+    assert np.median(np.abs(first - points[2])) < 1
+
+
+def test_laws_with_one_optimum_start_at_one_point(lone_runs: xr.Dataset) -> None:
+    model = bl.Model(bl.laws.power)
+    engine = uncompiled(model, lone_runs)
+    assert near_optima(engine, model, design_of(model, lone_runs)) is engine
+    assert engine.chains(1, 4) == {}

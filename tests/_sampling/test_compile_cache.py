@@ -1,0 +1,180 @@
+"""Compiled models that the disk remembers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytest
+import xarray as xr
+from graphs import compiled
+
+from bayeslaw._inference.graph import build
+from bayeslaw._inference.model_data import Numbers, numbers_of
+from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._law.law import law
+from bayeslaw._law.roles import Amplitude, Exponent
+from bayeslaw._sampling import compile_cache as kept
+from bayeslaw._sampling.compiled import Engine
+from bayeslaw.data.runs import read_runs
+from bayeslaw.laws import power
+from bayeslaw.model.model import Model
+from bayeslaw.priors import HalfNormal, LogNormal
+
+MODEL = Model(power, discrepancy=None, pooling=())
+
+
+def runs(level: float = 1.0) -> xr.Dataset:
+    sizes = np.tile(np.geomspace(1e6, 1e8, 5), 2)
+    frame = pd.DataFrame({"N": sizes, "loss": level * (1 + (sizes / 1e6) ** -0.3)})
+    return read_runs(frame.assign(task=np.repeat(["a", "b"], 5)), predictors=["N"], groups=["task"])
+
+
+def asked(model: Model = MODEL, level: float = 1.0) -> Engine:
+    table = runs(level)
+    design = design_of(model, table)
+    return kept.engine_of(model, table, design, numbers_of(model, design))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where records are kept, for one test."""
+    monkeypatch.setattr(kept, "_record", lambda key: tmp_path / f"{key}.json")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, str]:
+    """A compiled model and its record; compiled once for all tests."""
+    folder = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept, "_record", lambda key: folder / f"{key}.json")
+        engine = asked()
+    [record] = folder.iterdir()
+    return engine, record.read_text()
+
+
+@pytest.fixture
+def compilations(first: tuple[Engine, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keys of what is compiled, which is not done again."""
+    keys: list[str] = []
+
+    def noted(built: Any, names: Any, key: str) -> Engine:
+        keys.append(key)
+        return first[0]
+
+    monkeypatch.setattr(kept, "compile_engine", noted)
+    return keys
+
+
+def test_a_second_start_builds_no_graph(
+    folder: Path, first: tuple[Engine, str], compilations: list[str]
+) -> None:
+    (folder / f"{kept._key(MODEL, numbers())}.json").write_text(first[1])
+    second = asked(level=2.0)
+    assert not compilations
+    points = np.random.default_rng(1).normal(0, 0.1, (3, second.start.size)) + second.start
+    other = compiled(build(MODEL, runs(2.0))).on(second.numbers)
+    np.testing.assert_allclose(second.density(points), other.density(points), rtol=1e-12)
+    np.testing.assert_allclose(second.start, first[0].start)
+    for name, values in other.variables(points).items():
+        np.testing.assert_allclose(second.variables(points)[name], values, rtol=1e-12)
+
+
+def test_other_numbers_of_the_same_priors_build_no_graph(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def model(median: float, sd: float) -> Model:
+        priors = {"alpha": LogNormal(median, 1.5), "sd_alpha": HalfNormal(sd)}
+        return Model(power, discrepancy=None, pooling=(), priors=priors)
+
+    asked(model(0.3, 0.1))
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "compile_engine", lambda *_: pytest.fail("compiled"))
+        second = asked(model(0.6, 0.4))
+    other = compiled(build(model(0.6, 0.4), runs())).on(second.numbers)
+    # The start of a spread is that of its own prior, so that draws do not depend on what is kept.
+    assert np.log(0.4) in second.start
+    np.testing.assert_array_equal(second.start, other.start)
+    points = np.random.default_rng(1).normal(0, 0.1, (3, second.start.size)) + second.start
+    np.testing.assert_allclose(second.density(points), other.density(points), rtol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"kinds": {}'])
+def test_what_is_broken_is_compiled_again(
+    folder: Path, compilations: list[str], first: tuple[Engine, str], text: str
+) -> None:
+    key = kept._key(MODEL, numbers())
+    record = folder / f"{key}.json"
+    record.write_text(text)
+    assert np.isfinite(asked().density(asked().start))
+    assert compilations == [key]  # the second time it was there
+    assert json.loads(record.read_text()) == json.loads(first[1])
+
+
+def test_code_that_was_deleted_is_compiled_again(folder: Path, first: tuple[Engine, str]) -> None:
+    assert kept._kept("unheard of", numbers()) is None
+    (folder / "another.json").write_text(first[1])
+    assert kept._kept("another", numbers()) is None  # a record without code
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compilations: list[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(kept, "_record", lambda key: tmp_path / "file" / f"{key}.json")
+    assert np.isfinite(asked().density(asked().start))
+    assert len(compilations) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def numbers(model: Model = MODEL, level: float = 1.0) -> Numbers:
+    return numbers_of(model, design_of(model, runs(level)))
+
+
+@law
+def own(N: Any, *, k: Amplitude, alpha: Exponent) -> Any:
+    return k * N**-alpha
+
+
+@dataclass(frozen=True)
+class Own:
+    """A prior of somebody else."""
+
+    def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
+        return pm.Gamma(name, 2, 10, dims=dims)
+
+
+@pytest.mark.parametrize(
+    ("model", "is_ours"),
+    [
+        (MODEL, True),
+        (Model(power, priors={"alpha": LogNormal(0.2, 1.5)}), True),
+        (Model(power, priors={"alpha": Own()}), False),
+        (Model(own), False),
+    ],
+)
+def test_only_code_of_the_package_is_kept(model: Model, is_ours: bool) -> None:
+    assert kept._is_ours(model) is is_ours
+
+
+def test_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = kept._key(MODEL, numbers())
+    assert key == kept._key(MODEL, numbers(level=3.0))
+    gamma = Model(power, discrepancy=None, pooling=(), priors={"alpha": Own()})
+    others = {
+        kept._key(Model(power, discrepancy=None, pooling=None), numbers()),
+        kept._key(Model(power), numbers(Model(power))),
+        # A population whose prior is not normal has the level of the runs among its constants.
+        kept._key(gamma, numbers(gamma)),
+        kept._key(gamma, numbers(gamma, level=3.0)),
+    }
+    monkeypatch.setattr(kept, "_versions", lambda: "later")
+    others.add(kept._key(MODEL, numbers()))
+    assert len(others) == 5
+    assert key not in others

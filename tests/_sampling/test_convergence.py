@@ -1,0 +1,58 @@
+"""R-hat and effective sample sizes of many quantities: those of ArviZ."""
+
+from __future__ import annotations
+
+import arviz as az
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayeslaw._sampling.convergence import BATCH, convergence
+
+
+def autoregressive(rho: float, shape: tuple[int, ...], seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    noise, out = rng.normal(size=shape), np.empty(shape)
+    out[..., 0] = noise[..., 0]
+    for i in range(1, shape[-1]):
+        out[..., i] = rho * out[..., i - 1] + np.sqrt(1 - rho**2) * noise[..., i]
+    return out
+
+
+APART = np.array([0.0, 0.0, 0.0, 2.0])[None, :, None]
+CASES = {
+    "independent": autoregressive(0.0, (5, 4, 500)),
+    "slow": autoregressive(0.95, (5, 4, 400)),
+    "alternating": autoregressive(-0.7, (5, 4, 400)),
+    "strongly alternating": autoregressive(-0.99, (3, 2, 100)),
+    "chains apart": autoregressive(0.5, (5, 4, 300)) + APART,
+    "odd number of draws": autoregressive(0.3, (4, 3, 251)),
+    "few draws": autoregressive(0.0, (20, 2, 8)),
+    "heavy tails": np.random.default_rng(2).standard_cauchy(size=(4, 4, 500)),
+    "ties": np.round(autoregressive(0.5, (4, 4, 300)), 1),
+    "more than a batch": autoregressive(0.2, (BATCH + 3, 2, 50)),
+    "tiny": 1e-12 * autoregressive(0.5, (3, 4, 200)) + 1,
+}
+
+
+@pytest.mark.parametrize("draws", CASES.values(), ids=CASES.keys())
+def test_same_as_arviz(draws: np.ndarray) -> None:
+    found = convergence(draws)
+    data = xr.Dataset({"x": (("quantity", "chain", "draw"), draws)})
+    expected = {
+        "r_hat": az.rhat(data),
+        "ess_bulk": az.ess(data, method="bulk"),
+        "ess_tail": az.ess(data, method="tail", prob=(0.05, 0.95)),
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(getattr(found, name), values["x"], rtol=1e-9, err_msg=name)
+
+
+def test_what_does_not_move_or_is_not_finite_has_no_r_hat() -> None:
+    draws = autoregressive(0.0, (3, 4, 100))
+    draws[0] = 1.0
+    draws[1, 2, 5] = np.inf
+    found = convergence(draws)
+    np.testing.assert_array_equal(np.isnan(found.r_hat), [True, True, False])
+    np.testing.assert_array_equal(np.isnan(found.ess_bulk), [False, True, False])
+    assert found.ess_bulk[0] == 400

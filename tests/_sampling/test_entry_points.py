@@ -1,0 +1,60 @@
+"""Entry points: every compiled density keeps its own, with or without a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from bayeslaw._sampling.compiled import DOUBLES, INTEGERS
+from bayeslaw._sampling.entry_points import entries
+
+POINT = np.array([1.0, 2.0])
+
+
+def inner(factor: float) -> Any:
+    """What a compiled density returns: its value, gradient and variables."""
+
+    @numba.njit
+    def density(point):
+        return np.asarray(factor * point.sum()), np.full(point.size, factor), point[:1] - factor
+
+    return density
+
+
+def called(function: Any, *arguments: Any) -> int:
+    """The status of an entry point."""
+    kinds = {np.dtype(float): DOUBLES, np.dtype(np.int64): INTEGERS}
+    ends = (x.ctypes.data_as(kinds[x.dtype]) if np.ndim(x) else x for x in arguments)
+    return function.ctypes(*ends)
+
+
+def density(found: Any) -> tuple[int, float, list[float]]:
+    value, gradient, table = np.empty(1), np.empty(2), np.zeros(1, dtype=np.int64)
+    status = called(found[0], 2, POINT, gradient, value, table)
+    return status, value.item(), gradient.tolist()
+
+
+def variables(found: Any) -> tuple[int, list[float]]:
+    out, table = np.empty(1), np.zeros(1, dtype=np.int64)
+    return called(found[1], 2, 1, POINT, out, table), out.tolist()
+
+
+@pytest.mark.parametrize("ask", [density, variables])
+def test_densities_without_a_key_are_not_taken_for_each_other(ask: Callable[[Any], Any]) -> None:
+    one, other = entries(inner(2.0), []), entries(inner(5.0), [])
+    assert ask(one) == {density: (0, 6.0, [2.0, 2.0]), variables: (0, [-1.0])}[ask]
+    assert ask(other) == {density: (0, 15.0, [5.0, 5.0]), variables: (0, [-4.0])}[ask]
+
+
+def test_what_is_not_finite_has_its_status() -> None:
+    found = entries(inner(np.inf), [])
+    assert density(found)[0] == 3
+
+
+def test_nothing_is_kept_under_an_unknown_key() -> None:
+    with pytest.raises(LookupError, match="both is not kept under nothing"):
+        entries(None, [], "nothing")

@@ -1,0 +1,178 @@
+"""The gate and its sentences."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayeslaw._sampling.gate import Gate, check
+
+GOOD: dict[str, Any] = {
+    "r_hat": 1.004,
+    "ess_bulk": 900.0,
+    "ess_tail": 801.2,
+    "worst": "alpha",
+    "divergences": 0,
+    "bfmi": 0.9,
+    "draws": 4000,
+}
+
+
+def posterior(seed: int = 1, **changes: Any) -> xr.Dataset:
+    """Two thousand independent draws of two quantities."""
+    rng = np.random.default_rng(seed)
+    draws = {
+        "L0": (("chain", "draw", "curve"), rng.normal(size=(4, 500, 3))),
+        "alpha": (("chain", "draw"), rng.normal(size=(4, 500))),
+    }
+    return xr.Dataset({**draws, **changes}, {"chain": range(4), "draw": range(500)})
+
+
+def stats(diverging: int = 0, energy: np.ndarray | None = None) -> xr.Dataset:
+    marks = np.zeros((4, 500), dtype=bool)
+    marks.ravel()[:diverging] = True
+    if energy is None:
+        energy = np.random.default_rng(2).normal(size=(4, 500))
+    return xr.Dataset(
+        {"diverging": (("chain", "draw"), marks), "energy": (("chain", "draw"), energy)}
+    )
+
+
+def test_independent_draws_pass() -> None:
+    gate = check(posterior(), stats())
+    assert gate.passed
+    assert gate.failures == []
+    assert gate.draws == 2000
+    assert gate.worst in ("L0", "alpha")
+    # Independent draws: the effective size is their number, in a few per cent, at the least of
+    # four quantities.
+    assert 1200 < gate.ess_bulk < 2600
+
+
+def stuck() -> xr.Dataset:
+    draws = np.random.default_rng(3).normal(size=(4, 500))
+    draws[0] = 5.0
+    return posterior(alpha=(("chain", "draw"), draws))
+
+
+def apart() -> xr.Dataset:
+    draws = np.random.default_rng(3).normal(size=(4, 500)) + np.arange(4)[:, None]
+    return posterior(alpha=(("chain", "draw"), draws))
+
+
+def wandering() -> np.ndarray:
+    return np.cumsum(np.random.default_rng(4).normal(size=(4, 500)), axis=1)
+
+
+@pytest.mark.parametrize(
+    ("draws", "statistics", "fault", "helps"),
+    [
+        (apart(), stats(), "R-hat", True),
+        (stuck(), stats(), "R-hat", True),
+        (posterior(alpha=(("chain", "draw"), wandering())), stats(), "R-hat", True),
+        (posterior().isel(draw=slice(40)), stats(), "effective sample size", True),
+        (posterior(), stats(diverging=3), "3 divergences", False),
+        (posterior(), stats(energy=wandering()), "energy information", False),
+    ],
+    ids=["apart", "stuck", "wandering", "short", "diverging", "energy"],
+)
+def test_faults_are_found(
+    draws: xr.Dataset, statistics: xr.Dataset, fault: str, helps: bool
+) -> None:
+    gate = check(draws, statistics)
+    assert not gate.passed
+    assert any(fault in sentence for sentence in gate.failures), gate.failures
+    assert gate.would_more_draws_help is helps
+
+
+def test_the_worst_quantity_is_named() -> None:
+    assert check(apart(), stats()).worst == "alpha"
+
+
+def test_effects_and_constants_are_not_judged() -> None:
+    bad = apart()["alpha"].values
+    draws = posterior(
+        alpha_task_effect=(("chain", "draw", "task"), bad[..., None]),
+        beta=(("chain", "draw"), np.full((4, 500), 0.5)),
+    )
+    assert check(draws, stats()) == check(posterior(), stats())
+
+
+def test_constant_curves_beside_moving_ones_fail() -> None:
+    values = posterior()["L0"].values.copy()
+    values[..., 1] = 2.0
+    gate = check(posterior(L0=(("chain", "draw", "curve"), values)), stats())
+    assert gate.worst == "L0"
+    assert not gate.passed
+    assert gate.r_hat == np.inf
+
+
+def test_numbers_that_are_not_fail() -> None:
+    draws = apart()["alpha"].values.copy()
+    draws[0, 0] = np.nan
+    gate = check(posterior(alpha=(("chain", "draw"), draws)), stats())
+    assert not gate.passed
+
+
+def test_sentence_of_a_fit_that_passes() -> None:
+    assert Gate(**GOOD).sentence == (
+        "Converged: R-hat at most 1.004, effective sample size at least 801, no divergences "
+        "(4000 draws)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "failures"),
+    [
+        ({"r_hat": 1.01}, "R-hat 1.010 of alpha (below 1.01 is right)"),
+        ({"ess_tail": 400.0}, "effective sample size 400 (above 400 is right)"),
+        ({"ess_bulk": 12.3}, "effective sample size 12 (above 400 is right)"),
+        ({"divergences": 2}, "2 divergences (none is right)"),
+        ({"bfmi": 0.3}, "energy information 0.30 (above 0.3 is right)"),
+        ({"modes": 2}, "chains in 2 modes, which are not averaged (one is right)"),
+        ({"r_hat": float("nan")}, "R-hat nan of alpha (below 1.01 is right)"),
+        (
+            {"r_hat": 2.5, "divergences": 1, "bfmi": 0.1, "ess_bulk": 5.0},
+            "R-hat 2.500 of alpha (below 1.01 is right); effective sample size 5 (above 400 is "
+            "right); 1 divergences (none is right); energy information 0.10 (above 0.3 is right)",
+        ),
+    ],
+)
+def test_sentence_of_a_fit_that_fails(changes: dict[str, Any], failures: str) -> None:
+    gate = Gate(**{**GOOD, **changes})
+    assert not gate.passed
+    assert gate.sentence == f"NOT CONVERGED, do not use: {failures}."
+
+
+def test_sampling_is_settled_when_nothing_would_change_the_verdict() -> None:
+    assert Gate(**GOOD).is_settled
+    assert Gate(**{**GOOD, "modes": 2}).is_settled
+    assert not Gate(**{**GOOD, "r_hat": 1.1}).is_settled
+    assert not Gate(**{**GOOD, "modes": 2, "divergences": 3}).is_settled  # smaller steps may help
+
+
+def test_a_gate_that_was_kept_before_modes_were_counted_is_read() -> None:
+    tree = xr.DataTree()
+    tree.attrs["gate"] = json.dumps(GOOD)
+    assert Gate.of(tree).modes == 1
+
+
+def test_a_tree_carries_its_gate() -> None:
+    gate = Gate(**{**GOOD, "bfmi": 0.1})
+    tree = xr.DataTree()
+    tree.attrs["gate"] = gate.to_json()
+    assert Gate.of(tree) == gate
+
+
+def test_where_nothing_moved_nothing_is_trusted() -> None:
+    still = posterior(
+        L0=(("chain", "draw", "curve"), np.ones((4, 500, 3))),
+        alpha=(("chain", "draw"), np.ones((4, 500))),
+    )
+    gate = check(still, stats())
+    assert gate.r_hat == np.inf
+    assert not gate.passed

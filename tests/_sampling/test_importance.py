@@ -1,0 +1,135 @@
+"""Importance sampling: right where it says so, and refused where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayeslaw._sampling.importance import Independent, independent
+
+DRAWS = 4000
+ROOT = np.array([[2.0, 0.0, 0.0], [1.5, 0.5, 0.0], [-1.0, 0.2, 0.1]])
+
+
+@dataclass(frozen=True)
+class Target:
+    """Stands for an engine: a density of independent standard variables, seen along a matrix."""
+
+    log_density: Callable[[np.ndarray], np.ndarray]  # of each variable
+    slope: Callable[[np.ndarray], np.ndarray]
+    root: np.ndarray
+
+    @property
+    def start(self) -> np.ndarray:
+        """Some way off."""
+        return self.root @ np.full(len(self.root), 0.5)
+
+    def density(self, points: np.ndarray) -> np.ndarray:
+        return self.slopes(points)[0]
+
+    def slopes(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inverse = np.linalg.inv(self.root)
+        standard = points @ inverse.T
+        return self.log_density(standard).sum(axis=-1), self.slope(standard) @ inverse
+
+
+@dataclass(frozen=True)
+class Asked(Target):
+    """The same, which remembers how many points it was asked for at a time."""
+
+    points: list[int] = field(default_factory=list)
+
+    def density(self, points: np.ndarray) -> np.ndarray:
+        self.points.append(len(points))
+        return super().density(points)
+
+
+def normal(root: np.ndarray = ROOT) -> Any:
+    return Target(lambda x: -(x**2) / 2, lambda x: -x, root)
+
+
+def skewed() -> Any:
+    """Logarithms of exponential variables: a long tail to one side."""
+    return Target(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), ROOT)
+
+
+def drawn(target: Any, draws: int, seed: int = 1) -> Independent | None:
+    """The first draws that prove good enough."""
+    return next(independent(target, draws, np.random.default_rng(seed)), None)
+
+
+@pytest.mark.parametrize(
+    ("target", "law"),
+    [(normal(), stats.norm()), (skewed(), stats.loggamma(1))],
+    ids=["normal", "skewed"],
+)
+def test_moments_are_right(target: Any, law: Any) -> None:
+    found = drawn(target, DRAWS)
+    assert found is not None
+    assert found.points.shape == (DRAWS, 3)
+    assert found.pareto_k < 0.67
+    standard = found.points @ np.linalg.inv(ROOT).T
+    # Half as many effective draws as draws at least, so errors are at most sqrt(2) larger.
+    error = np.sqrt(2 / DRAWS) * law.std()
+    np.testing.assert_array_less(np.abs(standard.mean(axis=0) - law.mean()), 4 * error)
+    tails = (standard < law.ppf(0.05)).mean(axis=0)
+    np.testing.assert_array_less(np.abs(tails - 0.05), 4 * np.sqrt(2 * 0.05 * 0.95 / DRAWS))
+    np.testing.assert_allclose(found.density, target.density(found.points))
+
+
+def test_the_seed_decides() -> None:
+    first, second, other = (drawn(normal(), 100, seed) for seed in (1, 1, 2))
+    assert first is not None
+    assert second is not None
+    assert other is not None
+    np.testing.assert_array_equal(first.points, second.points)
+    assert not np.array_equal(first.points, other.points)
+
+
+def test_few_draws_are_as_good_as_independent() -> None:
+    found = drawn(skewed(), 500)
+    assert found is not None
+    # Of 2,000 effective draws and more, few are drawn twice.
+    assert len(np.unique(found.points, axis=0)) > 350
+
+
+def test_copies_stand_together() -> None:
+    found = drawn(skewed(), 20_000)
+    assert found is not None
+    changes = 1 + np.any(np.diff(found.points, axis=0) != 0, axis=1).sum()
+    assert changes == len(np.unique(found.points, axis=0)) < 20_000
+
+
+def test_where_draws_are_not_good_enough_there_are_more() -> None:
+    asked = Asked(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), ROOT)
+    every = independent(cast("Any", asked), DRAWS, np.random.default_rng(1))
+    copies, proposed = [], []
+    for found in every:
+        proposed.append(sum(asked.points))
+        copies.append(DRAWS - len(np.unique(found.points, axis=0)))
+    assert len(copies) > 2
+    assert proposed == sorted(set(proposed))
+    assert proposed[-1] <= 16_000
+    assert copies[-1] < copies[0] / 2
+
+
+def test_tails_that_are_too_heavy_are_refused() -> None:
+    # Student-t with a fifth of a degree of freedom.
+    heavy: Any = Target(lambda x: -0.6 * np.log1p(x**2), lambda x: -1.2 * x / (1 + x**2), ROOT)
+    assert drawn(heavy, DRAWS) is None
+
+
+def test_too_many_unknowns_are_given_up_early() -> None:
+    wide: Any = Asked(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), np.eye(200))
+    assert drawn(wide, DRAWS) is None
+    assert sum(wide.points) == 4000
+
+
+def test_without_a_curvature_there_is_nothing() -> None:
+    broken: Any = Target(lambda x: np.full(x.shape, -np.inf), lambda x: np.nan * x, ROOT)
+    assert drawn(broken, DRAWS) is None

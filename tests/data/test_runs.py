@@ -1,0 +1,439 @@
+"""Tests of reading, checking, splitting and gridding runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bayeslaw.data import curves
+from bayeslaw.data import runs as module
+from bayeslaw.data import table as tables
+from bayeslaw.data.runs import (
+    RunsError,
+    RunsWarning,
+    check_runs,
+    grid,
+    groups,
+    has_response,
+    predictors,
+    read_runs,
+    reference,
+    response,
+    scaled,
+    split_at,
+    split_held_out,
+)
+
+SIZES = st.floats(1e-3, 1e24)
+LABELS = st.text("abcxyz _-", min_size=1, max_size=6).map(lambda text: f"g{text}")
+
+
+def table(**changes: object) -> pd.DataFrame:
+    """Four runs of two tasks, with columns replaced or added."""
+    columns = {
+        "params": [1e6, 1e7, 1e8, 1e9],
+        "tokens": [2e7, 2e8, 2e9, 2e10],
+        "loss": [4.0, 3.5, 3.2, 3.0],
+        "task": ["c4", "c4", "pile", "pile"],
+        "dataset": ["web", "books", "web", "books"],
+        "id": ["a", "b", "c", "d"],
+    }
+    return pd.DataFrame({**columns, **changes})
+
+
+def read(**changes: object) -> xr.Dataset:
+    """The table above, read with both groups."""
+    return read_runs(table(**changes), predictors={"N": "params"}, groups=["task", "dataset"])
+
+
+# Reading
+
+
+def test_defaults_give_plain_float_runs():
+    runs = read_runs(table(loss=[4, 3, 2, 1]), predictors=["params"])
+    expected = xr.Dataset(
+        {
+            "loss": ("run", [4.0, 3.0, 2.0, 1.0], {"column": "loss"}),
+            "params": (
+                "run",
+                [1e6, 1e7, 1e8, 1e9],
+                {"column": "params", "reference": 3.2e7},
+            ),
+        },
+        {"run": [0, 1, 2, 3]},
+        {"response": "loss", "predictors": ["params"], "groups": []},
+    )
+    xr.testing.assert_identical(runs, expected)
+    assert runs["loss"].dtype == runs["params"].dtype == np.float64
+
+
+def test_every_optional_argument():
+    runs = read_runs(
+        table(error_rate=[0.4, 0.3, 0.2, 0.1], spread=[0.01, 0.02, 0.03, 0.04]),
+        response="error_rate",
+        predictors={"N": "params", "D": "tokens"},
+        groups=["task", "dataset"],
+        stderr="spread",
+        run_id="id",
+        reference={"N": 3e8},
+        duplicates="keep",
+        best=None,
+    )
+    assert set(runs.data_vars) == {"error_rate", "N", "D", "stderr"}
+    assert runs["run"].values.tolist() == ["a", "b", "c", "d"]
+    assert runs["stderr"].values.tolist() == [0.01, 0.02, 0.03, 0.04]
+    assert runs["stderr"].attrs == {"column": "spread"}
+    assert runs["D"].attrs == {"column": "tokens", "reference": 6.3e8}
+    assert reference(runs) == {"N": 3e8, "D": 6.3e8}
+    assert runs["dataset"].values.tolist() == ["web", "books", "web", "books"]
+    assert predictors(runs) == ["N", "D"]
+    assert groups(runs) == ["task", "dataset"]
+    assert response(runs).values.tolist() == [0.4, 0.3, 0.2, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "centre"),
+    [([1e6, 1e8], 1e7), ([1e6, 2e6, 1e8], 1e7), ([123.0, 123.0], 120.0), ([1e-3, 1e3], 1.0)],
+)
+def test_default_reference_is_the_geometric_centre_to_two_digits(sizes, centre):
+    losses = np.arange(1.0, len(sizes) + 1)
+    runs = read_runs(pd.DataFrame({"N": sizes, "loss": losses}), predictors=["N"])
+    assert reference(runs) == {"N": centre}
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        read(held_out=[True, False, True, False]),
+        # One name each: netCDF turns a list of one text into the text.
+        read_runs(table(), predictors=["params"], groups=["task"]),
+        grid(params=[1e6, 1e7]),
+    ],
+)
+def test_runs_survive_netcdf(original, tmp_path):
+    original.to_netcdf(tmp_path / "runs.nc", engine="h5netcdf")
+    loaded = xr.load_dataset(tmp_path / "runs.nc", engine="h5netcdf")
+    check_runs(loaded)
+    xr.testing.assert_equal(loaded, original)
+    assert predictors(loaded) == predictors(original)
+    assert groups(loaded) == groups(original)
+    assert has_response(loaded) == has_response(original)
+    if has_response(loaded):
+        assert reference(loaded) == reference(original)
+
+
+COLUMNS = "It has: params, tokens, loss, task, dataset, id"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"predictors": {"N": "parms"}},
+            f"column 'parms' is not in the table; did you mean 'params'? {COLUMNS}",
+        ),
+        (
+            {"response": "LOSS"},
+            f"column 'LOSS' is not in the table; did you mean 'loss'? {COLUMNS}",
+        ),
+        ({"groups": ["zzz"]}, f"column 'zzz' is not in the table. {COLUMNS}"),
+        ({"stderr": "se"}, f"column 'se' is not in the table. {COLUMNS}"),
+        ({"run_id": "ids"}, f"column 'ids' is not in the table; did you mean 'id'? {COLUMNS}"),
+        ({"predictors": []}, "at least one predictor is needed, such as N"),
+        ({"predictors": "params"}, "predictors must be a list of columns, got 'params'"),
+        ({"groups": "task"}, "groups must be a list of columns, got 'task'"),
+        ({"groups": ["params"]}, "'params' cannot be a group: it is a predictor"),
+        ({"groups": ["loss"]}, "'loss' cannot be a group: it is the response"),
+        ({"groups": ["task", "task"]}, "'task' cannot be a group: it is a group"),
+        ({"groups": ["run"]}, "'run' cannot be a group: it is a reserved name"),
+        ({"groups": ["a/b"]}, "'a/b' cannot be a group: a slash would split a fit's tree"),
+        ({"groups": ["chain"]}, "'chain' cannot be a group: it is a reserved name"),
+        ({"groups": ["draw"]}, "'draw' cannot be a group: it is a reserved name"),
+        ({"groups": ["curve"]}, "'curve' cannot be a group: it is a reserved name"),
+        ({"groups": ["held_out"]}, "'held_out' cannot be a group: it is a reserved name"),
+        ({"groups": ["stderr"]}, "'stderr' cannot be a group: it is a reserved name"),
+        ({"predictors": {"loss": "params"}}, "'loss' cannot be a predictor: it is the response"),
+        ({"response": "run"}, "'run' cannot be the response: it is a reserved name"),
+        ({"duplicates": "maybe"}, "duplicates must be 'drop' or 'keep', got 'maybe'"),
+        ({"reference": {"D": 1e9}}, "'D' is not a predictor; there are: params"),
+        (
+            {"reference": {"params": 0.0}},
+            "reference of 'params': 0.0 is not positive: "
+            "a loss, a size or a standard error is above zero",
+        ),
+        ({"reference": {"params": np.inf}}, "reference of 'params': inf is not finite"),
+        ({"reference": {"params": "big"}}, "reference of 'params': 'big' is not a number"),
+        ({"best": np.inf}, "best must be a finite number, got inf"),
+        (
+            {"best": 3.5},
+            "column 'loss', row 0: 4.0 is not below the best value, 3.5 (and 1 more)",
+        ),
+        ({"best": 5.0, "response": "task"}, "column 'task', row 0: 'c4' is not a number"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(RunsError) as caught:
+        read_runs(table(), **{"predictors": ["params"], **arguments})
+    # Not a number: the first of four texts.
+    assert str(caught.value).removesuffix(" (and 3 more)") == message
+
+
+def test_one_level_is_warned_of_and_kept_as_a_label():
+    with pytest.warns(RunsWarning) as caught:
+        runs = read(task=["c4"] * 4)
+    assert [str(warning.message) for warning in caught] == [
+        "group 'task' has one level, 'c4', in all 4 runs: dropped from the pooling"
+    ]
+    assert caught[0].filename == __file__
+    assert groups(runs) == ["task", "dataset"]
+
+
+def test_runs_without_their_response_are_a_grid():
+    dropped = read().drop_vars("loss")
+    check_runs(dropped)
+    assert not has_response(dropped)
+    with pytest.raises(RunsError, match=r"^these runs have no response: 'loss' was dropped from"):
+        response(dropped)
+
+
+def test_all_that_was_warned_of_is_noted():
+    with pytest.warns(RunsWarning) as caught:
+        runs = read_runs(pd.concat([table(task="c4")] * 2), predictors=["params"], groups=["task"])
+    sentences = [str(warning.message) for warning in caught]
+    assert len(sentences) == 2
+    assert runs.attrs["notes"] == [f"{text[0].upper()}{text[1:]}." for text in sentences]
+    assert "notes" not in read().attrs
+
+
+# Checks
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        (pd.DataFrame(), "runs must be an xarray.Dataset, got DataFrame"),
+        (xr.Dataset(), "runs need attrs['predictors']; make them with read_runs or grid"),
+        (
+            xr.Dataset(attrs={"predictors": ["N"]}),
+            "runs need attrs['groups']; make them with read_runs or grid",
+        ),
+        (grid(N=1e9).rename(run="row"), "runs need one dimension, 'run', got ['row']"),
+        (
+            grid(N=1e9).expand_dims(draw=2),
+            "runs need one dimension, 'run', got ['draw', 'run']",
+        ),
+        (grid(N=1e9).isel(run=[]), "there are no runs"),
+        (grid(N=1e9).isel(run=[0, 0]), "the run coordinate has repeated values"),
+        (grid(N=1e9).drop_vars("run"), "the run coordinate is missing"),
+        (grid(N=1e9).assign_attrs(predictors=[]), "runs need at least one predictor"),
+        (grid(N=1e9).assign_attrs(predictors=["D"]), "'D' is not a variable of the runs"),
+        (grid(N=1e9).assign_attrs(groups=["task"]), "group 'task' is not a coordinate of the runs"),
+        (
+            grid(N=1e9).assign_coords(task=("run", [3])).assign_attrs(groups=["task"]),
+            "labels of group 'task' must be text",
+        ),
+        (grid(N=1e9).astype(int), "'N' must be float64, got int64"),
+        (
+            read().assign(N=("run", [1.0, 0.0, 2.0, -1.0])),
+            "'N', position 1: 0.0 is not positive: "
+            "a loss, a size or a standard error is above zero (and 1 more)",
+        ),
+        (
+            read().assign(loss=("run", [1.0, 1.0, np.inf, 1.0])),
+            "'loss', position 2: inf is not finite",
+        ),
+        (
+            read().assign(stderr=("run", [1.0, 1.0, 1.0, np.nan])),
+            "'stderr', position 3: nan is a missing value: fill it in or drop the row",
+        ),
+        (read().assign_coords(held_out=("run", [0, 1, 0, 1])), "held_out must be true or false"),
+    ],
+)
+def test_invalid_runs_are_refused(runs, message):
+    with pytest.raises(RunsError) as caught:
+        check_runs(runs)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("runs", [read(), read(held_out=[0, 1, 0, 1]), grid(N=1e9, task="c4")])
+def test_valid_runs_pass(runs):
+    assert check_runs(runs) is None
+
+
+def test_a_grid_has_neither_response_nor_reference():
+    runs = grid(N=1e9)
+    assert has_response(read())
+    assert not has_response(runs)
+    with pytest.raises(RunsError, match=r"^these runs have no response: they come from a grid$"):
+        response(runs)
+    with pytest.raises(RunsError, match=r"^predictor 'N' has no reference scale$"):
+        reference(runs)
+
+
+def test_scaled_divides_what_is_asked_for():
+    runs = read_runs(table(), predictors={"N": "params", "D": "tokens"})
+    assert scaled(runs, {"D": 2e7}).keys() == {"D"}
+    np.testing.assert_allclose(scaled(runs, {"D": 2e7})["D"], [1.0, 10.0, 100.0, 1000.0])
+    with pytest.raises(RunsError, match=r"^'C' is not a predictor; there are: N, D$"):
+        scaled(runs, {"C": 1.0})
+
+
+# Splits
+
+
+@given(sizes=st.lists(SIZES, min_size=2, max_size=20, unique=True), data=st.data())
+def test_split_at_partitions_the_runs(sizes, data):
+    limit = data.draw(st.sampled_from(sorted(sizes)[:-1]))
+    losses = np.arange(1.0, len(sizes) + 1)
+    frame = pd.DataFrame({"N": sizes, "loss": losses})
+    runs = read_runs(frame, predictors=["N"])
+    before = runs.copy(deep=True)
+    train, later = split_at(runs, N=limit)
+    assert (train["N"] <= limit).all()
+    assert (later["N"] > limit).all()
+    xr.testing.assert_identical(xr.concat([train, later], "run").sortby("run"), before)
+    xr.testing.assert_identical(runs, before)
+
+
+def test_several_limits_hold_together_and_attributes_stay():
+    runs = read_runs(table(), predictors={"N": "params", "D": "tokens"}, groups=["task"])
+    train, later = split_at(runs, N=1e8, D=2e8)
+    assert train["run"].values.tolist() == [0, 1]
+    assert later["run"].values.tolist() == [2, 3]
+    for part in (train, later):
+        assert part.attrs == runs.attrs
+        assert reference(part) == reference(runs)
+        check_runs(part)
+
+
+def test_a_predictor_may_be_called_runs():
+    train, _ = split_at(grid(runs=[1.0, 2.0]), runs=1.0)
+    assert train["runs"].values.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({}, "split_at needs a limit, such as split_at(runs, N=1e8)"),
+        ({"C": 1e8}, "'C' is not a predictor; there are: N, D"),
+        ({"N": 1e5}, "no run has N <= 100000: N in the data is 1e+06 to 1e+09"),
+        ({"N": 1e9}, "every run has N <= 1e+09: N in the data is 1e+06 to 1e+09"),
+        (
+            {"N": 1e7, "D": 1e7},
+            "no run has N <= 1e+07 and D <= 1e+07: "
+            "N in the data is 1e+06 to 1e+09, D in the data is 2e+07 to 2e+10",
+        ),
+        ({"N": np.nan}, "no run has N <= nan: N in the data is 1e+06 to 1e+09"),
+    ],
+)
+def test_limits_that_split_nothing(limits, message):
+    runs = read_runs(table(), predictors={"N": "params", "D": "tokens"})
+    with pytest.raises(RunsError) as caught:
+        split_at(runs, **limits)
+    assert str(caught.value) == message
+
+
+def test_split_held_out_follows_the_marks():
+    runs = read(held_out=[False, True, False, True])
+    train, held_out = split_held_out(runs)
+    assert train["run"].values.tolist() == [0, 2]
+    assert held_out["run"].values.tolist() == [1, 3]
+    assert train.attrs == held_out.attrs == runs.attrs
+    assert held_out["N"].attrs == runs["N"].attrs
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "no run is marked: the table has no column 'held_out'"),
+        ({"held_out": [0, 0, 0, 0]}, "none of the 4 runs is marked as held out"),
+        ({"held_out": [1, 1, 1, 1]}, "all 4 runs are marked as held out"),
+    ],
+)
+def test_marks_that_split_nothing(changes, message):
+    with pytest.raises(RunsError) as caught:
+        split_held_out(read(**changes))
+    assert str(caught.value) == message
+
+
+# Grids
+
+
+@given(
+    sizes=st.lists(SIZES, min_size=1, max_size=4),
+    tokens=SIZES,
+    tasks=st.lists(LABELS, min_size=1, max_size=3),
+)
+def test_grid_is_the_cross_product_in_order(sizes, tokens, tasks):
+    runs = grid(task=tasks, N=sizes, D=tokens)
+    check_runs(runs)
+    assert runs["run"].values.tolist() == list(range(len(sizes) * len(tasks)))
+    assert runs["task"].values.tolist() == [task for task in tasks for _ in sizes]
+    assert runs["N"].values.tolist() == sizes * len(tasks)
+    assert set(runs["D"].values.tolist()) == {tokens}
+    assert runs.attrs == {"predictors": ["N", "D"], "groups": ["task"]}
+
+
+def test_grid_takes_arrays_and_integers():
+    assert grid(N=np.array([1, 2]))["N"].values.tolist() == [1.0, 2.0]
+    assert grid(N=3)["N"].dtype == float
+    assert grid(N=1.0, task=np.array(["c4", "web"]))["task"].values.tolist() == ["c4", "web"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "at least one predictor is needed, such as N"),
+        ({"task": "c4"}, "at least one predictor is needed, such as N"),
+        ({"N": []}, "N is empty: give a number, a text or a list of them"),
+        ({"N": 1.0, "task": []}, "task is empty: give a number, a text or a list of them"),
+        (
+            {"N": [1e9, 0.0]},
+            "N, item 1: 0.0 is not positive: a loss, a size or a standard error is above zero",
+        ),
+        (
+            {"N": -1.0},
+            "N, item 0: -1.0 is not positive: a loss, a size or a standard error is above zero",
+        ),
+        ({"N": [np.inf, 1.0]}, "N, item 0: inf is not finite"),
+        (
+            {"N": np.nan},
+            "N, item 0: nan is a missing value: fill it in or drop the row",
+        ),
+        ({"N": [1.0, "big"]}, "N, item 1: 'big' is not a number"),
+        ({"N": 1.0, "run": "a"}, "'run' cannot be a group: it is a reserved name"),
+    ],
+)
+def test_bad_grids_are_named(values, message):
+    with pytest.raises(RunsError) as caught:
+        grid(**values)
+    assert str(caught.value) == message
+
+
+# The module
+
+
+@pytest.mark.parametrize(
+    ("home", "names"),
+    [(curves, curves.__all__), (tables, ["RunsError", "RunsWarning"])],
+)
+def test_the_vocabulary_of_runs_is_in_one_place(home, names):
+    assert set(names) <= set(module.__all__)
+    assert all(getattr(module, name) is getattr(home, name) for name in names)
+
+
+def test_import_is_cheap():
+    load = (
+        "import sys, bayeslaw.runs; "
+        "print(sorted({'narwhals', 'matplotlib', 'pymc'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", load]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"

@@ -1,0 +1,138 @@
+"""Marginal likelihoods, against integrals that are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.stats import gamma, multivariate_normal, norm
+
+import bayeslaw as bl
+from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._sampling.gate import Gate
+from bayeslaw.fitting.marginal_likelihood import (
+    PRIOR_DEPENDENCE,
+    MarginalLikelihood,
+    _bridge,
+    _caveats,
+    marginal_likelihood,
+)
+
+SAMPLING = {"draws": 500, "tune": 500, "chains": 2, "progressbar": False, "random_seed": 1}
+SIGMA, TAU = 0.02, 0.03
+
+
+@bl.law(unitless=("N",))
+def line(N: Any, *, a: bl.Real, b: bl.Real) -> Any:
+    """A response that is linear in what is not known."""
+    return a + b * np.log(N)
+
+
+@pytest.fixture(scope="module")
+def runs() -> xr.Dataset:
+    rng, sizes = np.random.default_rng(1), np.geomspace(1e3, 1e6, 12)
+    loss = 4.0 - 0.1 * np.log(sizes) + 0.06 * rng.standard_normal(12)
+    return bl.read_runs(pd.DataFrame({"N": sizes, "loss": loss}), predictors=["N"])
+
+
+def fitted(runs: xr.Dataset, discrepancy: bl.Brownian | None) -> bl.Fit:
+    priors: dict[str, bl.Prior] = {"a": bl.Normal(3.0, 2.0), "b": bl.Normal(0.0, 0.5)}
+    priors |= {"sigma": bl.Fixed(SIGMA)} | ({"tau": bl.Fixed(TAU)} if discrepancy else {})
+    noise = bl.Gaussian(bl.RawScale())
+    model = bl.Model(line, None, noise, discrepancy=discrepancy, priors=priors)
+    return bl.fit(model, runs, **SAMPLING)
+
+
+@pytest.fixture(scope="module")
+def linear(runs: xr.Dataset) -> bl.Fit:
+    return fitted(runs, None)
+
+
+def closed_form(fit: bl.Fit) -> float:
+    """The density of the responses of a linear model with normal priors is normal."""
+    design, noise = design_of(fit.model, fit.runs), SIGMA**2 * np.eye(12)
+    if fit.model.discrepancy:
+        [place] = design.position
+        same = np.sign(place)[:, None] == np.sign(place)
+        noise = noise + TAU**2 * same * np.minimum.outer(np.abs(place), np.abs(place))
+    known = np.stack([np.ones(12), np.log(fit.runs["N"].values)], axis=1)
+    covariance = known @ np.diag([4.0, 0.25]) @ known.T + design.unit**2 * noise
+    return float(multivariate_normal(known @ [3.0, 0.0], covariance).logpdf(fit.runs["loss"]))
+
+
+def test_a_linear_model_has_a_closed_form(linear: bl.Fit) -> None:
+    found, other = (marginal_likelihood(linear, random_seed=seed) for seed in (0, 5))
+    assert found.log != other.log
+    assert found == marginal_likelihood(linear)
+    for each in (found, other):
+        assert 0 < each.error < 0.02
+        assert abs(each.log - closed_form(linear)) < 4 * each.error
+        assert each.caveats == (PRIOR_DEPENDENCE,)
+
+
+def test_a_linear_model_with_a_discrepancy_has_a_closed_form(runs: xr.Dataset) -> None:
+    fit = fitted(runs, bl.Brownian())
+    found = marginal_likelihood(fit)
+    assert 0 < found.error < 0.02
+    assert abs(found.log - closed_form(fit)) < 4 * found.error
+
+
+# The bridge alone
+
+
+REPEATS = 20
+
+
+@pytest.mark.parametrize(
+    ("density", "size"),
+    [(norm(3.0, 0.1), 1), (norm(-1.0, 5.0), 20), (gamma(4.0), 5), (gamma(1.5), 2)],
+    ids=["narrow", "many", "skewed", "edge"],
+)
+def test_densities_whose_integral_is_known(density: Any, size: int) -> None:
+    """The estimate is off by as much as its error says."""
+
+    def scaled(points: np.ndarray) -> np.ndarray:
+        return density.logpdf(points).sum(axis=-1) + 7.5
+
+    rng = np.random.default_rng(3)
+    estimates = [
+        _bridge(scaled, density.rvs((2, 1000, size), random_state=rng), rng) for _ in range(REPEATS)
+    ]
+    logs, errors = np.array(estimates).T
+    off = (logs - 7.5) / errors
+    assert abs(off.mean()) < 4 / np.sqrt(REPEATS)
+    assert 0.5 < off.std() < 1.6
+
+
+def test_draws_that_hang_together_count_less() -> None:
+    independent = gamma(4.0).rvs((2, 2000, 3), random_state=np.random.default_rng(3))
+    sticky = np.repeat(independent[:, ::10], 10, axis=1)
+
+    def log_density(points: np.ndarray) -> np.ndarray:
+        return gamma(4.0).logpdf(points).sum(axis=-1)
+
+    rng = np.random.default_rng(1)
+    assert _bridge(log_density, sticky, rng)[1] > 1.5 * _bridge(log_density, independent, rng)[1]
+
+
+# What is told with it
+
+
+def test_caveats(linear: bl.Fit) -> None:
+    tree = linear.tree.copy()
+    tree.attrs["gate"] = replace(Gate.of(tree), divergences=7).to_json()
+    gate, again, rough, prior = _caveats(replace(linear, tree=tree), 0.3, 2)
+    assert gate.startswith("NOT CONVERGED, do not use: 7 divergences")
+    assert again.startswith("Sampled again, 2 draws diverged: ")
+    assert rough.startswith("The estimate is rough (error 0.3): ")
+    assert prior == PRIOR_DEPENDENCE
+    assert _caveats(linear, 0.2, 0) == [PRIOR_DEPENDENCE]
+
+
+def test_in_words() -> None:
+    lines = str(MarginalLikelihood(-12.345, 0.0123, (PRIOR_DEPENDENCE,))).splitlines()
+    assert lines == ["log marginal likelihood -12.35, Monte Carlo error 0.012", PRIOR_DEPENDENCE]

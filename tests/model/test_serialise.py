@@ -1,0 +1,82 @@
+"""Parts of a model as plain records, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bayeslaw.model.discrepancy import Brownian
+from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
+from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale
+from bayeslaw.model.serialise import PARTS, part_of, record_of
+from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal, Normal
+
+EXAMPLES = [
+    Normal(-0.5, 1.5),
+    LogNormal(0.35, 1.5),
+    LogitNormal(0.25, 2.0),
+    HalfNormal(0.3),
+    LinkNormal(-0.9, 0.5),
+    Fixed(1.69),
+    Fixed(2),
+    Gaussian(),
+    Gaussian(RawScale(), "N"),
+    StudentT(5.5, LogScale(), "D"),
+    Undertuned(LogitScale(0.25, 1.0)),
+    LogScale(),
+    RawScale(),
+    LogitScale(-1.0, 3.0),
+    Brownian(),
+    Brownian(knots=3),
+]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A part of somebody else."""
+
+    value: float = 1.0
+
+
+def test_every_part_has_an_example() -> None:
+    assert {type(part).__name__ for part in EXAMPLES} == set(PARTS)
+
+
+@pytest.mark.parametrize("part", EXAMPLES, ids=str)
+def test_a_part_comes_back_from_json(part: Any) -> None:
+    again = part_of(json.loads(json.dumps(record_of("part", part))))
+    assert again == part
+    assert type(again) is type(part)
+
+
+@pytest.mark.parametrize("value", [None, "N", 3, 0.1, True])
+def test_plain_values_are_their_own_records(value: Any) -> None:
+    assert record_of("value", value) is value
+    assert part_of(value) is value
+
+
+def test_a_record_says_what_is_in_it() -> None:
+    expected = {"StudentT": {"nu": 4.0, "scale": {"RawScale": {}}, "varies_with": None}}
+    assert record_of("noise", StudentT(scale=RawScale())) == expected
+
+
+@pytest.mark.parametrize(
+    ("what", "part", "culprit", "known"),
+    [
+        ("prior of 'alpha'", Foreign(), "prior of 'alpha'", "Normal, LogNormal, LogitNormal, "),
+        ("noise", Foreign(), "noise", "Gaussian, StudentT, Undertuned$"),
+        ("discrepancy", Foreign(), "discrepancy", "Brownian$"),
+        ("noise", Gaussian(Foreign()), "scale", "LogScale, RawScale, LogitScale$"),  # type: ignore[arg-type]
+    ],
+)
+def test_parts_of_somebody_else_are_refused(what: str, part: Any, culprit: str, known: str) -> None:
+    with pytest.raises(ValueError, match=rf"^the {culprit} is a Foreign of .*: use one of {known}"):
+        record_of(what, part)
+
+
+def test_names_that_are_no_part_are_not_looked_for() -> None:
+    with pytest.raises(KeyError, match="system"):
+        part_of({"system": {"command": "true"}})
