@@ -128,7 +128,7 @@ def one_fit(runs: list[xr.Dataset], **settings: Any) -> tuple[bl.Fit, float]:
 
 def handing_out(fit: bl.Fit) -> float:
     """Seconds of processor, of scheduler and client together, to send a job and get its fit."""
-    job = importlib.import_module("bayeslaw.refit")._Job(MODEL, fit.runs, Sampler(1), None)
+    job = importlib.import_module("bayeslaw.fitting.refit")._Job(MODEL, fit.runs, Sampler(1), None)
     with tempfile.NamedTemporaryFile() as kept, dask(1) as place:
         Path(kept.name).write_bytes(pickle.dumps(fit.tree))
         submit = place.executor.submit

@@ -22,7 +22,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.diagnostics.forecast_drivers import LAW, forecast_verdict
+from bayeslaw.diagnostics.forecast_drivers import LAW, forecast_drivers
 
 SMALLEST, LARGEST, TIMES = 3e5, 3e8, (3.0, 10.0, 30.0)
 REFERENCE = 1e7
@@ -90,7 +90,7 @@ def judged(fit: bl.Fit, truth: Curve) -> pd.DataFrame:
     band = bl.interval(forecast, 0.9)["mean"]
     lower, upper = (band.sel(bound=bound).values for bound in ("lower", "upper"))
     value = truth(forecast["N"].values)
-    told = forecast_verdict(fit, forecast)
+    told = forecast_drivers(fit, forecast)
     return told.assign(times=TIMES, held=(lower <= value) & (value <= upper))
 
 

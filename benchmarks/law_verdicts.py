@@ -37,7 +37,7 @@ from matplotlib.figure import Figure
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.comparison.paired_differences import paired, unclear
+from bayeslaw.comparison.paired_differences import paired_differences, unclear
 from bayeslaw.plots.style import PAGE, Inks, house
 
 ROOT = Path(__file__).parents[1]
@@ -126,7 +126,7 @@ def judged(seed: int, truth: str, decades: float, repeat: int) -> pd.DataFrame:
     fits = {law: bl.refit(m, [train], random_seed=seed, **HOW)[0] for law, m in MODELS.items()}
     scored = {law: bl.score(bl.forecast(fit, later), later) for law, fit in fits.items()}
     passed = {law: Gate.of(fit.tree).passed for law, fit in fits.items()}
-    told = paired(scored, [law for law in fits if passed[law]] or [*fits])
+    told = paired_differences(scored, [law for law in fits if passed[law]] or [*fits])
     k = {law: fit.tree["sample_stats"].attrs.get("pareto_k") for law, fit in fits.items()}
     told = told.assign(n_curves=TASKS, passed=passed, pareto_k=k).rename_axis("law").reset_index()
     cell = {"seed": seed, "truth": truth, "decades": decades, "repeat": repeat}

@@ -27,7 +27,7 @@ DELTA, SEED = 1e-3, 42
 NOISES = {
     "Student-t": bl.StudentT(),
     "log-Gaussian": bl.Gaussian(),
-    "raw Gaussian": bl.Gaussian(bl.RawScale()),
+    "raw Gaussian": bl.Gaussian(bl.response_scales.RawScale()),
 }
 
 

@@ -144,7 +144,7 @@ def read(
 ) -> Any:
     """Runs of measurements that may agree to the last digit without being copies."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", bl.RunsWarning)
+        warnings.simplefilter("ignore", bl.errors.RunsWarning)
         return bl.read_runs(
             table, response=response, predictors=predictors, groups=groups, duplicates="keep"
         )

@@ -61,14 +61,14 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     ),
     "Forecasts": (
         "Draws of the curve and of a new run, their bands, and how right they were.",
-        "forecast forecast_through interval observation_noise score score_table",
+        "forecast two_stage_forecast interval observation_noise score score_table",
     ),
     "Comparison": (
         "Which law to believe where it extrapolates; averages of laws; two systems.",
         "compare backtest backtest_table leave_one_curve_out leave_one_out_exactly"
         " stack Stack stack_forecasts log_scores equal_weights stacking_weights"
         " hierarchical_weights pseudo_bma_weights marginal_likelihood MarginalLikelihood"
-        " multiverse Multiverse forecast_verdict contrast contrast_table"
+        " multiverse Multiverse forecast_drivers contrast contrast_table"
         " crossing_table",
     ),
     "Decisions": (

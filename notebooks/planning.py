@@ -104,7 +104,7 @@ for i, loss in enumerate(later["loss"].values):
 # parameters, and what to double the data?
 
 # %%
-gain = bl.interval(bl.marginal(fit, later), 0.9)["doubling"]
+gain = bl.interval(bl.marginal_gain(fit, later), 0.9)["doubling"]
 for name in ("N", "D"):
     lower, _, upper = gain.sel(predictor=name).values[:, 0]
     print(f"twice the {name}: the loss changes by {lower:.3f} to {upper:.3f}")

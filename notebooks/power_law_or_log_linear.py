@@ -175,12 +175,12 @@ bl.plot_skill(skill)
 # the tasks differ as far as they do, and `equal_weights` asks nothing.
 
 # %%
-scores = bl.log_scores(backtest)
+scores = bl.weights.log_scores(backtest)
 weights = {
-    "equal": bl.equal_weights(scores),
-    "stacking": bl.stacking_weights(scores),
-    "pseudo-BMA+": bl.pseudo_bma_weights(scores),
-    "hierarchical": bl.hierarchical_weights(scores, "task"),
+    "equal": bl.weights.equal_weights(scores),
+    "stacking": bl.weights.stacking_weights(scores),
+    "pseudo-BMA+": bl.weights.pseudo_bma_weights(scores),
+    "hierarchical": bl.weights.hierarchical_weights(scores, "task"),
 }
 for name, weight in weights.items():
     print(f"{name}\n{weight.round(2).to_string()}\n")

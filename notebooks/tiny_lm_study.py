@@ -124,7 +124,7 @@ bl.plot_calibration(scores["generalised"])
 # The truth lies between the laws, so say so: half of the belief to each.
 
 # %%
-weights = bl.equal_weights(bl.log_scores(scores))
+weights = bl.weights.equal_weights(bl.weights.log_scores(scores))
 mixture = bl.stack_forecasts(forecasts, weights)
 table = bl.score_table(bl.score(mixture, later)).loc["all"]
 print(

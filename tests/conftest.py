@@ -11,8 +11,8 @@ import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import roles_of
-from bayeslaw._inference.posterior import link_dataset, posterior_dataset
-from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import rescale, scales_of
 from bayeslaw._sampling.gate import Gate
@@ -134,10 +134,12 @@ def known_fit() -> Callable[..., Fit]:
         model = Model(law, pooling=None, discrepancy=None, priors=priors)
         to_reference = {name: 1 / scale for name, scale in scales_of(law, runs).items()}
         at_reference = rescale(law, to_reference, parameters)
-        roles, design = roles_of(model, coordinates(model)), design_of(model, runs)
+        roles, run_arrays = roles_of(model, coordinates(model)), run_arrays_of(model, runs)
         theta = [role.link.forward(at_reference[name]) for name, role in roles.items()]
-        link = link_dataset({"theta": np.stack(theta, axis=2)}, roles, None, design.curves)
-        posterior = posterior_dataset(model, design, link, runs)
+        link = unconstrained_dataset(
+            {"theta": np.stack(theta, axis=2)}, roles, None, run_arrays.curves
+        )
+        posterior = posterior_dataset(model, run_arrays, link, runs)
         tree = xr.DataTree.from_dict({"/posterior": posterior, "/link": link})
         gate = Gate(1.0, 1000.0, 1000.0, "alpha", 0, 1.0, 1000)
         tree.attrs["gate"] = gate.to_json()

@@ -12,12 +12,12 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.replace import clone_replace, vectorize_graph
 
 from bayeslaw._sampling.compile_cache import variables_of
-from bayeslaw._sampling.compiled import Engine, compile_engine, values_at
+from bayeslaw._sampling.compiled import CompiledDensity, compile_density, values_at
 
 
-def compiled(model: pm.Model) -> Engine:
+def compile_graph(model: pm.Model) -> CompiledDensity:
     """The compiled model, whatever the disk remembers of it."""
-    return compile_engine(model, variables_of(model))
+    return compile_density(model, variables_of(model))
 
 
 def unconstrained(

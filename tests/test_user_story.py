@@ -73,5 +73,5 @@ def test_from_a_table_to_a_figure(table: Path, tmp_path: Path) -> None:
     bl.save(shifted, tmp_path / "fit.nc")
     again = bl.load(tmp_path / "fit.nc", law=shifted_power)
     xr.testing.assert_identical(bl.forecast(again, later), bl.forecast(shifted, later))
-    with pytest.raises(bl.StoreError, match="shifted_power"):
+    with pytest.raises(bl.errors.StoreError, match="shifted_power"):
         bl.load(tmp_path / "fit.nc")

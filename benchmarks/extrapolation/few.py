@@ -24,7 +24,7 @@ import pandas as pd
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data.runs import reference
+from bayeslaw.data.runs import reference_sizes
 from benchmarks.extrapolation import data, models, report
 from benchmarks.extrapolation.data import Curve, Prediction
 from benchmarks.extrapolation.models import Recipe, Sampling
@@ -121,7 +121,7 @@ def _alone(
 
     for level, some in itertools.groupby(curves, levels):
         own = list(some)
-        runs = [models.runs_of([c], "train", groups, reference(library.runs)) for c in own]
+        runs = [models.runs_of([c], "train", groups, reference_sizes(library.runs)) for c in own]
         priors = {} if known is None else bl.population(library, at=level)
         model = bl.Model(LAW.of(models.SIZE), pooling=None, priors=priors)
         fits = bl.refit(

@@ -73,7 +73,7 @@ def runs_of(
     rows = pd.concat(frames, ignore_index=True)
     with warnings.catch_warnings():
         # One curve has one level of each group, and copies are dropped knowingly.
-        warnings.simplefilter("ignore", bl.RunsWarning)
+        warnings.simplefilter("ignore", bl.errors.RunsWarning)
         return bl.read_runs(
             rows,
             predictors=[SIZE],

@@ -19,7 +19,7 @@ import pandas as pd
 from scipy.special import logsumexp
 
 import bayeslaw as bl
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names
 from bayeslaw.diagnostics.diagnose import leave_one_out
 from benchmarks.extrapolation import choose, data, models, report
 from benchmarks.extrapolation.data import Curve, Prediction
@@ -79,7 +79,7 @@ def _predicted(name: str, curves: Sequence[Curve], law: bl.Law, how: Sampling) -
 
 
 def _log_scores(curves: Sequence[Curve], found: Mapping[str, list[Prediction]]) -> pd.DataFrame:
-    """As of `bayeslaw.log_scores`: a row per held-out run, indexed by its curve and its groups."""
+    """As of `bayeslaw.weights.log_scores`: a row per held-out run, indexed by its curve and its groups."""
     groups = list(curves[0].groups)
     rows = [(curve.name, *curve.groups.values()) for curve in curves for _ in curve.x_test]
     index = pd.MultiIndex.from_tuples(rows, names=["curve_name", *groups])
@@ -94,8 +94,8 @@ def _leave_one_out(name: str, curves: Sequence[Curve], law: bl.Law, how: Samplin
     of_curve = {tuple(str(({"curve_name": c.name} | dict(c.groups))[g]) for g in groups): c.name
                 for c in curves}  # fmt: skip
     runs = fit.runs
-    levels = [[str(x) for x in runs[g].values] for g in table.groups(runs)]
-    order = [table.groups(runs).index(g) for g in groups]
+    levels = [[str(x) for x in runs[g].values] for g in group_names(runs)]
+    order = [group_names(runs).index(g) for g in groups]
     names = [of_curve[tuple(row[i] for i in order)] for row in zip(*levels, strict=True)]
     elpd = pd.Series(np.asarray(leave_one_out(fit).elpd_i).ravel())
     return elpd.groupby(names).sum()
@@ -106,12 +106,12 @@ def _rules(curves: Sequence[Curve], loo: pd.DataFrame, before: pd.DataFrame) -> 
     by_curve = before.groupby(level="curve_name").mean()
     domain = by_curve.mean()
     group = "task" if "task" in before.index.names else "curve_name"
-    level = bl.hierarchical_weights(before, group)
+    level = bl.weights.hierarchical_weights(before, group)
     two = domain.where(domain >= domain.nlargest(2).min()).notna() / 2
 
     def stacked(curve: Curve) -> pd.Series:
         rows = before[before.index.get_level_values("curve_name") == curve.name]
-        return bl.stacking_weights(rows) if len(rows) else bl.equal_weights(before)
+        return bl.weights.stacking_weights(rows) if len(rows) else bl.weights.equal_weights(before)
 
     def of_level(curve: Curve) -> pd.Series:
         name = curve.groups.get(group, curve.name)
@@ -123,9 +123,9 @@ def _rules(curves: Sequence[Curve], loo: pd.DataFrame, before: pd.DataFrame) -> 
     together = {
         "leave-one-out, domain": picked(loo.sum()),
         "rolling origin, domain": picked(domain),
-        "stacking, domain": bl.stacking_weights(before),
+        "stacking, domain": bl.weights.stacking_weights(before),
         "mean of the two best": two,
-        "equal weights": bl.equal_weights(before),
+        "equal weights": bl.weights.equal_weights(before),
     }
     alone = {
         "leave-one-out, curve": lambda curve: picked(loo.loc[curve.name]),

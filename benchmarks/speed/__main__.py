@@ -63,7 +63,7 @@ def main() -> None:
         "--full", action="store_true", help="1,000 small fits by importance sampling"
     )
     asked = parser.parse_args()
-    warnings.simplefilter("ignore", bl.RunsWarning)
+    warnings.simplefilter("ignore", bl.errors.RunsWarning)
     wanted = parts(asked.quick)
     if asked.full:
         wanted["refits"] = partial(refits.refits, refits.MANY // refits.MORE)

@@ -18,7 +18,7 @@ import numba
 import numpy as np
 
 from bayeslaw._kernels.group_effects import place, place_gradient
-from bayeslaw._sampling.compiled import Engine
+from bayeslaw._sampling.compiled import CompiledDensity
 
 HALF_LOG_2PI = math.log(2 * math.pi) / 2
 ROWS = ["L0", "k", "alpha", "sigma", "tau"]
@@ -47,7 +47,7 @@ class Given(NamedTuple):
     owner: np.ndarray
 
 
-def given_of(engine: Engine) -> Given:
+def given_of(engine: CompiledDensity) -> Given:
     """From an engine of the same model."""
     same = ["center_mean", "center_sd", "spread_scale", "spread_of_level", "codes", "bounds"]
     same += ["mode", "information", "pivot_mode", "pivot_information"]

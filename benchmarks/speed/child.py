@@ -20,7 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 PARTS = {  # functions of bayeslaw.fit, and what they are parts of
-    "design_of": "build", "numbers_of": "build", "built_on": "build", "engine_of": "compile",
+    "run_arrays_of": "build", "model_data_of": "build", "built_on": "build", "compiled_density_of": "compile",
     "sampled": "sample", "_predictive": "predictive groups", "_prior": "predictive groups",
 }  # fmt: skip
 SHORT = 2  # doublings of a trajectory
@@ -30,7 +30,9 @@ def fit(which: str) -> dict[str, Any]:
     """A fit from runs to a file, in seconds of processor by part."""
     import bayeslaw as bl
 
-    module = importlib.import_module("bayeslaw.fit")  # what users wait for, with all that it needs
+    module = importlib.import_module(
+        "bayeslaw.fitting.fit"
+    )  # what users wait for, with all that it needs
     imported = time.process_time()
     from bayeslaw._sampling.gate import Gate
     from benchmarks.speed import cases
@@ -59,20 +61,20 @@ def fit(which: str) -> dict[str, Any]:
 def memory(curves: str, draws: str) -> dict[str, Any]:
     """Peak memory of what comes before a short sampling, and of that itself."""
     import bayeslaw as bl
-    from bayeslaw._inference.run_arrays import design_of
-    from bayeslaw._sampling.nuts import Sampler, sampled
+    from bayeslaw._inference.run_arrays import run_arrays_of
+    from bayeslaw._sampling.nuts import Sampler, sample_posterior
     from benchmarks.speed import cases, gradients
     from benchmarks.speed.measure import forget_peak, peak_memory
 
     model, runs = bl.Model(bl.laws.power, pooling=cases.GROUPS), cases.crossed(int(curves))
-    engine, design = gradients.engine_of(model, runs), design_of(model, runs)
+    engine, design = gradients.compiled_density_of(model, runs), run_arrays_of(model, runs)
     before = peak_memory()
     forget_peak()
     how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, most=1)
     # Short trajectories: what draws hold does not depend on how they are made.
-    sampling = importlib.import_module("bayeslaw.sampling")
+    sampling = importlib.import_module("bayeslaw._sampling.nuts")
     sampling.nutpie = SimpleNamespace(sample=partial(sampling.nutpie.sample, maxdepth=SHORT))
-    sampled(model, runs, design, engine, how)
+    sample_posterior(model, runs, design, engine, how)
     return {"GB before": before, "GB": peak_memory()}
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw._inference.model_data import numbers_of
-from bayeslaw._inference.run_arrays import design_of
-from bayeslaw._sampling.compile_cache import engine_of as kept_engine
-from bayeslaw._sampling.compiled import Engine
+from bayeslaw._inference.model_data import model_data_of
+from bayeslaw._inference.run_arrays import run_arrays_of
+from bayeslaw._sampling.compile_cache import compiled_density_of as kept_engine
+from bayeslaw._sampling.compiled import CompiledDensity
 from benchmarks.speed import by_hand
 from benchmarks.speed.cases import GROUPS, ROWS, SHAPES, crossed, dozen, images
 from benchmarks.speed.measure import Row, process
@@ -31,17 +31,17 @@ ENTRY = ctypes.CFUNCTYPE(
 )  # fmt: skip
 
 
-def engine_of(model: bl.Model, runs: xr.Dataset) -> Engine:
+def compiled_density_of(model: bl.Model, runs: xr.Dataset) -> CompiledDensity:
     """The compiled model on its runs."""
-    design = design_of(model, runs)
-    numbers = numbers_of(model, design)
+    design = run_arrays_of(model, runs)
+    numbers = model_data_of(model, design)
     return kept_engine(model, runs, design, numbers)
 
 
 class Entry:
     """The compiled density as the sampler calls it: a C function, a point and a gradient."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: CompiledDensity) -> None:
         self._sampler = engine.sampler()  # it owns the data
         self.point, self.gradient = engine.start.copy(), np.empty_like(engine.start)
         self.value = np.empty(1)
@@ -83,7 +83,7 @@ def _enough(work: Callable[[int], object]) -> int:
     return max(1, round(times * SLICE / spent))
 
 
-def _entry(engine: Engine) -> Entry:
+def _entry(engine: CompiledDensity) -> Entry:
     """At a point away from the start."""
     entry = Entry(engine)
     entry.point += np.random.default_rng(1).normal(scale=0.1, size=entry.point.size)
@@ -93,7 +93,7 @@ def _entry(engine: Engine) -> Entry:
 def beside_code_by_hand() -> list[Row]:
     """A gradient of the 72 curves."""
     model, runs = images()
-    engine = engine_of(model, runs)
+    engine = compiled_density_of(model, runs)
     entry, given = _entry(engine), by_hand.given_of(engine)
     point, gradient = entry.point.copy(), np.empty_like(entry.gradient)
     apart = _difference(engine)
@@ -113,7 +113,7 @@ def beside_code_by_hand() -> list[Row]:
     ]  # fmt: skip
 
 
-def _difference(engine: Engine) -> float:
+def _difference(engine: CompiledDensity) -> float:
     """How far density and gradient are from those by hand, relative to them.
 
     Where curves are taken to say nothing, both have the same coordinates but for the population.
@@ -135,7 +135,9 @@ def _difference(engine: Engine) -> float:
     return max(abs(float(entry.value[0]) / value - 1), float(slopes))
 
 
-def _population(engine: Engine, point: np.ndarray, part: slice) -> tuple[np.ndarray, float]:
+def _population(
+    engine: CompiledDensity, point: np.ndarray, part: slice
+) -> tuple[np.ndarray, float]:
     """The population at a point, and how much its coordinates stretch it."""
     steps = 1e-5 * np.eye(point.size)[part]
     up, down = (engine.variables(point + by)["center"] for by in (steps, -steps))
@@ -145,7 +147,7 @@ def _population(engine: Engine, point: np.ndarray, part: slice) -> tuple[np.ndar
 def growth(largest: int, memory: bool) -> list[Row]:
     """A gradient with more and more curves of 20 rows, and with more and more rows a curve."""
     model = bl.Model(bl.laws.power, pooling=GROUPS)
-    engine = engine_of(model, dozen())
+    engine = compiled_density_of(model, dozen())
     by_curves = {n: _one(model, engine, crossed(n)) for n in SHAPES if n <= largest}
     by_rows = {n: _one(model, engine, dozen(n)) for n in ROWS if n <= largest}
     rows = [
@@ -157,10 +159,10 @@ def growth(largest: int, memory: bool) -> list[Row]:
     return [*rows, *([_memory(largest)] if memory else [])]
 
 
-def _one(model: bl.Model, engine: Engine, runs: xr.Dataset) -> tuple[float, float, int]:
+def _one(model: bl.Model, engine: CompiledDensity, runs: xr.Dataset) -> tuple[float, float, int]:
     """Microseconds of a gradient, milliseconds to place the sampler, rows."""
     started = time.process_time()
-    numbers = numbers_of(model, design_of(model, runs))
+    numbers = model_data_of(model, run_arrays_of(model, runs))
     placed = (time.process_time() - started) * 1e3
     found = statistics.median(us for [us] in microseconds(_entry(engine.on(numbers))))
     return found, placed, runs.sizes["run"]

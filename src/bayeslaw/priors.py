@@ -26,7 +26,7 @@ class Prior(Protocol):
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> isinstance(bl.LogNormal(0.35, 1.5), bl.Prior)
+    >>> isinstance(bl.LogNormal(0.35, 1.5), bl.priors.Prior)
     True
     """
 

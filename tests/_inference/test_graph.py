@@ -12,21 +12,21 @@ import pymc as pm
 import pytensor
 import pytest
 import xarray as xr
-from bayeslaw.build import build
-from bayeslaw.discrepancy import Brownian
-from bayeslaw.law import law
-from bayeslaw.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.parameters import Amplitude, Exponent, Floor
-from bayeslaw.runs import read_runs
-from bayeslaw.scales import LogitScale, LogScale, RawScale
 from graphs import unconstrained
 from pytensor.compile.mode import Mode
 from scipy import stats
 from scipy.special import expit
 
+from bayeslaw._inference.graph import build
+from bayeslaw._law.law import law
+from bayeslaw._law.roles import Amplitude, Exponent, Floor
+from bayeslaw.data.runs import read_runs
 from bayeslaw.laws import log_linear, power
-from bayeslaw.model import Model
+from bayeslaw.model.discrepancy import Brownian
+from bayeslaw.model.model import Model
+from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
 from bayeslaw.priors import Fixed, HalfNormal, LogNormal, Normal
+from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")
 GROUPS = ["task", "data"]

@@ -11,7 +11,7 @@ import pytest
 from pytensor.compile.mode import Mode
 from pytensor.gradient import DisconnectedInputError, verify_grad
 
-from bayeslaw._inference.group_effects_operations import gather, place
+from bayeslaw._inference.group_effects_operations import gather_effects, place
 from bayeslaw._kernels import group_effects as kernels
 
 SHAPES = 2, 6, 7  # parameters, curves, levels
@@ -36,19 +36,19 @@ def inputs() -> list[Any]:
 
 
 def graph(symbols: list[Any]) -> Any:
-    """A number that depends on both outputs of `place` and on `gather`."""
+    """A number that depends on both outputs of `place` and on `gather_effects`."""
     effects, log_det = place(*symbols, CODES, BOUNDS)
-    return pt.sum(pt.sin(gather(effects * symbols[3], CODES, BOUNDS))) + 0.3 * log_det**2
+    return pt.sum(pt.sin(gather_effects(effects * symbols[3], CODES, BOUNDS))) + 0.3 * log_det**2
 
 
 def test_operations_are_their_kernels() -> None:
     symbols = inputs()
     effects, log_det = place(*symbols, CODES, BOUNDS)
-    outputs = [effects, log_det, gather(symbols[0], CODES, BOUNDS)]
+    outputs = [effects, log_det, gather_effects(symbols[0], CODES, BOUNDS)]
     found = pytensor.function(symbols, outputs, mode=PYTHON, on_unused_input="ignore")(*values())
     expected = [
         *kernels.place(*values(), CODES, BOUNDS),
-        kernels.gather(values()[0], CODES, BOUNDS),
+        kernels.gather_effects(values()[0], CODES, BOUNDS),
     ]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -81,7 +81,7 @@ def test_numba_and_python_agree() -> None:
 def test_shapes_are_known_without_computing() -> None:
     symbols = inputs()
     effects, log_det = place(*symbols, CODES, BOUNDS)
-    gathered = gather(effects, CODES, BOUNDS)
+    gathered = gather_effects(effects, CODES, BOUNDS)
     slopes = pt.grad(log_det, symbols[1])
     shapes = [effects.shape, gathered.shape, slopes.shape]
     function = pytensor.function(symbols, shapes, mode="FAST_RUN", on_unused_input="ignore")
@@ -97,6 +97,6 @@ def test_shapes_are_known_without_computing() -> None:
 
 def test_memberships_are_not_differentiable() -> None:
     codes = pt.lmatrix("codes")
-    value = gather(pt.dvector("effects"), codes, BOUNDS).sum()
+    value = gather_effects(pt.dvector("effects"), codes, BOUNDS).sum()
     with pytest.raises(DisconnectedInputError):
         pt.grad(value, codes)

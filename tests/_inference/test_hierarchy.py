@@ -9,13 +9,13 @@ import pytest
 import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import Grouping, groupings, is_pooled, layout, roles_of
-from bayeslaw.data.runs import curves, grid
+from bayeslaw._inference.hierarchy import Grouping, groupings, hierarchy_layout, is_pooled, roles_of
+from bayeslaw.data.runs import curves_in, grid
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed
 
-CROSSED = curves(grid(N=1e6, task=["a", "b"], data=["x", "y", "z"]))
+CROSSED = curves_in(grid(N=1e6, task=["a", "b"], data=["x", "y", "z"]))
 
 
 def kept(pooling: Any, table: xr.Dataset = CROSSED) -> dict[str, Grouping]:
@@ -91,7 +91,9 @@ def test_unknown_groups_are_named(group: str, message: str) -> None:
 
 
 def test_layout_of_spreads_and_levels() -> None:
-    where = layout(kept({"alpha": ["data"], "L0": ["task", "data"]}), ["L0", "k", "alpha"])
+    where = hierarchy_layout(
+        kept({"alpha": ["data"], "L0": ["task", "data"]}), ["L0", "k", "alpha"]
+    )
     assert where.spreads == [
         *[(name, "own") for name in ("L0", "k", "alpha")],
         ("L0", "task"),
@@ -111,7 +113,7 @@ def test_layout_of_spreads_and_levels() -> None:
 
 
 def test_layout_agrees_with_labels_of_the_curves() -> None:
-    where = layout(kept(["task", "data"]), ["L0", "k", "alpha", "sigma"])
+    where = hierarchy_layout(kept(["task", "data"]), ["L0", "k", "alpha", "sigma"])
     for row, (first, last, low, high) in enumerate(where.bounds):
         for codes in where.codes[first:last]:
             assert np.all((low <= codes) & (codes < high))
@@ -122,7 +124,7 @@ def test_layout_agrees_with_labels_of_the_curves() -> None:
 
 
 def test_nothing_pooled_has_no_levels() -> None:
-    where = layout(kept(()), ["L0", "k"])
+    where = hierarchy_layout(kept(()), ["L0", "k"])
     assert (where.levels, where.spread_of_level) == ([], [])
     assert where.codes.shape == (0, 6)
 

@@ -12,21 +12,27 @@ import xarray as xr
 from scipy import stats
 
 from bayeslaw._inference.coordinates import Frame, coordinates
-from bayeslaw._inference.laplace import Pilot, Typical, fly, several
-from bayeslaw._inference.map_gls import Scatter
+from bayeslaw._inference.laplace import (
+    LaplaceApproximation,
+    TypicalCurve,
+    distinct_modes,
+    laplace_approximation,
+)
+from bayeslaw._inference.map_gls import GlsExpansion
 from bayeslaw._inference.map_search import Search, is_plain
-from bayeslaw._inference.marginal_discrepancy import misfit
-from bayeslaw._inference.run_arrays import design_of, prior_of
+from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+from bayeslaw._inference.run_arrays import prior_of, run_arrays_of
 from bayeslaw._kernels.curve_transform import heard
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor
-from bayeslaw.data.runs import RunsError, grid, read_runs
+from bayeslaw.data.runs import grid, read_runs
+from bayeslaw.errors import RunsError
 from bayeslaw.laws import broken, chinchilla, double_power, find, log_linear, power, pure_power
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale
 from bayeslaw.priors import Fixed, HalfNormal, LogNormal, Normal
+from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
 TRUTH = {
     "slow": {"L0": 1.5, "k": 2.0, "alpha": 0.2},
@@ -48,26 +54,26 @@ def read(frame: pd.DataFrame, **options: Any) -> xr.Dataset:
     return read_runs(frame, predictors=["N"], groups=["task"], reference={"N": 1e6}, **options)
 
 
-def flown(model: Model, runs: xr.Dataset) -> Pilot:
-    return fly(model, coordinates(model), design_of(model, runs))
+def flown(model: Model, runs: xr.Dataset) -> LaplaceApproximation:
+    return laplace_approximation(model, coordinates(model), run_arrays_of(model, runs))
 
 
 SIZES = np.geomspace(1e4, 1e9, 12)
 
 
-# Design
+# RunArrays
 
 
 def test_design_is_the_runs_as_arrays() -> None:
     runs = read(table([1e5, 1e6, 1e8], error=0.02), stderr="error")
-    design = design_of(Model(power), runs)
-    np.testing.assert_allclose(design.predictors[0], [0.1, 1, 100] * 2, rtol=1e-15)
-    np.testing.assert_array_equal(design.response, runs["loss"])
-    np.testing.assert_array_equal(design.curve, [0, 0, 0, 1, 1, 1])
-    assert (design.n_curves, design.unit) == (2, np.median(runs["loss"]))
-    assert design.level == np.log(design.unit)
+    run_arrays = run_arrays_of(Model(power), runs)
+    np.testing.assert_allclose(run_arrays.predictors[0], [0.1, 1, 100] * 2, rtol=1e-15)
+    np.testing.assert_array_equal(run_arrays.response, runs["loss"])
+    np.testing.assert_array_equal(run_arrays.curve, [0, 0, 0, 1, 1, 1])
+    assert (run_arrays.n_curves, run_arrays.unit) == (2, np.median(runs["loss"]))
+    assert run_arrays.level == np.log(run_arrays.unit)
     for end, value in {"smallest": 0.1, "largest": 100, "pivot": np.sqrt(10)}.items():
-        np.testing.assert_allclose(getattr(design.frame, end)[0], [value] * 2, rtol=1e-14)
+        np.testing.assert_allclose(getattr(run_arrays.frame, end)[0], [value] * 2, rtol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -86,20 +92,20 @@ def test_values_and_known_errors_are_on_the_scale_of_the_noise(
     scale: Any, value: Any, slope: Any
 ) -> None:
     runs = read(table([1e5, 1e6, 1e8], error=0.02), stderr="error")
-    design, loss = design_of(Model(power, noise=Gaussian(scale)), runs), runs["loss"].values
-    np.testing.assert_allclose(design.values, value(loss), rtol=1e-12)
-    np.testing.assert_allclose(design.known_error, 0.02 * slope(loss), rtol=1e-12)
+    run_arrays, loss = run_arrays_of(Model(power, noise=Gaussian(scale)), runs), runs["loss"].values
+    np.testing.assert_allclose(run_arrays.values, value(loss), rtol=1e-12)
+    np.testing.assert_allclose(run_arrays.known_error, 0.02 * slope(loss), rtol=1e-12)
 
 
 def test_design_without_standard_errors_has_none() -> None:
-    assert not design_of(Model(power), read(table(SIZES))).known_error.any()
+    assert not run_arrays_of(Model(power), read(table(SIZES))).known_error.any()
 
 
 def test_responses_outside_the_scale_are_named() -> None:
     runs = read(table([1e5, 1e6, 1e8]))
     model = Model(power, noise=Gaussian(LogitScale(0.25, 3.0)))
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        design_of(model, runs)
+        run_arrays_of(model, runs)
     assert str(error.value) == (
         "3 responses are outside LogitScale(lower=0.25, upper=3.0), the first in run "
         f"{runs['run'].values[0]}: loss = {runs['loss'].values[0]:g}; drop them, or give the "
@@ -109,24 +115,24 @@ def test_responses_outside_the_scale_are_named() -> None:
 
 def test_position_is_in_e_folds_from_the_middle_of_the_curve() -> None:
     frame = pd.concat([table([1e5, 1e6, 1e7])[:3], table([1e6, 1e9])[2:]])
-    design = design_of(Model(power), read(frame))
+    run_arrays = run_arrays_of(Model(power), read(frame))
     expected = [[*np.log([0.1, 1.0, 10.0]), *np.log([1 / 1000**0.5, 1000**0.5])]]
-    np.testing.assert_allclose(design.position, expected, atol=1e-12)
+    np.testing.assert_allclose(run_arrays.position, expected, atol=1e-12)
     # Where there is no curve yet, from the reference.
-    elsewhere = design.from_middle(np.array([[10.0, 10.0, 10.0]]), np.array([0, 1, 2]))
+    elsewhere = run_arrays.from_middle(np.array([[10.0, 10.0, 10.0]]), np.array([0, 1, 2]))
     middle = np.log([1.0, 1000**0.5, 1.0])
     np.testing.assert_allclose(elsewhere, [np.log(10.0) - middle], atol=1e-12)
 
 
 def test_sums_are_over_the_runs_of_a_curve() -> None:
-    design = design_of(Model(power), read(table([1e5, 1e6, 1e8])))
+    run_arrays = run_arrays_of(Model(power), read(table([1e5, 1e6, 1e8])))
     values = np.arange(12.0).reshape(2, 6)
-    np.testing.assert_array_equal(design.sums(values), [[3, 12], [21, 30]])
+    np.testing.assert_array_equal(run_arrays.sums(values), [[3, 12], [21, 30]])
 
 
 def test_a_predictor_that_is_missing_is_named() -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        design_of(Model(power.of("D")), read(table(SIZES)))
+        run_arrays_of(Model(power.of("D")), read(table(SIZES)))
     assert str(error.value) == (
         "law 'power' needs the predictor 'D'; the runs have ['N']. Read it, or use law.of(...)"
     )
@@ -136,7 +142,7 @@ def test_runs_without_response_are_refused() -> None:
     runs = grid(N=[1e6, 1e7], task="slow")
     runs["N"].attrs["reference"] = 1e6
     with pytest.raises(RunsError, match="no response"):
-        design_of(Model(power), runs)
+        run_arrays_of(Model(power), runs)
 
 
 # Priors
@@ -169,14 +175,14 @@ def test_noiseless_truth_is_found(priors: dict) -> None:
 
 def test_mode_is_one_place_in_both_coordinates() -> None:
     model, runs = Model(power, pooling=None), read(table(SIZES, 0.01))
-    system, design = coordinates(model), design_of(model, runs)
-    pilot = fly(model, system, design)
+    system, run_arrays = coordinates(model), run_arrays_of(model, runs)
+    laplace = laplace_approximation(model, system, run_arrays)
     weight = dict.fromkeys(system.roles, 1.0)
-    there = system.to_pivot({n: pilot.mode[n] for n in system.roles}, design.frame, weight)
+    there = system.to_pivot({n: laplace.mode[n] for n in system.roles}, run_arrays.frame, weight)
     for name, value in there.items():
-        np.testing.assert_allclose(pilot.pivot_mode[name], value, atol=1e-8)
-    assert pilot.n_curves == 2
-    for told in (pilot.mode, pilot.information, pilot.pivot_mode, pilot.pivot_information):
+        np.testing.assert_allclose(laplace.pivot_mode[name], value, atol=1e-8)
+    assert laplace.n_curves == 2
+    for told in (laplace.mode, laplace.information, laplace.pivot_mode, laplace.pivot_information):
         assert set(told) == {"L0", "k", "alpha", "sigma", "tau"}
 
 
@@ -195,9 +201,9 @@ def test_all_that_is_beside_the_law_has_a_place(
     frame = table(SIZES, 0.01, D=np.tile(np.geomspace(1e8, 1e10, 4), 3))
     runs = read_runs(frame, predictors=["N", "D"], groups=["task"])
     model = Model(law, noise=noise, discrepancy=discrepancy)
-    pilot = flown(model, runs)
-    assert list(pilot.mode)[len(law.parameters) :] == names
-    assert finite(pilot)
+    laplace = flown(model, runs)
+    assert list(laplace.mode)[len(law.parameters) :] == names
+    assert finite(laplace)
 
 
 @pytest.mark.parametrize("discrepancy", [None, Brownian()], ids=["exact", "discrepancy"])
@@ -209,9 +215,9 @@ def test_noise_may_be_known_altogether(discrepancy: Brownian | None) -> None:
 
 def test_what_curves_do_not_tell_of_a_parameter_is_the_priors() -> None:
     model = Model(power, pooling=None, noise=Undertuned(), priors={"excess": LogNormal(0.05, 3.0)})
-    pilot = flown(model, read(table(SIZES, 0.01)))
-    np.testing.assert_allclose(pilot.mode["excess"], np.log(0.05), rtol=1e-12)
-    assert np.all(pilot.information["excess"] < 0.01 / np.log(3.0) ** 2)
+    laplace = flown(model, read(table(SIZES, 0.01)))
+    np.testing.assert_allclose(laplace.mode["excess"], np.log(0.05), rtol=1e-12)
+    assert np.all(laplace.information["excess"] < 0.01 / np.log(3.0) ** 2)
 
 
 @pytest.mark.parametrize("pooling", [(), None])
@@ -240,17 +246,17 @@ def test_a_discrepancy_is_found_and_takes_from_what_the_law_is_told() -> None:
         loss = power(sizes / 1e6, **TRUTH["slow"]) * np.exp(wrong + 0.01 * rng.normal(size=41))
         rows.append(pd.DataFrame({"N": sizes, "loss": loss, "task": str(i)}))
     runs = read(pd.concat(rows))
-    pilot = flown(Model(power, pooling=None), runs)
+    laplace = flown(Model(power, pooling=None), runs)
     plain = flown(Model(power, pooling=None, discrepancy=None), runs)
     for name, truth in [("tau", 0.02), ("sigma", 0.01)]:
-        z = (pilot.mode[name] - np.log(truth)) * np.sqrt(pilot.information[name])
+        z = (laplace.mode[name] - np.log(truth)) * np.sqrt(laplace.information[name])
         # At the joint mode the law has taken up part of the walk.
         assert abs(np.median(z)) < 1.5, name
         assert 0.7 < stats.median_abs_deviation(z, scale="normal") < 2.0, name
     for name in ("L0", "k", "alpha"):
-        assert np.all(pilot.information[name] < plain.information[name]), name
+        assert np.all(laplace.information[name] < plain.information[name]), name
     level = np.log(TRUTH["slow"]["L0"] + TRUTH["slow"]["k"])
-    z, without = ((p.mode["k"] - level) * np.sqrt(p.information["k"]) for p in (pilot, plain))
+    z, without = ((p.mode["k"] - level) * np.sqrt(p.information["k"]) for p in (laplace, plain))
     assert abs(np.median(z)) < 4 * 1.25 / np.sqrt(60)
     # Some curves leave the walk to the noise, and then know the level less well than they say.
     assert stats.median_abs_deviation(z, scale="normal") < 1.5
@@ -262,9 +268,9 @@ def test_information_is_that_of_repeated_runs() -> None:
     # prior. Student-t weights make little of Gaussian noise, hence the width of the bounds.
     repeated = [table(SIZES, 0.003, seed) for seed in range(120)]
     frame = pd.concat([f.assign(task=f["task"] + str(i)) for i, f in enumerate(repeated)])
-    pilot = flown(Model(power, discrepancy=None), read(frame))
+    laplace = flown(Model(power, discrepancy=None), read(frame))
     for start in range(2):  # the curves of the table alternate
-        mode, told = pilot.pivot_mode["k"][start::2], pilot.pivot_information["k"][start::2]
+        mode, told = laplace.pivot_mode["k"][start::2], laplace.pivot_information["k"][start::2]
         ratio = np.var(mode, ddof=1) * np.median(told)
         # A variance of 120 draws has a relative standard error of sqrt(2 / 119) = .13.
         assert abs(np.log(ratio)) < np.log(1.4) + 4 * 0.13, ratio
@@ -307,14 +313,17 @@ def test_information_is_known_where_there_is_other_noise(
     away: tuple[float, float], error: float
 ) -> None:
     model = Model(power, pooling=None)
-    design = design_of(model, read(table(np.geomspace(1e4, 1e9, 11), 0.02)))
+    run_arrays = run_arrays_of(model, read(table(np.geomspace(1e4, 1e9, 11), 0.02)))
     system = coordinates(model)
-    pilot, search = fly(model, system, design), Search(model, system, design, design.level)
-    wrong, near = misfit(model, design), pilot.nearby
+    laplace, search = (
+        laplace_approximation(model, system, run_arrays),
+        Search(model, system, run_arrays, run_arrays.level),
+    )
+    wrong, near = marginal_discrepancy(model, run_arrays), laplace.nearby
     assert wrong is not None
-    eta = np.array([pilot.pivot_mode[name] for name in system.roles])
-    logs = np.array([pilot.pivot_mode[name] for name in ("sigma", "tau")])
-    scatter = Scatter(search, wrong, eta, logs)
+    eta = np.array([laplace.pivot_mode[name] for name in system.roles])
+    logs = np.array([laplace.pivot_mode[name] for name in ("sigma", "tau")])
+    scatter = GlsExpansion(search, wrong, eta, logs)
     told = [np.array([*scatter.told(np.array(by)).values()]) for by in ((0.0, 0.0), away)]
     louder, moved = heard(
         np.full((2, eta.shape[1]), np.array(away)[:, None]), near.noise_alone, near.noise_share
@@ -329,29 +338,32 @@ def test_information_is_known_where_there_is_other_noise(
 
 def test_the_population_is_where_its_curves_are() -> None:
     model = Model(power)
-    design, system = design_of(model, read(table(SIZES, 0.005))), coordinates(model)
-    pilot, names = fly(model, system, design), (*system.roles, "sigma", "tau")
-    one, *others = (tuple(x[0] for x in end) for end in design.frame.ends)  # both have the same
-    found = Typical.of(system, Frame(one, *others), pilot, names)
+    run_arrays, system = run_arrays_of(model, read(table(SIZES, 0.005))), coordinates(model)
+    laplace, names = (
+        laplace_approximation(model, system, run_arrays),
+        (*system.roles, "sigma", "tau"),
+    )
+    one, *others = (tuple(x[0] for x in end) for end in run_arrays.frame.ends)  # both have the same
+    found = TypicalCurve.of(system, Frame(one, *others), laplace, names)
     n = len(system.roles)
-    np.testing.assert_allclose(found.mode, [pilot.pivot_mode[m] for m in names], atol=0.3)
-    np.testing.assert_array_equal(found.information, [pilot.pivot_information[m] for m in names])
+    np.testing.assert_allclose(found.mode, [laplace.pivot_mode[m] for m in names], atol=0.3)
+    np.testing.assert_array_equal(found.information, [laplace.pivot_information[m] for m in names])
     np.testing.assert_array_equal(found.mixed[:, n:], [np.eye(len(names))[n:]] * 2)
-    steeper = {m: pilot.mode[m] + 1e-3 * (m == "alpha") for m in system.roles}
+    steeper = {m: laplace.mode[m] + 1e-3 * (m == "alpha") for m in system.roles}
     whole = dict.fromkeys(system.roles, 1.0)
     before, after = (
-        np.array([*system.to_pivot(at, design.frame, whole).values()])
-        for at in ({m: pilot.mode[m] for m in system.roles}, steeper)
+        np.array([*system.to_pivot(at, run_arrays.frame, whole).values()])
+        for at in ({m: laplace.mode[m] for m in system.roles}, steeper)
     )
     np.testing.assert_allclose((after - before) / 1e-3, found.mixed[:, :n, 2].T, atol=1e-3)
 
 
 def test_noise_is_found() -> None:
     model = Model(power, discrepancy=None)
-    pilot = flown(model, read(table(np.geomspace(1e4, 1e9, 200), 0.02)))
+    laplace = flown(model, read(table(np.geomspace(1e4, 1e9, 200), 0.02)))
     # Gaussian noise seen by Student-t eyes: a scale of .02 times about .81.
-    error = 1 / np.sqrt(pilot.information["sigma"])
-    z = (pilot.mode["sigma"] - np.log(0.02 * 0.81)) / error
+    error = 1 / np.sqrt(laplace.information["sigma"])
+    z = (laplace.mode["sigma"] - np.log(0.02 * 0.81)) / error
     assert np.all(np.abs(z) < 4), z
 
 
@@ -379,10 +391,10 @@ def test_the_better_of_two_breaks_is_found() -> None:
     # From the middle of the prior the search ends where noise of 6% explains the larger break.
     shape = {"f_1": 0.05, "f_2": 0.05, "c_1": 0.117, "c_2": -0.387, "g_2": 2903.0}
     runs = broken_twice(0.003, L0=0.05, k=2.8, alpha=0.15, d_1=0.06, **shape)
-    pilot = flown(Model(broken(1)), runs)
-    assert np.exp(pilot.mode["sigma"][0]) < 0.01
-    np.testing.assert_allclose(np.exp(pilot.mode["d_1"]), 0.06 * 2904, rtol=0.2)
-    np.testing.assert_allclose(pilot.mode["c_1"], -0.387, atol=0.05)
+    laplace = flown(Model(broken(1)), runs)
+    assert np.exp(laplace.mode["sigma"][0]) < 0.01
+    np.testing.assert_allclose(np.exp(laplace.mode["d_1"]), 0.06 * 2904, rtol=0.2)
+    np.testing.assert_allclose(laplace.mode["c_1"], -0.387, atol=0.05)
 
 
 @pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.data.runs.RunsWarning")
@@ -397,9 +409,9 @@ def test_both_breaks_are_found() -> None:
 
 def test_each_curve_keeps_its_own_best() -> None:
     model, runs = Model(double_power, pooling=None), read(table(SIZES, 0.01))
-    design = design_of(model, runs)
-    optima = several(model, coordinates(model), design)
-    best = fly(model, coordinates(model), design)
+    run_arrays = run_arrays_of(model, runs)
+    optima = distinct_modes(model, coordinates(model), run_arrays)
+    best = laplace_approximation(model, coordinates(model), run_arrays)
     for name, values in best.mode.items():
         np.testing.assert_array_equal(optima[0][name], values)
     assert all(values.shape == (2,) for optimum in optima for values in optimum.values())
@@ -422,25 +434,25 @@ def test_laws_that_are_plain_sums_of_powers(law: str, plain: bool) -> None:
 
 
 def test_chosen_curves_may_come_twice() -> None:
-    design = design_of(Model(power), read(table([1e5, 1e6, 1e8])))
-    chosen = design.chosen(np.array([1, 0, 1]))
+    run_arrays = run_arrays_of(Model(power), read(table([1e5, 1e6, 1e8])))
+    chosen = run_arrays.chosen(np.array([1, 0, 1]))
     np.testing.assert_array_equal(chosen.curve, [0, 0, 0, 1, 1, 1, 2, 2, 2])
-    first, second = design.response[:3], design.response[3:]
+    first, second = run_arrays.response[:3], run_arrays.response[3:]
     np.testing.assert_array_equal(chosen.response, [*second, *first, *second])
     np.testing.assert_array_equal(chosen.values, np.log(chosen.response))
     assert chosen.known_error.shape == (9,)
-    assert chosen.unit == design.unit
+    assert chosen.unit == run_arrays.unit
     assert chosen.n_curves == 3
 
 
-def finite(pilot: Pilot) -> bool:
+def finite(laplace: LaplaceApproximation) -> bool:
     return all(
         np.all(np.isfinite(value))
-        for part in (pilot.mode, pilot.pivot_mode, vars(pilot.nearby))
+        for part in (laplace.mode, laplace.pivot_mode, vars(laplace.nearby))
         for value in part.values()
     ) and all(
         np.all(value > 0)
-        for part in (pilot.information, pilot.pivot_information)
+        for part in (laplace.information, laplace.pivot_information)
         for value in part.values()
     )
 
@@ -475,8 +487,8 @@ def test_hard_curves_give_finite_places(case: str) -> None:
 
 
 def test_what_two_runs_do_not_tell_is_left_to_the_prior() -> None:
-    pilot = flown(Model(power, pooling=None), read(table([1e6, 1e8], 0.01)))
-    share, level = pilot.pivot_information["L0"], pilot.pivot_information["k"]
+    laplace = flown(Model(power, pooling=None), read(table([1e6, 1e8], 0.01)))
+    share, level = laplace.pivot_information["L0"], laplace.pivot_information["k"]
     assert np.all(share < 1)
     assert np.all(level > 20)
 
@@ -486,8 +498,8 @@ def test_curves_do_not_see_each_other_without_pooling() -> None:
     both = flown(model, read(frame))
     other = frame.assign(loss=np.where(frame["task"] == "fast", 1.1, 1.0) * frame["loss"])
     # The centre of the level's prior is the median response; keep it where it is.
-    design = design_of(model, read(other))
-    levelled = replace(design, unit=design_of(model, read(frame)).unit)
-    changed = fly(model, coordinates(model), levelled)
+    run_arrays = run_arrays_of(model, read(other))
+    levelled = replace(run_arrays, unit=run_arrays_of(model, read(frame)).unit)
+    changed = laplace_approximation(model, coordinates(model), levelled)
     np.testing.assert_allclose(both.mode["k"][0], changed.mode["k"][0], atol=1e-12)
     np.testing.assert_allclose(both.mode["k"][1] + np.log(1.1), changed.mode["k"][1], atol=1e-2)

@@ -16,14 +16,14 @@ from scipy import stats
 
 from bayeslaw import laws
 from bayeslaw._inference.likelihood import observe
-from bayeslaw._inference.model_data import numbers_of
-from bayeslaw._inference.run_arrays import Design, design_of
+from bayeslaw._inference.model_data import model_data_of
+from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale
 from bayeslaw.priors import Fixed
+from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
 SIGMA, TAU = np.array([0.03, 0.05]), np.array([[0.04, 0.02], [0.03, 0.05]])
 LAWS = {
@@ -42,7 +42,7 @@ class Case:
     error: bool = False
 
     @cached_property
-    def design(self) -> Design:
+    def run_arrays(self) -> RunArrays:
         rng, predictors = np.random.default_rng(1), list(self.model.law.predictors)
         sizes = np.exp(rng.uniform(-3.0, 3.0, (2, 9)))
         sizes[:, 2] = sizes[:, 0]
@@ -56,7 +56,7 @@ class Case:
             stderr="error" if self.error else None,
             reference=dict.fromkeys(predictors, 1.0),
         )
-        return design_of(self.model, runs)
+        return run_arrays_of(self.model, runs)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -75,49 +75,49 @@ class Case:
 
     def built(self, parameters: Mapping[str, Any]) -> pm.Model:
         """A PyMC model of the response alone."""
-        design, coords = self.design, {"run": range(9), "curve": ["a", "b"]}
+        run_arrays, coords = self.run_arrays, {"run": range(9), "curve": ["a", "b"]}
         with pm.Model(coords=coords, check_bounds=False) as built:
-            arrays = numbers_of(self.model, design).arrays
+            arrays = model_data_of(self.model, run_arrays).arrays
             data = {name: pm.Data(name, values) for name, (values, _) in arrays.items()}
             tensors = {name: pt.as_tensor(value) for name, value in parameters.items()}
-            observe("loss", self.model, design, data, tensors, self.latent)
+            observe("loss", self.model, run_arrays, data, tensors, self.latent)
         return built
 
     @property
     def center(self) -> np.ndarray:
         """The law on the scale of the noise, and the excess of runs."""
-        at = {name: values[self.design.curve] for name, values in self.parameters.items()}
+        at = {name: values[self.run_arrays.curve] for name, values in self.parameters.items()}
         law = self.model.law(
-            *self.design.predictors, **{n: at[n] for n in self.model.law.parameters}
+            *self.run_arrays.predictors, **{n: at[n] for n in self.model.law.parameters}
         )
-        center = self.model.noise.scale.forward(law, np.median(self.design.response))
+        center = self.model.noise.scale.forward(law, np.median(self.run_arrays.response))
         return center + at["excess"] * self.latent if "excess" in at else center
 
     @property
     def variance(self) -> np.ndarray:
         """Of the noise, given the numbers of the runs."""
-        variance = SIGMA[self.design.curve] ** 2
+        variance = SIGMA[self.run_arrays.curve] ** 2
         if self.model.noise.varies_with:
-            slope = self.parameters["sigma_slope"][self.design.curve]
-            variance = variance * self.design.predictors[0] ** (2 * slope)
+            slope = self.parameters["sigma_slope"][self.run_arrays.curve]
+            variance = variance * self.run_arrays.predictors[0] ** (2 * slope)
         if isinstance(self.model.noise, StudentT) and self.latent is not None:
             variance = variance / self.latent
-        return variance + self.design.known_error**2
+        return variance + self.run_arrays.known_error**2
 
     @property
     def covariance(self) -> np.ndarray:
         """Joint covariance of responses on the scale of the noise."""
-        out, curve = np.diag(self.variance), self.design.curve
+        out, curve = np.diag(self.variance), self.run_arrays.curve
         if self.model.discrepancy is None:
             return out
-        for u, tau in zip(self.design.position, TAU, strict=False):
+        for u, tau in zip(self.run_arrays.position, TAU, strict=False):
             together = (curve[:, None] == curve) & (np.sign(u)[:, None] == np.sign(u))
             out = out + together * tau[curve] ** 2 * np.minimum(np.abs(u)[:, None], np.abs(u))
         return out
 
     def log_slope(self) -> float:
         """Logarithm of how much the scale stretches all responses."""
-        y = self.design.response
+        y = self.run_arrays.response
         match self.model.noise.scale:
             case LogScale():
                 return -np.sum(np.log(y))
@@ -151,7 +151,7 @@ def log_density(built: pm.Model) -> float:
 
 @every_case
 def test_density_is_the_dense_one_of_the_raw_responses(case: Case) -> None:
-    dense = stats.multivariate_normal(case.center, case.covariance).logpdf(case.design.values)
+    dense = stats.multivariate_normal(case.center, case.covariance).logpdf(case.run_arrays.values)
     found = log_density(case.built(case.parameters))
     np.testing.assert_allclose(found, dense + case.log_slope(), rtol=1e-6)
 
@@ -160,7 +160,7 @@ def test_density_is_the_dense_one_of_the_raw_responses(case: Case) -> None:
 def test_draws_have_the_joint_covariance(case: Case) -> None:
     size, built = 4000, case.built(case.parameters)
     drawn = pm.draw(built["loss"], draws=size, random_seed=1, mode="FAST_COMPILE")
-    values = case.model.noise.scale.forward(drawn, float(np.median(case.design.response)))
+    values = case.model.noise.scale.forward(drawn, float(np.median(case.run_arrays.response)))
     covariance, away = case.covariance, values - case.center
     sd = np.sqrt(np.diag(covariance))
     assert np.all(np.abs(away.mean(axis=0)) <= 4.5 * sd / np.sqrt(size))
@@ -170,8 +170,8 @@ def test_draws_have_the_joint_covariance(case: Case) -> None:
 
 def test_noise_without_a_discrepancy_may_have_tails() -> None:
     case = Case(Model(laws.power, noise=StudentT(3.0), discrepancy=None))
-    built, sigma = case.built(case.parameters), SIGMA[case.design.curve]
-    z = (case.design.values - case.center) / sigma
+    built, sigma = case.built(case.parameters), SIGMA[case.run_arrays.curve]
+    z = (case.run_arrays.values - case.center) / sigma
     expected = np.sum(stats.t(3).logpdf(z) - np.log(sigma)) + case.log_slope()
     np.testing.assert_allclose(log_density(built), expected, rtol=1e-6)
     drawn = pm.draw(built["loss"], draws=1000, random_seed=1, mode="FAST_COMPILE")

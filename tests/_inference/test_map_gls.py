@@ -14,10 +14,10 @@ from scipy.stats import multivariate_normal
 
 from bayeslaw import laws
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.map_gls import Settled, settled
+from bayeslaw._inference.map_gls import GlsMode, gls_mode
 from bayeslaw._inference.map_search import Search
-from bayeslaw._inference.marginal_discrepancy import misfit
-from bayeslaw._inference.run_arrays import Design, design_of
+from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian
@@ -63,7 +63,7 @@ class Case:
     noisy: bool = False
 
     @cached_property
-    def design(self) -> Design:
+    def run_arrays(self) -> RunArrays:
         rng, rows = np.random.default_rng(7), []
         for curve, n in enumerate([60, 80] if self.noisy else [12, 15, 1][: 2 + self.alone]):
             sizes = np.exp(rng.uniform(13.0, 20.0, n)), np.exp(rng.uniform(18.0, 25.0, n))
@@ -91,7 +91,7 @@ class Case:
             stderr="error" if self.error else None,
             reference={name: REFERENCE[name] for name in self.law.predictors},
         )
-        return design_of(self.model, runs)
+        return run_arrays_of(self.model, runs)
 
     @property
     def model(self) -> Model:
@@ -101,19 +101,19 @@ class Case:
     @cached_property
     def search(self) -> Search:
         model = self.model
-        return Search(model, coordinates(model), self.design, self.design.level)
+        return Search(model, coordinates(model), self.run_arrays, self.run_arrays.level)
 
     @cached_property
-    def found(self) -> Settled:
-        wrong = misfit(self.search.model, self.design)
+    def found(self) -> GlsMode:
+        wrong = marginal_discrepancy(self.search.model, self.run_arrays)
         assert wrong is not None
-        return settled(self.search, wrong, self.search.descend(self.search.start()))
+        return gls_mode(self.search, wrong, self.search.descend(self.search.start()))
 
     def covariance(self, logs: np.ndarray, curve: int) -> np.ndarray:
         """Of the residuals of a curve."""
-        own = self.design.curve == curve
-        noise = np.exp(2 * logs[0]) + self.design.known_error[own] ** 2
-        return walks(self.design.position[:, own], np.exp(2 * logs[1:])) + np.diag(noise)
+        own = self.run_arrays.curve == curve
+        noise = np.exp(2 * logs[0]) + self.run_arrays.known_error[own] ** 2
+        return walks(self.run_arrays.position[:, own], np.exp(2 * logs[1:])) + np.diag(noise)
 
 
 CASES = {
@@ -127,16 +127,16 @@ every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 def residual(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
     """Log responses of a curve minus the power law, from share, level and slope at its middle."""
-    own = case.design.curve == curve
+    own = case.run_arrays.curve == curve
     share = 1 / (1 + np.exp(-eta[0]))
     alpha = np.exp(eta[2]) / (1 - share)
-    reducible = np.exp(-alpha * case.design.position[0, own])
-    return np.log(case.design.response[own]) - eta[1] - np.log(share + (1 - share) * reducible)
+    reducible = np.exp(-alpha * case.run_arrays.position[0, own])
+    return np.log(case.run_arrays.response[own]) - eta[1] - np.log(share + (1 - share) * reducible)
 
 
 def theta(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
     """Logit of the share, level and log exponent at the reference."""
-    sizes = case.design.predictors[0][case.design.curve == curve]
+    sizes = case.run_arrays.predictors[0][case.run_arrays.curve == curve]
     share = 1 / (1 + np.exp(-eta[0]))
     alpha = np.exp(eta[2]) / (1 - share)
     floor = share * np.exp(eta[1])
@@ -146,7 +146,7 @@ def theta(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
 
 def away(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
     """Standard deviations from the middle of the wide prior."""
-    middle = np.array([0.0, np.log(np.median(case.design.response)), np.log(0.2)])
+    middle = np.array([0.0, np.log(np.median(case.run_arrays.response)), np.log(0.2)])
     return (theta(case, eta, curve) - middle) / [SHARE_SD, LEVEL_SD, ALPHA_SD]
 
 
@@ -174,7 +174,7 @@ def log_mass(case: Case, eta: np.ndarray, logs: np.ndarray, curve: int) -> float
 @every_case
 def test_the_mode_has_no_slope(case: Case) -> None:
     found = case.found
-    for g in range(case.design.n_curves):
+    for g in range(case.run_arrays.n_curves):
         eta, logs = found.eta[:, g], found.logs[:, g]
         law = slopes(lambda x, g=g, y=logs: log_posterior(case, x, y, g), eta)
         beside = slopes(lambda y, g=g, x=eta: log_mass(case, x, y, g), logs)
@@ -194,7 +194,7 @@ def test_runs_without_noise_are_told_from_noisy_ones() -> None:
 @every_case
 def test_the_curvature_is_the_dense_fisher_information_and_the_prior(case: Case) -> None:
     found = case.found
-    for g in range(case.design.n_curves):
+    for g in range(case.run_arrays.n_curves):
         expected = dense_curvature(case, found.eta[:, g], found.logs[:, g], g)
         scale = np.max(np.abs(expected))
         np.testing.assert_allclose(found.curvature[..., g], expected, rtol=1e-5, atol=1e-7 * scale)
@@ -203,7 +203,7 @@ def test_the_curvature_is_the_dense_fisher_information_and_the_prior(case: Case)
 @every_case
 def test_what_a_curve_tells_of_its_scales_is_the_bend_of_the_likelihood(case: Case) -> None:
     found = case.found
-    for g in range(case.design.n_curves):
+    for g in range(case.run_arrays.n_curves):
         eta, logs = found.eta[:, g], found.logs[:, g]
         bend = -bends(lambda y, g=g, x=eta: log_mass(case, x, y, g), logs)
         expected = np.maximum(bend - LOGS_SD**-2, 1e-3 * LOGS_SD**-2)
@@ -227,7 +227,7 @@ def test_several_predictors_have_a_mode_of_the_dense_log_posterior() -> None:
         every[:, g] = eta
         away = np.sqrt(search.precision) * (search.theta(every) - search.center)
         likelihood = multivariate_normal(cov=case.covariance(found.logs[:, g], g))
-        own = search.residual(every)[case.design.curve == g]
+        own = search.residual(every)[case.run_arrays.curve == g]
         return float(likelihood.logpdf(own) - np.sum(away[:, g] ** 2) / 2)
 
     for g in range(2):

@@ -15,8 +15,13 @@ from pytensor.compile.mode import Mode
 from scipy.stats import multivariate_normal
 
 from bayeslaw import laws
-from bayeslaw._inference.marginal_discrepancy import Along, Among, Misfit, misfit
-from bayeslaw._inference.run_arrays import Design, design_of
+from bayeslaw._inference.marginal_discrepancy import (
+    BrownianDiscrepancy,
+    KnotDiscrepancy,
+    MarginalDiscrepancy,
+    marginal_discrepancy,
+)
+from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
@@ -29,7 +34,7 @@ RUNS, CURVES, DRAWS = 11, 2, 3
 class Problem:
     """Runs and places: at runs, beyond them, in a new curve, and in one case between runs."""
 
-    wrong: Misfit
+    wrong: MarginalDiscrepancy
     position: np.ndarray
     curve: np.ndarray
     target: np.ndarray
@@ -62,8 +67,8 @@ def problem(predictors: int, between: bool) -> Problem:
     position = rng.integers(-4, 5, (predictors, RUNS)) / 2
     curve = np.arange(RUNS) % CURVES
     names = tuple(f"tau_{p}" for p in range(predictors))
-    along = Along(names, position, curve)
-    wrong = along if between else Among(names, position, curve, 8)
+    along = BrownianDiscrepancy(names, position, curve)
+    wrong = along if between else KnotDiscrepancy(names, position, curve, 8)
     inside = [position[:, :4], position[:, :4] + 0.2] if between else [position[:, :4]]
     outside = [
         rng.choice([-4.5, -3.0, 3.0, 7.0], (predictors, 3)),
@@ -184,31 +189,34 @@ def test_the_signature_is_that_of_the_arrays(p: Problem) -> None:
             assert sizes.setdefault(name, size) == size
 
 
-def designed(model: Model) -> Design:
+def designed(model: Model) -> RunArrays:
     """Five runs of two curves."""
     columns = {"N": [1e6, 1e7, 1e8, 1e6, 1e7], "D": [1e9, 1e8, 1e10, 1e9, 1e9]}
     more = {"loss": [3.0, 2.5, 2.2, 3.1, 2.6], "task": ["a", "a", "a", "b", "b"]}
     runs = read_runs(
         pd.DataFrame({**columns, **more}), response="loss", predictors=["N", "D"], groups=["task"]
     )
-    return design_of(model, runs)
+    return run_arrays_of(model, runs)
 
 
 def test_a_model_without_a_discrepancy_gets_nothing_wrong() -> None:
     model = Model(laws.power, discrepancy=None)
-    assert misfit(model, designed(model)) is None
+    assert marginal_discrepancy(model, designed(model)) is None
 
 
 @pytest.mark.parametrize(
     ("law", "kind", "names"),
-    [(laws.power, Along, ("tau",)), (laws.chinchilla, Among, ("tau_N", "tau_D"))],
+    [
+        (laws.power, BrownianDiscrepancy, ("tau",)),
+        (laws.chinchilla, KnotDiscrepancy, ("tau_N", "tau_D")),
+    ],
 )
 def test_the_discrepancy_of_a_law(law: Any, kind: type, names: tuple[str, ...]) -> None:
     model = Model(law, discrepancy=Brownian(knots=2))
-    design = designed(model)
-    found = misfit(model, design)
+    run_arrays = designed(model)
+    found = marginal_discrepancy(model, run_arrays)
     assert isinstance(found, kind)
     assert found.names == names
-    np.testing.assert_array_equal(found.position, design.position)
+    np.testing.assert_array_equal(found.position, run_arrays.position)
     np.testing.assert_array_equal(found.curve, [0, 0, 0, 1, 1])
     assert getattr(found, "most", 2) == 2

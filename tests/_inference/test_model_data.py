@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 
 from bayeslaw._inference.graph import build
-from bayeslaw._inference.model_data import Numbers, numbers_of
-from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._inference.model_data import ModelData, model_data_of
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import StudentT
@@ -25,15 +25,15 @@ MODELS = {
 }
 
 
-def numbers(model: Model, runs: xr.Dataset) -> Numbers:
-    return numbers_of(model, design_of(model, runs))
+def model_data(model: Model, runs: xr.Dataset) -> ModelData:
+    return model_data_of(model, run_arrays_of(model, runs))
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
 def test_the_model_holds_these_numbers(
     model: Model, crossed_split: tuple[xr.Dataset, xr.Dataset]
 ) -> None:
-    found, built = numbers(model, crossed_split[0]), build(model, crossed_split[0])
+    found, built = model_data(model, crossed_split[0]), build(model, crossed_split[0])
     held = {item.name: item.get_value() for item in built.data_vars}
     held |= {str(dim): size.get_value() for dim, size in built.dim_lengths.items()}
     assert found.names == held.keys()
@@ -46,7 +46,7 @@ def test_fewer_curves_of_the_same_groups_have_the_same_structure(
 ) -> None:
     train = crossed_split[0]
     fewer = train.isel(run=(train["dataset"] != "news").values)
-    first, second = (numbers(MODELS["pooled"], runs) for runs in (train, fewer))
+    first, second = (model_data(MODELS["pooled"], runs) for runs in (train, fewer))
     assert first.structure == second.structure
     assert first["curve"] == 12
     assert second["curve"] == 9
@@ -58,7 +58,7 @@ def test_a_group_that_is_gone_is_another_structure_for_priors_of_each_spread(
     train = crossed_split[0]
     one_set = train.isel(run=(train["dataset"] == "web").values)
     for name, is_same in {"other priors": False, "alone": True}.items():
-        pair = [numbers(MODELS[name], runs).structure for runs in (train, one_set)]
+        pair = [model_data(MODELS[name], runs).structure for runs in (train, one_set)]
         assert (pair[0] == pair[1]) is is_same, name
 
 
@@ -68,20 +68,20 @@ def test_the_level_of_the_runs_tells_structures_apart_where_it_is_no_array(
     runs = crossed_split[0]
     twice = runs.assign(loss=2 * runs["loss"]).assign_attrs(runs.attrs)
     usual, unusual = Model(power), Model(power, priors={"alpha": HalfNormal(1.0)})
-    assert numbers(usual, runs).structure == numbers(usual, twice).structure
-    assert numbers(unusual, runs).structure != numbers(unusual, twice).structure
+    assert model_data(usual, runs).structure == model_data(usual, twice).structure
+    assert model_data(unusual, runs).structure != model_data(unusual, twice).structure
 
 
 def test_priors_that_are_not_usual_have_no_arrays(
     crossed_split: tuple[xr.Dataset, xr.Dataset],
 ) -> None:
-    train, usual = crossed_split[0], numbers(MODELS["pooled"], crossed_split[0]).names
+    train, usual = crossed_split[0], model_data(MODELS["pooled"], crossed_split[0]).names
     odd = Model(power, pooling=GROUPS, priors={"alpha": HalfNormal(1.0)})
-    assert usual - numbers(odd, train).names == {"center_mean", "center_sd"}
-    assert usual - numbers(MODELS["other priors"], train).names == {"spread_scale"}
+    assert usual - model_data(odd, train).names == {"center_mean", "center_sd"}
+    assert usual - model_data(MODELS["other priors"], train).names == {"spread_scale"}
     known = Model(power, pooling=GROUPS, priors={"alpha": LogNormal(0.3, 1.2)})
-    row = list(numbers(known, train).coords["parameter"]).index("alpha")
-    assert numbers(known, train)["center_mean"][row] == pytest.approx(np.log(0.3))
+    row = list(model_data(known, train).coords["parameter"]).index("alpha")
+    assert model_data(known, train)["center_mean"][row] == pytest.approx(np.log(0.3))
 
 
 POPULATION, ALONE = {"pooling": GROUPS}, {"pooling": None}
@@ -104,7 +104,7 @@ def test_only_the_kind_of_a_prior_that_is_among_the_numbers_matters_to_a_density
     crossed_split: tuple[xr.Dataset, xr.Dataset], how: Any, second: Any, is_same: bool
 ) -> None:
     pair = [Model(power, **how, priors=priors) for priors in (FIRST, second)]
-    forms = [model.form(numbers(model, crossed_split[0]).given) for model in pair]
+    forms = [model.form(model_data(model, crossed_split[0]).given) for model in pair]
     assert (forms[0] == forms[1]) is is_same
     assert pair[0].content != pair[1].content
 
@@ -113,5 +113,5 @@ def test_the_value_of_a_prior_of_another_kind_matters(
     crossed_split: tuple[xr.Dataset, xr.Dataset],
 ) -> None:
     pair = [Model(power, priors={"alpha": HalfNormal(sd)}) for sd in (0.3, 0.5)]
-    forms = [model.form(numbers(model, crossed_split[0]).given) for model in pair]
+    forms = [model.form(model_data(model, crossed_split[0]).given) for model in pair]
     assert forms[0] != forms[1]

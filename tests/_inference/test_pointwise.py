@@ -14,14 +14,20 @@ from scipy import stats
 
 from bayeslaw import laws
 from bayeslaw._inference import pointwise as observation
-from bayeslaw._inference.pointwise import Fitted, Places, Scatter, scatter, taus
-from bayeslaw._inference.run_arrays import Design, design_of
+from bayeslaw._inference.pointwise import (
+    PointwiseDraws,
+    PredictionPoints,
+    ResponseDistribution,
+    response_distribution,
+    taus,
+)
+from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, Noise, StudentT, Undertuned
-from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale
+from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
 CHAINS, DRAWS = 2, 3
 REFERENCE = {"N": 1e7, "D": 1e9}
@@ -75,8 +81,8 @@ class Case:
         return runs_of(self.model.law, error=self.error)
 
     @property
-    def design(self) -> Design:
-        return design_of(self.model, self.runs)
+    def run_arrays(self) -> RunArrays:
+        return run_arrays_of(self.model, self.runs)
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -90,8 +96,10 @@ class Case:
         return np.random.default_rng(4).gamma(2.0, 0.5, shape)
 
     @property
-    def fitted(self) -> Fitted:
-        return Fitted.of(self.model, self.design, self.parameters, self.runs, self.latent)
+    def fitted(self) -> PointwiseDraws:
+        return PointwiseDraws.of(
+            self.model, self.run_arrays, self.parameters, self.runs, self.latent
+        )
 
     def law(self, s: tuple[int, int]) -> np.ndarray:
         """The law at the runs, from the raw sizes."""
@@ -131,9 +139,9 @@ class Case:
         self, s: tuple[int, int], position: np.ndarray, curve: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean and covariance of what the law gets wrong at places."""
-        design, size = self.design, self.runs.sizes["run"]
-        every = np.hstack([design.position, position])
-        prior = self.prior(s, every, np.concatenate([design.curve, curve]))
+        run_arrays, size = self.run_arrays, self.runs.sizes["run"]
+        every = np.hstack([run_arrays.position, position])
+        prior = self.prior(s, every, np.concatenate([run_arrays.curve, curve]))
         joint = prior[:size, :size] + np.diag(self.variance(s))
         gain = np.linalg.solve(joint, prior[:size, size:]).T
         return gain @ self.residual(s), prior[size:, size:] - gain @ prior[:size, size:]
@@ -157,7 +165,9 @@ def test_left_out_is_the_dense_leave_one_out(case: Case) -> None:
     slope = np.full(loss.size, -np.log(np.median(loss))) if raw else -np.log(loss)
     for s in np.ndindex(CHAINS, DRAWS):
         residual = case.residual(s)
-        joint = case.prior(s, case.design.position, case.design.curve) + np.diag(case.variance(s))
+        joint = case.prior(s, case.run_arrays.position, case.run_arrays.curve) + np.diag(
+            case.variance(s)
+        )
         for i in range(loss.size):
             others = np.arange(loss.size) != i
             gain = np.linalg.solve(joint[np.ix_(others, others)], joint[others, i])
@@ -176,26 +186,26 @@ def test_without_a_discrepancy_runs_are_independent(noise: Noise) -> None:
         expected = kind.logpdf(np.log(loss / case.law(s)) / sigma) - np.log(sigma * loss)
         np.testing.assert_allclose(found[s], expected, rtol=1e-9)
     assert case.fitted.tau.shape == (CHAINS, DRAWS, 0, 2)
-    assert case.fitted.wrong_at_runs(np.random.default_rng(1)) == 0.0
+    assert case.fitted.discrepancy_at_runs(np.random.default_rng(1)) == 0.0
 
 
-def asked(case: Case, curve: list[int]) -> tuple[Places, np.ndarray]:
+def asked(case: Case, curve: list[int]) -> tuple[PredictionPoints, np.ndarray]:
     """Places in units of the reference: at runs of their curve or beyond; and their positions."""
-    design, rng = case.design, np.random.default_rng(5)
-    predictors = np.array(design.predictors)
+    run_arrays, rng = case.run_arrays, np.random.default_rng(5)
+    predictors = np.array(run_arrays.predictors)
     there = np.array(curve)
     last = predictors.max(axis=1, keepdims=True)
     sizes = last * np.exp(rng.uniform(0.5, 3.0, (len(predictors), there.size)))
     for i, c in enumerate(curve):
         if c < 2 and i % 2:
-            sizes[:, i] = predictors[:, np.flatnonzero(design.curve == c)[i]]
+            sizes[:, i] = predictors[:, np.flatnonzero(run_arrays.curve == c)[i]]
     new = max(0, there.max() - 1)
     tau = 0.04 * np.exp(rng.normal(size=(CHAINS, DRAWS, len(predictors), new)))
     middle = np.ones((len(predictors), 2 + new))
     for c in (0, 1):
-        own = predictors[:, design.curve == c]
+        own = predictors[:, run_arrays.curve == c]
         middle[:, c] = np.sqrt(own.min(axis=1) * own.max(axis=1))
-    return Places(sizes, there, tau), np.log(sizes / middle[:, there])
+    return PredictionPoints(sizes, there, tau), np.log(sizes / middle[:, there])
 
 
 @every_case
@@ -204,7 +214,7 @@ def test_wrong_at_places_of_fitted_curves_is_dense_conditioning(
     case: Case, curve: list[int]
 ) -> None:
     places, position = asked(case, curve)
-    mean, variance, draw = case.fitted.wrong_at(places, np.random.default_rng(1))
+    mean, variance, draw = case.fitted.discrepancy_at(places, np.random.default_rng(1))
     assert mean.shape == variance.shape == draw.shape == (CHAINS, DRAWS, len(curve))
     for s in np.ndindex(CHAINS, DRAWS):
         expected, covariance = case.given(s, position, places.curve)
@@ -216,7 +226,7 @@ def test_wrong_at_places_of_fitted_curves_is_dense_conditioning(
 @pytest.mark.parametrize("curve", [[2, 3, 2], [1, 2, 0, 3]])
 def test_wrong_in_new_curves_is_measured_from_the_reference(case: Case, curve: list[int]) -> None:
     places, position = asked(case, curve)
-    mean, variance, _ = case.fitted.wrong_at(places, np.random.default_rng(1))
+    mean, variance, _ = case.fitted.discrepancy_at(places, np.random.default_rng(1))
     new = places.curve > 1
     distance = np.abs(np.log(places.sizes))[:, new]
     np.testing.assert_array_equal(mean[..., new], 0.0)
@@ -232,7 +242,7 @@ def test_wrong_in_new_curves_is_measured_from_the_reference(case: Case, curve: l
 def test_before_the_responses_are_known_the_law_is_wrong_as_the_prior_says(name: str) -> None:
     case = CASES[name]
     places, position = asked(case, [0, 0, 1, 2])
-    mean, variance, _ = case.fitted.wrong_at(places, np.random.default_rng(1), is_seen=False)
+    mean, variance, _ = case.fitted.discrepancy_at(places, np.random.default_rng(1), is_seen=False)
     np.testing.assert_array_equal(mean, np.zeros(mean.shape))
     for s in np.ndindex(CHAINS, DRAWS):
         tau2 = np.hstack([case.tau2(s), places.tau[s] ** 2])
@@ -245,9 +255,11 @@ def test_before_the_responses_are_known_the_law_is_wrong_as_the_prior_says(name:
 def test_draws_at_the_runs_are_joint(name: str, is_seen: bool) -> None:
     case, size = CASES[name], 5000
     one = {n: np.broadcast_to(v[:1, :1], (2, size, 2)) for n, v in case.parameters.items()}
-    fitted = Fitted.of(case.model, case.design, one, case.runs)
-    draw = fitted.wrong_at_runs(np.random.default_rng(6), is_seen=is_seen).reshape(2 * size, -1)
-    position, curve = case.design.position, case.design.curve
+    fitted = PointwiseDraws.of(case.model, case.run_arrays, one, case.runs)
+    draw = fitted.discrepancy_at_runs(np.random.default_rng(6), is_seen=is_seen).reshape(
+        2 * size, -1
+    )
+    position, curve = case.run_arrays.position, case.run_arrays.curve
     mean, covariance = np.zeros(curve.size), case.prior((0, 0), position, curve)
     if is_seen:
         mean, covariance = case.given((0, 0), position, curve)
@@ -260,7 +272,8 @@ def test_draws_at_the_runs_are_joint(name: str, is_seen: bool) -> None:
 def test_runs_are_seen_unless_told_otherwise() -> None:
     fitted = CASES["one predictor"].fitted
     default, seen = (
-        fitted.wrong_at_runs(np.random.default_rng(1), **more) for more in ({}, {"is_seen": True})
+        fitted.discrepancy_at_runs(np.random.default_rng(1), **more)
+        for more in ({}, {"is_seen": True})
     )
     np.testing.assert_array_equal(default, seen)
 
@@ -273,7 +286,7 @@ def test_a_part_at_a_time_is_all_at_once(
     fitted, (places, _) = case.fitted, asked(case, [0, 1, 2, 1])
 
     def found() -> list[np.ndarray]:
-        return [fitted.left_out(), *fitted.wrong_at(places, np.random.default_rng(1))[:2]]
+        return [fitted.left_out(), *fitted.discrepancy_at(places, np.random.default_rng(1))[:2]]
 
     whole = found()
     monkeypatch.setattr(observation, "AT_ONCE", at_once)
@@ -290,11 +303,11 @@ def test_the_number_of_a_run_leaves_normal_scatter() -> None:
     beside = {n: np.full((1, 1, 3), x) for n, x in (("sigma", 0.1), ("sigma_slope", -0.5))}
     beside["excess"] = np.full((1, 1, 3), 0.2)
     latent = np.array([[[0.0, 1.0, 5.0]]])
-    found = scatter(model, law, 1.0, beside, sizes, latent)
+    found = response_distribution(model, law, 1.0, beside, sizes, latent)
     np.testing.assert_allclose(found.center[0, 0], np.log(2.0) + np.array([0.0, 0.2, 1.0]))
     np.testing.assert_allclose(found.sigma[0, 0], [0.1, 0.05, 0.1 / 3])
     assert found.noise == Gaussian()
-    new = scatter(model, law, 1.0, beside, sizes)
+    new = response_distribution(model, law, 1.0, beside, sizes)
     np.testing.assert_allclose(new.center, np.log(2.0))
     np.testing.assert_array_equal(new.sigma, found.sigma)
     assert new.noise == model.noise
@@ -313,7 +326,7 @@ def test_values_of_a_law_that_the_scale_cannot_hold(
 ) -> None:
     model = Model(laws.power, noise=Gaussian(scale), discrepancy=None)
     values, beside = np.array([[law]]), {"sigma": np.full((1, 1, 4), 0.1)}
-    found = scatter(model, values, 1.5, beside, {"N": np.ones(4)})
+    found = response_distribution(model, values, 1.5, beside, {"N": np.ones(4)})
     np.testing.assert_array_equal(np.isnan(found.center[0, 0]), lost)
     np.testing.assert_array_equal(np.isneginf(found.log_density(np.full(4, 1.2))[0, 0]), lost)
     drawn, curve = found.draw(np.random.default_rng(1)), found.curve(0.3)
@@ -326,7 +339,9 @@ def test_values_of_a_law_that_the_scale_cannot_hold(
 def test_densities_are_of_the_raw_response(scale: Any) -> None:
     model = Model(laws.power, noise=StudentT(5.0, scale), discrepancy=None)
     beside = {"sigma": np.full((1, 1, 5000), 0.2)}
-    found = scatter(model, np.full((1, 1, 5000), 1.3), 1.5, beside, {"N": np.ones(5000)})
+    found = response_distribution(
+        model, np.full((1, 1, 5000), 1.3), 1.5, beside, {"N": np.ones(5000)}
+    )
     grid = np.linspace(1e-3, 2.999, 5000)
     cdf = np.cumsum(np.exp(found.log_density(grid)[0, 0])) * (grid[1] - grid[0])
     drawn = found.draw(np.random.default_rng(1)).ravel()
@@ -334,7 +349,9 @@ def test_densities_are_of_the_raw_response(scale: Any) -> None:
 
 
 def test_what_a_law_gets_wrong_is_added_on_the_scale() -> None:
-    none = Scatter(np.full(2, 4.0), 2.0, np.full(2, 2.0), np.zeros(2), Gaussian(RawScale()), {})
+    none = ResponseDistribution(
+        np.full(2, 4.0), 2.0, np.full(2, 2.0), np.zeros(2), Gaussian(RawScale()), {}
+    )
     np.testing.assert_array_equal(none.curve(), [4.0, 4.0])
     np.testing.assert_array_equal(none.curve(np.array([0.0, 0.5])), [4.0, 5.0])
     rng = np.random.default_rng(1)

@@ -11,15 +11,15 @@ import xarray as xr
 from scipy.special import expit
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, layout, roles_of
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, roles_of
 from bayeslaw._inference.posterior import (
     dim_of,
     law_values,
-    link_dataset,
     natural,
     posterior_dataset,
+    unconstrained_dataset,
 )
-from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw.data.runs import read_runs
 from bayeslaw.laws import exponential, power
 from bayeslaw.model.model import Model
@@ -44,9 +44,9 @@ def runs() -> xr.Dataset:
 def made(model: Model, seed: int = 1) -> tuple[xr.Dataset, xr.Dataset]:
     """Random values of the sampler's variables, labelled, and what they become."""
     table = runs()
-    design = design_of(model, table)
+    run_arrays = run_arrays_of(model, table)
     roles, rng = roles_of(model, coordinates(model)), np.random.default_rng(seed)
-    where = layout(groupings(model, design.curves), list(roles))
+    where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
     draws = {
         "theta": rng.normal(size=(*SHAPE, len(roles), 6)),
         "center": rng.normal(size=(*SHAPE, len(roles))),
@@ -54,8 +54,8 @@ def made(model: Model, seed: int = 1) -> tuple[xr.Dataset, xr.Dataset]:
     }
     if where.levels:
         draws["effects"] = rng.normal(size=(*SHAPE, len(where.levels)))
-    link = link_dataset(draws, roles, where, design.curves)
-    return link, posterior_dataset(model, design, link, table)
+    link = unconstrained_dataset(draws, roles, where, run_arrays.curves)
+    return link, posterior_dataset(model, run_arrays, link, table)
 
 
 def units(share: Any, level: Any, alpha: Any) -> dict[str, Any]:
@@ -129,10 +129,10 @@ def test_reserved_names_of_groups_become_levels() -> None:
 def test_without_pooling_there_is_no_population() -> None:
     model = Model(power, pooling=None, priors={"alpha": Fixed(0.4)})
     table = runs()
-    design, roles = design_of(model, table), roles_of(model, coordinates(model))
+    run_arrays, roles = run_arrays_of(model, table), roles_of(model, coordinates(model))
     theta = np.random.default_rng(1).normal(size=(*SHAPE, 4, 6))
-    link = link_dataset({"theta": theta}, roles, None, design.curves)
-    posterior = posterior_dataset(model, design, link, table)
+    link = unconstrained_dataset({"theta": theta}, roles, None, run_arrays.curves)
+    posterior = posterior_dataset(model, run_arrays, link, table)
     assert set(posterior.data_vars) == {"L0", "k", "alpha", "sigma", "tau"}
     np.testing.assert_array_equal(posterior["alpha"], np.full((*SHAPE, 6), 0.4))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bayeslaw import laws
 from bayeslaw._inference.coordinates import Frame, coordinates
-from bayeslaw._inference.whitening import Placing, PlacingPopulation
+from bayeslaw._inference.whitening import CurveWhitening, PopulationWhitening
 from bayeslaw.model.model import Model
 
 MODELS = {
@@ -28,14 +28,14 @@ every_model = pytest.mark.parametrize("name", MODELS)
 every_exact = pytest.mark.parametrize("name", [name for name in MODELS if name != "log-linear"])
 
 
-def placing(name: str, seed: int, spread: float = 0.3) -> Placing:
+def whitening(name: str, seed: int, spread: float = 0.3) -> CurveWhitening:
     """Some placing of three curves with two parameters of noise."""
     system, rng = coordinates(MODELS[name]), np.random.default_rng(seed)
     law, predictors = len(system.roles), len(system.law.predictors)
     size = law + NOISE, CURVES
     low = np.exp(rng.normal(size=(predictors, CURVES)))
     high = low * np.exp(rng.uniform(1, 3, size=low.shape))
-    pilot = {
+    laplace = {
         "pivot_mode": rng.normal(-1, 0.3, size),
         "pivot_information": np.exp(rng.normal(2, 1, size)),
         "mode": rng.normal(-1, 0.3, size),
@@ -46,10 +46,10 @@ def placing(name: str, seed: int, spread: float = 0.3) -> Placing:
     }
     frame = Frame(tuple(np.sqrt(low * high)), tuple(low), tuple(high))
     spreads = spread * np.exp(rng.normal(0, 0.3, (law + NOISE, 1)))
-    return Placing(system, rng.normal(-1, 0.3, size), spreads, pilot, frame)
+    return CurveWhitening(system, rng.normal(-1, 0.3, size), spreads, laplace, frame)
 
 
-def standard(place: Placing, seed: int) -> np.ndarray:
+def standard(place: CurveWhitening, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=place.mean.shape)
 
 
@@ -57,7 +57,7 @@ def standard(place: Placing, seed: int) -> np.ndarray:
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_round_trip(name: str, seed: int) -> None:
-    place = placing(name, seed)
+    place = whitening(name, seed)
     value = standard(place, seed)
     np.testing.assert_allclose(place.value(place.theta(value)), value, atol=1e-7)
 
@@ -66,7 +66,7 @@ def test_round_trip(name: str, seed: int) -> None:
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_log_jacobian_is_that_of_finite_differences(name: str, seed: int) -> None:
-    place = placing(name, seed)
+    place = whitening(name, seed)
     value, step = standard(place, seed), 1e-6
 
     def moved(i: int, by: float) -> np.ndarray:
@@ -81,12 +81,12 @@ def test_log_jacobian_is_that_of_finite_differences(name: str, seed: int) -> Non
 
 @every_model
 def test_tensors_agree_with_arrays(name: str) -> None:
-    place, symbol = placing(name, 3), pt.dmatrix("value")
-    graph = Placing(
+    place, symbol = whitening(name, 3), pt.dmatrix("value")
+    graph = CurveWhitening(
         place.system,
         pt.as_tensor(place.mean),
         place.spread,
-        {key: pt.as_tensor(array) for key, array in place.pilot.items()},
+        {key: pt.as_tensor(array) for key, array in place.laplace.items()},
         place.frame,
     )
     value = standard(place, 4)
@@ -105,26 +105,28 @@ def test_tensors_agree_with_arrays(name: str) -> None:
 
 def test_curves_that_hardly_differ_are_what_is_expected_of_them() -> None:
     # Whatever the data say: else a funnel would be left where the spread is small.
-    place = placing("power", 1, spread=1e-6)
+    place = whitening("power", 1, spread=1e-6)
     away = np.abs(place.theta(standard(place, 2)) - place.mean) / place.spread
     assert away.max() < 4
 
 
 def test_curves_that_differ_much_follow_their_data() -> None:
-    place = placing("power", 1, spread=1e4)
-    nearby = {**place.pilot, "noise_shift": 0 * place.pilot["noise_shift"]}
-    at = Placing(place.system, place.mean, place.spread, nearby, place.frame)
+    place = whitening("power", 1, spread=1e4)
+    nearby = {**place.laplace, "noise_shift": 0 * place.laplace["noise_shift"]}
+    at = CurveWhitening(place.system, place.mean, place.spread, nearby, place.frame)
     names, ones = list(at.system.roles), dict.fromkeys(at.system.roles, 1.0)
     theta = at.theta(np.zeros(at.mean.shape))
     there = at.system.to_pivot(dict(zip(names, theta, strict=False)), at.frame, ones)
     found = np.array([there[name] for name in names])
-    np.testing.assert_allclose(found, at.pilot["pivot_mode"][: len(names)], atol=1e-3)
-    np.testing.assert_allclose(theta[len(names) :], at.pilot["pivot_mode"][len(names) :], atol=1e-3)
+    np.testing.assert_allclose(found, at.laplace["pivot_mode"][: len(names)], atol=1e-3)
+    np.testing.assert_allclose(
+        theta[len(names) :], at.laplace["pivot_mode"][len(names) :], atol=1e-3
+    )
 
 
-def population(name: str, seed: int, spread: float = 0.3) -> PlacingPopulation:
+def population(name: str, seed: int, spread: float = 0.3) -> PopulationWhitening:
     """Some placing of the population of three curves in two groups, with two spreads of groups."""
-    place, rng = placing(name, seed), np.random.default_rng(seed)
+    place, rng = whitening(name, seed), np.random.default_rng(seed)
     size, curves = place.mean.shape
     mixed = np.eye(size) + np.diag(rng.normal(0, 0.3, size - 1), 1)
     mixed[size - NOISE - 1, size - NOISE] = mixed[-2, -1] = 0
@@ -139,7 +141,7 @@ def population(name: str, seed: int, spread: float = 0.3) -> PlacingPopulation:
     frame = Frame(*(tuple(np.exp(np.log(x).mean()) for x in end) for end in place.frame.ends))
     spreads = spread * np.exp(rng.normal(0, 0.3, size + 2))
     mean, sd = rng.normal(-1, 0.3, size), np.exp(rng.normal(0, 0.2, size))
-    return PlacingPopulation(place.system, mean, sd, spreads, typical, frame)
+    return PopulationWhitening(place.system, mean, sd, spreads, typical, frame)
 
 
 @every_model

@@ -145,7 +145,7 @@ def test_overwhelming_weights_are_finite() -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_gather_sums_the_effects_of_a_curve(layout: tuple, seed: int) -> None:
     p = problem(seed, layout)
-    found = kernels.gather(p.z, p.codes, p.bounds)
+    found = kernels.gather_effects(p.z, p.codes, p.bounds)
     for parameter, (_, _, low, high) in enumerate(p.bounds):
         np.testing.assert_allclose(
             found[parameter], p.members(parameter) @ p.z[low:high], rtol=1e-12
@@ -156,6 +156,6 @@ def test_gather_sums_the_effects_of_a_curve(layout: tuple, seed: int) -> None:
 @given(seed=st.integers(0, 10_000), layout=st.sampled_from(LAYOUTS), n_curves=st.integers(1, 9))
 def test_scatter_is_the_adjoint_of_gather(seed: int, layout: tuple, n_curves: int) -> None:
     p = problem(seed, layout, n_curves)
-    there = np.vdot(kernels.gather(p.z, p.codes, p.bounds), p.residual)
-    back = np.vdot(p.z, kernels.scatter(p.z, p.residual, p.codes, p.bounds))
+    there = np.vdot(kernels.gather_effects(p.z, p.codes, p.bounds), p.residual)
+    back = np.vdot(p.z, kernels.scatter_effects(p.z, p.residual, p.codes, p.bounds))
     np.testing.assert_allclose(there, back, rtol=1e-10, atol=1e-12)

@@ -27,8 +27,8 @@ class Layout:
         return knot_places.knots(self.position, self.curve, self.most)
 
     @property
-    def places(self) -> knot_places.Places:
-        return knot_places.placed(self.knots, self.target, self.target_curve)
+    def places(self) -> knot_places.KnotNeighbours:
+        return knot_places.knot_neighbours(self.knots, self.target, self.target_curve)
 
     def outermost(self, p: int, c: int, sign: int) -> float:
         """Distance of the farthest run from the pivot, on one side of one curve."""
@@ -66,7 +66,7 @@ layouts = st.builds(
 )
 
 
-def weights(places: knot_places.Places, p: int, i: int, size: int) -> np.ndarray:
+def weights(places: knot_places.KnotNeighbours, p: int, i: int, size: int) -> np.ndarray:
     """Weights of all knots at a place, along one predictor."""
     out = np.zeros(size + 1)  # the last is the pivot, knot -1
     out[places.left[p, i]] += 1 - places.share[p, i]
@@ -107,7 +107,7 @@ def test_a_side_without_knots_is_refused() -> None:
 
 @given(p=layouts)
 def test_runs_are_placed_where_they_are(p: Layout) -> None:
-    found = knot_places.placed(p.knots, p.position, p.curve)
+    found = knot_places.knot_neighbours(p.knots, p.position, p.curve)
     for name in ("order", "bounds", "left", "right", "share"):
         np.testing.assert_array_equal(getattr(found, name), getattr(p.knots, name))
     np.testing.assert_array_equal(found.beyond, np.zeros(p.position.shape))

@@ -34,8 +34,8 @@ class Problem:
         return knot_places.knots(self.position, self.curve, self.most)
 
     @property
-    def places(self) -> knot_places.Places:
-        return knot_places.placed(self.knots, self.target, self.target_curve)
+    def places(self) -> knot_places.KnotNeighbours:
+        return knot_places.knot_neighbours(self.knots, self.target, self.target_curve)
 
     @property
     def arguments(self) -> tuple[np.ndarray, ...]:

@@ -13,7 +13,7 @@ LAW, NOISE, CURVES, SPREADS = 3, 2, 4, 7
 
 
 def population(seed: int) -> list[np.ndarray]:
-    """Some arguments of `settle_population`; the first two have gradients."""
+    """Some arguments of `transform_population`; the first two have gradients."""
     rng = np.random.default_rng(seed)
     size, mixed = LAW + NOISE, np.eye(LAW + NOISE)
     mixed[:LAW, :LAW] += rng.normal(0, 0.3, (LAW, LAW))
@@ -36,8 +36,8 @@ def population(seed: int) -> list[np.ndarray]:
 def test_the_gradient_of_populations_is_that_of_finite_differences(seed: int) -> None:
     arguments, rng = population(seed), np.random.default_rng(seed + 1)
     bars = [rng.normal(size=LAW + NOISE), np.asarray(rng.normal())]
-    found = settling_population.settle_population_gradient(*arguments, *bars)
-    expected = slopes(settling_population.settle_population, arguments, bars, len(found))
+    found = settling_population.transform_population_gradient(*arguments, *bars)
+    expected = slopes(settling_population.transform_population, arguments, bars, len(found))
     for bar, slope in zip(found, expected, strict=True):
         np.testing.assert_allclose(bar, slope, rtol=1e-5, atol=1e-6)
 
@@ -51,7 +51,7 @@ def test_standard_coordinates_have_the_posterior_of_a_linear_model(seed: int) ->
 
     def settled(z: np.ndarray) -> np.ndarray:
         rest = prior, sd, mode, information, curve_mixed, mixed, share, blocks
-        return settling_population.settle_population(z, spread, *rest)[0]
+        return settling_population.transform_population(z, spread, *rest)[0]
 
     own, groups = np.diag(spread[:size] ** 2), np.diag(share @ spread**2)
     told = [

@@ -73,14 +73,14 @@ def test_roles_are_found_where_the_law_is_defined() -> None:
 def test_roles_are_found_in_a_module_and_in_a_function(future: str) -> None:
     source = f"""
 {future}
-from bayeslaw.law import law
-from bayeslaw.parameters import Floor, Role
+from bayeslaw._law.law import law
+from bayeslaw._law.roles import Floor, Role
 
 @law
 def outer(N, *, L0: Floor): return L0 + 1 / N
 
 def make():
-    from bayeslaw.parameters import Rate
+    from bayeslaw._law.roles import Rate
     @law(latex="b/N")
     def inner(N, *, b: Rate): return b / N
     return inner

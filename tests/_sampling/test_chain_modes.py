@@ -11,18 +11,18 @@ import nutpie
 import pandas as pd
 import pytest
 import xarray as xr
-from graphs import compiled, unconstrained
+from graphs import compile_graph, unconstrained
 
 import bayeslaw as bl
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.graph import build
-from bayeslaw._inference.laplace import several
-from bayeslaw._inference.model_data import numbers_of
-from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._inference.laplace import distinct_modes
+from bayeslaw._inference.model_data import model_data_of
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.chain_modes import Modes, modes, modes_of
-from bayeslaw._sampling.compiled import Engine, Layout
+from bayeslaw._sampling.compiled import CompiledDensity, FlatLayout
 from bayeslaw._sampling.gate import Gate, check
-from bayeslaw._sampling.initial_points import near_optima
+from bayeslaw._sampling.initial_points import initial_points_of
 
 DRAWS = 400
 
@@ -174,7 +174,7 @@ def test_a_fit_with_two_modes_says_so_wherever_it_is_shown(two_fit: bl.Fit) -> N
 
 
 @dataclass(frozen=True)
-class Uncompiled(Engine):
+class Uncompiled(CompiledDensity):
     """An engine that knows where it starts and what points mean, which is all that is asked."""
 
     built: Any = None
@@ -193,8 +193,8 @@ class Uncompiled(Engine):
 def uncompiled(model: bl.Model, runs: xr.Dataset) -> Uncompiled:
     built = build(model, runs)
     start = np.concatenate([np.ravel(value) for value in built.initial_point().values()])
-    numbers = numbers_of(model, design_of(model, runs))
-    return Uncompiled((), {}, Layout((), (), ()), numbers, start, built=built)  # type: ignore[arg-type]
+    numbers = model_data_of(model, run_arrays_of(model, runs))
+    return Uncompiled((), {}, FlatLayout((), (), ()), numbers, start, built=built)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -206,21 +206,21 @@ def test_chains_start_at_the_optima_of_the_curves(
     tasks: tuple[str, ...], discrepancy: bl.Brownian | None
 ) -> None:
     runs, model = broken_twice(0.02, 3, 0.25, -0.3, tasks), replace(SHARP, discrepancy=discrepancy)
-    design, engine = design_of(model, runs), uncompiled(model, runs)
-    optima = several(model, coordinates(model), design)
+    run_arrays, compiled = run_arrays_of(model, runs), uncompiled(model, runs)
+    optima = distinct_modes(model, coordinates(model), run_arrays)
     assert len(optima) > 1
-    points = near_optima(engine, model, design).points
+    points = initial_points_of(compiled, model, run_arrays).points
     assert points is not None
-    started = unconstrained(engine.built, ["theta"], points)["theta"]
+    started = unconstrained(compiled.built, ["theta"], points)["theta"]
     assert len(started) == len(optima)
     for theta, optimum in zip(started, optima, strict=True):
         np.testing.assert_allclose(theta, [*optimum.values()], atol=1e-6)
 
 
 def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
-    engine = compiled(build(bl.Model(bl.laws.power, discrepancy=None), lone_runs))
-    points = engine.start + np.arange(0, 6, 2)[:, None]
-    several_points = replace(engine, points=points)
+    compiled = compile_graph(build(bl.Model(bl.laws.power, discrepancy=None), lone_runs))
+    points = compiled.start + np.arange(0, 6, 2)[:, None]
+    several_points = replace(compiled, points=points)
     numbers = several_points.chains(5, 4)
     assert sorted(numbers.values()) == [0, 1, 2, 3]
     assert several_points.chains(5, 4) == numbers
@@ -237,6 +237,6 @@ def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
 
 def test_laws_with_one_optimum_start_at_one_point(lone_runs: xr.Dataset) -> None:
     model = bl.Model(bl.laws.power)
-    engine = uncompiled(model, lone_runs)
-    assert near_optima(engine, model, design_of(model, lone_runs)) is engine
-    assert engine.chains(1, 4) == {}
+    compiled = uncompiled(model, lone_runs)
+    assert initial_points_of(compiled, model, run_arrays_of(model, lone_runs)) is compiled
+    assert compiled.chains(1, 4) == {}

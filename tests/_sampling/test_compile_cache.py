@@ -12,15 +12,15 @@ import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
-from graphs import compiled
+from graphs import compile_graph
 
 from bayeslaw._inference.graph import build
-from bayeslaw._inference.model_data import Numbers, numbers_of
-from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._inference.model_data import ModelData, model_data_of
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent
 from bayeslaw._sampling import compile_cache as kept
-from bayeslaw._sampling.compiled import Engine
+from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw.data.runs import read_runs
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
@@ -35,10 +35,10 @@ def runs(level: float = 1.0) -> xr.Dataset:
     return read_runs(frame.assign(task=np.repeat(["a", "b"], 5)), predictors=["N"], groups=["task"])
 
 
-def asked(model: Model = MODEL, level: float = 1.0) -> Engine:
+def asked(model: Model = MODEL, level: float = 1.0) -> CompiledDensity:
     table = runs(level)
-    design = design_of(model, table)
-    return kept.engine_of(model, table, design, numbers_of(model, design))
+    run_arrays = run_arrays_of(model, table)
+    return kept.compiled_density_of(model, table, run_arrays, model_data_of(model, run_arrays))
 
 
 @pytest.fixture
@@ -49,37 +49,37 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, str]:
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[CompiledDensity, str]:
     """A compiled model and its record; compiled once for all tests."""
     folder = tmp_path_factory.mktemp("kept")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kept, "_record", lambda key: folder / f"{key}.json")
-        engine = asked()
+        compiled = asked()
     [record] = folder.iterdir()
-    return engine, record.read_text()
+    return compiled, record.read_text()
 
 
 @pytest.fixture
-def compilations(first: tuple[Engine, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def compilations(first: tuple[CompiledDensity, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keys of what is compiled, which is not done again."""
     keys: list[str] = []
 
-    def noted(built: Any, names: Any, key: str) -> Engine:
+    def noted(built: Any, names: Any, key: str) -> CompiledDensity:
         keys.append(key)
         return first[0]
 
-    monkeypatch.setattr(kept, "compile_engine", noted)
+    monkeypatch.setattr(kept, "compile_density", noted)
     return keys
 
 
 def test_a_second_start_builds_no_graph(
-    folder: Path, first: tuple[Engine, str], compilations: list[str]
+    folder: Path, first: tuple[CompiledDensity, str], compilations: list[str]
 ) -> None:
-    (folder / f"{kept._key(MODEL, numbers())}.json").write_text(first[1])
+    (folder / f"{kept._key(MODEL, model_data())}.json").write_text(first[1])
     second = asked(level=2.0)
     assert not compilations
     points = np.random.default_rng(1).normal(0, 0.1, (3, second.start.size)) + second.start
-    other = compiled(build(MODEL, runs(2.0))).on(second.numbers)
+    other = compile_graph(build(MODEL, runs(2.0))).on(second.model_data)
     np.testing.assert_allclose(second.density(points), other.density(points), rtol=1e-12)
     np.testing.assert_allclose(second.start, first[0].start)
     for name, values in other.variables(points).items():
@@ -95,9 +95,9 @@ def test_other_numbers_of_the_same_priors_build_no_graph(
 
     asked(model(0.3, 0.1))
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "compile_engine", lambda *_: pytest.fail("compiled"))
+        patch.setattr(kept, "compile_density", lambda *_: pytest.fail("compiled"))
         second = asked(model(0.6, 0.4))
-    other = compiled(build(model(0.6, 0.4), runs())).on(second.numbers)
+    other = compile_graph(build(model(0.6, 0.4), runs())).on(second.model_data)
     # The start of a spread is that of its own prior, so that draws do not depend on what is kept.
     assert np.log(0.4) in second.start
     np.testing.assert_array_equal(second.start, other.start)
@@ -107,9 +107,9 @@ def test_other_numbers_of_the_same_priors_build_no_graph(
 
 @pytest.mark.parametrize("text", ["", "{}", '{"kinds": {}'])
 def test_what_is_broken_is_compiled_again(
-    folder: Path, compilations: list[str], first: tuple[Engine, str], text: str
+    folder: Path, compilations: list[str], first: tuple[CompiledDensity, str], text: str
 ) -> None:
-    key = kept._key(MODEL, numbers())
+    key = kept._key(MODEL, model_data())
     record = folder / f"{key}.json"
     record.write_text(text)
     assert np.isfinite(asked().density(asked().start))
@@ -117,10 +117,12 @@ def test_what_is_broken_is_compiled_again(
     assert json.loads(record.read_text()) == json.loads(first[1])
 
 
-def test_code_that_was_deleted_is_compiled_again(folder: Path, first: tuple[Engine, str]) -> None:
-    assert kept._kept("unheard of", numbers()) is None
+def test_code_that_was_deleted_is_compiled_again(
+    folder: Path, first: tuple[CompiledDensity, str]
+) -> None:
+    assert kept._kept("unheard of", model_data()) is None
     (folder / "another.json").write_text(first[1])
-    assert kept._kept("another", numbers()) is None  # a record without code
+    assert kept._kept("another", model_data()) is None  # a record without code
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(
@@ -133,8 +135,8 @@ def test_where_nothing_can_be_written_nothing_is_kept(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def numbers(model: Model = MODEL, level: float = 1.0) -> Numbers:
-    return numbers_of(model, design_of(model, runs(level)))
+def model_data(model: Model = MODEL, level: float = 1.0) -> ModelData:
+    return model_data_of(model, run_arrays_of(model, runs(level)))
 
 
 @law
@@ -164,17 +166,17 @@ def test_only_code_of_the_package_is_kept(model: Model, is_ours: bool) -> None:
 
 
 def test_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = kept._key(MODEL, numbers())
-    assert key == kept._key(MODEL, numbers(level=3.0))
+    key = kept._key(MODEL, model_data())
+    assert key == kept._key(MODEL, model_data(level=3.0))
     gamma = Model(power, discrepancy=None, pooling=(), priors={"alpha": Own()})
     others = {
-        kept._key(Model(power, discrepancy=None, pooling=None), numbers()),
-        kept._key(Model(power), numbers(Model(power))),
+        kept._key(Model(power, discrepancy=None, pooling=None), model_data()),
+        kept._key(Model(power), model_data(Model(power))),
         # A population whose prior is not normal has the level of the runs among its constants.
-        kept._key(gamma, numbers(gamma)),
-        kept._key(gamma, numbers(gamma, level=3.0)),
+        kept._key(gamma, model_data(gamma)),
+        kept._key(gamma, model_data(gamma, level=3.0)),
     }
     monkeypatch.setattr(kept, "_versions", lambda: "later")
-    others.add(kept._key(MODEL, numbers()))
+    others.add(kept._key(MODEL, model_data()))
     assert len(others) == 5
     assert key not in others

@@ -10,13 +10,13 @@ import pymc as pm
 import pytensor
 import pytest
 import xarray as xr
-from graphs import compiled, unconstrained
+from graphs import compile_graph, unconstrained
 from pytensor.compile.mode import Mode
 
 from bayeslaw._inference.graph import build
-from bayeslaw._inference.model_data import Numbers, numbers_of
-from bayeslaw._inference.run_arrays import design_of
-from bayeslaw._sampling.compiled import Engine
+from bayeslaw._inference.model_data import ModelData, model_data_of
+from bayeslaw._inference.run_arrays import run_arrays_of
+from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw.data.runs import read_runs
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
@@ -47,8 +47,8 @@ def curves(n_tasks: int, n_data: int, seed: int) -> xr.Dataset:
     return read_runs(pd.DataFrame(rows), predictors=["N"], groups=["task", "dataset"])
 
 
-def numbers(model: Model, runs: xr.Dataset) -> Numbers:
-    return numbers_of(model, design_of(model, runs))
+def model_data(model: Model, runs: xr.Dataset) -> ModelData:
+    return model_data_of(model, run_arrays_of(model, runs))
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -62,17 +62,17 @@ def crossed(model: Model, crossed_split: tuple[xr.Dataset, xr.Dataset]) -> pm.Mo
 
 
 @pytest.fixture(scope="module")
-def engine(crossed: pm.Model) -> Engine:
+def compiled(crossed: pm.Model) -> CompiledDensity:
     """Of the structure that the shared fits have, so that its machine code is kept on disk."""
-    return compiled(crossed)
+    return compile_graph(crossed)
 
 
-def evaluate(engine: Engine, point: np.ndarray) -> tuple[int, float, np.ndarray]:
+def evaluate(compiled: CompiledDensity, point: np.ndarray) -> tuple[int, float, np.ndarray]:
     """Call the entry point as nutpie does: status, density and gradient."""
-    sampler = engine.sampler()  # it owns the data that the table points to
+    sampler = compiled.sampler()  # it owns the data that the table points to
     table = sampler.user_data
     gradient, value = np.empty(point.size), np.empty(1)
-    status = engine.entries[0].ctypes(
+    status = compiled.entries[0].ctypes(
         point.size,
         np.ascontiguousarray(point).ctypes.data_as(DOUBLES),
         gradient.ctypes.data_as(DOUBLES),
@@ -93,73 +93,75 @@ def density(model: pm.Model, point: np.ndarray) -> float:
     return float(pytensor.function(model.value_vars, model.logp(), mode=PYTHON)(*shaped))
 
 
-def somewhere(engine: Engine, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(scale=0.5, size=engine.start.size)
+def somewhere(compiled: CompiledDensity, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(scale=0.5, size=compiled.start.size)
 
 
-def test_density_is_that_of_the_model(crossed: pm.Model, engine: Engine) -> None:
-    point = somewhere(engine)
-    status, value, _ = evaluate(engine, point)
+def test_density_is_that_of_the_model(crossed: pm.Model, compiled: CompiledDensity) -> None:
+    point = somewhere(compiled)
+    status, value, _ = evaluate(compiled, point)
     assert status == 0
     np.testing.assert_allclose(value, density(crossed, point), rtol=1e-10)
 
 
-def test_gradient_is_that_of_finite_differences(engine: Engine) -> None:
-    point = somewhere(engine)
-    _, _, gradient = evaluate(engine, point)
+def test_gradient_is_that_of_finite_differences(compiled: CompiledDensity) -> None:
+    point = somewhere(compiled)
+    _, _, gradient = evaluate(compiled, point)
     found = []
     for i in range(point.size):
         step = np.zeros(point.size)
         step[i] = 1e-5
-        up, down = (evaluate(engine, point + s)[1] for s in (step, -step))
+        up, down = (evaluate(compiled, point + s)[1] for s in (step, -step))
         found.append((up - down) / 2e-5)
     np.testing.assert_allclose(gradient, found, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
 
 
-def test_a_point_without_density_is_told(engine: Engine) -> None:
-    point = somewhere(engine)
+def test_a_point_without_density_is_told(compiled: CompiledDensity) -> None:
+    point = somewhere(compiled)
     point[:] = 1e200
-    assert evaluate(engine, point)[0] != 0
+    assert evaluate(compiled, point)[0] != 0
 
 
 @pytest.mark.parametrize(("n_tasks", "n_data"), [(3, 4), (2, 2), (4, 3)])
 def test_other_data_need_no_compilation(
-    model: Model, engine: Engine, n_tasks: int, n_data: int
+    model: Model, compiled: CompiledDensity, n_tasks: int, n_data: int
 ) -> None:
     runs = curves(n_tasks, n_data, seed=n_tasks)
-    moved, other = engine.on(numbers(model, runs)), build(model, runs)
-    assert moved.entries is engine.entries
+    moved, other = compiled.on(model_data(model, runs)), build(model, runs)
+    assert moved.entries is compiled.entries
     point = somewhere(moved, seed=2)
     np.testing.assert_allclose(evaluate(moved, point)[1], density(other, point), rtol=1e-10)
 
 
-def test_the_first_engine_stays_as_it_is(model: Model, crossed: pm.Model, engine: Engine) -> None:
-    engine.on(numbers(model, curves(2, 2, seed=3)))
-    point = somewhere(engine)
-    np.testing.assert_allclose(evaluate(engine, point)[1], density(crossed, point), rtol=1e-10)
+def test_the_first_engine_stays_as_it_is(
+    model: Model, crossed: pm.Model, compiled: CompiledDensity
+) -> None:
+    compiled.on(model_data(model, curves(2, 2, seed=3)))
+    point = somewhere(compiled)
+    np.testing.assert_allclose(evaluate(compiled, point)[1], density(crossed, point), rtol=1e-10)
 
 
 @pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.data.runs.RunsWarning")
-def test_data_of_another_structure_are_refused(model: Model, engine: Engine) -> None:
+def test_data_of_another_structure_are_refused(model: Model, compiled: CompiledDensity) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        engine.on(numbers(model, curves(1, 3, seed=1)))
+        compiled.on(model_data(model, curves(1, 3, seed=1)))
     assert str(error.value) == (
         "these runs need another compilation: their model has no 'bounds', so they differ in the "
         "groups that can be pooled"
     )
 
 
-def test_starts_are_near_the_start_and_differ_by_seed(engine: Engine) -> None:
-    start = engine.sampler().initial_point_func
+def test_starts_are_near_the_start_and_differ_by_seed(compiled: CompiledDensity) -> None:
+    start = compiled.sampler().initial_point_func
     one, same, other = start(1), start(1), start(2)
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
-    assert np.all(np.abs(one - engine.start) <= 0.5)
+    assert np.all(np.abs(one - compiled.start) <= 0.5)
 
 
-def test_variables_are_those_of_the_model(crossed: pm.Model, engine: Engine) -> None:
-    points = np.array([somewhere(engine, seed) for seed in range(6)]).reshape(2, 3, -1)
-    found = engine.variables(points)
+def test_variables_are_those_of_the_model(crossed: pm.Model, compiled: CompiledDensity) -> None:
+    points = np.array([somewhere(compiled, seed) for seed in range(6)]).reshape(2, 3, -1)
+    found = compiled.variables(points)
     assert list(found) == ["center", "spread", "effects", "theta"]
     for name, expected in unconstrained(crossed, list(found), points).items():
         np.testing.assert_allclose(found[name], expected, rtol=1e-12, atol=1e-14)
@@ -167,26 +169,26 @@ def test_variables_are_those_of_the_model(crossed: pm.Model, engine: Engine) -> 
 
 @pytest.mark.parametrize("shape", [(3, 4), (4, 3)])
 def test_starts_of_other_runs_are_those_of_their_model(
-    model: Model, engine: Engine, shape: tuple[int, int]
+    model: Model, compiled: CompiledDensity, shape: tuple[int, int]
 ) -> None:
     runs = curves(*shape, seed=2)
     initial = build(model, runs).initial_point()
     expected = np.concatenate([np.ravel(value) for value in initial.values()])
-    np.testing.assert_allclose(engine.on(numbers(model, runs)).start, expected, atol=1e-12)
+    np.testing.assert_allclose(compiled.on(model_data(model, runs)).start, expected, atol=1e-12)
 
 
 def test_known_spreads_are_variables_too(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
     model = Model(power, pooling=["task"], priors={"sd_alpha": Fixed(0.1)}, discrepancy=None)
-    engine = compiled(build(model, crossed_split[0]))
-    found = engine.variables(engine.start)
-    own = list(numbers(model, crossed_split[0]).coords["spread_of"]).index("alpha own")
+    compiled = compile_graph(build(model, crossed_split[0]))
+    found = compiled.variables(compiled.start)
+    own = list(model_data(model, crossed_split[0]).coords["spread_of"]).index("alpha own")
     assert found["spread"].size > own
     assert found["spread"][own] == 0.1
 
 
-def test_unconstrained_is_what_pymc_gives(crossed: pm.Model, engine: Engine) -> None:
+def test_unconstrained_is_what_pymc_gives(crossed: pm.Model, compiled: CompiledDensity) -> None:
     names = ["theta", "k", "center", "effects"]
-    points = np.array([somewhere(engine, seed) for seed in range(4)]).reshape(2, 2, -1)
+    points = np.array([somewhere(compiled, seed) for seed in range(4)]).reshape(2, 2, -1)
     found = unconstrained(crossed, names, points)
     graphs = crossed.replace_rvs_by_values([crossed[name] for name in names])
     function = pytensor.function(crossed.value_vars, graphs, mode=PYTHON)

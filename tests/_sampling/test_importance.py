@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayeslaw._sampling.importance import Independent, independent
+from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
 
 DRAWS = 4000
 ROOT = np.array([[2.0, 0.0, 0.0], [1.5, 0.5, 0.0], [-1.0, 0.2, 0.1]])
@@ -58,9 +58,9 @@ def skewed() -> Any:
     return Target(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), ROOT)
 
 
-def drawn(target: Any, draws: int, seed: int = 1) -> Independent | None:
+def drawn(target: Any, draws: int, seed: int = 1) -> ImportanceDraws | None:
     """The first draws that prove good enough."""
-    return next(independent(target, draws, np.random.default_rng(seed)), None)
+    return next(importance_draws(target, draws, np.random.default_rng(seed)), None)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_copies_stand_together() -> None:
 
 def test_where_draws_are_not_good_enough_there_are_more() -> None:
     asked = Asked(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), ROOT)
-    every = independent(cast("Any", asked), DRAWS, np.random.default_rng(1))
+    every = importance_draws(cast("Any", asked), DRAWS, np.random.default_rng(1))
     copies, proposed = [], []
     for found in every:
         proposed.append(sum(asked.points))

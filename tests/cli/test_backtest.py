@@ -36,7 +36,7 @@ def asked(
         calls.append({"model": model, "many": many, **sampler})
         return [fits[model.law.name] for _ in many]
 
-    monkeypatch.setattr(importlib.import_module("bayeslaw.backtest"), "refit", refit)
+    monkeypatch.setattr(importlib.import_module("bayeslaw.comparison.backtest"), "refit", refit)
     return calls
 
 
@@ -93,7 +93,7 @@ def test_a_failed_fit_exits_with_one(
     failed_fit: bl.Fit,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    module = importlib.import_module("bayeslaw.backtest")
+    module = importlib.import_module("bayeslaw.comparison.backtest")
     monkeypatch.setattr(module, "refit", lambda model, many, **_: [failed_fit for _ in many])
     typed = ["backtest", folder / "runs.csv", *COLUMNS, *ORIGIN, "--laws", "power"]
     code, text, _ = run(*typed)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.cli import demo
+from bayeslaw.cli import demonstration
 
 type Run = Callable[..., tuple[int, str, str]]
 
@@ -115,6 +115,6 @@ def test_what_is_left_to_say_of_the_demonstration(
         asked.append((out, seed, quiet))
         return TOLD
 
-    monkeypatch.setattr(demo, "run", show)
+    monkeypatch.setattr(demonstration, "run", show)
     assert run("demo", *flags) == (1, text, "")
     assert asked == [(Path("bayeslaw-demo"), 1, quiet)]

@@ -178,7 +178,7 @@ def test_an_interrupt_keeps_what_was_sampled(
     crossed_fit: bl.Fit,
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> bl.Fit:
-        raise bl.Interrupted(crossed_fit)
+        raise bl.errors.Interrupted(crossed_fit)
 
     monkeypatch.setattr(bl, "fit", interrupted)
     out, draws = tmp_path / "fit.nc", crossed_fit.tree["posterior"].sizes["draw"]

@@ -45,7 +45,7 @@ def test_what_is_empty_takes_no_line(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_table_has_the_width_of_its_terminal(terminal: Callable[[int], list[str]]) -> None:
-    """Numbers stay whole: titles are stacked first, then there is a line for each value."""
+    """ModelData stay whole: titles are stacked first, then there is a line for each value."""
     assert terminal(80)[1] == "loss   new run median   task"
     assert terminal(80)[3] == "3.5        1.235e+05   c4 of web"
     assert terminal(1000)[1] == terminal(80)[1]

@@ -33,7 +33,7 @@ def asked(
         calls.append({"model": model, "many": many, **how})
         return [fits[model.law.name] for _ in many]
 
-    monkeypatch.setattr(importlib.import_module("bayeslaw.multiverse"), "refit", refit)
+    monkeypatch.setattr(importlib.import_module("bayeslaw.comparison.multiverse"), "refit", refit)
     return calls
 
 
@@ -71,7 +71,7 @@ def test_kinds_of_noise(run: Run, folder: Path, asked: list[dict[str, Any]]) -> 
     code, _, _ = run("multiverse", folder / "runs.csv", *GROUPED, "--law", "power", *noises, *AT)
     assert code == 0
     assert [call["model"].noise for call in asked] == [
-        bl.Gaussian(), bl.StudentT(), bl.Undertuned(), bl.Gaussian(bl.RawScale())
+        bl.Gaussian(), bl.StudentT(), bl.Undertuned(), bl.Gaussian(bl.response_scales.RawScale())
     ]  # fmt: skip
 
 

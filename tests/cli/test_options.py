@@ -106,7 +106,9 @@ def test_an_interrupt_of_many_fits_says_what_is_kept(
         stores.append(store)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importlib.import_module(f"bayeslaw.{command}"), "refit", interrupted)
+    monkeypatch.setattr(
+        importlib.import_module(f"bayeslaw.comparison.{command}"), "refit", interrupted
+    )
     told = run(command, folder / "runs.csv", *GROUPED, *arguments, *store)
     assert told == (130, "", f"interrupted; {kept}\n")
     assert stores == [Path("fits") if store else None]

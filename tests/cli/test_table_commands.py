@@ -188,7 +188,7 @@ def test_compare_goes_on_where_it_was_interrupted(
 
     def interrupted(model: bl.Model, runs: Any, **sampler: Any) -> bl.Fit:
         if model.law.name == "log_linear":
-            raise bl.Interrupted(crossed_fit)
+            raise bl.errors.Interrupted(crossed_fit)
         return made(model, runs, **sampler)
 
     monkeypatch.setattr(bl, "fit", interrupted)

@@ -19,7 +19,7 @@ import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.comparison.backtest import backtest, backtest_table
 
-module = importlib.import_module("bayeslaw.backtest")
+module = importlib.import_module("bayeslaw.comparison.backtest")
 POWER, LOG_LINEAR = bl.Model(bl.laws.power), bl.Model(bl.laws.log_linear)
 type Asked = list[dict[str, Any]]
 
@@ -170,7 +170,7 @@ def test_no_origin_is_good_enough(asked: Asked) -> None:
         "parameters, and a larger run; give origins=[...]"
     )
     sizes = [1e6, 2e6, 3e6, 4e6]
-    with pytest.raises(bl.RunsError, match=f"^{re.escape(sentence)}$"):
+    with pytest.raises(bl.errors.RunsError, match=f"^{re.escape(sentence)}$"):
         backtest({"power": POWER}, runs_of({"a": sizes, "b": sizes}), random_seed=1)
     assert not asked
 
@@ -363,5 +363,5 @@ def test_what_cannot_be_done(asked: Asked, settings: dict[str, Any], sentence: s
 
 def test_sizes_have_to_be_sizes(asked: Asked) -> None:
     runs = TWO.assign_coords(year=("run", np.full(TWO.sizes["run"], np.nan)))
-    with pytest.raises(bl.RunsError, match=r"^'year', position 0: nan is a missing value"):
+    with pytest.raises(bl.errors.RunsError, match=r"^'year', position 0: nan is a missing value"):
         backtest({"power": POWER}, runs, along="year", random_seed=1)

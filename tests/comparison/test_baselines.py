@@ -43,9 +43,9 @@ def test_errors_of_both() -> None:
 
 def test_an_unknown_curve_has_no_last_value() -> None:
     table = pd.DataFrame({"N": [1e6, 1e7], "loss": 2.0, "task": "a"})
-    with pytest.warns(bl.RunsWarning, match="one level"):
+    with pytest.warns(bl.errors.RunsWarning, match="one level"):
         train = bl.read_runs(table, predictors=["N"], groups=["task"])
-    with pytest.raises(bl.RunsError, match="unknown curve 'b'"):
+    with pytest.raises(bl.errors.RunsError, match="unknown curve 'b'"):
         last_values(train, bl.grid(N=1e8, task="b"))
 
 

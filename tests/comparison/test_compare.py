@@ -17,11 +17,11 @@ import xarray as xr
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.comparison.leave_one_out import leave_one_curve_out
-from bayeslaw.data.runs import curve_index, curves
+from bayeslaw.data.runs import curve_index, curves_in
 from bayeslaw.diagnostics.diagnose import leave_one_out
 from bayeslaw.forecasting.scores import PERCENTS
 
-module = importlib.import_module("bayeslaw.compare")  # bayeslaw.compare is the function
+module = importlib.import_module("bayeslaw.comparison.compare")  # bayeslaw.compare is the function
 type Split = tuple[xr.Dataset, xr.Dataset]
 
 
@@ -96,7 +96,7 @@ def test_least_squares_row_is_of_the_first_law(
     own = points.loc[labels]
     predicted = own["a"].values - own["b"].values * np.log(later["N"].values)
     error = np.log(predicted / later["loss"].values) ** 2
-    curve = curve_index(later, curves(later))
+    curve = curve_index(later, curves_in(later))
     by_curve = [np.sqrt(error[curve == i].mean()) for i in range(12)]
     assert compared.loc["least squares", "rmsle"] == pytest.approx(np.mean(by_curve))
 

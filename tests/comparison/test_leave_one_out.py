@@ -17,15 +17,15 @@ from scipy import stats
 
 import bayeslaw as bl
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, layout, roles_of
-from bayeslaw._inference.pointwise import Fitted
-from bayeslaw._inference.posterior import link_dataset, posterior_dataset
-from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, roles_of
+from bayeslaw._inference.pointwise import PointwiseDraws
+from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.comparison.leave_one_out import leave_one_curve_out, leave_one_out_exactly
 from bayeslaw.diagnostics.diagnose import leave_one_out
 
-module = importlib.import_module("bayeslaw.leave_out")
+module = importlib.import_module("bayeslaw.comparison.leave_one_out")
 SIGMA, TAU, OWN, OF_TASK, WIDE = 0.1, 0.2, 0.3, 0.4, 1.0
 
 
@@ -58,15 +58,15 @@ def runs() -> xr.Dataset:
 
 def covariance(model: bl.Model, runs: xr.Dataset) -> np.ndarray:
     """Of log responses and, behind them, the centre, three effects of tasks and all levels."""
-    design = design_of(model, runs)
-    levels, of_task = np.unique(design.curves["task"], return_inverse=True)
+    run_arrays = run_arrays_of(model, runs)
+    levels, of_task = np.unique(run_arrays.curves["task"], return_inverse=True)
     to_level = np.hstack([np.ones((of_task.size, 1)), OF_TASK * np.eye(levels.size)[of_task]])
     above = np.diag([WIDE**2] + [1.0] * levels.size)
     of_levels = to_level @ above @ to_level.T + OWN**2 * np.eye(of_task.size)
     hidden = np.block([[above, above @ to_level.T], [to_level @ above, of_levels]])
-    pick = np.zeros((design.curve.size, len(hidden)))
-    pick[np.arange(design.curve.size), 1 + levels.size + design.curve] = 1
-    away, same = design.position[0], design.curve[:, None] == design.curve
+    pick = np.zeros((run_arrays.curve.size, len(hidden)))
+    pick[np.arange(run_arrays.curve.size), 1 + levels.size + run_arrays.curve] = 1
+    away, same = run_arrays.position[0], run_arrays.curve[:, None] == run_arrays.curve
     wrong = np.minimum(abs(away), abs(away[:, None])) * (away * away[:, None] > 0) * same
     scatter = SIGMA**2 * np.eye(away.size) + (TAU**2 * wrong if model.discrepancy else 0)
     seen = pick @ hidden @ pick.T + scatter
@@ -87,21 +87,21 @@ def density_given(joint: np.ndarray, known: np.ndarray, new: np.ndarray, y: np.n
 
 def exact_fit(model: bl.Model, runs: xr.Dataset, seed: int, draws: int = 500) -> bl.Fit:
     """Independent draws of the posterior, which is normal."""
-    design, joint = design_of(model, runs), covariance(model, runs)
-    n = design.curve.size
-    mean, rest = given(joint, np.arange(n), np.log(design.response))
+    run_arrays, joint = run_arrays_of(model, runs), covariance(model, runs)
+    n = run_arrays.curve.size
+    mean, rest = given(joint, np.arange(n), np.log(run_arrays.response))
     rng = np.random.default_rng(seed)
     drawn = rng.multivariate_normal(mean[n:], rest[n:, n:], (4, draws), method="cholesky", tol=1e-6)
-    tasks = np.unique(design.curves["task"]).size
+    tasks = np.unique(run_arrays.curves["task"]).size
     spread = np.broadcast_to([OWN, OF_TASK], (4, draws, 2))
     values = {"center": drawn[..., :1], "effects": drawn[..., 1 : 1 + tasks], "spread": spread}
     values["theta"] = drawn[..., None, 1 + tasks :]
     roles = roles_of(model, coordinates(model))
-    where = layout(groupings(model, design.curves), list(roles))
-    link = link_dataset(values, roles, where, design.curves)
-    posterior = posterior_dataset(model, design, link, runs)
+    where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
+    link = unconstrained_dataset(values, roles, where, run_arrays.curves)
+    posterior = posterior_dataset(model, run_arrays, link, runs)
     parameters = {name: posterior[name].values for name in model.roles}
-    density = Fitted.of(model, design, parameters, runs).left_out()
+    density = PointwiseDraws.of(model, run_arrays, parameters, runs).left_out()
     likelihood = xr.Dataset({"loss": (("chain", "draw", "run"), density)}, {"run": runs["run"]})
     likelihood = likelihood.assign_coords(chain=range(4), draw=range(draws))
     groups = {"/posterior": posterior, "/link": link, "/log_likelihood": likelihood}
@@ -116,7 +116,7 @@ def test_curves_left_out_have_the_density_of_the_closed_form(
 ) -> None:
     """The mean over ten fits, within four standard errors between them."""
     model = model_with(discrepancy)
-    curve, y = design_of(model, runs).curve, np.log(runs["loss"].values)
+    curve, y = run_arrays_of(model, runs).curve, np.log(runs["loss"].values)
     joint = covariance(model, runs)
     exact = [
         density_given(joint, np.flatnonzero(curve != i), np.flatnonzero(curve == i), y)

@@ -17,7 +17,7 @@ import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.comparison.multiverse import Multiverse, multiverse
 
-module = importlib.import_module("bayeslaw.multiverse")
+module = importlib.import_module("bayeslaw.comparison.multiverse")
 LAWS = {"power": bl.laws.power, "pure": bl.Model(bl.laws.pure_power, discrepancy=None)}
 NOISES = {"normal": bl.Gaussian(), "heavy": bl.StudentT()}
 AT = bl.grid(N=[1e9, 1e10])
@@ -156,7 +156,7 @@ def test_shares_are_of_the_logarithm_of_the_forecasts(asked: Asked, lone_runs: x
 
 
 def test_what_makes_no_sense_is_recorded(asked: Asked, lone_runs: xr.Dataset) -> None:
-    noises = {"normal": bl.Gaussian(), "accuracy": bl.Gaussian(bl.LogitScale(0.1))}
+    noises = {"normal": bl.Gaussian(), "accuracy": bl.Gaussian(bl.response_scales.LogitScale(0.1))}
     laws = {**LAWS, "joint": bl.laws.chinchilla}
     found = multiverse(lone_runs, laws=laws, noises=noises, at=AT, random_seed=1)
     fault = found.universes["fault"].to_list()
@@ -274,7 +274,7 @@ def test_groups_of_the_forecast(asked: Asked, crossed_runs: xr.Dataset) -> None:
             "the mask 'large' must be true or false for each of the 30 runs, got bool",
         ),
         ({"drops": {"first": np.zeros(30)}}, ValueError, "the mask 'first' .* got float64"),
-        ({"at": xr.Dataset()}, bl.RunsError, "runs need attrs"),
+        ({"at": xr.Dataset()}, bl.errors.RunsError, "runs need attrs"),
     ],
 )
 def test_wrong_arguments(

@@ -18,18 +18,18 @@ from bayeslaw.comparison.paired_differences import (
     few_runs,
     influential,
     joined,
-    paired,
+    paired_differences,
     unclear,
 )
-from bayeslaw.data.runs import curves
+from bayeslaw.data.runs import curves_in
 
 TASKS, DATASETS = [f"t{i}" for i in range(8)], [f"d{i}" for i in range(6)]
-CROSSED = curves(bl.grid(N=1e8, task=TASKS, dataset=DATASETS))
+CROSSED = curves_in(bl.grid(N=1e8, task=TASKS, dataset=DATASETS))
 
 
 def test_independent_curves_have_the_usual_error() -> None:
     values = np.random.default_rng(1).normal(size=7)
-    alone = curves(bl.grid(N=1e8, task=TASKS[:7]))
+    alone = curves_in(bl.grid(N=1e8, task=TASKS[:7]))
     expected = values.std(ddof=1) / np.sqrt(7)
     assert crossed_error(values, alone) == pytest.approx(expected)
     one_level = alone.assign_coords(kind=("curve", ["a"] * 7)).assign_attrs(groups=["kind"])
@@ -58,7 +58,7 @@ def test_the_error_is_right_for_effects_of_either_group(
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, -np.inf]])
 def test_an_error_that_cannot_be_known(values: list[float]) -> None:
-    alone = curves(bl.grid(N=1e8, task=TASKS[: len(values)]))
+    alone = curves_in(bl.grid(N=1e8, task=TASKS[: len(values)]))
     assert np.isnan(crossed_error(np.array(values), alone))
 
 
@@ -70,11 +70,11 @@ def test_differences_are_of_curves_and_from_the_best_that_is_trusted() -> None:
         return xr.Dataset({"log_score": ("run", list(values))}, later.coords, later.attrs)
 
     scored = {"first": scores(1, 3, 4), "second": scores(2, 2, 1), "failed": scores(9, 9, 9)}
-    found = paired(scored, ["first", "second"])
+    found = paired_differences(scored, ["first", "second"])
     assert found["log_score_diff"].to_dict() == {"first": 0, "second": -1.5, "failed": 6}
     assert found.loc["second", "log_score_diff_se"] == pytest.approx(1.5)
     assert found.loc["first", "log_score_diff_se"] == 0
-    worst = paired({**scored, "second": scores(2, 2, -np.inf)}, ["first", "second"])
+    worst = paired_differences({**scored, "second": scores(2, 2, -np.inf)}, ["first", "second"])
     assert worst.loc["second", "log_score_diff"] == -np.inf
     assert np.isnan(worst.loc["second", "log_score_diff_se"])
 

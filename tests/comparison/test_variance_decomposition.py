@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayeslaw.comparison.variance_decomposition import shares
+from bayeslaw.comparison.variance_decomposition import variance_shares
 
 SIZES = {"law": 3, "noise": 2, "drop": 2}
 effects = st.lists(st.floats(-3, 3), min_size=7, max_size=7)
@@ -29,7 +29,7 @@ def test_choices_that_only_add_up(values: list[float]) -> None:
     assert isinstance(summed, np.ndarray)
     if np.var(summed) < 1e-6:
         return
-    told = shares(summed, choices)
+    told = variance_shares(summed, choices)
     parts = told.drop("all choices")
     np.testing.assert_allclose(parts["first_order"], parts["total"], atol=1e-9)
     assert parts["first_order"].sum() == pytest.approx(1, abs=1e-9)
@@ -43,7 +43,7 @@ def test_choices_that_only_add_up(values: list[float]) -> None:
 def test_bounds_in_a_full_cross(values: list[float]) -> None:
     if np.var(values) < 1e-6:
         return
-    told = shares(np.array(values), crossed())
+    told = variance_shares(np.array(values), crossed())
     parts = told.drop("all choices")
     assert parts["first_order"].sum() <= 1 + 1e-9
     assert parts["total"].sum() >= 1 - 1e-9
@@ -52,7 +52,7 @@ def test_bounds_in_a_full_cross(values: list[float]) -> None:
 
 def test_what_choices_move_only_together() -> None:
     choices = {"law": ["a", "a", "b", "b"], "noise": ["x", "y", "x", "y"]}
-    told = shares(np.array([1.0, -1.0, -1.0, 1.0]), choices)
+    told = variance_shares(np.array([1.0, -1.0, -1.0, 1.0]), choices)
     assert told["first_order"].to_list() == [0.0, 0.0, 1.0]
     assert told["total"].to_list() == [1.0, 1.0, 1.0]
     assert told["sd"].to_list() == [0.0, 0.0, 1.0]
@@ -61,11 +61,11 @@ def test_what_choices_move_only_together() -> None:
 
 
 def test_one_choice_is_all() -> None:
-    told = shares(np.array([1.0, 3.0]), {"law": ["a", "b"]})
+    told = variance_shares(np.array([1.0, 3.0]), {"law": ["a", "b"]})
     assert told.loc["law"].to_dict() == {"sd": 1.0, "first_order": 1.0, "total": 1.0}
 
 
 def test_no_variance_has_no_shares() -> None:
-    told = shares(np.ones(2), {"law": ["a", "b"]})
+    told = variance_shares(np.ones(2), {"law": ["a", "b"]})
     assert told["sd"].to_list() == [0.0, 0.0]
     assert told[["first_order", "total"]].isna().all(axis=None)

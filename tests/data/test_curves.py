@@ -9,9 +9,9 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayeslaw.data.curves import curve_index, curves, warn_thin_groups
+from bayeslaw.data.curves import curve_index, curves_in, warn_thin_groups
 from bayeslaw.data.runs import grid, read_runs
-from bayeslaw.data.table import RunsError, RunsWarning
+from bayeslaw.errors import RunsError, RunsWarning
 
 LABELS = st.text("abcxyz _-", min_size=1, max_size=6).map(lambda text: f"g{text}")
 
@@ -34,14 +34,14 @@ def test_curves_are_the_combinations_that_occur():
         },
         attrs={"groups": ["task", "dataset"]},
     )
-    xr.testing.assert_identical(curves(runs), expected)
-    assert curve_index(runs, curves(runs)).tolist() == [0, 0, 1, 2]
+    xr.testing.assert_identical(curves_in(runs), expected)
+    assert curve_index(runs, curves_in(runs)).tolist() == [0, 0, 1, 2]
 
 
 def test_runs_without_groups_are_one_curve():
     runs = grid(N=[1e6, 1e7, 1e8])
-    assert curves(runs)["curve"].values.tolist() == ["all"]
-    assert curve_index(runs, curves(runs)).tolist() == [0, 0, 0]
+    assert curves_in(runs)["curve"].values.tolist() == ["all"]
+    assert curve_index(runs, curves_in(runs)).tolist() == [0, 0, 0]
 
 
 @given(labels=st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=8))
@@ -51,13 +51,13 @@ def test_curve_index_finds_the_groups_again(labels):
         task=("run", list(first)), dataset=("run", list(second))
     )
     runs = runs.assign_attrs(groups=["task", "dataset"])
-    found = curves(runs).isel(curve=curve_index(runs, curves(runs)))
+    found = curves_in(runs).isel(curve=curve_index(runs, curves_in(runs)))
     assert found["task"].values.tolist() == list(first)
     assert found["dataset"].values.tolist() == list(second)
 
 
 def test_unknown_curves_are_named():
-    known = curves(grid(N=1e9, task=["c4", "pile", "code", "math"], dataset="web"))
+    known = curves_in(grid(N=1e9, task=["c4", "pile", "code", "math"], dataset="web"))
     with pytest.raises(RunsError) as caught:
         curve_index(grid(N=1e9, task=["c4", "wiki"], dataset="web"), known)
     assert str(caught.value) == (
@@ -93,14 +93,14 @@ def labelled(tasks: list[str], datasets: list[str]) -> xr.Dataset:
 )
 def test_two_curves_of_one_label_are_an_error(tasks, datasets, message):
     with pytest.raises(RunsError) as caught:
-        curves(labelled(tasks, datasets))
+        curves_in(labelled(tasks, datasets))
     assert str(caught.value) == message
 
 
 def test_labels_may_contain_the_separator():
     runs = labelled(["a / b", "a", "a / b"], ["c", "b / d", "c"])
-    assert curves(runs)["curve"].values.tolist() == ["a / b / c", "a / b / d"]
-    assert curve_index(runs, curves(runs)).tolist() == [0, 1, 0]
+    assert curves_in(runs)["curve"].values.tolist() == ["a / b / c", "a / b / d"]
+    assert curve_index(runs, curves_in(runs)).tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,9 @@ import xarray as xr
 import bayeslaw as bl
 from bayeslaw.data import datasets
 from bayeslaw.data import public_files as public
-from bayeslaw.data.public_files import FetchError, PublicFile
+from bayeslaw.data.public_files import PublicFile
 from bayeslaw.data.public_tables import TABLES
+from bayeslaw.errors import FetchError
 
 NAMES = datasets.names(public=True)
 TOY = b"N,loss\n1e6,4.0\n1e8,3.0\n"

@@ -16,20 +16,19 @@ from bayeslaw.data import curves
 from bayeslaw.data import runs as module
 from bayeslaw.data import table as tables
 from bayeslaw.data.runs import (
-    RunsError,
-    RunsWarning,
     check_runs,
     grid,
-    groups,
+    group_names,
     has_response,
-    predictors,
+    predictor_names,
     read_runs,
-    reference,
-    response,
-    scaled,
+    reference_sizes,
+    response_values,
+    scaled_predictors,
     split_at,
     split_held_out,
 )
+from bayeslaw.errors import RunsError, RunsWarning
 
 SIZES = st.floats(1e-3, 1e24)
 LABELS = st.text("abcxyz _-", min_size=1, max_size=6).map(lambda text: f"g{text}")
@@ -91,11 +90,11 @@ def test_every_optional_argument():
     assert runs["stderr"].values.tolist() == [0.01, 0.02, 0.03, 0.04]
     assert runs["stderr"].attrs == {"column": "spread"}
     assert runs["D"].attrs == {"column": "tokens", "reference": 6.3e8}
-    assert reference(runs) == {"N": 3e8, "D": 6.3e8}
+    assert reference_sizes(runs) == {"N": 3e8, "D": 6.3e8}
     assert runs["dataset"].values.tolist() == ["web", "books", "web", "books"]
-    assert predictors(runs) == ["N", "D"]
-    assert groups(runs) == ["task", "dataset"]
-    assert response(runs).values.tolist() == [0.4, 0.3, 0.2, 0.1]
+    assert predictor_names(runs) == ["N", "D"]
+    assert group_names(runs) == ["task", "dataset"]
+    assert response_values(runs).values.tolist() == [0.4, 0.3, 0.2, 0.1]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_every_optional_argument():
 def test_default_reference_is_the_geometric_centre_to_two_digits(sizes, centre):
     losses = np.arange(1.0, len(sizes) + 1)
     runs = read_runs(pd.DataFrame({"N": sizes, "loss": losses}), predictors=["N"])
-    assert reference(runs) == {"N": centre}
+    assert reference_sizes(runs) == {"N": centre}
 
 
 @pytest.mark.parametrize(
@@ -122,11 +121,11 @@ def test_runs_survive_netcdf(original, tmp_path):
     loaded = xr.load_dataset(tmp_path / "runs.nc", engine="h5netcdf")
     check_runs(loaded)
     xr.testing.assert_equal(loaded, original)
-    assert predictors(loaded) == predictors(original)
-    assert groups(loaded) == groups(original)
+    assert predictor_names(loaded) == predictor_names(original)
+    assert group_names(loaded) == group_names(original)
     assert has_response(loaded) == has_response(original)
     if has_response(loaded):
-        assert reference(loaded) == reference(original)
+        assert reference_sizes(loaded) == reference_sizes(original)
 
 
 COLUMNS = "It has: params, tokens, loss, task, dataset, id"
@@ -192,7 +191,7 @@ def test_one_level_is_warned_of_and_kept_as_a_label():
         "group 'task' has one level, 'c4', in all 4 runs: dropped from the pooling"
     ]
     assert caught[0].filename == __file__
-    assert groups(runs) == ["task", "dataset"]
+    assert group_names(runs) == ["task", "dataset"]
 
 
 def test_runs_without_their_response_are_a_grid():
@@ -200,7 +199,7 @@ def test_runs_without_their_response_are_a_grid():
     check_runs(dropped)
     assert not has_response(dropped)
     with pytest.raises(RunsError, match=r"^these runs have no response: 'loss' was dropped from"):
-        response(dropped)
+        response_values(dropped)
 
 
 def test_all_that_was_warned_of_is_noted():
@@ -272,17 +271,17 @@ def test_a_grid_has_neither_response_nor_reference():
     assert has_response(read())
     assert not has_response(runs)
     with pytest.raises(RunsError, match=r"^these runs have no response: they come from a grid$"):
-        response(runs)
+        response_values(runs)
     with pytest.raises(RunsError, match=r"^predictor 'N' has no reference scale$"):
-        reference(runs)
+        reference_sizes(runs)
 
 
 def test_scaled_divides_what_is_asked_for():
     runs = read_runs(table(), predictors={"N": "params", "D": "tokens"})
-    assert scaled(runs, {"D": 2e7}).keys() == {"D"}
-    np.testing.assert_allclose(scaled(runs, {"D": 2e7})["D"], [1.0, 10.0, 100.0, 1000.0])
+    assert scaled_predictors(runs, {"D": 2e7}).keys() == {"D"}
+    np.testing.assert_allclose(scaled_predictors(runs, {"D": 2e7})["D"], [1.0, 10.0, 100.0, 1000.0])
     with pytest.raises(RunsError, match=r"^'C' is not a predictor; there are: N, D$"):
-        scaled(runs, {"C": 1.0})
+        scaled_predictors(runs, {"C": 1.0})
 
 
 # Splits
@@ -309,7 +308,7 @@ def test_several_limits_hold_together_and_attributes_stay():
     assert later["run"].values.tolist() == [2, 3]
     for part in (train, later):
         assert part.attrs == runs.attrs
-        assert reference(part) == reference(runs)
+        assert reference_sizes(part) == reference_sizes(runs)
         check_runs(part)
 
 

@@ -15,8 +15,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayeslaw.data.runs import groups, read_runs, response
-from bayeslaw.data.table import RunsError, RunsWarning
+from bayeslaw.data.runs import group_names, read_runs, response_values
+from bayeslaw.errors import RunsError, RunsWarning
 
 SIZES = st.floats(1e-3, 1e24)
 LOSSES = st.floats(1e-6, 1e3)
@@ -47,8 +47,8 @@ def test_best_makes_a_shortfall():
         best=1.0,
     )
     assert runs.attrs["response"] == "accuracy_shortfall"
-    assert response(runs).values.tolist() == [1.0, 0.75, 0.5, 0.25]
-    assert response(runs).attrs == {"column": "accuracy", "long_name": "1 - accuracy"}
+    assert response_values(runs).values.tolist() == [1.0, 0.75, 0.5, 0.25]
+    assert response_values(runs).attrs == {"column": "accuracy", "long_name": "1 - accuracy"}
     assert "accuracy" not in runs
 
 
@@ -62,7 +62,7 @@ def test_best_makes_a_shortfall():
     ],
 )
 def test_group_labels_are_text_under_any_name(values, labels):
-    runs = read_runs(table(model=values), predictors=["params"], groups=["model"])
+    runs = read_runs(table(model=values), predictors=["params"], group_names=["model"])
     assert runs["model"].values.tolist() == labels
     assert runs["model"].dtype.kind == "U"
 
@@ -154,22 +154,22 @@ def test_every_kind_of_table_gives_the_same_runs(form, rows, tmp_path_factory):
     source = FORMS[form](frame, tmp_path_factory.mktemp("table"))
     runs = read_runs(source, **arguments)
     xr.testing.assert_identical(runs, read_runs(frame, **arguments))
-    assert response(runs).values.tolist() == [row[1] for row in rows]
+    assert response_values(runs).values.tolist() == [row[1] for row in rows]
 
 
 def test_reading_leaves_the_table_alone():
     frame = table(held_out=["true", "false", "0", "1"])
     before = frame.copy(deep=True)
-    read_runs(frame, predictors=["params"], groups=["task"], run_id="id")
+    read_runs(frame, predictors=["params"], group_names=["task"], run_id="id")
     pd.testing.assert_frame_equal(frame, before)
 
 
 def test_labels_of_a_csv_file_stay_as_written(tmp_path):
     path = tmp_path / "runs.csv"
     path.write_text("N,loss,task,note\n1e6,0.1,None,\n7e6,0.30000000000000004,NA,x\n")
-    runs = read_runs(path, predictors=["N"], groups=["task"])
+    runs = read_runs(path, predictors=["N"], group_names=["task"])
     assert runs["task"].values.tolist() == ["None", "NA"]
-    assert response(runs).values.tolist() == [0.1, 0.1 + 0.2]
+    assert response_values(runs).values.tolist() == [0.1, 0.1 + 0.2]
 
 
 # Bad tables
@@ -280,7 +280,7 @@ def test_labels_of_a_csv_file_stay_as_written(tmp_path):
 def test_bad_values_are_named(column, values, message):
     frame = table(**{"spread": [0.1, 0.2, 0.3, 0.4], column: values})
     with pytest.raises(RunsError) as caught:
-        read_runs(frame, predictors=["params"], groups=["task"], stderr="spread", run_id="id")
+        read_runs(frame, predictors=["params"], group_names=["task"], stderr="spread", run_id="id")
     assert str(caught.value) == message
 
 
@@ -370,14 +370,14 @@ COPIED = {
 def test_copies_are_counted(duplicates, rows, ending):
     with pytest.warns(RunsWarning) as caught:
         runs = read_runs(
-            table(**COPIED), predictors=["params"], groups=["task"], duplicates=duplicates
+            table(**COPIED), predictors=["params"], group_names=["task"], duplicates=duplicates
         )
     assert [str(warning.message) for warning in caught] == [
         f"2 of 4 runs are exact copies of earlier ones: {ending}"
     ]
     assert runs.attrs["notes"] == [f"2 of 4 runs are exact copies of earlier ones: {ending}."]
     assert runs["run"].values.tolist() == rows
-    assert groups(runs) == ["task"]
+    assert group_names(runs) == ["task"]
 
 
 def test_copies_are_dropped_by_default_whatever_their_ids():

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from bayeslaw.data.runs import read_runs
-from bayeslaw.data.table import RunsError, RunsWarning
 from bayeslaw.data.tracker_exports import read_exports
+from bayeslaw.errors import RunsError, RunsWarning
 
 ABOUT = {"Name": ["small", "large - wide"], "State": "finished", "params": [1e6, 1e8], "loss": 9.9}
 

@@ -60,7 +60,7 @@ def two_curves(known_fit: Make) -> bl.Fit:
 
 def test_slopes_are_the_derivatives(joint: bl.Fit, drawn: dict[str, np.ndarray]) -> None:
     grid = bl.grid(N=[1e8, 1e12], D=[1e9, 1e13])
-    found = bl.marginal(joint, grid)
+    found = bl.marginal_gain(joint, grid)
     N, D = grid["N"].values, grid["D"].values
     own = drawn
     slopes = {
@@ -72,7 +72,7 @@ def test_slopes_are_the_derivatives(joint: bl.Fit, drawn: dict[str, np.ndarray])
 
 
 def test_a_doubling_is_the_difference(joint: bl.Fit) -> None:
-    found = bl.marginal(joint, bl.grid(N=1e9, D=1e10))["doubling"]
+    found = bl.marginal_gain(joint, bl.grid(N=1e9, D=1e10))["doubling"]
     before = bl.forecast(joint, bl.grid(N=1e9, D=1e10))["mean"]
     for name, sizes in {"N": {"N": 2e9, "D": 1e10}, "D": {"N": 1e9, "D": 2e10}}.items():
         after = bl.forecast(joint, bl.grid(**sizes))["mean"]
@@ -80,7 +80,7 @@ def test_a_doubling_is_the_difference(joint: bl.Fit) -> None:
 
 
 def test_labels_of_a_marginal(joint: bl.Fit, two_curves: bl.Fit) -> None:
-    found = bl.marginal(joint, bl.grid(N=[1e9, 1e10], D=1e10))
+    found = bl.marginal_gain(joint, bl.grid(N=[1e9, 1e10], D=1e10))
     assert list(found.data_vars) == ["slope", "doubling"]
     assert found["slope"].dims == ("chain", "draw", "run", "predictor")
     assert found["predictor"].values.tolist() == ["N", "D"]
@@ -89,9 +89,9 @@ def test_labels_of_a_marginal(joint: bl.Fit, two_curves: bl.Fit) -> None:
     assert found.attrs["caveats"] == [NO_MISFIT]
     band = bl.interval(found, 0.5)["slope"]
     assert np.all(band.sel(bound="lower") < band.sel(bound="upper"))
-    every = bl.marginal(two_curves, bl.grid(N=[1e9, 1e10]))
+    every = bl.marginal_gain(two_curves, bl.grid(N=[1e9, 1e10]))
     assert every["task"].values.tolist() == ["c4", "c4", "code", "code"]
-    one = bl.marginal(two_curves, bl.grid(N=1e10, task="code"))
+    one = bl.marginal_gain(two_curves, bl.grid(N=1e10, task="code"))
     np.testing.assert_array_equal(one["slope"][:, :, 0], every["slope"][:, :, 3])
 
 
@@ -100,7 +100,7 @@ def test_a_predictor_that_changes_nothing(known_fit: Make) -> None:
     def idle(N: Any, D: Any, *, k: bl.Amplitude) -> Any:
         return k * N**-0.3
 
-    found = bl.marginal(
+    found = bl.marginal_gain(
         known_fit(idle, draws_about({"k": 2.0}), table("N", "D")), bl.grid(N=1, D=1)
     )
     assert np.all(found.sel(predictor="D")["slope"] == 0)
@@ -110,7 +110,7 @@ def test_a_predictor_that_changes_nothing(known_fit: Make) -> None:
 def test_what_the_grid_lacks(joint: bl.Fit) -> None:
     sentence = "the grid has no 'D', which law 'chinchilla' needs; it has ['N']"
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        bl.marginal(joint, bl.grid(N=1e9))
+        bl.marginal_gain(joint, bl.grid(N=1e9))
 
 
 # Saturation
@@ -152,5 +152,5 @@ def test_a_plateau_before_the_fall_is_not_the_end(known_fit: Make) -> None:
 
 
 def test_with_a_discrepancy_the_answer_is_the_laws_own(discrepant_fit: bl.Fit) -> None:
-    found = bl.marginal(discrepant_fit, bl.grid(N=[1e8], task="c4", dataset="web"))
+    found = bl.marginal_gain(discrepant_fit, bl.grid(N=[1e8], task="c4", dataset="web"))
     assert found.attrs["caveats"] == [LAW_ALONE]

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bayeslaw as bl
-from bayeslaw.decisions.allocation import Trade, optimum, scale_of_cost
+from bayeslaw.decisions.allocation import Allocation, optimum, scale_of_cost
 from bayeslaw.decisions.autodiff import log_slope
-from bayeslaw.decisions.law_slice import Slice
+from bayeslaw.decisions.law_slice import LawSlice
 from bayeslaw.forecasting.forecast import NO_MISFIT
 from bayeslaw.laws import chinchilla
 
@@ -85,7 +85,7 @@ def grouped(known_fit: Make) -> bl.Fit:
     alpha=st.floats(0.05, 1.5), beta=st.floats(0.05, 1.5), budget=st.floats(1e12, 1e30),
 )  # fmt: skip
 def test_the_optimum_is_the_closed_form(budget: float, **law: float) -> None:
-    trade = Trade(Slice(chinchilla, ("N", "D"), ()), bl.training_flops, (3.0, 22.0))
+    trade = Allocation(LawSlice(chinchilla, ("N", "D"), ()), bl.training_flops, (3.0, 22.0))
     ratio, scale = optimum(trade, scale_of_cost, (budget, *(law[n] for n in chinchilla.parameters)))
     sizes = trade.sizes(ratio, scale, ())
     expected = closed_form(budget, **law)

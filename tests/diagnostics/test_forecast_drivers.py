@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.diagnostics.forecast_drivers import DATA, LAW, PRIOR, Place, forecast_verdict
+from bayeslaw.diagnostics.forecast_drivers import DATA, LAW, PRIOR, ForecastDriver, forecast_drivers
 
 GRID = bl.grid(N=[1e7, 2e9], task="c4", dataset=["web", "wiki"])
 NUMBERS = ["decades", "prior", "likelihood", "misfit", "between_laws"]
@@ -38,7 +38,7 @@ def forecast(crossed_fit: bl.Fit) -> xr.Dataset:
 def test_verdicts(
     prior: float, likelihood: float, misfit: float, between_laws: float, verdict: str
 ) -> None:
-    place = Place(1.0, prior, likelihood, misfit, between_laws, "log_linear")
+    place = ForecastDriver(1.0, prior, likelihood, misfit, between_laws, "log_linear")
     assert place.verdict == verdict
     assert place.sentence.startswith(f"{verdict.capitalize()}, 1.0 decades beyond the data: ")
     assert ("depart from the law" in place.sentence) == (misfit > 0.75)
@@ -47,18 +47,24 @@ def test_verdicts(
 @pytest.mark.parametrize(
     ("place", "part"),
     [
-        (Place(0.0, 0, 0, 0, 0.0, ""), "among the data: sensitivity 0.00 to the prior"),
-        (Place(0.0, 0, 0, 0, 0.0, ""), "likelihood; no other law describes the runs as well."),
-        (Place(0.0, 0, 0, 0, math.nan, ""), "no other law was compared."),
-        (Place(0.0, 0, 0, 0, 0.52, "power"), "power differs by 0.5 half-widths of the band."),
+        (ForecastDriver(0.0, 0, 0, 0, 0.0, ""), "among the data: sensitivity 0.00 to the prior"),
+        (
+            ForecastDriver(0.0, 0, 0, 0, 0.0, ""),
+            "likelihood; no other law describes the runs as well.",
+        ),
+        (ForecastDriver(0.0, 0, 0, 0, math.nan, ""), "no other law was compared."),
+        (
+            ForecastDriver(0.0, 0, 0, 0, 0.52, "power"),
+            "power differs by 0.5 half-widths of the band.",
+        ),
     ],
 )
-def test_sentences(place: Place, part: str) -> None:
+def test_sentences(place: ForecastDriver, part: str) -> None:
     assert part in place.sentence
 
 
 def test_a_table_of_the_true_law(crossed_fit: bl.Fit, forecast: xr.Dataset) -> None:
-    told = forecast_verdict(crossed_fit, forecast.isel(run=[0, 2]))
+    told = forecast_drivers(crossed_fit, forecast.isel(run=[0, 2]))
     assert told.index.to_list() == [0, 2]
     assert told.index.name == "run"
     assert told.columns.to_list() == ["verdict", *NUMBERS, "rival", "sentence"]
@@ -75,34 +81,34 @@ def test_other_forecasts(crossed_fit: bl.Fit, forecast: xr.Dataset) -> None:
     scaled = {name: forecast.assign(mean=forecast["mean"] * x) for name, x in
               {"near": 1.001, "far": 0.9, "failed": 2.0}.items()}  # fmt: skip
     scaled["failed"].attrs = {**forecast.attrs, "caveats": ["NOT CONVERGED, do not use: all."]}
-    told = forecast_verdict(crossed_fit, forecast, scaled)
+    told = forecast_drivers(crossed_fit, forecast, scaled)
     band = np.log(bl.interval(forecast, 0.9)["mean"])
     half = (band.sel(bound="upper") - band.sel(bound="lower")) / 2
     np.testing.assert_allclose(told["between_laws"], -np.log(0.9) / half, rtol=1e-9)
     assert set(told["rival"]) == {"far"}
     assert set(told["verdict"]) == {LAW}
     below_zero = {"negative": forecast.assign(mean=-forecast["mean"])}
-    assert np.isinf(forecast_verdict(crossed_fit, forecast, below_zero)["between_laws"]).all()
-    none = forecast_verdict(crossed_fit, forecast, {"failed": scaled["failed"]})
+    assert np.isinf(forecast_drivers(crossed_fit, forecast, below_zero)["between_laws"]).all()
+    none = forecast_drivers(crossed_fit, forecast, {"failed": scaled["failed"]})
     assert none["between_laws"].isna().all()
     with pytest.raises(ValueError, match="the forecast of 'short' is of 1 places, not of 4"):
-        forecast_verdict(crossed_fit, forecast, {"short": forecast.isel(run=[0])})
+        forecast_drivers(crossed_fit, forecast, {"short": forecast.isel(run=[0])})
 
 
 def test_a_curve_without_runs(crossed_fit: bl.Fit) -> None:
     new = bl.forecast(crossed_fit, bl.grid(N=1e6, task=["new"], dataset="web"), draw_new=["task"])
-    told = forecast_verdict(crossed_fit, new)
+    told = forecast_drivers(crossed_fit, new)
     assert told["between_laws"].isna().all()
     assert told["sentence"].str.contains("no other law was compared").all()
     assert told["decades"].to_list() == [0]
     below = bl.forecast(crossed_fit, bl.grid(N=1e5, task=["new"], dataset="web"), draw_new=["task"])
-    assert forecast_verdict(crossed_fit, below, {})["decades"][0] == pytest.approx(1)
+    assert forecast_drivers(crossed_fit, below, {})["decades"][0] == pytest.approx(1)
 
 
 def test_misfit_is_the_prior_probability_of_the_discrepancy(discrepant_fit: bl.Fit) -> None:
     grid = bl.grid(N=[1e10], task=["c4", "new"], dataset="web")
     forecast = bl.forecast(discrepant_fit, grid, draw_new=["task"])
-    told = forecast_verdict(discrepant_fit, forecast, {})
+    told = forecast_drivers(discrepant_fit, forecast, {})
     posterior = discrepant_fit.tree["posterior"].to_dataset()
     medians = [posterior["tau"].sel(curve="c4 / web"), posterior["tau_population"]]
     expected = [math.erf(np.log(float(x.median()) / 0.01) / math.sqrt(2)) for x in medians]
@@ -117,7 +123,7 @@ def test_laws_that_few_runs_cannot_tell(
     """A fit of fewer runs than there are reasons: with five any law is as good."""
     few = lone_runs.isel(run=np.linspace(0, 29, size).astype(int))
     fit = replace(lone_fit, runs=few)
-    told = forecast_verdict(fit, bl.forecast(lone_fit, bl.grid(N=[1e12])))
+    told = forecast_drivers(fit, bl.forecast(lone_fit, bl.grid(N=[1e12])))
     assert (told["between_laws"][0] > 1) == rival
     assert told["verdict"].to_list() == [LAW if rival else DATA]
     assert isinstance(told, pd.DataFrame)

@@ -14,14 +14,15 @@ import xarray as xr
 from scipy import stats
 
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data.runs import RunsError, RunsWarning, grid, read_runs
-from bayeslaw.fitting.fit import Fit, Interrupted, fit
+from bayeslaw.data.runs import grid, read_runs
+from bayeslaw.errors import Interrupted, RunsError, RunsWarning
+from bayeslaw.fitting.fit import Fit, fit
 from bayeslaw.laws import broken, double_power, power
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Undertuned
 
-module = importlib.import_module("bayeslaw.fit")  # bayeslaw.fit is the function
-sampling = importlib.import_module("bayeslaw.sampling")
+module = importlib.import_module("bayeslaw.fitting.fit")  # bayeslaw.fit is the function
+sampling = importlib.import_module("bayeslaw._sampling.nuts")
 QUICK = {"draws": 500, "tune": 500, "chains": 2, "progressbar": False}
 FITS = ["crossed_fit", "lone_fit", "log_linear_fit", "pure_power_fit", "discrepant_fit"]
 LONE = Model(power, discrepancy=None)

@@ -12,7 +12,7 @@ import zarr
 
 import bayeslaw as bl
 from bayeslaw._sampling.nuts import Sampler
-from bayeslaw.fitting.fit_store import Archive, key_of
+from bayeslaw.fitting.fit_store import FitStore, key_of
 
 SAMPLER = Sampler(1, 10, 10, 2, 1)
 
@@ -22,7 +22,7 @@ def key(fit: bl.Fit, **changes: object) -> str:
 
 
 def test_a_fit_comes_back_whole(lone_fit: bl.Fit, tmp_path: Path) -> None:
-    archive = Archive(tmp_path / "store")
+    archive = FitStore(tmp_path / "store")
     name = key(lone_fit)
     assert name not in archive
     archive.put(name, lone_fit)
@@ -38,7 +38,7 @@ def test_a_fit_comes_back_whole(lone_fit: bl.Fit, tmp_path: Path) -> None:
 
 
 def test_two_that_keep_the_same_fit_are_in_no_conflict(lone_fit: bl.Fit, tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+    archive = FitStore(tmp_path)
     for _ in range(2):
         archive.put("one", lone_fit)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["one"]
@@ -51,14 +51,14 @@ def test_two_that_make_the_store_are_in_no_conflict(
         zarr.open_group(path, mode=mode)  # type: ignore[arg-type]
         zarr.create_group(path, overwrite=False)  # which another did since it was found absent
 
-    archive = Archive(tmp_path / "store")
+    archive = FitStore(tmp_path / "store")
     monkeypatch.setattr(archive, "_group", late)
     archive.put("one", lone_fit)
     assert "one" in archive
 
 
 def test_what_is_not_whole_is_absent(lone_fit: bl.Fit, tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+    archive = FitStore(tmp_path)
     (tmp_path / ".one-abcd").mkdir()
     assert "one" not in archive
 
@@ -89,4 +89,4 @@ def test_without_zarr_an_error_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ImportError, match=r'needs zarr: pip install "bayeslaw\[zarr\]"'):
-        Archive(tmp_path)
+        FitStore(tmp_path)

@@ -202,7 +202,7 @@ def test_huber_is_a_size(lone_runs: xr.Dataset, huber: float) -> None:
 def test_an_optimum_that_one_start_found_is_not_sure(
     lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module("bayeslaw.least_squares")
+    module = importlib.import_module("bayeslaw.fitting.least_squares")
     monkeypatch.setattr(module, "STARTS", 1)
     exact, model = noiseless(bl.laws.power)[0], bl.Model(bl.laws.power)
     assert not bl.least_squares(model, lone_runs)["converged"].item()
@@ -212,7 +212,7 @@ def test_an_optimum_that_one_start_found_is_not_sure(
 def test_where_a_step_still_gains_it_has_not_converged(
     lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module("bayeslaw.least_squares")
+    module = importlib.import_module("bayeslaw.fitting.least_squares")
     monkeypatch.setattr(module, "STEPS", 1)
     assert not bl.least_squares(bl.Model(bl.laws.power), lone_runs)["converged"].item()
 

@@ -12,7 +12,7 @@ import xarray as xr
 from scipy.stats import gamma, multivariate_normal, norm
 
 import bayeslaw as bl
-from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.fitting.marginal_likelihood import (
     PRIOR_DEPENDENCE,
@@ -40,9 +40,9 @@ def runs() -> xr.Dataset:
 
 
 def fitted(runs: xr.Dataset, discrepancy: bl.Brownian | None) -> bl.Fit:
-    priors: dict[str, bl.Prior] = {"a": bl.Normal(3.0, 2.0), "b": bl.Normal(0.0, 0.5)}
+    priors: dict[str, bl.priors.Prior] = {"a": bl.Normal(3.0, 2.0), "b": bl.Normal(0.0, 0.5)}
     priors |= {"sigma": bl.Fixed(SIGMA)} | ({"tau": bl.Fixed(TAU)} if discrepancy else {})
-    noise = bl.Gaussian(bl.RawScale())
+    noise = bl.Gaussian(bl.response_scales.RawScale())
     model = bl.Model(line, None, noise, discrepancy=discrepancy, priors=priors)
     return bl.fit(model, runs, **SAMPLING)
 
@@ -54,13 +54,13 @@ def linear(runs: xr.Dataset) -> bl.Fit:
 
 def closed_form(fit: bl.Fit) -> float:
     """The density of the responses of a linear model with normal priors is normal."""
-    design, noise = design_of(fit.model, fit.runs), SIGMA**2 * np.eye(12)
+    run_arrays, noise = run_arrays_of(fit.model, fit.runs), SIGMA**2 * np.eye(12)
     if fit.model.discrepancy:
-        [place] = design.position
+        [place] = run_arrays.position
         same = np.sign(place)[:, None] == np.sign(place)
         noise = noise + TAU**2 * same * np.minimum.outer(np.abs(place), np.abs(place))
     known = np.stack([np.ones(12), np.log(fit.runs["N"].values)], axis=1)
-    covariance = known @ np.diag([4.0, 0.25]) @ known.T + design.unit**2 * noise
+    covariance = known @ np.diag([4.0, 0.25]) @ known.T + run_arrays.unit**2 * noise
     return float(multivariate_normal(known @ [3.0, 0.0], covariance).logpdf(fit.runs["loss"]))
 
 

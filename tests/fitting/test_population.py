@@ -13,7 +13,7 @@ import xarray as xr
 import bayeslaw as bl
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.graph import build
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import reference_sizes
 from bayeslaw.fitting.population import load_population, population, save_population
 from bayeslaw.priors import HalfNormal, LinkNormal, Population
 
@@ -48,7 +48,7 @@ def test_moments_are_those_of_simulated_curves(crossed_fit: bl.Fit, levels: dict
         assert isinstance(found[f"sd_{name}"], HalfNormal)
     assert len(found) == 8
     assert found.law == "power"
-    assert found.reference == table.reference(crossed_fit.runs)
+    assert found.reference == reference_sizes(crossed_fit.runs)
     assert found.provenance["at"] == levels
     assert found.provenance["fits"][0]["curves"] == 12
 

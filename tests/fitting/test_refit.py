@@ -21,7 +21,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
-from bayeslaw._sampling.importance import Independent
+from bayeslaw._sampling.importance import ImportanceDraws
 from bayeslaw._sampling.nuts import Sampler
 
 QUICK = {"draws": 25, "tune": 100, "chains": 2, "target_accept": 0.9, "progressbar": False}
@@ -102,12 +102,14 @@ def test_importance_sampling_finds_what_the_sampler_finds(
 def test_what_importance_sampling_refuses_is_sampled(
     alone: xr.Dataset, both: list[bl.Fit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.import_module("bayeslaw.sampling"), "independent", _nothing)
+    monkeypatch.setattr(
+        importlib.import_module("bayeslaw._sampling.nuts"), "importance_draws", _nothing
+    )
     [found] = bl.refit(MODEL, [alone], random_seed=7, importance=True, **QUICK)
     xr.testing.assert_identical(found.tree["link"].to_dataset(), both[2].tree["link"].to_dataset())
 
 
-def _nothing(*_: Any) -> Iterator[Independent]:
+def _nothing(*_: Any) -> Iterator[ImportanceDraws]:
     return iter([])
 
 
@@ -115,17 +117,17 @@ def _nothing(*_: Any) -> Iterator[Independent]:
 def test_draws_that_fail_the_gate_are_followed_by_others(
     good: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sampling = importlib.import_module("bayeslaw.sampling")
-    drawn = [Independent(np.full((4, 2), i), np.full(4, i), 0.1) for i in (0, 1)]
+    sampling = importlib.import_module("bayeslaw._sampling.nuts")
+    drawn = [ImportanceDraws(np.full((4, 2), i), np.full(4, i), 0.1) for i in (0, 1)]
     monkeypatch.setattr(sampling, "independent", lambda *_: iter(drawn))
-    engine = SimpleNamespace(points=None, rows=lambda points: points)
+    compiled = SimpleNamespace(points=None, rows=lambda points: points)
 
     def judged(rows: np.ndarray, stats: xr.Dataset) -> Any:
         passed = bool(stats["logp"].max() >= good)
         return SimpleNamespace(rows=rows, gate=SimpleNamespace(passed=passed))
 
     how = Sampler(1, draws=2, chains=2, importance=True)
-    found = sampling._independent(engine, how, judged)
+    found = sampling._independent(compiled, how, judged)
     if good > 1:
         assert found is None
     else:
@@ -134,11 +136,14 @@ def test_draws_that_fail_the_gate_are_followed_by_others(
 
 def test_several_modes_are_left_to_the_sampler() -> None:
     @dataclass
-    class Engine:
+    class CompiledDensity:
         points: Any
 
-    independent = importlib.import_module("bayeslaw.sampling")._independent
-    assert independent(Engine(np.zeros((2, 3))), Sampler(1, importance=True), _nothing) is None
+    independent = importlib.import_module("bayeslaw._sampling.nuts")._independent
+    assert (
+        independent(CompiledDensity(np.zeros((2, 3))), Sampler(1, importance=True), _nothing)
+        is None
+    )
 
 
 def test_a_lazy_module_is_loaded_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +161,7 @@ def test_a_lazy_module_is_loaded_by_one_thread(monkeypatch: pytest.MonkeyPatch) 
                 self.state = "loaded"
             return int
 
-    refit = importlib.import_module("bayeslaw.refit")
+    refit = importlib.import_module("bayeslaw.fitting.refit")
     monkeypatch.setitem(sys.modules, "jax", Lazy())
     fit = SimpleNamespace(tree=None)
     monkeypatch.setattr(refit, "_fitted", lambda _: sys.modules["jax"].Array and fit)
@@ -179,7 +184,7 @@ def test_wrong_runs_are_told_before_anything_is_sampled(
             pytest.fail("sampled")
 
     grid = bl.grid(N=[1e6], task="c4", dataset="web")
-    with pytest.raises(bl.RunsError, match="no response to fit"):
+    with pytest.raises(bl.errors.RunsError, match="no response to fit"):
         bl.refit(MODEL, [crossed_split[0], grid], random_seed=1, executor=Never(), **QUICK)
 
 
@@ -228,7 +233,7 @@ def test_a_job_can_be_sent_elsewhere(alone: xr.Dataset, tmp_path: Path) -> None:
         """A law that no other process can import."""
         return k * N**-alpha
 
-    job = importlib.import_module("bayeslaw.refit")._Job(
+    job = importlib.import_module("bayeslaw.fitting.refit")._Job(
         bl.Model(own), alone, Sampler(1), str(tmp_path)
     )
     name = job.key  # kept with the job once it was asked for
@@ -267,7 +272,7 @@ def test_what_failed_is_sampled_again_with_patience(
 ) -> None:
     sampler = Sampler(1, 50, 60, 4, 1, target_accept)
     failed = Gate(1.2, 50, 50, "alpha", divergences, 1.0, 200)
-    patient = importlib.import_module("bayeslaw.refit")._patient(sampler, failed)
+    patient = importlib.import_module("bayeslaw.fitting.refit")._patient(sampler, failed)
     assert (patient.draws, patient.tune, patient.most) == (draws, 120, 1)
     assert patient.target_accept == expected
 
@@ -275,7 +280,7 @@ def test_what_failed_is_sampled_again_with_patience(
 def test_progress_says_how_many_failed(
     alone: xr.Dataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.import_module("bayeslaw.progress"), "PATIENCE", 0.0)
+    monkeypatch.setattr(importlib.import_module("bayeslaw._progress"), "PATIENCE", 0.0)
     bl.refit(MODEL, [alone], random_seed=7, **{**QUICK, "progressbar": True})
     told = capsys.readouterr()
     *_, before, last = told.err.splitlines()

@@ -20,20 +20,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bayeslaw import laws, priors
+from bayeslaw import response_scales as scales
 from bayeslaw._law.law import Law, law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor, Scale
 from bayeslaw.data.runs import read_runs
+from bayeslaw.errors import StoreError
 from bayeslaw.fitting import save as store
 from bayeslaw.fitting.fit import Fit, fit
-from bayeslaw.fitting.save import StoreError, load, save
+from bayeslaw.fitting.save import load, save
 from bayeslaw.model import discrepancy, noise
-from bayeslaw.model import response_scale as scales
 from bayeslaw.model import serialise as records
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale
 from bayeslaw.priors import Fixed, HalfNormal, LogitNormal, LogNormal, Normal
+from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
 
 @law
@@ -155,7 +156,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 def test_others_can_open_the_file(tmp_path: Path) -> None:
     path = save(unsampled(), tmp_path / "fit.nc")
-    with xr.open_datatree(path, engine="h5netcdf") as tree:
+    with xr.open_datatree(path, compiled="h5netcdf") as tree:
         assert set(tree.children) == {*unsampled().tree.children, "runs"}
         assert tree["runs"]["N"].attrs["reference"] == two_curves()["N"].attrs["reference"]
 
@@ -356,7 +357,7 @@ def test_a_law_of_the_catalogue_that_was_changed_is_refused(
 
 
 def write_foreign(path: Path) -> None:
-    two_curves().drop_attrs().to_netcdf(path, engine="h5netcdf")
+    two_curves().drop_attrs().to_netcdf(path, compiled="h5netcdf")
 
 
 def write_plain_hdf5(path: Path) -> None:

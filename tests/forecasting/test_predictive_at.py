@@ -14,14 +14,14 @@ from dense import brownian
 from bayeslaw import laws
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import roles_of
-from bayeslaw._inference.posterior import link_dataset, posterior_dataset
-from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import rescale
 from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import Located, located
-from bayeslaw.forecasting.predictive_at import scatter_at, wrong_at
+from bayeslaw.forecasting.predictive_at import discrepancy_at, response_distribution_at
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Noise, StudentT
@@ -89,12 +89,12 @@ class Case:
     @cached_property
     def fit(self) -> Fit:
         model, runs = self.model, self.runs
-        roles, design = roles_of(model, coordinates(model)), design_of(model, runs)
+        roles, run_arrays = roles_of(model, coordinates(model)), run_arrays_of(model, runs)
         theta = [role.link.forward(self.at_reference[name]) for name, role in roles.items()]
         variables = {"theta": np.stack(theta, axis=2)}
         variables |= {"latent": self.latent} if model.is_augmented else {}
-        link = link_dataset(variables, roles, None, design.curves)
-        posterior = posterior_dataset(model, design, link, runs)
+        link = unconstrained_dataset(variables, roles, None, run_arrays.curves)
+        posterior = posterior_dataset(model, run_arrays, link, runs)
         return Fit(model, runs, xr.DataTree.from_dict({"/posterior": posterior, "/link": link}))
 
     @property
@@ -160,7 +160,7 @@ def assert_given(
     new: dict[str, np.ndarray],
 ) -> None:
     """Mean and variance are those of dense conditioning."""
-    wrong = wrong_at(case.fit, found, sizes, np.random.default_rng(1))
+    wrong = discrepancy_at(case.fit, found, sizes, np.random.default_rng(1))
     assert (
         wrong.mean.shape == wrong.variance.shape == wrong.draw.shape == (2, case.draws, curve.size)
     )
@@ -208,7 +208,7 @@ def test_draws_are_joint(law: Law) -> None:
     parameters = {n: np.concatenate([v, v[..., :1]], axis=-1) for n, v in case.parameters.items()}
     curve = np.array([0, 0, 0, 0, 1, 2, 2])
     found = Located(parameters, np.array([0, 1, -1]), curve)
-    wrong = wrong_at(case.fit, found, sizes, np.random.default_rng(5))
+    wrong = discrepancy_at(case.fit, found, sizes, np.random.default_rng(5))
     new = {name: values[..., 2:] for name, values in parameters.items()}
     mean, covariance = case.given((0, 0), sizes, curve, new)
     away, size = wrong.draw.reshape(-1, 7) - mean, 2 * case.draws
@@ -223,7 +223,7 @@ def test_without_a_discrepancy_nothing_is_wrong() -> None:
     case = CASES["one predictor"]
     fit = Fit(Model(case.law, discrepancy=None), case.runs, case.fit.tree)
     sizes = {"N": case.runs["N"].values}
-    wrong = wrong_at(fit, located(case.fit, case.runs), sizes, np.random.default_rng(1))
+    wrong = discrepancy_at(fit, located(case.fit, case.runs), sizes, np.random.default_rng(1))
     for item in (wrong.mean, wrong.variance, wrong.draw):
         np.testing.assert_array_equal(item, np.zeros((2, case.draws, 10)))
 
@@ -231,7 +231,7 @@ def test_without_a_discrepancy_nothing_is_wrong() -> None:
 @every_case
 def test_scatter_is_about_the_law_without_known_errors(case: Case) -> None:
     sizes = {name: case.runs[name].values for name in case.law.predictors}
-    found = scatter_at(case.fit, located(case.fit, case.runs), sizes)
+    found = response_distribution_at(case.fit, located(case.fit, case.runs), sizes)
     at = {name: values[..., case.curve] for name, values in case.parameters.items()}
     law = case.law(*sizes.values(), **{name: at[name] for name in case.law.parameters})
     np.testing.assert_allclose(found.law, law, rtol=1e-9)
@@ -244,7 +244,9 @@ def test_scatter_is_about_the_law_without_known_errors(case: Case) -> None:
 def test_scatter_at_sizes_that_differ_between_draws() -> None:
     case = CASES["one predictor"]
     sizes = REFERENCE["N"] * np.exp(np.random.default_rng(6).normal(size=(2, case.draws, 2)))
-    found = scatter_at(case.fit, Located(case.parameters, np.arange(2), np.arange(2)), {"N": sizes})
+    found = response_distribution_at(
+        case.fit, Located(case.parameters, np.arange(2), np.arange(2)), {"N": sizes}
+    )
     law = case.law(sizes, **{name: case.parameters[name] for name in case.law.parameters})
     np.testing.assert_allclose(found.law, law, rtol=1e-12)
 
@@ -257,4 +259,4 @@ def test_noise_may_vary_with_a_predictor() -> None:
     found = Located({**case.parameters, **slope}, np.arange(2), np.array([0, 1, 1]))
     sizes = {"N": REFERENCE["N"] * np.array([1.0, 4.0, 0.25])}
     expected = case.parameters["sigma"][..., [0, 1, 1]] * [1.0, 0.5, 2.0]
-    np.testing.assert_allclose(scatter_at(fit, found, sizes).sigma, expected)
+    np.testing.assert_allclose(response_distribution_at(fit, found, sizes).sigma, expected)

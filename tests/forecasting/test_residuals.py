@@ -17,7 +17,7 @@ from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import interval
 from bayeslaw.forecasting.residuals import residuals
 from bayeslaw.model.noise import Gaussian
-from bayeslaw.model.response_scale import RawScale
+from bayeslaw.response_scales import RawScale
 
 LAW = {"L0": 1.0, "k": 5.0, "alpha": 0.1}
 HIGHER = np.array([1.0, 1.01, 1.02])  # the law of three draws, relative to that of the first

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from bayeslaw.data.runs import grid, read_runs
-from bayeslaw.data.table import RunsError
+from bayeslaw.errors import RunsError
 from bayeslaw.forecasting.scores import (
     PERCENTS,
     curve_means,
@@ -25,7 +25,7 @@ from bayeslaw.forecasting.scores import (
     standard_error,
 )
 from bayeslaw.model.noise import StudentT
-from bayeslaw.model.serialise import record_of
+from bayeslaw.model.serialise import to_record
 
 NU, SIGMA = 4.0, 0.05
 OBSERVED = np.array([2.5, 8.0, 1.4])
@@ -45,7 +45,7 @@ def forecast_of(mean: np.ndarray, sigma: float = SIGMA, seed: int = 1) -> xr.Dat
     center = np.log(np.where(mean > 0, mean, np.nan))
     values = {"mean": mean, "new_run": new_run, "law": mean, "center": center}
     values["scale"] = np.full_like(mean, sigma)
-    scatter = json.dumps({"noise": record_of("noise", StudentT(NU)), "unit": 1.0})
+    scatter = json.dumps({"noise": to_record("noise", StudentT(NU)), "unit": 1.0})
     made = {name: (dims, value) for name, value in values.items()}
     return xr.Dataset(made, attrs={"scatter": scatter})
 

@@ -13,7 +13,7 @@ from bayeslaw import laws
 from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast, interval
-from bayeslaw.forecasting.two_stage import forecast_through
+from bayeslaw.forecasting.two_stage import two_stage_forecast
 
 RNG = np.random.default_rng(1)
 SIZES = [1e8, 1e9]
@@ -40,7 +40,7 @@ def second(known_fit: Callable[..., Fit]) -> Fit:
 
 
 def test_what_is_uncertain_in_either_stage_adds_up(second: Fit, loss: xr.Dataset) -> None:
-    told = forecast_through(second, loss)
+    told = two_stage_forecast(second, loss)
     assert told["mean"].sizes == {"chain": 2, "draw": 300, "run": 2}
     assert told.attrs["response"] == "error"
     assert told.attrs["predictors"] == ["N"]
@@ -60,21 +60,21 @@ def test_what_is_uncertain_in_either_stage_adds_up(second: Fit, loss: xr.Dataset
 
 
 def test_a_new_run_has_the_noise_of_both_stages(second: Fit, loss: xr.Dataset) -> None:
-    told, quiet = forecast_through(second, loss), loss.assign(new_run=loss["mean"])
+    told, quiet = two_stage_forecast(second, loss), loss.assign(new_run=loss["mean"])
     spread = np.log(told["new_run"]).std(("chain", "draw"))
     assert (spread > np.log(told["mean"]).std(("chain", "draw"))).all()
     assert (
-        spread > np.log(forecast_through(second, quiet)["new_run"]).std(("chain", "draw"))
+        spread > np.log(two_stage_forecast(second, quiet)["new_run"]).std(("chain", "draw"))
     ).all()
 
 
 def test_it_is_a_forecast_like_any_other(second: Fit, loss: xr.Dataset) -> None:
-    told = forecast_through(second, loss)
+    told = two_stage_forecast(second, loss)
     assert interval(told, 0.5)["mean"].sizes == {"bound": 3, "run": 2}
     assert told.attrs["caveats"]
-    again = forecast_through(second, loss, random_seed=0)
+    again = two_stage_forecast(second, loss, random_seed=0)
     xr.testing.assert_identical(told, again)
-    assert not told.equals(forecast_through(second, loss, random_seed=1))
+    assert not told.equals(two_stage_forecast(second, loss, random_seed=1))
 
 
 def test_the_second_law_has_one_predictor(known_fit: Callable[..., Fit], loss: xr.Dataset) -> None:
@@ -85,7 +85,7 @@ def test_the_second_law_has_one_predictor(known_fit: Callable[..., Fit], loss: x
     one = np.ones((1, 4, 1))
     joint = known_fit(laws.multiplicative, dict.fromkeys(laws.multiplicative.parameters, one), runs)
     with pytest.raises(ValueError, match="'loss' of the first; law 'multiplicative' has"):
-        forecast_through(joint, loss)
+        two_stage_forecast(joint, loss)
 
 
 def test_groups_of_the_second_stage_must_be_known(
@@ -96,8 +96,8 @@ def test_groups_of_the_second_stage_must_be_known(
     one = np.ones((1, 4, 2))
     fit = known_fit(laws.proportional, {"a": one, "b": one}, runs)
     with pytest.raises(ValueError, match="does not say which 'task'"):
-        forecast_through(fit, loss)
-    told = forecast_through(fit, loss.assign_coords(task=("run", ["s", "t"])))
+        two_stage_forecast(fit, loss)
+    told = two_stage_forecast(fit, loss.assign_coords(task=("run", ["s", "t"])))
     assert told["task"].values.tolist() == ["s", "t"]
     with pytest.raises(ValueError, match="made without pooling"):
-        forecast_through(fit, loss.assign_coords(task=("run", ["s", "u"])), draw_new=["task"])
+        two_stage_forecast(fit, loss.assign_coords(task=("run", ["s", "u"])), draw_new=["task"])

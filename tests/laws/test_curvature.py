@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayeslaw._inference.coordinates import Frame, Links, Recentred, coordinates
-from bayeslaw.data.runs import grid, read_runs, reference
+from bayeslaw.data.runs import grid, read_runs, reference_sizes
 from bayeslaw.diagnostics.diagnose import diagnose
 from bayeslaw.fitting.fit import Fit, fit
 from bayeslaw.forecasting.forecast import forecast
@@ -159,4 +159,6 @@ def test_log_linear_data_are_seen_to_be_log_linear(log_linear_fit: Fit) -> None:
 def test_a_floor_is_seen(floor_fit: Fit) -> None:
     assert diagnose(floor_fit).gate.passed
     assert (curvature_draws(floor_fit) > 1).mean() > 0.99
-    assert float(floor_fit.tree["posterior"]["N_0"][0, 0, 0]) == reference(floor_fit.runs)["N"]
+    assert (
+        float(floor_fit.tree["posterior"]["N_0"][0, 0, 0]) == reference_sizes(floor_fit.runs)["N"]
+    )

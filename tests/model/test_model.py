@@ -14,8 +14,8 @@ from bayeslaw.laws import broken, double_power, inverse_log, kaplan, power, pure
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.model.response_scale import LogitScale, LogScale
 from bayeslaw.priors import Fixed, HalfNormal, LogNormal
+from bayeslaw.response_scales import LogitScale, LogScale
 
 
 @law

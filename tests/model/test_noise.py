@@ -14,7 +14,7 @@ from scipy import integrate, stats
 
 from bayeslaw._law.roles import SIGMA, SLOPE
 from bayeslaw.model.noise import Gaussian, Noise, StudentT, Undertuned, spread
-from bayeslaw.model.response_scale import LogScale, RawScale
+from bayeslaw.response_scales import LogScale, RawScale
 
 KINDS = {
     "Gaussian": (Gaussian(), {}, stats.norm()),
@@ -30,7 +30,7 @@ residuals = st.floats(-20.0, 20.0)
 
 
 def latent_draws(noise: Noise, size: int) -> np.ndarray:
-    """Numbers of runs as the PyMC model draws them."""
+    """ModelData of runs as the PyMC model draws them."""
     with pm.Model(coords={"run": range(size)}):
         return pm.draw(noise.latent("latent", "run"), random_seed=1, mode="FAST_COMPILE")
 

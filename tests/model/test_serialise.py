@@ -10,9 +10,9 @@ import pytest
 
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale
-from bayeslaw.model.serialise import PARTS, part_of, record_of
+from bayeslaw.model.serialise import PARTS, from_record, to_record
 from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal, Normal
+from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
 EXAMPLES = [
     Normal(-0.5, 1.5),
@@ -47,20 +47,20 @@ def test_every_part_has_an_example() -> None:
 
 @pytest.mark.parametrize("part", EXAMPLES, ids=str)
 def test_a_part_comes_back_from_json(part: Any) -> None:
-    again = part_of(json.loads(json.dumps(record_of("part", part))))
+    again = from_record(json.loads(json.dumps(to_record("part", part))))
     assert again == part
     assert type(again) is type(part)
 
 
 @pytest.mark.parametrize("value", [None, "N", 3, 0.1, True])
 def test_plain_values_are_their_own_records(value: Any) -> None:
-    assert record_of("value", value) is value
-    assert part_of(value) is value
+    assert to_record("value", value) is value
+    assert from_record(value) is value
 
 
 def test_a_record_says_what_is_in_it() -> None:
     expected = {"StudentT": {"nu": 4.0, "scale": {"RawScale": {}}, "varies_with": None}}
-    assert record_of("noise", StudentT(scale=RawScale())) == expected
+    assert to_record("noise", StudentT(scale=RawScale())) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_a_record_says_what_is_in_it() -> None:
 )
 def test_parts_of_somebody_else_are_refused(what: str, part: Any, culprit: str, known: str) -> None:
     with pytest.raises(ValueError, match=rf"^the {culprit} is a Foreign of .*: use one of {known}"):
-        record_of(what, part)
+        to_record(what, part)
 
 
 def test_names_that_are_no_part_are_not_looked_for() -> None:
     with pytest.raises(KeyError, match="system"):
-        part_of({"system": {"command": "true"}})
+        from_record({"system": {"command": "true"}})

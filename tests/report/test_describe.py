@@ -14,11 +14,11 @@ from bayeslaw.report.describe import discrepancy_told, noise_told
     [
         (bl.Gaussian(), "Noise: Gaussian on the logarithm of the response."),
         (
-            bl.StudentT(nu=5.0, scale=bl.RawScale()),
+            bl.StudentT(nu=5.0, scale=bl.response_scales.RawScale()),
             "Noise: Student-t with 5 degrees of freedom on the response itself.",
         ),
         (
-            bl.Gaussian(scale=bl.LogitScale(0.25, 1.0), varies_with="N"),
+            bl.Gaussian(scale=bl.response_scales.LogitScale(0.25, 1.0), varies_with="N"),
             "Noise: Gaussian on the logit of the response between 0.25 and 1, its size a power "
             "of N.",
         ),

@@ -39,7 +39,7 @@ def answer(fit: bl.Fit, driven_by: list[str]) -> str:
 
 
 def test_kind_of_law_is_told(curved: bl.Fit) -> None:
-    [name] = [name for name, _ in bl.verdict(curved).iloc[0].nlargest(1).items()]
+    [name] = [name for name, _ in bl.region_probabilities(curved).iloc[0].nlargest(1).items()]
     assert f"all: {name} with probability 1.00." in answer(curved, ["data"])
 
 

@@ -36,7 +36,7 @@ def test_faults_of_the_data_are_told(joint_fit: bl.Fit) -> None:
 
 def test_what_reading_warned_of_is_told_once(joint_fit: bl.Fit, tmp_path: Path) -> None:
     frame = joint_fit.runs.to_dataframe().assign(task="c4")
-    with pytest.warns(bl.RunsWarning):
+    with pytest.warns(bl.errors.RunsWarning):
         runs = bl.read_runs(
             pd.concat([frame, frame[:2]]), predictors=["N", "D"], groups=["task"], duplicates="keep"
         )

@@ -16,12 +16,19 @@ import xarray as xr
 from pymc.logprob.transforms import Transform
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
-from bayeslaw._inference.group_effects_operations import gather, place
+from bayeslaw._inference.group_effects_operations import gather_effects, place
 from bayeslaw._inference.hierarchy import roles_of
 from bayeslaw._inference.likelihood import observe
-from bayeslaw._inference.model_data import FRAME_ENDS, PLACED, THETA, TYPICAL, Numbers, numbers_of
-from bayeslaw._inference.run_arrays import Design, design_of, prior_of, spread_prior_of
-from bayeslaw._inference.whitening import Placing, PlacingPopulation
+from bayeslaw._inference.model_data import (
+    FRAME_ENDS,
+    PLACED,
+    THETA,
+    TYPICAL,
+    ModelData,
+    model_data_of,
+)
+from bayeslaw._inference.run_arrays import RunArrays, prior_of, run_arrays_of, spread_prior_of
+from bayeslaw._inference.whitening import CurveWhitening, PopulationWhitening
 from bayeslaw._law.roles import Role, link_normal
 from bayeslaw._law.units import rescale, scales_of
 from bayeslaw.model.model import Model
@@ -67,20 +74,22 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
     >>> [variable.name for variable in bl.build(model, train).free_RVs]
     ['spread', 'center', 'effects', 'theta']
     """
-    design = design_of(model, runs)
-    return built_on(model, design, numbers_of(model, design), runs)
+    run_arrays = run_arrays_of(model, runs)
+    return built_on(model, run_arrays, model_data_of(model, run_arrays), runs)
 
 
-def built_on(model: Model, design: Design, numbers: Numbers, runs: xr.Dataset) -> pm.Model:
+def built_on(
+    model: Model, run_arrays: RunArrays, model_data: ModelData, runs: xr.Dataset
+) -> pm.Model:
     """The PyMC model on numbers that are known.
 
     Parameters
     ----------
     model : Model
         What to fit.
-    design : Design
+    design : RunArrays
         The runs as arrays.
-    numbers : Numbers
+    numbers : ModelData
         All that the density takes from them.
     runs : xarray.Dataset
         Training runs.
@@ -91,12 +100,12 @@ def built_on(model: Model, design: Design, numbers: Numbers, runs: xr.Dataset) -
     """
     system = coordinates(model)
     roles = roles_of(model, system)
-    priors = {name: prior_of(model, name, role, design.level) for name, role in roles.items()}
-    with pm.Model(coords=dict(numbers.coords), check_bounds=False) as built:
+    priors = {name: prior_of(model, name, role, run_arrays.level) for name, role in roles.items()}
+    with pm.Model(coords=dict(model_data.coords), check_bounds=False) as built:
         # All that depends on the runs is data, so that one compiled function serves other runs.
         data = {
             name: pm.Data(name, values, dims=dims)
-            for name, (values, dims) in numbers.arrays.items()
+            for name, (values, dims) in model_data.arrays.items()
         }
         latent = model.noise.latent(LATENT, "run") if model.is_augmented else None
         if "prior_mean" in data:
@@ -106,8 +115,8 @@ def built_on(model: Model, design: Design, numbers: Numbers, runs: xr.Dataset) -
             mean, spread = _population(model, system, roles, priors, data)
             theta = _curves(system, roles, mean, spread, {}, data)
         named = {name: theta[row] for row, name in enumerate(roles)}
-        parameters = _parameters(model, system, design, named, runs)
-        observe(runs.attrs["response"], model, design, data, parameters, latent)
+        parameters = _parameters(model, system, run_arrays, named, runs)
+        observe(runs.attrs["response"], model, run_arrays, data, parameters, latent)
     return built
 
 
@@ -130,7 +139,7 @@ def _population(
         logp=_effects_log_density, random=_draw_effects, transform=_EffectTransform(),
         signature="(r),(p,o),(p,o),(p,c),(p,c),(j,c),(p,b)->(r)", dims="effect_of",
     )  # fmt: skip
-    return center + gather(scale * effects, codes, bounds), own
+    return center + gather_effects(scale * effects, codes, bounds), own
 
 
 def _centers(
@@ -252,7 +261,7 @@ def _log_density(role: Role, variable: Any, value: Any) -> Any:
 
 
 def _parameters(
-    model: Model, system: Coordinates, design: Design, theta: Mapping, runs: xr.Dataset
+    model: Model, system: Coordinates, run_arrays: RunArrays, theta: Mapping, runs: xr.Dataset
 ) -> dict[str, Any]:
     """Parameters per curve, of the law at the reference; those in the user's units are kept."""
     law = system.parameters({name: theta[name] for name in system.roles})
@@ -262,7 +271,7 @@ def _parameters(
     }
     in_units = rescale(model.law, scales_of(model.law, runs), law)
     for name, value in {**in_units, **beside}.items():
-        pm.Deterministic(name, value * pt.ones(design.n_curves), dims="curve")
+        pm.Deterministic(name, value * pt.ones(run_arrays.n_curves), dims="curve")
     return {**law, **beside}
 
 
@@ -301,18 +310,18 @@ class _CenterTransform(_Placed):
     def __init__(self, system: Coordinates) -> None:
         self.system = system
 
-    def _placing(self, inputs: tuple[Any, ...]) -> PlacingPopulation:
+    def _whitening(self, inputs: tuple[Any, ...]) -> PopulationWhitening:
         size = len(FRAME_ENDS) * len(self.system.law.predictors)
         mean, sd, spread, *typical = inputs[-size - len(TYPICAL) - 3 : -size]
-        numbers = dict(zip(TYPICAL, typical, strict=True))
+        model_data = dict(zip(TYPICAL, typical, strict=True))
         frame = _as_frame([end[0] for end in inputs[-size:]])
-        return PlacingPopulation(self.system, mean, sd, spread, numbers, frame)
+        return PopulationWhitening(self.system, mean, sd, spread, model_data, frame)
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        return self._placing(inputs).center(value)
+        return self._whitening(inputs).center(value)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        return self._placing(inputs).log_jacobian(value)
+        return self._whitening(inputs).log_jacobian(value)
 
 
 class _CurveTransform(_Placed):
@@ -324,14 +333,14 @@ class _CurveTransform(_Placed):
     def __init__(self, system: Coordinates) -> None:
         self.system = system
 
-    def _placing(self, inputs: tuple[Any, ...]) -> Placing:
+    def _whitening(self, inputs: tuple[Any, ...]) -> CurveWhitening:
         size = len(FRAME_ENDS) * len(self.system.law.predictors)
-        mean, spread, *pilot = inputs[-size - len(PLACED) - 2 : -size]
-        numbers = dict(zip(PLACED, pilot, strict=True))
-        return Placing(self.system, mean, spread, numbers, _as_frame(inputs[-size:]))
+        mean, spread, *laplace = inputs[-size - len(PLACED) - 2 : -size]
+        model_data = dict(zip(PLACED, laplace, strict=True))
+        return CurveWhitening(self.system, mean, spread, model_data, _as_frame(inputs[-size:]))
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        return self._placing(inputs).theta(value)
+        return self._whitening(inputs).theta(value)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        return self._placing(inputs).log_jacobian(value)
+        return self._whitening(inputs).log_jacobian(value)

@@ -11,7 +11,7 @@ from pytensor.graph.basic import Apply
 from bayeslaw._inference.kernel_operation import Adjoint, KernelOp, WithAdjoint
 from bayeslaw._kernels import group_effects as kernels
 
-__all__ = ["gather", "place"]
+__all__ = ["gather_effects", "place"]
 
 
 class _PlaceGradient(Adjoint):
@@ -26,7 +26,7 @@ class _Place(WithAdjoint):
 
 
 class _Gather(KernelOp):
-    kernel, out = kernels.gather, (pt.dmatrix,)
+    kernel, out = kernels.gather_effects, (pt.dmatrix,)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
         return [(shapes[2][0], shapes[1][1])]
@@ -40,7 +40,7 @@ class _Gather(KernelOp):
 
 
 class _Scatter(Adjoint):
-    kernel, out = kernels.scatter, (pt.dvector,)
+    kernel, out = kernels.scatter_effects, (pt.dvector,)
 
 
 def place(z: Any, weight: Any, residual: Any, scale: Any, codes: Any, bounds: Any) -> Any:
@@ -48,6 +48,6 @@ def place(z: Any, weight: Any, residual: Any, scale: Any, codes: Any, bounds: An
     return _Place()(z, weight, residual, scale, codes, bounds)
 
 
-def gather(effects: Any, codes: Any, bounds: Any) -> Any:
-    """`bayeslaw._kernels.group_effects.gather` in a graph: summed effects, shape (parameters, curves)."""
+def gather_effects(effects: Any, codes: Any, bounds: Any) -> Any:
+    """`bayeslaw._kernels.group_effects.gather_effects` in a graph: summed effects, shape (parameters, curves)."""
     return _Gather()(effects, codes, bounds)

@@ -13,7 +13,7 @@ from bayeslaw._inference.coordinates import Coordinates
 from bayeslaw._law.roles import Role
 from bayeslaw.model.model import Model
 
-__all__ = ["Grouping", "Layout", "groupings", "is_pooled", "layout", "roles_of"]
+__all__ = ["Grouping", "HierarchyLayout", "groupings", "hierarchy_layout", "is_pooled", "roles_of"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Grouping:
 
 
 @dataclass(frozen=True)
-class Layout:
+class HierarchyLayout:
     """Where the spreads and levels of all parameters stand in their vectors.
 
     Parameters
@@ -70,7 +70,7 @@ class Layout:
     bounds: np.ndarray
 
 
-def layout(kept: Mapping[str, Grouping], names: list[str]) -> Layout:
+def hierarchy_layout(kept: Mapping[str, Grouping], names: list[str]) -> HierarchyLayout:
     """The layout of spreads and levels.
 
     Parameters
@@ -96,7 +96,9 @@ def layout(kept: Mapping[str, Grouping], names: list[str]) -> Layout:
         first = sum(map(len, codes))
         bounds.append((first, first + len(grouping.groups), start, len(levels)))
         codes.append(grouping.codes + start)
-    return Layout(spreads, levels, spread_of_level, np.concatenate(codes), np.array(bounds))
+    return HierarchyLayout(
+        spreads, levels, spread_of_level, np.concatenate(codes), np.array(bounds)
+    )
 
 
 def roles_of(model: Model, system: Coordinates) -> dict[str, Role]:

@@ -13,15 +13,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, SumOfTerms
-from bayeslaw._inference.hierarchy import Layout, groupings, is_pooled, layout, roles_of
-from bayeslaw._inference.map_gls import Scatter, settled
+from bayeslaw._inference.hierarchy import (
+    HierarchyLayout,
+    groupings,
+    hierarchy_layout,
+    is_pooled,
+    roles_of,
+)
+from bayeslaw._inference.map_gls import GlsExpansion, gls_mode
 from bayeslaw._inference.map_search import Search, derivative, spread_of, wide
-from bayeslaw._inference.marginal_discrepancy import misfit
-from bayeslaw._inference.run_arrays import Design, prior_of
+from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+from bayeslaw._inference.run_arrays import RunArrays, prior_of
 from bayeslaw._law.roles import link_normal
 from bayeslaw.model.model import Model
 
-__all__ = ["Nearby", "Pilot", "Typical", "fly", "several"]
+__all__ = [
+    "LaplaceApproximation",
+    "LocalExpansion",
+    "TypicalCurve",
+    "distinct_modes",
+    "laplace_approximation",
+]
 
 ROUNDS = 3  # of finding modes and of what they let one expect of each other
 AROUND, SILENT = (-0.1, 0.1), -8.0  # e-folds of noise, to see what depends on it
@@ -30,7 +42,7 @@ FURTHEST = 2.0  # spreads that a mode may be from where it is with what was expe
 
 
 @dataclass(frozen=True)
-class Nearby:
+class LocalExpansion:
     """What curves would say of their law around the mode, to first order.
 
     Parameters
@@ -53,7 +65,7 @@ class Nearby:
 
 
 @dataclass(frozen=True)
-class Pilot:
+class LaplaceApproximation:
     """Mode and information of each curve.
 
     Parameters
@@ -62,7 +74,7 @@ class Pilot:
         In pivot coordinates.
     mode, information : mapping of str to array (curves,)
         In reference coordinates.
-    nearby : Nearby
+    nearby : LocalExpansion
         How that changes with the noise, and from one parameter to another.
     """
 
@@ -70,7 +82,7 @@ class Pilot:
     pivot_information: Mapping[str, np.ndarray]
     mode: Mapping[str, np.ndarray]
     information: Mapping[str, np.ndarray]
-    nearby: Nearby
+    nearby: LocalExpansion
 
     @property
     def n_curves(self) -> int:
@@ -78,7 +90,7 @@ class Pilot:
         return next(iter(self.mode.values())).size
 
 
-class Typical(NamedTuple):
+class TypicalCurve(NamedTuple):
     """What curves say of their population, at the pivot of a typical curve.
 
     Parameters
@@ -94,26 +106,34 @@ class Typical(NamedTuple):
     mixed: np.ndarray
 
     @classmethod
-    def of(cls, system: Coordinates, frame: Frame, pilot: Pilot, names: tuple[str, ...]) -> Typical:
+    def of(
+        cls,
+        system: Coordinates,
+        frame: Frame,
+        laplace: LaplaceApproximation,
+        names: tuple[str, ...],
+    ) -> TypicalCurve:
         """By what a pilot found of named parameters."""
         modes, told, here = (
             np.array([each[name] for name in names])
-            for each in (pilot.mode, pilot.pivot_information, pilot.information)
+            for each in (laplace.mode, laplace.pivot_information, laplace.information)
         )
         if not isinstance(system, SumOfTerms):
-            return cls(modes, here, np.tile(np.eye(len(modes)), (pilot.n_curves, 1, 1)))
+            return cls(modes, here, np.tile(np.eye(len(modes)), (laplace.n_curves, 1, 1)))
         whole = dict.fromkeys(system.roles, 1.0)
 
         def there(law: np.ndarray) -> np.ndarray:
             moved = system.to_pivot(dict(zip(system.roles, law, strict=True)), frame, whole)
             return np.array([moved[name] for name in system.roles])
 
-        n, mixed = len(system.roles), np.tile(np.eye(len(modes)), (pilot.n_curves, 1, 1))
+        n, mixed = len(system.roles), np.tile(np.eye(len(modes)), (laplace.n_curves, 1, 1))
         mixed[:, :n, :n] = np.moveaxis(derivative(there, modes[:n]), -1, 0)
         return cls(np.concatenate([there(modes[:n]), modes[n:]]), told, mixed)
 
 
-def fly(model: Model, coordinates: Coordinates, design: Design) -> Pilot:
+def laplace_approximation(
+    model: Model, coordinates: Coordinates, run_arrays: RunArrays
+) -> LaplaceApproximation:
     """Mode and information of each curve by damped Gauss-Newton steps, all curves at once.
 
     Residuals are weighted as the noise asks, under a wide prior. Where there may be several modes
@@ -126,17 +146,17 @@ def fly(model: Model, coordinates: Coordinates, design: Design) -> Pilot:
         The model.
     coordinates : Coordinates
         Coordinates of its law.
-    design : Design
+    design : RunArrays
         The runs.
 
     Returns
     -------
-    Pilot
+    LaplaceApproximation
     """
-    search = Search(model, coordinates, design, design.level)
+    search = Search(model, coordinates, run_arrays, run_arrays.level)
     found = _found(search, search.optima()[0])
-    if is_pooled(model, design.curves):
-        where = layout(groupings(model, design.curves), list(found.information))
+    if is_pooled(model, run_arrays.curves):
+        where = hierarchy_layout(groupings(model, run_arrays.curves), list(found.information))
         for _ in range(ROUNDS):
             search = search.expecting(_expected(search, found, where))
             found = _found(search, found.eta, found.logs)
@@ -154,32 +174,32 @@ class _Found:
     mode: Mapping[str, np.ndarray]
     pivot_information: Mapping[str, np.ndarray]
     information: Mapping[str, np.ndarray]
-    nearby: Nearby
+    nearby: LocalExpansion
     logs: np.ndarray | None
 
 
 def _found(search: Search, eta: np.ndarray, logs: np.ndarray | None = None) -> _Found:
     """The mode near a place and a scatter, a discrepancy reckoned with."""
-    wrong = misfit(search.model, search.design)
+    wrong = marginal_discrepancy(search.model, search.run_arrays)
     if wrong is None:
         names, told = ("sigma",), search.information(eta)
         known, beside = {"sigma": search.place(eta)["sigma"]}, {"sigma": told[0]["sigma"]}
         noise = _noise(search, names, lambda away: search.information(eta, away[0])[0])
         shift = np.zeros_like(eta)
     else:
-        found, names = settled(search, wrong, eta, logs), ("sigma", *wrong.names)
+        found, names = gls_mode(search, wrong, eta, logs), ("sigma", *wrong.names)
         eta, logs = found.eta, found.logs
         told = search.told(eta, found.curvature)
         known, beside = (
             dict(zip(names, rows, strict=True)) for rows in (found.logs, found.information)
         )
-        scatter = Scatter(search, wrong, found.eta, found.logs)
+        scatter = GlsExpansion(search, wrong, found.eta, found.logs)
         noise = _noise(search, names, scatter.told)
         shift = scatter.mode(SILENT * np.eye(len(names))[0]) - eta
     modes, information = (_completed(search, values, i) for i, values in enumerate((known, beside)))
     law = search.named(search.theta(eta))
     pivot, reference = ({n: each[n] for n in search.names} for each in told)
-    nearby = Nearby(*noise, shift, search.bend(eta) * (1 - np.eye(len(eta)))[..., None])
+    nearby = LocalExpansion(*noise, shift, search.bend(eta) * (1 - np.eye(len(eta)))[..., None])
     return _Found(
         eta, {**law, **modes}, {**pivot, **information}, {**reference, **information}, nearby, logs
     )
@@ -190,9 +210,9 @@ def _noise(
     scales: tuple[str, ...],
     told: Callable[[np.ndarray], Mapping[str, np.ndarray]],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """See `Nearby`: from what is told of the law where each scale is some e-folds away."""
+    """See `LocalExpansion`: from what is told of the law where each scale is some e-folds away."""
     beside = [name for name in search.model.beside if name in search.model.free]
-    share = np.zeros((len(search.names), len(beside), search.design.n_curves))
+    share = np.zeros((len(search.names), len(beside), search.run_arrays.n_curves))
     alone = np.zeros_like(share)
 
     def at(i: int, by: float) -> np.ndarray:
@@ -218,11 +238,11 @@ def _completed(search: Search, known: Mapping[str, Any], which: int) -> dict[str
     if not roles:
         return {}
     center, precision = search.prior(roles)
-    unknown = (center, 1e-3 * precision * np.ones(search.design.n_curves))[which]
+    unknown = (center, 1e-3 * precision * np.ones(search.run_arrays.n_curves))[which]
     return {name: known.get(name, row) for name, row in zip(roles, unknown, strict=True)}
 
 
-def _expected(search: Search, found: _Found, where: Layout) -> dict[str, np.ndarray]:
+def _expected(search: Search, found: _Found, where: HierarchyLayout) -> dict[str, np.ndarray]:
     """What the other curves let one expect of each: the population and effects of its groups.
 
     Ridge regression of the modes, as precise as the curves tell them, with the usual spreads.
@@ -230,7 +250,7 @@ def _expected(search: Search, found: _Found, where: Layout) -> dict[str, np.ndar
     out, own = {}, _by_themselves(search, found)[1]
     for row, (name, role) in enumerate(roles_of(search.model, search.coordinates).items()):
         first, last, low, high = where.bounds[row]
-        levels = np.zeros((search.design.n_curves, high - low))
+        levels = np.zeros((search.run_arrays.n_curves, high - low))
         for codes in where.codes[first:last]:
             levels[np.arange(len(levels)), codes - low] = 1
         members = np.column_stack([np.ones(len(levels)), levels])
@@ -273,16 +293,18 @@ def _by_themselves(search: Search, found: _Found) -> tuple[dict[str, Any], dict[
     return own | moved, own
 
 
-def _pilot(search: Search, found: _Found) -> Pilot:
+def _pilot(search: Search, found: _Found) -> LaplaceApproximation:
     pivot, reference = _by_themselves(search, found)
     modes, information = (
         [{name: pair[i] for name, pair in each.items()} for each in (pivot, reference)]
         for i in (0, 1)
     )
-    return Pilot(modes[0], information[0], modes[1], information[1], found.nearby)
+    return LaplaceApproximation(modes[0], information[0], modes[1], information[1], found.nearby)
 
 
-def several(model: Model, coordinates: Coordinates, design: Design) -> list[dict[str, np.ndarray]]:
+def distinct_modes(
+    model: Model, coordinates: Coordinates, run_arrays: RunArrays
+) -> list[dict[str, np.ndarray]]:
     """Modes of each curve that differ and have comparable posterior mass, the best first.
 
     Parameters
@@ -291,7 +313,7 @@ def several(model: Model, coordinates: Coordinates, design: Design) -> list[dict
         The model.
     coordinates : Coordinates
         Coordinates of its law.
-    design : Design
+    design : RunArrays
         The runs.
 
     Returns
@@ -300,5 +322,5 @@ def several(model: Model, coordinates: Coordinates, design: Design) -> list[dict
         In reference coordinates. As many as the curve with most of them has; the others repeat
         theirs.
     """
-    search = Search(model, coordinates, design, design.level)
+    search = Search(model, coordinates, run_arrays, run_arrays.level)
     return [dict(_found(search, eta).mode) for eta in search.optima()]

@@ -12,9 +12,9 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayeslaw._inference.marginal_discrepancy import Misfit, misfit
+from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy, marginal_discrepancy
 from bayeslaw._inference.model_data import WHERE
-from bayeslaw._inference.run_arrays import Design
+from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, Noise, spread
 
@@ -24,7 +24,7 @@ __all__ = ["observe"]
 def observe(
     name: str,
     model: Model,
-    design: Design,
+    run_arrays: RunArrays,
     data: Mapping[str, Any],
     parameters: Mapping[str, Any],
     latent: Any,
@@ -37,10 +37,10 @@ def observe(
         Name of the response.
     model : Model
         The model.
-    design : Design
+    design : RunArrays
         The runs.
     data : mapping of str to tensor
-        As of `bayeslaw.numbers`.
+        As of `bayeslaw.model_data`.
     parameters : mapping of str to tensor
         Parameters per curve, of the law at the reference.
     latent : tensor or None
@@ -57,13 +57,13 @@ def observe(
         shift, sigma = model.noise.given(latent, sigma, on_runs)
         center, noise = center + shift, Gaussian(model.noise.scale)
     sigma = pt.sqrt(sigma**2 + data["known_error"] ** 2)
-    wrong = misfit(model, design)
+    wrong = marginal_discrepancy(model, run_arrays)
     if wrong is None:
         _independent(name, noise, center, sigma, unit, data["observed"])
     else:
         curves = pm.modelcontext(None).dim_lengths["curve"]  # other runs may have other curves
         tau = pt.stack([parameters[n] * pt.ones(curves) for n in wrong.names])
-        _dependent(name, noise, wrong, design, center, sigma, tau, data)
+        _dependent(name, noise, wrong, run_arrays, center, sigma, tau, data)
 
 
 def _independent(
@@ -85,8 +85,8 @@ def _independent(
 def _dependent(
     name: str,
     noise: Noise,
-    wrong: Misfit,
-    design: Design,
+    wrong: MarginalDiscrepancy,
+    run_arrays: RunArrays,
     center: Any,
     sigma: Any,
     tau: Any,
@@ -101,7 +101,9 @@ def _dependent(
         center: Any, sigma: Any, tau: Any, unit: Any, *where: Any, rng: Any = None, size: Any = None
     ) -> Any:
         unseen = np.zeros((1, sigma.size)), np.full((1, sigma.size), np.inf)
-        delta = wrong.given(*unseen, tau[None] ** 2, design.position, design.curve, rng)[2][0]
+        delta = wrong.given(*unseen, tau[None] ** 2, run_arrays.position, run_arrays.curve, rng)[2][
+            0
+        ]
         return noise.scale.inverse(center + delta + sigma * rng.standard_normal(sigma.shape), unit)
 
     where = [data[f"{WHERE}{key}"] for key in wrong.arrays]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayeslaw._inference.map_search import Search
-from bayeslaw._inference.marginal_discrepancy import Misfit
-from bayeslaw._inference.run_arrays import Design
+from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy
+from bayeslaw._inference.run_arrays import RunArrays
 
-__all__ = ["Scatter", "Settled", "settled"]
+__all__ = ["GlsExpansion", "GlsMode", "gls_mode"]
 
 ROUNDS = 6
 STEPS = 8
@@ -28,7 +28,7 @@ GRID = tuple(np.arange(-10.0, 0.0, 1.5))  # logarithms of sigma and tau
 
 
 @dataclass(frozen=True)
-class Settled:
+class GlsMode:
     """Mode of each curve, of the law (pivot coordinates) and beside it, and what it tells.
 
     Parameters
@@ -49,16 +49,16 @@ class Settled:
     information: np.ndarray
 
 
-def settled(
-    search: Search, wrong: Misfit, eta: np.ndarray, logs: np.ndarray | None = None
-) -> Settled:
+def gls_mode(
+    search: Search, wrong: MarginalDiscrepancy, eta: np.ndarray, logs: np.ndarray | None = None
+) -> GlsMode:
     """From where independent noise leads, to the mode next to a discrepancy.
 
     Parameters
     ----------
     search : Search
         The search of modes.
-    wrong : Misfit
+    wrong : MarginalDiscrepancy
         The discrepancy on the runs.
     eta : array (parameters, curves)
         Where to begin.
@@ -72,18 +72,18 @@ def settled(
     scales = _Scales(search, wrong)
     eta, logs = _better(search, scales, eta, logs)
     curvature = _local(search, wrong, eta, scales.amounts(logs))[1]
-    return Settled(eta, curvature, logs, scales.information(_seen(search, eta), logs))
+    return GlsMode(eta, curvature, logs, scales.information(_seen(search, eta), logs))
 
 
 @dataclass(frozen=True)
-class Scatter:
+class GlsExpansion:
     """What a mode would be with another scatter.
 
     Parameters
     ----------
     search : Search
         The search of modes.
-    wrong : Misfit
+    wrong : MarginalDiscrepancy
         The discrepancy on the runs.
     eta : array (parameters, curves)
         The mode of the law, in pivot coordinates.
@@ -92,7 +92,7 @@ class Scatter:
     """
 
     search: Search
-    wrong: Misfit
+    wrong: MarginalDiscrepancy
     eta: np.ndarray
     logs: np.ndarray
 
@@ -177,23 +177,29 @@ def _seen(search: Search, eta: np.ndarray) -> _Seen:
 
 
 def _local(
-    search: Search, wrong: Misfit, eta: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
+    search: Search,
+    wrong: MarginalDiscrepancy,
+    eta: np.ndarray,
+    amounts: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Uphill gradient, curvature and misfit of each curve, noise and discrepancy held."""
     slopes, bend = search.slopes(eta), search.bend(eta)
     rows = np.concatenate([search.residual(eta)[None], slopes])
     solved = _solved(wrong, rows, amounts)
     pull = search.precision * (search.theta(eta) - search.center)
-    gradient = search.design.sums(slopes * solved[0]) - np.einsum("pqg,pg->qg", bend, pull)
-    curvature = _curvature(search.design, slopes, solved[1:]) + search.prior_curvature(bend)
-    misfit = search.design.sums(rows[0] * solved[0]) + np.sum(
+    gradient = search.run_arrays.sums(slopes * solved[0]) - np.einsum("pqg,pg->qg", bend, pull)
+    curvature = _curvature(search.run_arrays, slopes, solved[1:]) + search.prior_curvature(bend)
+    misfit = search.run_arrays.sums(rows[0] * solved[0]) + np.sum(
         pull * (search.theta(eta) - search.center), axis=0
     )
     return gradient, curvature, misfit
 
 
 def _stepped(
-    search: Search, wrong: Misfit, eta: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
+    search: Search,
+    wrong: MarginalDiscrepancy,
+    eta: np.ndarray,
+    amounts: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, float]:
     """A step of Gauss and Newton, and its length; shorter for the curves that it does not improve.
 
@@ -212,21 +218,28 @@ def _stepped(
 
 
 def _misfit(
-    search: Search, wrong: Misfit, eta: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
+    search: Search,
+    wrong: MarginalDiscrepancy,
+    eta: np.ndarray,
+    amounts: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
     with np.errstate(all="ignore"):  # a step may go where the law is not a number
         residual, away = search.residual(eta), search.theta(eta) - search.center
         solved = _solved(wrong, residual[None], amounts)[0]
-        return search.design.sums(residual * solved) + np.sum(search.precision * away**2, axis=0)
+        return search.run_arrays.sums(residual * solved) + np.sum(
+            search.precision * away**2, axis=0
+        )
 
 
-def _curvature(design: Design, slopes: np.ndarray, solved: np.ndarray) -> np.ndarray:
+def _curvature(run_arrays: RunArrays, slopes: np.ndarray, solved: np.ndarray) -> np.ndarray:
     """Fisher information of the law (parameters, parameters, curves), from `_solved` slopes."""
-    told = design.sums(slopes[:, None] * solved[None])
+    told = run_arrays.sums(slopes[:, None] * solved[None])
     return (told + np.swapaxes(told, 0, 1)) / 2
 
 
-def _solved(wrong: Misfit, rows: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _solved(
+    wrong: MarginalDiscrepancy, rows: np.ndarray, amounts: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
     """Rows (any, runs) times the inverse of the joint covariance of the residuals."""
     variance, tau2 = (np.repeat(item[None], len(rows), axis=0) for item in amounts)
     return -wrong.gradients(rows, variance, tau2)[0]
@@ -239,22 +252,26 @@ class _Scales:
     taken up part of what the law gets wrong, and tau would come out too small.
     """
 
-    def __init__(self, search: Search, wrong: Misfit) -> None:
-        self.design, self.wrong = search.design, wrong
+    def __init__(self, search: Search, wrong: MarginalDiscrepancy) -> None:
+        self.run_arrays, self.wrong = search.run_arrays, wrong
         roles = {name: search.model.roles[name] for name in ("sigma", *wrong.names)}
         self.mean, self.precision = search.prior(roles)
 
     def amounts(self, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Variance of the noise of each run, and squared tau (predictors, curves)."""
-        noise = np.exp(2 * logs[0])[self.design.curve] + self.design.known_error**2
+        noise = np.exp(2 * logs[0])[self.run_arrays.curve] + self.run_arrays.known_error**2
         return noise, np.exp(2 * logs[1:])
 
     def best(self, seen: _Seen) -> np.ndarray:
         """The best point of a grid: there are modes with little noise and with little misfit."""
         grid = itertools.product(GRID, repeat=len(self.mean))
-        points = np.array([np.repeat([[x] for x in at], self.design.n_curves, 1) for at in grid])
+        points = np.array(
+            [np.repeat([[x] for x in at], self.run_arrays.n_curves, 1) for at in grid]
+        )
         values = np.array([self.value(seen, logs) for logs in points])
-        return np.moveaxis(points, 0, -1)[..., np.arange(self.design.n_curves), values.argmax(0)]
+        return np.moveaxis(points, 0, -1)[
+            ..., np.arange(self.run_arrays.n_curves), values.argmax(0)
+        ]
 
     def value(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """Log posterior of each curve."""
@@ -265,12 +282,12 @@ class _Scales:
     def _volume(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """Half the log determinant of the law's curvature."""
         solved = _solved(self.wrong, seen.slopes, self.amounts(logs))
-        curvature = _curvature(self.design, seen.slopes, solved) + seen.prior
+        curvature = _curvature(self.run_arrays, seen.slopes, solved) + seen.prior
         return np.linalg.slogdet(np.moveaxis(curvature, -1, 0))[1] / 2
 
     def constant(self, sigma: float, tau: float) -> np.ndarray:
         """The same logarithms for all curves."""
-        return np.outer([sigma, *[tau] * (len(self.mean) - 1)], np.ones(self.design.n_curves))
+        return np.outer([sigma, *[tau] * (len(self.mean) - 1)], np.ones(self.run_arrays.n_curves))
 
     def climbed(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """The mode given residuals, by Newton's steps."""
@@ -294,7 +311,7 @@ class _Scales:
         noise, tau2 = self.amounts(logs)
         _, by_variance, by_tau2 = self.wrong.gradients(seen.residual[None], noise[None], tau2[None])
         sigma2 = np.exp(2 * logs[0])
-        first = 2 * sigma2 * self.design.sums(by_variance[0])
+        first = 2 * sigma2 * self.run_arrays.sums(by_variance[0])
         density = np.concatenate([first[None], 2 * tau2 * by_tau2[0]])
         volume = [
             (self._volume(seen, logs + step) - self._volume(seen, logs - step)) / (2 * STEP)

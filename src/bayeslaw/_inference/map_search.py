@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from bayeslaw._inference.coordinates import Coordinates, SumOfTerms
-from bayeslaw._inference.run_arrays import Design, prior_of
+from bayeslaw._inference.run_arrays import RunArrays, prior_of
 from bayeslaw._law.roles import LEVEL, Role, link_normal
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed, HalfNormal, Normal, Prior
@@ -59,13 +59,18 @@ class Search:
         self,
         model: Model,
         coordinates: Coordinates,
-        design: Design,
+        run_arrays: RunArrays,
         level: float,
         expected: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        self.model, self.coordinates, self.design, self.level = model, coordinates, design, level
+        self.model, self.coordinates, self.run_arrays, self.level = (
+            model,
+            coordinates,
+            run_arrays,
+            level,
+        )
         self.expected = expected
-        self.frame = design.frame
+        self.frame = run_arrays.frame
         self.names = tuple(coordinates.roles)
         self.whole = dict.fromkeys(self.names, 1.0)
         self.center, self.precision = self.prior(coordinates.roles)
@@ -75,7 +80,7 @@ class Search:
 
         The population's prior, widened, or what is expected of each curve.
         """
-        known, ones = self.expected or {}, np.ones(self.design.n_curves)
+        known, ones = self.expected or {}, np.ones(self.run_arrays.n_curves)
         normals = {
             name: wide(prior_of(self.model, name, role, self.level), role)
             for name, role in roles.items()
@@ -86,12 +91,12 @@ class Search:
 
     def expecting(self, expected: Mapping[str, np.ndarray]) -> Search:
         """The same search with a center (curves,) for each parameter of each curve."""
-        return Search(self.model, self.coordinates, self.design, self.level, expected)
+        return Search(self.model, self.coordinates, self.run_arrays, self.level, expected)
 
     def optima(self) -> np.ndarray:
         """Places (optima, parameters, curves) where the search ends, the best of a curve first."""
         first = self.descend(self.start())
-        every = np.arange(self.design.n_curves)
+        every = np.arange(self.run_arrays.n_curves)
         unsure = every[~self._is_still(first)] if is_plain(self.coordinates) else every
         if not unsure.size:
             return first[None]
@@ -105,7 +110,7 @@ class Search:
         self, first: np.ndarray, unsure: np.ndarray
     ) -> tuple[np.ndarray, list[list[int]]]:
         """Where the search of some curves ends from all starts, and which of them to keep."""
-        n = int(np.clip(MANY_RUNS // self.design.response.size, FEW, STARTS))
+        n = int(np.clip(MANY_RUNS // self.run_arrays.response.size, FEW, STARTS))
         many = self.on(np.tile(unsure, n))
         with np.errstate(all="ignore"):  # some of the starts are absurd
             ends = many.descend(many.scattered(n)).reshape(len(first), n, unsure.size)
@@ -114,7 +119,7 @@ class Search:
 
     def on(self, curves: np.ndarray) -> Search:
         """The same search on some of the curves."""
-        return Search(self.model, self.coordinates, self.design.chosen(curves), self.level)
+        return Search(self.model, self.coordinates, self.run_arrays.chosen(curves), self.level)
 
     def start(self) -> np.ndarray:
         """The middle of the prior, at the curves' own levels."""
@@ -125,14 +130,14 @@ class Search:
     def scattered(self, n: int) -> np.ndarray:
         """Places over the wide prior at the curves' own levels, the same for all curves."""
         apart = _normals(n, len(self.names)) / np.sqrt(self.precision)
-        theta = self.center + np.repeat(apart, self.design.n_curves // n, axis=1)
+        theta = self.center + np.repeat(apart, self.run_arrays.n_curves // n, axis=1)
         eta = self._stack(self.coordinates.to_pivot(self.named(theta), self.frame, self.whole))
         eta[self._levels()] = self._mean()
         return eta
 
     def descend(self, eta: np.ndarray) -> np.ndarray:
         """Where the steps from a place lead."""
-        damping = np.full(self.design.n_curves, 1e-2)
+        damping = np.full(self.run_arrays.n_curves, 1e-2)
         for _ in range(STEPS):
             eta, damping, length = self.step(eta, damping)
             if np.all((length < SHORT) & (damping < 1)):
@@ -207,7 +212,7 @@ class Search:
         residual, weight = self._weighted(eta)
         slopes, bend = self.slopes(eta), self.bend(eta)
         pull = self.precision * (self.theta(eta) - self.center)
-        gradient = self.design.sums(slopes * weight * residual) - np.einsum(
+        gradient = self.run_arrays.sums(slopes * weight * residual) - np.einsum(
             "pqg,pg->qg", bend, pull
         )
         return gradient, self._curvature(slopes, weight) + self.prior_curvature(bend), weight
@@ -220,7 +225,7 @@ class Search:
     def _expected_weight(self, eta: np.ndarray, louder: float = 0.0) -> np.ndarray:
         expected = (self.model.noise.tail + 1) / (self.model.noise.tail + 3)
         scale = self._scale(eta) * np.exp(louder)
-        noise = np.hypot(scale[self.design.curve], self.design.known_error)
+        noise = np.hypot(scale[self.run_arrays.curve], self.run_arrays.known_error)
         return expected / noise**2
 
     def _whole_curvature(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -229,9 +234,9 @@ class Search:
     def _log_weight(self, eta: np.ndarray, curvature: np.ndarray) -> np.ndarray:
         """Laplace's approximation of the log posterior mass around a mode, up to a constant."""
         nu, log_scale = self.model.noise.tail, np.log(self._scale(eta))
-        scale = np.hypot(np.exp(log_scale)[self.design.curve], self.design.known_error)
+        scale = np.hypot(np.exp(log_scale)[self.run_arrays.curve], self.run_arrays.known_error)
         z = self.residual(eta) / scale
-        likelihood = self.design.sums(-(nu + 1) / 2 * np.log1p(z**2 / nu) - np.log(scale))
+        likelihood = self.run_arrays.sums(-(nu + 1) / 2 * np.log1p(z**2 / nu) - np.log(scale))
         prior = np.sum(self.precision * (self.theta(eta) - self.center) ** 2, axis=0)
         center, precision = self._noise_prior
         prior += precision * (log_scale - center) ** 2
@@ -250,7 +255,7 @@ class Search:
         return [i for i, role in enumerate(self.coordinates.roles.values()) if role is LEVEL]
 
     def _mean(self) -> np.ndarray:
-        return self.design.sums(np.log(self.design.response)) / self._counts()
+        return self.run_arrays.sums(np.log(self.run_arrays.response)) / self._counts()
 
     def named(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Rows by the names of the law's coordinates."""
@@ -259,7 +264,7 @@ class Search:
     def _stack(self, values: Mapping[str, Any]) -> np.ndarray:
         rows = np.broadcast_arrays(*(values[name] for name in self.names))
         return np.array(
-            [np.broadcast_to(row, (*row.shape[:-1], self.design.n_curves)) for row in rows]
+            [np.broadcast_to(row, (*row.shape[:-1], self.run_arrays.n_curves)) for row in rows]
         )
 
     def theta(self, eta: np.ndarray) -> np.ndarray:
@@ -267,7 +272,7 @@ class Search:
         return self._stack(self.coordinates.from_pivot(self.named(eta), self.frame, self.whole))
 
     def _counts(self) -> np.ndarray:
-        return self.design.sums(np.ones(self.design.response.size))
+        return self.run_arrays.sums(np.ones(self.run_arrays.response.size))
 
     def residual(self, eta: np.ndarray) -> np.ndarray:
         """Responses minus the law, on the scale of the noise."""
@@ -275,35 +280,35 @@ class Search:
         with np.errstate(all="ignore"):
             theta = self.coordinates.from_pivot(self.named(eta), self.frame, self.whole)
             parameters = self.coordinates.parameters(theta)
-            shape = (*eta.shape[1:-1], self.design.n_curves)
+            shape = (*eta.shape[1:-1], self.run_arrays.n_curves)
             on_runs = {
-                name: np.broadcast_to(value, shape)[..., self.design.curve]
+                name: np.broadcast_to(value, shape)[..., self.run_arrays.curve]
                 for name, value in parameters.items()
             }
-            mean = self.model.law(*self.design.predictors, **on_runs)
-            residual = self.design.values - scale.forward(mean, self.design.unit)
+            mean = self.model.law(*self.run_arrays.predictors, **on_runs)
+            residual = self.run_arrays.values - scale.forward(mean, self.run_arrays.unit)
         return np.where(np.isfinite(residual), residual, 1e3)
 
     def _scale(self, eta: np.ndarray) -> np.ndarray:
         # The mode of log sigma under its prior, with squares weighted as Student-t noise asks.
         nu, squares = self.model.noise.tail, self.residual(eta) ** 2
         center, precision = self._noise_prior
-        log_scale = np.log(np.sqrt(self.design.sums(squares) / self._counts()) + 1e-9)
+        log_scale = np.log(np.sqrt(self.run_arrays.sums(squares) / self._counts()) + 1e-9)
         for _ in range(20):
-            z = squares * np.exp(-2 * log_scale[self.design.curve])
-            explained = self.design.sums((nu + 1) * z / (nu + z))
+            z = squares * np.exp(-2 * log_scale[self.run_arrays.curve])
+            explained = self.run_arrays.sums((nu + 1) * z / (nu + z))
             slope = explained - self._counts() - (log_scale - center) * precision
             log_scale = log_scale + np.clip(slope / (2 * self._counts() + precision), -1, 1)
         return np.exp(log_scale)
 
     def _weighted(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         nu, residual = self.model.noise.tail, self.residual(eta)
-        scale = self._scale(eta)[self.design.curve]
-        scale = np.hypot(scale, self.design.known_error)
+        scale = self._scale(eta)[self.run_arrays.curve]
+        scale = np.hypot(scale, self.run_arrays.known_error)
         return residual, (nu + 1) / (nu + (residual / scale) ** 2) / scale**2
 
     def _objective(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        misfit = self.design.sums(weight * self.residual(eta) ** 2)
+        misfit = self.run_arrays.sums(weight * self.residual(eta) ** 2)
         return misfit + np.sum(self.precision * (self.theta(eta) - self.center) ** 2, axis=0)
 
     def slopes(self, eta: np.ndarray) -> np.ndarray:
@@ -315,7 +320,7 @@ class Search:
         return derivative(self.theta, eta)
 
     def _curvature(self, slopes: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        return self.design.sums(slopes[:, None] * slopes[None] * weight)
+        return self.run_arrays.sums(slopes[:, None] * slopes[None] * weight)
 
     def prior_curvature(self, bend: np.ndarray) -> np.ndarray:
         """What the prior adds to the curvature."""

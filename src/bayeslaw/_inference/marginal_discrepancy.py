@@ -15,18 +15,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from bayeslaw._inference.discrepancy_operations import knots_density, walk_density
-from bayeslaw._inference.run_arrays import Design
+from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._kernels import brownian as walk
 from bayeslaw._kernels import knot_layout as knot_places
 from bayeslaw._kernels import knots
 from bayeslaw.model.model import Model
 
-__all__ = ["Misfit", "misfit"]
+__all__ = ["MarginalDiscrepancy", "marginal_discrepancy"]
 
 type Draws = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-class Misfit(Protocol):
+class MarginalDiscrepancy(Protocol):
     """The discrepancy on runs."""
 
     @property
@@ -64,30 +64,30 @@ class Misfit(Protocol):
         ...
 
 
-def misfit(model: Model, design: Design) -> Misfit | None:
+def marginal_discrepancy(model: Model, run_arrays: RunArrays) -> MarginalDiscrepancy | None:
     """The discrepancy of a model on its runs, if it has one.
 
     Parameters
     ----------
     model : Model
         The model.
-    design : Design
+    design : RunArrays
         Its runs.
 
     Returns
     -------
-    Misfit or None
+    MarginalDiscrepancy or None
     """
     if model.discrepancy is None:
         return None
     names = tuple(model.discrepancy.parameters(model.law))
     if len(names) == 1:
-        return Along(names, design.position, design.curve)
-    return Among(names, design.position, design.curve, model.discrepancy.knots)
+        return BrownianDiscrepancy(names, run_arrays.position, run_arrays.curve)
+    return KnotDiscrepancy(names, run_arrays.position, run_arrays.curve, model.discrepancy.knots)
 
 
 @dataclass(frozen=True)
-class Along:
+class BrownianDiscrepancy:
     """Along the one predictor of a law: exact, by a recursion from run to run."""
 
     names: tuple[str, ...]
@@ -143,7 +143,7 @@ class Along:
 
 
 @dataclass(frozen=True)
-class Among:
+class KnotDiscrepancy:
     """Along each of several predictors, on knots."""
 
     names: tuple[str, ...]
@@ -183,7 +183,7 @@ class Among:
     ) -> Draws:  # fmt: skip
         """At places given the runs."""
         found = self._knots
-        places = knot_places.placed(found, position, curve)
+        places = knot_places.knot_neighbours(found, position, curve)
         normal = rng.standard_normal((len(residual), found.at.size))
         mean, spread, draw = knots.given_draws(
             residual, variance, tau2, *found, *places[:-1], normal

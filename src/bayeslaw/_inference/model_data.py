@@ -10,15 +10,21 @@ from typing import Any
 import numpy as np
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
-from bayeslaw._inference.hierarchy import Layout, groupings, is_pooled, layout, roles_of
-from bayeslaw._inference.laplace import Pilot, Typical, fly
-from bayeslaw._inference.marginal_discrepancy import misfit
-from bayeslaw._inference.run_arrays import Design, prior_of, spread_prior_of
+from bayeslaw._inference.hierarchy import (
+    HierarchyLayout,
+    groupings,
+    hierarchy_layout,
+    is_pooled,
+    roles_of,
+)
+from bayeslaw._inference.laplace import LaplaceApproximation, TypicalCurve, laplace_approximation
+from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+from bayeslaw._inference.run_arrays import RunArrays, prior_of, spread_prior_of
 from bayeslaw._law.roles import Role, link_normal
 from bayeslaw.model.model import Model
 from bayeslaw.priors import HalfNormal, Prior
 
-__all__ = ["FRAME_ENDS", "PLACED", "THETA", "TYPICAL", "WHERE", "Numbers", "numbers_of"]
+__all__ = ["FRAME_ENDS", "PLACED", "THETA", "TYPICAL", "WHERE", "ModelData", "model_data_of"]
 
 PLACED = {  # numbers of the pilot that place curves, and their dimensions
     "pivot_mode": "(p,c)",
@@ -45,7 +51,7 @@ type Array = tuple[np.ndarray, str | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True)
-class Numbers:
+class ModelData:
     """Arrays by name, each with its dimensions, and labels of the dimensions.
 
     Parameters
@@ -83,74 +89,74 @@ class Numbers:
         return self.names, tuple(self.coords["spread_of"]) if own_priors else (), self.level
 
 
-def numbers_of(model: Model, design: Design) -> Numbers:
+def model_data_of(model: Model, run_arrays: RunArrays) -> ModelData:
     """The numbers of a model on runs.
 
     Parameters
     ----------
     model : Model
         The model.
-    design : Design
+    design : RunArrays
         The runs.
 
     Returns
     -------
-    Numbers
+    ModelData
     """
     system = coordinates(model)
-    roles, wrong = roles_of(model, system), misfit(model, design)
-    priors = {name: prior_of(model, name, role, design.level) for name, role in roles.items()}
-    pilot = fly(model, system, design)
-    arrays = _of_runs(design) | _of_pilot(pilot, tuple(roles))
+    roles, wrong = roles_of(model, system), marginal_discrepancy(model, run_arrays)
+    priors = {name: prior_of(model, name, role, run_arrays.level) for name, role in roles.items()}
+    laplace = laplace_approximation(model, system, run_arrays)
+    arrays = _of_runs(run_arrays) | _of_pilot(laplace, tuple(roles))
     if wrong is not None:
         arrays |= {f"{WHERE}{name}": (values, None) for name, values in wrong.arrays.items()}
-    curves = design.curves["curve"].values.tolist()
-    coords = {"run": np.arange(design.response.size), "curve": curves, "parameter": list(roles)}
-    if not is_pooled(model, design.curves):
+    curves = run_arrays.curves["curve"].values.tolist()
+    coords = {"run": np.arange(run_arrays.response.size), "curve": curves, "parameter": list(roles)}
+    if not is_pooled(model, run_arrays.curves):
         normal = {n for n, role in roles.items() if link_normal(priors[n], role.link)}
         spreads = {f"sd_{name}" for name in model.roles}
-        arrays |= _of_curves_alone(roles, priors, design.n_curves)
-        return Numbers(arrays, coords, given=frozenset(normal | spreads))
-    where = layout(groupings(model, design.curves), list(roles))
+        arrays |= _of_curves_alone(roles, priors, run_arrays.n_curves)
+        return ModelData(arrays, coords, given=frozenset(normal | spreads))
+    where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
     coords |= {"spread_of": [" ".join(item) for item in where.spreads]}
     coords |= {"effect_of": [" ".join(item) for item in where.levels]}
     arrays |= _of_population(model, roles, priors, where)
-    arrays |= _of_typical(system, design, pilot, tuple(roles), where)
+    arrays |= _of_typical(system, run_arrays, laplace, tuple(roles), where)
     given = {*roles} if "center_mean" in arrays else set()
     given |= {f"sd_{name}" for name in roles} if "spread_scale" in arrays else set()
-    level = None if "center_mean" in arrays else design.level
-    return Numbers(arrays, coords, level, frozenset(given))
+    level = None if "center_mean" in arrays else run_arrays.level
+    return ModelData(arrays, coords, level, frozenset(given))
 
 
-def _of_runs(design: Design) -> dict[str, Array]:
-    per_run = {f"predictor_{i}": x for i, x in enumerate(design.predictors)}
+def _of_runs(run_arrays: RunArrays) -> dict[str, Array]:
+    per_run = {f"predictor_{i}": x for i, x in enumerate(run_arrays.predictors)}
     per_run |= {f"log_{name}": np.log(x) for name, x in per_run.items()}
-    per_run |= {"observed": design.response, "known_error": design.known_error}
-    per_run |= {"curve_of_run": design.curve}
+    per_run |= {"observed": run_arrays.response, "known_error": run_arrays.known_error}
+    per_run |= {"curve_of_run": run_arrays.curve}
     per_curve = {
         f"{end}_{i}": x
-        for end, values in zip(FRAME_ENDS, design.frame.ends, strict=True)
+        for end, values in zip(FRAME_ENDS, run_arrays.frame.ends, strict=True)
         for i, x in enumerate(values)
     }
     arrays: dict[str, Array] = {name: (values, "run") for name, values in per_run.items()}
     arrays |= {name: (values, "curve") for name, values in per_curve.items()}
-    return arrays | {"unit": (np.asarray(design.unit), None)}
+    return arrays | {"unit": (np.asarray(run_arrays.unit), None)}
 
 
-def _of_pilot(pilot: Pilot, names: tuple[str, ...]) -> dict[str, Array]:
+def _of_pilot(laplace: LaplaceApproximation, names: tuple[str, ...]) -> dict[str, Array]:
     """Where the sampler is placed."""
     placed = {
-        key: getattr(pilot, key)
+        key: getattr(laplace, key)
         for key in ("pivot_mode", "pivot_information", "mode", "information")
     }
     rows: dict[str, Array] = {
         key: (np.array([values[n] for n in names]), THETA) for key, values in placed.items()
     }
-    return rows | {key: (values, None) for key, values in vars(pilot.nearby).items()}
+    return rows | {key: (values, None) for key, values in vars(laplace.nearby).items()}
 
 
 def _of_population(
-    model: Model, roles: Mapping[str, Role], priors: Mapping[str, Prior], where: Layout
+    model: Model, roles: Mapping[str, Role], priors: Mapping[str, Prior], where: HierarchyLayout
 ) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     normals = [link_normal(priors[name], role.link) for name, role in roles.items()]
@@ -167,14 +173,18 @@ def _of_population(
 
 
 def _of_typical(
-    system: Coordinates, design: Design, pilot: Pilot, names: tuple[str, ...], where: Layout
+    system: Coordinates,
+    run_arrays: RunArrays,
+    laplace: LaplaceApproximation,
+    names: tuple[str, ...],
+    where: HierarchyLayout,
 ) -> dict[str, Array]:
     """Where the population is placed: what curves say of it at the pivot of a typical one."""
     pivot, smallest, largest = (
-        tuple(np.exp(np.mean(np.log(x))) for x in end) for end in design.frame.ends
+        tuple(np.exp(np.mean(np.log(x))) for x in end) for end in run_arrays.frame.ends
     )
     frame = Frame(pivot, smallest, largest)
-    found = Typical.of(system, frame, pilot, names)
+    found = TypicalCurve.of(system, frame, laplace, names)
     share = np.zeros((len(names), len(where.spreads)))
     levels = np.bincount(np.array(where.spread_of_level, dtype=int))
     for i in np.flatnonzero(levels):  # the mean of more levels is nearer to the population

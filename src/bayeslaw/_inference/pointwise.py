@@ -13,20 +13,26 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw._inference.marginal_discrepancy import misfit
+from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
 from bayeslaw._inference.posterior import law_values
-from bayeslaw._inference.run_arrays import Design
+from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._kernels.brownian import aside
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, Noise, spread
 
-__all__ = ["Fitted", "Places", "Scatter", "scatter", "taus"]
+__all__ = [
+    "PointwiseDraws",
+    "PredictionPoints",
+    "ResponseDistribution",
+    "response_distribution",
+    "taus",
+]
 
 AT_ONCE = 4_000_000  # draws times places that are worked on together
 
 
 @dataclass(frozen=True)
-class Scatter:
+class ResponseDistribution:
     """Responses about the law given draws, before what the law gets wrong.
 
     Parameters
@@ -76,7 +82,7 @@ class Scatter:
 
 
 @dataclass(frozen=True)
-class Places:
+class PredictionPoints:
     """Where a discrepancy is asked for.
 
     Parameters
@@ -94,14 +100,14 @@ class Places:
     tau: np.ndarray
 
 
-def scatter(
+def response_distribution(
     model: Model,
     law: np.ndarray,
     unit: float,
     beside: Mapping[str, np.ndarray],
     sizes: Mapping[str, np.ndarray],
     latent: np.ndarray | None = None,
-) -> Scatter:
+) -> ResponseDistribution:
     """Scatter of runs about the law, known standard errors apart.
 
     Parameters
@@ -130,18 +136,20 @@ def scatter(
     if latent is not None:
         shift, sigma = noise.given(latent, sigma, beside)
         center, noise = center + shift, Gaussian(noise.scale)
-    return Scatter(law, unit, center, np.broadcast_to(sigma, center.shape), noise, beside)
+    return ResponseDistribution(
+        law, unit, center, np.broadcast_to(sigma, center.shape), noise, beside
+    )
 
 
 @dataclass(frozen=True)
-class Fitted:
+class PointwiseDraws:
     """The runs that were fitted, as draws see them.
 
     Parameters
     ----------
     model : Model
         The model.
-    design : Design
+    design : RunArrays
         The runs.
     scatter : Scatter
         Of the runs, with the latent numbers that were sampled.
@@ -150,27 +158,27 @@ class Fitted:
     """
 
     model: Model
-    design: Design
-    scatter: Scatter
+    run_arrays: RunArrays
+    scatter: ResponseDistribution
     tau: np.ndarray
 
     @classmethod
     def of(
         cls,
         model: Model,
-        design: Design,
+        run_arrays: RunArrays,
         parameters: Mapping[str, np.ndarray],
         runs: xr.Dataset,
         latent: np.ndarray | None = None,
-    ) -> Fitted:
-        """From parameters (chain, draw, curve) in the user's units; latent as of `scatter`."""
+    ) -> PointwiseDraws:
+        """From parameters (chain, draw, curve) in the user's units; latent as of `response_distribution`."""
         predictors = {name: runs[name].values for name in model.law.predictors}
-        law = law_values(model, parameters, predictors, design.curve)
-        beside = {name: parameters[name][..., design.curve] for name in model.beside}
-        sizes = dict(zip(model.law.predictors, design.predictors, strict=True))
-        found = scatter(model, law, design.unit, beside, sizes, latent)
-        found = replace(found, sigma=np.hypot(found.sigma, design.known_error))
-        return cls(model, design, found, taus(model, parameters))
+        law = law_values(model, parameters, predictors, run_arrays.curve)
+        beside = {name: parameters[name][..., run_arrays.curve] for name in model.beside}
+        sizes = dict(zip(model.law.predictors, run_arrays.predictors, strict=True))
+        found = response_distribution(model, law, run_arrays.unit, beside, sizes, latent)
+        found = replace(found, sigma=np.hypot(found.sigma, run_arrays.known_error))
+        return cls(model, run_arrays, found, taus(model, parameters))
 
     def left_out(self) -> np.ndarray:
         """Log density of each raw response given the parameters and, if they depend, all others.
@@ -179,10 +187,10 @@ class Fitted:
         -------
         array (chain, draw, run)
         """
-        wrong, design = misfit(self.model, self.design), self.design
+        wrong, run_arrays = marginal_discrepancy(self.model, self.run_arrays), self.run_arrays
         if wrong is None:
-            return self.scatter.log_density(design.response)
-        slope = np.log(self.model.noise.scale.slope(design.response, design.unit))
+            return self.scatter.log_density(run_arrays.response)
+        slope = np.log(self.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
 
         def each(part: slice) -> tuple[np.ndarray]:
             residual, variance, tau2 = self._draws(part)
@@ -190,18 +198,18 @@ class Fitted:
             mean, total = aside(residual, variance, *bars[:2])
             return (Gaussian().log_density(residual - mean, np.sqrt(total), {}) + slope,)
 
-        return self._in_parts(each, design.curve.size)[0]
+        return self._in_parts(each, run_arrays.curve.size)[0]
 
-    def wrong_at_runs(self, rng: np.random.Generator, *, is_seen: bool = True) -> Any:
+    def discrepancy_at_runs(self, rng: np.random.Generator, *, is_seen: bool = True) -> Any:
         """A joint draw of what the law gets wrong at the runs; zero without a discrepancy."""
         if self.model.discrepancy is None:
             return 0.0
         none = np.empty((*self.tau.shape[:3], 0))
-        here = Places(np.array(self.design.predictors), self.design.curve, none)
-        return self.wrong_at(here, rng, is_seen=is_seen)[2]
+        here = PredictionPoints(np.array(self.run_arrays.predictors), self.run_arrays.curve, none)
+        return self.discrepancy_at(here, rng, is_seen=is_seen)[2]
 
-    def wrong_at(
-        self, places: Places, rng: np.random.Generator, *, is_seen: bool = True
+    def discrepancy_at(
+        self, places: PredictionPoints, rng: np.random.Generator, *, is_seen: bool = True
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What the law gets wrong at places.
 
@@ -219,9 +227,9 @@ class Fitted:
         tuple
             Mean, variance and a joint draw, each (chain, draw, place), on the scale of the noise.
         """
-        design, wrong = self.design, misfit(self.model, self.design)
+        run_arrays, wrong = self.run_arrays, marginal_discrepancy(self.model, self.run_arrays)
         assert wrong is not None
-        position = design.from_middle(places.sizes, places.curve)
+        position = run_arrays.from_middle(places.sizes, places.curve)
         tau = np.concatenate([self.tau, places.tau], axis=-1)
 
         def each(part: slice) -> tuple[np.ndarray, ...]:
@@ -231,12 +239,12 @@ class Fitted:
             tau2 = _flat(tau)[part] ** 2
             return wrong.given(residual, variance, tau2, position, places.curve, rng)
 
-        mean, variance, draw = self._in_parts(each, design.curve.size + places.curve.size)
+        mean, variance, draw = self._in_parts(each, run_arrays.curve.size + places.curve.size)
         return mean, variance, draw
 
     def _draws(self, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals, variances and squared tau of some draws."""
-        residual = self.design.values - _flat(self.scatter.center)[part]
+        residual = self.run_arrays.values - _flat(self.scatter.center)[part]
         return residual, _flat(self.scatter.sigma)[part] ** 2, _flat(self.tau)[part] ** 2
 
     def _in_parts(

@@ -12,14 +12,20 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.coordinates import Coordinates, coordinates
-from bayeslaw._inference.hierarchy import Grouping, Layout, groupings, is_pooled, layout
-from bayeslaw._inference.run_arrays import Design
+from bayeslaw._inference.hierarchy import (
+    Grouping,
+    HierarchyLayout,
+    groupings,
+    hierarchy_layout,
+    is_pooled,
+)
+from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._law.roles import Role
 from bayeslaw._law.units import rescale, scales_of
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names
 from bayeslaw.model.model import Model
 
-__all__ = ["dim_of", "law_values", "link_dataset", "natural", "posterior_dataset"]
+__all__ = ["dim_of", "law_values", "natural", "posterior_dataset", "unconstrained_dataset"]
 
 # Dimension names that ArviZ and its plots keep for themselves, or that the tree uses.
 RESERVED = frozenset(
@@ -95,10 +101,10 @@ def natural(
     return {name: np.broadcast_to(value, shape) for name, value in {**law, **beside}.items()}
 
 
-def link_dataset(
+def unconstrained_dataset(
     draws: Mapping[str, np.ndarray],
     roles: Mapping[str, Role],
-    where: Layout | None,
+    where: HierarchyLayout | None,
     curves: xr.Dataset,
 ) -> xr.Dataset:
     """The sampler's variables with their labels.
@@ -128,7 +134,7 @@ def link_dataset(
 
 
 def posterior_dataset(
-    model: Model, design: Design, link: xr.Dataset, runs: xr.Dataset
+    model: Model, run_arrays: RunArrays, link: xr.Dataset, runs: xr.Dataset
 ) -> xr.Dataset:
     """Parameters per curve, of the population and effects of groups, in the user's units.
 
@@ -136,10 +142,10 @@ def posterior_dataset(
     ----------
     model : Model
         The model.
-    design : Design
+    design : RunArrays
         The runs as arrays.
     link : xarray.Dataset
-        The sampler's variables, as of `link_dataset`.
+        The sampler's variables, as of `unconstrained_dataset`.
     runs : xarray.Dataset
         The training runs.
 
@@ -154,12 +160,12 @@ def posterior_dataset(
     theta = link["theta"].values
     rows = {name: theta[..., row, :] for row, name in enumerate(link["parameter"].values)}
     curve = natural(model, system, rows, reference)
-    coords: dict[str, Any] = {"curve": design.curves["curve"].values}
-    for group in table.groups(runs):
-        coords[f"{group}_of_curve"] = ("curve", design.curves[group].values.astype(str))
+    coords: dict[str, Any] = {"curve": run_arrays.curves["curve"].values}
+    for group in group_names(runs):
+        coords[f"{group}_of_curve"] = ("curve", run_arrays.curves[group].values.astype(str))
     variables: dict[str, Any] = {name: (["curve"], values) for name, values in curve.items()}
-    if is_pooled(model, design.curves):
-        kept = groupings(model, design.curves)
+    if is_pooled(model, run_arrays.curves):
+        kept = groupings(model, run_arrays.curves)
         more, levels = _population(model, system, link, kept, reference)
         variables |= more
         coords |= levels
@@ -174,7 +180,7 @@ def _population(
     reference: Mapping[str, float],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     names = list(link["parameter"].values)
-    where = layout(kept, names)
+    where = hierarchy_layout(kept, names)
     center = {name: link["center"].values[..., row] for row, name in enumerate(names)}
     typical = natural(model, system, center, reference)
     variables: dict[str, Any] = {
@@ -203,7 +209,9 @@ def _levels(kept: Mapping[str, Grouping]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _effect(link: xr.Dataset, where: Layout, name: str, group: str, labels: Any) -> np.ndarray:
+def _effect(
+    link: xr.Dataset, where: HierarchyLayout, name: str, group: str, labels: Any
+) -> np.ndarray:
     """Effects of a group's levels on one parameter, on the link scale; zero where not pooled."""
     at = [i for i, (owner, kind, _) in enumerate(where.levels) if (owner, kind) == (name, group)]
     shape = (*link["center"].shape[:2], len(labels))

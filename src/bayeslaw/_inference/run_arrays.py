@@ -12,19 +12,25 @@ from bayeslaw._inference.coordinates import Frame
 from bayeslaw._kernels.group_effects import sums
 from bayeslaw._law.roles import LEVEL, Role
 from bayeslaw._law.units import scales_of
-from bayeslaw.data import runs as table
-from bayeslaw.data.curves import curve_index, curves
+from bayeslaw.data.curves import curve_index, curves_in
+from bayeslaw.data.runs import (
+    check_runs,
+    predictor_names,
+    reference_sizes,
+    response_values,
+    scaled_predictors,
+)
 from bayeslaw.model.model import Model
-from bayeslaw.model.response_scale import ResponseScale
 from bayeslaw.priors import Normal, Population, Prior
+from bayeslaw.response_scales import ResponseScale
 
-__all__ = ["Design", "design_of", "prior_of", "spread_prior_of", "unit_of"]
+__all__ = ["RunArrays", "prior_of", "run_arrays_of", "spread_prior_of", "unit_of"]
 
 AMOUNTS = ("Floor", "Amplitude", "Rate")  # default priors are in units of the median response
 
 
 @dataclass(frozen=True)
-class Design:
+class RunArrays:
     """Runs as arrays: predictors in units of their reference, responses, and curve of each run.
 
     Known errors are on the scale of the noise, and so are the `values` of the responses.
@@ -61,17 +67,17 @@ class Design:
         flat = np.ascontiguousarray(values, dtype=float).reshape(-1, self.curve.size)
         return sums(flat, self.curve, self.n_curves).reshape(*values.shape[:-1], self.n_curves)
 
-    def chosen(self, curves: np.ndarray) -> Design:
+    def chosen(self, curves: np.ndarray) -> RunArrays:
         """The runs of some curves, by their numbers; a curve may come several times."""
         every = self.runs_of(curves)
         counts = np.bincount(self.curve, minlength=self.n_curves)[curves]
         curve = np.repeat(np.arange(len(curves)), counts)
         predictors = tuple(x[every] for x in self.predictors)
         amounts = self.response[every], self.values[every], self.known_error[every]
-        return Design(predictors, *amounts, curve, self.curves.isel(curve=curves), self.unit)
+        return RunArrays(predictors, *amounts, curve, self.curves.isel(curve=curves), self.unit)
 
     def runs_of(self, curves: np.ndarray) -> np.ndarray:
-        """Numbers of the runs of some curves, one curve after the other."""
+        """Indices of the runs of some curves, one curve after the other."""
         order = np.argsort(self.curve, kind="stable")
         bounds = np.searchsorted(self.curve[order], np.arange(self.n_curves + 1))
         parts = [order[bounds[i] : bounds[i + 1]] for i in curves]
@@ -97,7 +103,7 @@ class Design:
         return out
 
 
-def design_of(model: Model, runs: xr.Dataset) -> Design:
+def run_arrays_of(model: Model, runs: xr.Dataset) -> RunArrays:
     """Arrays of the runs that a model needs.
 
     Parameters
@@ -109,23 +115,23 @@ def design_of(model: Model, runs: xr.Dataset) -> Design:
 
     Returns
     -------
-    Design
+    RunArrays
     """
-    table.check_runs(runs)
-    missing = [name for name in model.law.predictors if name not in table.predictors(runs)]
+    check_runs(runs)
+    missing = [name for name in model.law.predictors if name not in predictor_names(runs)]
     if missing:
         raise ValueError(
             f"law {model.law.name!r} needs the predictor {missing[0]!r}; the runs have "
-            f"{table.predictors(runs)}. Read it, or use law.of(...)"
+            f"{predictor_names(runs)}. Read it, or use law.of(...)"
         )
     _require_reference(model, runs)
-    scaled = table.scaled(runs, scales_of(model.law, runs))
-    found = curves(runs)
-    response, unit = table.response(runs).values, unit_of(runs)
+    scaled = scaled_predictors(runs, scales_of(model.law, runs))
+    found = curves_in(runs)
+    response, unit = response_values(runs).values, unit_of(runs)
     scale = model.noise.scale
     _require_on_scale(scale, response, runs)
     error = runs["stderr"].values if "stderr" in runs else np.zeros(response.size)
-    return Design(
+    return RunArrays(
         tuple(np.asarray(scaled[name]) for name in model.law.predictors),
         response,
         np.asarray(scale.forward(response, unit)),
@@ -139,7 +145,7 @@ def design_of(model: Model, runs: xr.Dataset) -> Design:
 def _require_reference(model: Model, runs: xr.Dataset) -> None:
     if not isinstance(model.priors, Population):
         return
-    wanted, found = dict(model.priors.reference), table.reference(runs)
+    wanted, found = dict(model.priors.reference), reference_sizes(runs)
     for name in model.law.predictors:
         if not np.isclose(found[name], wanted.get(name, found[name]), rtol=1e-9):
             raise ValueError(
@@ -160,7 +166,7 @@ def unit_of(runs: xr.Dataset) -> float:
     -------
     float
     """
-    return float(np.median(table.response(runs).values))
+    return float(np.median(response_values(runs).values))
 
 
 def _require_on_scale(scale: ResponseScale, response: np.ndarray, runs: xr.Dataset) -> None:

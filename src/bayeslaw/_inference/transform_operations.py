@@ -11,7 +11,7 @@ from bayeslaw._inference.kernel_operation import Adjoint, KernelOp, WithAdjoint
 from bayeslaw._kernels import curve_transform as settling
 from bayeslaw._kernels import population_transform as settling_population
 
-__all__ = ["settle", "settle_population"]
+__all__ = ["settle", "transform_population"]
 
 
 class _SettleGradient(Adjoint):
@@ -27,11 +27,11 @@ class _Settle(WithAdjoint):
 
 
 class _SettlePopulationGradient(Adjoint):
-    kernel, out = settling_population.settle_population_gradient, (pt.dvector, pt.dvector)
+    kernel, out = settling_population.transform_population_gradient, (pt.dvector, pt.dvector)
 
 
 class _SettlePopulation(WithAdjoint):
-    kernel, adjoint = settling_population.settle_population, _SettlePopulationGradient
+    kernel, adjoint = settling_population.transform_population, _SettlePopulationGradient
     out = (pt.dvector, pt.dscalar)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
@@ -43,8 +43,8 @@ def settle(*arguments: Any) -> Any:
     return _called(_Settle(), arguments)
 
 
-def settle_population(*arguments: Any) -> Any:
-    """`bayeslaw._kernels.population_transform.settle_population`, in a graph where an argument is."""
+def transform_population(*arguments: Any) -> Any:
+    """`bayeslaw._kernels.population_transform.transform_population`, in a graph where an argument is."""
     return _called(_SettlePopulation(), arguments)
 
 

@@ -1,6 +1,6 @@
 """Coordinates in which curves are near standard normal a posteriori, whatever their population is.
 
-What a curve says of its law is taken to be normal around its own mode (see `bayeslaw.pilot`). Where
+What a curve says of its law is taken to be normal around its own mode (see `bayeslaw.laplace`). Where
 it says much, a coordinate follows the data; where it says little, the population. How much
 it says depends on how noisy the curve is and on how far its parameters are held by the population,
 which are sampled too; so the coordinates are functions of those. The formulas serve tensors, to
@@ -23,13 +23,13 @@ from pytensor.graph.basic import Variable
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, SumOfTerms
 from bayeslaw._inference.model_data import PLACED, TYPICAL
-from bayeslaw._inference.transform_operations import settle, settle_population
+from bayeslaw._inference.transform_operations import settle, transform_population
 
-__all__ = ["Placing", "PlacingPopulation"]
+__all__ = ["CurveWhitening", "PopulationWhitening"]
 
 
 @dataclass(frozen=True)
-class Placing:
+class CurveWhitening:
     """Standard coordinates of all curves, given their population.
 
     Parameters
@@ -42,7 +42,7 @@ class Placing:
     spread : array or tensor (parameters, 1)
         How far curves are from that.
     pilot : mapping of str to array or tensor
-        The numbers of `bayeslaw._inference.laplace.Pilot`.
+        The numbers of `bayeslaw._inference.laplace.LaplaceApproximation`.
     frame : Frame
         Where the curves were observed.
     """
@@ -50,7 +50,7 @@ class Placing:
     system: Coordinates
     mean: Any
     spread: Any
-    pilot: Mapping[str, Any]
+    laplace: Mapping[str, Any]
     frame: Frame
 
     def theta(self, value: Any) -> Any:
@@ -89,7 +89,7 @@ class Placing:
         mean, mode, spread, information = (
             each[self._n_law :]
             for each in (
-                self.mean, self.pilot["pivot_mode"], self.spread, self.pilot["pivot_information"]
+                self.mean, self.laplace["pivot_mode"], self.spread, self.laplace["pivot_information"]
             )
         )  # fmt: skip
         apart = 1 + spread**2 * information
@@ -97,10 +97,10 @@ class Placing:
 
     def _settled(self, value: Any, noise: Any) -> Any:
         """As `bayeslaw._kernels.curve_transform.settle`."""
-        pilot = self.pilot
+        laplace = self.laplace
         return settle(
-            value, noise - pilot["pivot_mode"][self._n_law :], self._expected, self.mean,
-            self.spread, *(pilot[name] for name in PLACED),
+            value, noise - laplace["pivot_mode"][self._n_law :], self._expected, self.mean,
+            self.spread, *(laplace[name] for name in PLACED),
         )  # fmt: skip
 
     @cached_property
@@ -119,7 +119,7 @@ class Placing:
 
 
 @dataclass(frozen=True)
-class PlacingPopulation:
+class PopulationWhitening:
     """Standard coordinates of a population, given how far its curves and groups are apart.
 
     The less they differ, the better the curves tell their population: a funnel again. Its
@@ -134,7 +134,7 @@ class PlacingPopulation:
     spread : array or tensor (spreads,)
         Of each parameter between curves, then those between the levels of groups.
     typical : mapping of str to array or tensor
-        The numbers of `bayeslaw._inference.laplace.Typical`.
+        The numbers of `bayeslaw._inference.laplace.TypicalCurve`.
     frame : Frame
         Where a typical curve was observed.
     """
@@ -155,9 +155,9 @@ class PlacingPopulation:
         return self._settled(value)[1]
 
     def _settled(self, value: Any) -> Any:
-        """As `bayeslaw._kernels.population_transform.settle_population`."""
-        numbers = [self.typical[name] for name in TYPICAL]
-        return settle_population(value, self.spread, self._prior, self.sd, *numbers)
+        """As `bayeslaw._kernels.population_transform.transform_population`."""
+        model_data = [self.typical[name] for name in TYPICAL]
+        return transform_population(value, self.spread, self._prior, self.sd, *model_data)
 
     @cached_property
     def _prior(self) -> Any:

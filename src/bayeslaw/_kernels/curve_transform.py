@@ -27,13 +27,13 @@ def heard(away, alone, share):
     away : array (noise parameters, curves)
         Logarithms of the parameters of the noise, relative to those at the mode.
     alone, share : array (parameters, noise parameters, curves)
-        See `bayeslaw._inference.laplace.Nearby`.
+        See `bayeslaw._inference.laplace.LocalExpansion`.
 
     Returns
     -------
     tuple of array (parameters, curves)
         How many times more they tell than at the mode, and how far the mode has moved in parts of
-        `Nearby.noise_shift`; then what the gradient needs.
+        `LocalExpansion.noise_shift`; then what the gradient needs.
     """
     size, noise, curves = alone.shape
     square, rest = _squares(away), np.ones((size, curves))
@@ -102,7 +102,7 @@ def settle(
     pivot_mode, information, mode : array (parameters, curves)
         The mode and how much is told of it in pivot coordinates; the mode in reference ones.
     alone, share, shift, bend : array
-        See `bayeslaw._inference.laplace.Nearby`.
+        See `bayeslaw._inference.laplace.LocalExpansion`.
 
     Returns
     -------

@@ -22,12 +22,12 @@ import numpy as np
 
 __all__ = [
     "factor",
-    "gather",
+    "gather_effects",
     "inverse",
     "matrix_adjoint",
     "place",
     "place_gradient",
-    "scatter",
+    "scatter_effects",
     "solve",
     "solve_transposed",
     "sums",
@@ -221,7 +221,7 @@ def place_gradient(z, weight, residual, scale, codes, bounds, effects_bar, log_d
 
 
 @numba.njit(**_COMPILE)
-def gather(effects, codes, bounds):
+def gather_effects(effects, codes, bounds):
     """Sum of the effects of each parameter and curve, shape (parameters, curves)."""
     out = np.zeros((bounds.shape[0], codes.shape[1]))
     for p in range(bounds.shape[0]):
@@ -232,8 +232,8 @@ def gather(effects, codes, bounds):
 
 
 @numba.njit(**_COMPILE)
-def scatter(effects, sums, codes, bounds):
-    """The adjoint of `gather`: sums over the curves of each level, in the shape of `effects`."""
+def scatter_effects(effects, sums, codes, bounds):
+    """The adjoint of `gather_effects`: sums over the curves of each level, in the shape of `effects`."""
     out = np.zeros(effects.shape[0])
     for p in range(bounds.shape[0]):
         for j in range(bounds[p, 0], bounds[p, 1]):

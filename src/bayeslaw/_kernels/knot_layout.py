@@ -15,10 +15,10 @@ import numpy as np
 
 from bayeslaw._kernels import brownian as walk
 
-__all__ = ["Knots", "Places", "extended", "knots", "placed"]
+__all__ = ["KnotNeighbours", "Knots", "extended", "knot_neighbours", "knots"]
 
 
-class Places(NamedTuple):
+class KnotNeighbours(NamedTuple):
     """Places of the predictors among the knots of their curves.
 
     At place i delta_p is ``(1 - share[p, i]) * b[left[p, i]] + share[p, i] * b[right[p, i]]``; a
@@ -52,7 +52,7 @@ class Knots(NamedTuple):
     Parameters
     ----------
     order, bounds, left, right, share : array
-        Of the runs, see `Places`.
+        Of the runs, see `KnotNeighbours`.
     start : int array (curves + 1,)
         First knot of each curve.
     at : array (knots,)
@@ -140,7 +140,7 @@ def knots(position: np.ndarray, curve: np.ndarray, most: int = 8) -> Knots:
     return Knots(*rows[:-1], start, at, before, kind)
 
 
-def placed(knots: Knots, position: np.ndarray, curve: np.ndarray) -> Places:
+def knot_neighbours(knots: Knots, position: np.ndarray, curve: np.ndarray) -> KnotNeighbours:
     """Find other places among the knots of their curves.
 
     Parameters
@@ -159,7 +159,7 @@ def placed(knots: Knots, position: np.ndarray, curve: np.ndarray) -> Places:
     Examples
     --------
     >>> found = knots(np.array([[-1.0, 0.0, 2.0]]), np.zeros(3, int))
-    >>> places = placed(found, np.array([[0.5, 3.0]]), np.zeros(2, int))
+    >>> places = knot_neighbours(found, np.array([[0.5, 3.0]]), np.zeros(2, int))
     >>> places.right, places.share, places.beyond
     (array([[1, 1]]), array([[0.25, 1.  ]]), array([[0., 1.]]))
     """
@@ -173,7 +173,7 @@ def _among(
     kind: np.ndarray,
     position: np.ndarray,
     curve: np.ndarray,
-) -> Places:
+) -> KnotNeighbours:
     """Places among knots, from the four fields of `Knots` that say where those are."""
     order = np.argsort(curve, kind="stable").astype(np.int64)
     bounds = np.searchsorted(curve[order], np.arange(start.size)).astype(np.int64)
@@ -191,7 +191,7 @@ def _among(
         left[p, here], right[p, here] = before[first + index], first + index
         share[p, here] = np.minimum((distance - inner) / (outer[index] - inner), 1)
         beyond[p, here] = np.maximum(distance - outer[-1], 0)
-    return Places(order, bounds, left, right, share, beyond)
+    return KnotNeighbours(order, bounds, left, right, share, beyond)
 
 
 def extended(
@@ -213,11 +213,11 @@ def extended(
     variance, draw : array (draws, places)
         From `bayeslaw._kernels.knots.given_draws`.
     position : array (predictors, places)
-        As in `placed`.
+        As in `knot_neighbours`.
     curve : int array (places,)
-        As in `placed`.
+        As in `knot_neighbours`.
     beyond : array (predictors, places)
-        See `Places`.
+        See `KnotNeighbours`.
     tau2 : array (draws, predictors, curves)
         Variance at distance one, also of curves that have places but no runs.
     rng : numpy.random.Generator

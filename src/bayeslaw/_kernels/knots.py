@@ -339,7 +339,7 @@ def given_draws(
     order, bounds, left, right, share, start, at, before, kind : array
         See `bayeslaw._kernels.knot_layout.Knots`.
     place_order, place_bounds, place_left, place_right, place_share : array
-        See `bayeslaw._kernels.knot_layout.Places`.
+        See `bayeslaw._kernels.knot_layout.KnotNeighbours`.
     normal : array (draws, knots)
         Standard normal numbers.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bayeslaw._kernels.group_effects import factor, inverse, matrix_adjoint, solve, solve_transposed
 
-__all__ = ["settle_population", "settle_population_gradient"]
+__all__ = ["transform_population", "transform_population_gradient"]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
@@ -142,7 +142,7 @@ def _combined(variances, prior, sd, mode, information, curve_mixed, mixed, low, 
 
 
 @numba.njit(**_COMPILE)
-def settle_population(
+def transform_population(
     z, spread, prior, sd, mode, information, curve_mixed, mixed, level_share, blocks
 ):
     """A population's coordinates at the pivot of a typical curve from standard ones.
@@ -192,11 +192,11 @@ def settle_population(
 
 
 @numba.njit(**_COMPILE)
-def settle_population_gradient(
+def transform_population_gradient(
     z, spread, prior, sd, mode, information, curve_mixed, mixed, level_share, blocks,
     out_bar, log_det_bar,
 ):  # fmt: skip
-    """Adjoints of z and spread; arguments as in `settle_population`."""
+    """Adjoints of z and spread; arguments as in `transform_population`."""
     z_bar, own_bar, groups_bar = np.empty(z.shape[0]), np.zeros(z.shape[0]), np.zeros(z.shape[0])
     variances = _variances(spread, level_share)
     for block in range(blocks.shape[0]):

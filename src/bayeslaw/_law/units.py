@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._law.law import Law
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import reference_sizes
 
 __all__ = ["rescale", "scales_of"]
 
@@ -41,7 +41,7 @@ def scales_of(law: Law, runs: xr.Dataset) -> dict[str, float]:
     >>> scales_of(bl.laws.power.of("D"), bl.datasets.load("learners")).keys()
     dict_keys(['D'])
     """
-    reference = table.reference(runs)
+    reference = reference_sizes(runs)
     return {n: 1.0 if n in law.unitless else reference[n] for n in law.predictors}
 
 

@@ -26,22 +26,26 @@ import pytensor
 import xarray as xr
 
 from bayeslaw._inference.graph import LATENT, built_on
-from bayeslaw._inference.model_data import Numbers
-from bayeslaw._inference.run_arrays import Design
+from bayeslaw._inference.model_data import ModelData
+from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._progress import progress
-from bayeslaw._sampling.compiled import Engine, Layout, compile_engine
+from bayeslaw._sampling.compiled import CompiledDensity, FlatLayout, compile_density
 from bayeslaw._sampling.entry_points import Kind, entries
 from bayeslaw.model.model import Model
 
-__all__ = ["engine_of", "variables_of"]
+__all__ = ["compiled_density_of", "variables_of"]
 
 PACKAGES = ("bayeslaw", "pymc", "pytensor", "nutpie", "numba", "numpy")
 OWN = __name__.partition(".")[0]
 
 
-def engine_of(
-    model: Model, runs: xr.Dataset, design: Design, numbers: Numbers, progressbar: bool = False
-) -> Engine:
+def compiled_density_of(
+    model: Model,
+    runs: xr.Dataset,
+    run_arrays: RunArrays,
+    model_data: ModelData,
+    progressbar: bool = False,
+) -> CompiledDensity:
     """The compiled model on runs.
 
     Parameters
@@ -50,27 +54,27 @@ def engine_of(
         The model.
     runs : xarray.Dataset
         Training runs.
-    design : Design
+    design : RunArrays
         The runs as arrays.
-    numbers : Numbers
+    numbers : ModelData
         All that the density takes from them.
     progressbar : bool
         Whether to say that it is compiled.
 
     Returns
     -------
-    Engine
+    CompiledDensity
     """
-    key = _key(model, numbers) if _is_ours(model) else None
-    kept = _kept(key, numbers) if key else None
+    key = _key(model, model_data) if _is_ours(model) else None
+    kept = _kept(key, model_data) if key else None
     if kept is not None:
         return kept
     with progress("Compiling, once for a law and its groupings", None, shown=progressbar):
-        built = built_on(model, design, numbers, runs)
-        engine = compile_engine(built, variables_of(built), key)
+        built = built_on(model, run_arrays, model_data, runs)
+        compiled = compile_density(built, variables_of(built), key)
     if key:
-        _keep(key, engine)
-    return engine.on(numbers)
+        _keep(key, compiled)
+    return compiled.on(model_data)
 
 
 def variables_of(model: pm.Model) -> list[str]:
@@ -107,10 +111,10 @@ def _parts(item: Any) -> Iterable[Any]:
                 yield from _parts(each)
 
 
-def _key(model: Model, numbers: Numbers) -> str:
-    names, *others = numbers.structure
-    kinds = [(name, *_kind(numbers[name])) for name in sorted(names)]
-    told = f"{model.form(numbers.given)} {kinds} {others} {_versions()}"
+def _key(model: Model, model_data: ModelData) -> str:
+    names, *others = model_data.structure
+    kinds = [(name, *_kind(model_data[name])) for name in sorted(names)]
+    told = f"{model.form(model_data.given)} {kinds} {others} {_versions()}"
     return hashlib.sha256(told.encode()).hexdigest()[:40]
 
 
@@ -131,7 +135,7 @@ def _record(key: str) -> Path:
     return Path(pytensor.config.base_compiledir) / "bayeslaw" / f"{key}.json"
 
 
-def _kept(key: str, numbers: Numbers) -> Engine | None:
+def _kept(key: str, model_data: ModelData) -> CompiledDensity | None:
     """What was compiled before, if it is there."""
     try:
         record = json.loads(_record(key).read_text())
@@ -139,18 +143,19 @@ def _kept(key: str, numbers: Numbers) -> Engine | None:
         found = entries(None, list(kinds.values()), key)
     except (OSError, LookupError, ValueError):
         return None
-    layout = Layout.of_record(record["layout"])
+    layout = FlatLayout.of_record(record["layout"])
     types = {name: np.dtype(kind.dtype) for name, kind in kinds.items()}
-    return Engine(found, types, layout, numbers, layout.started(numbers))
+    return CompiledDensity(found, types, layout, model_data, layout.started(model_data))
 
 
-def _keep(key: str, engine: Engine) -> None:
+def _keep(key: str, compiled: CompiledDensity) -> None:
     """Write what is needed to call the compiled code; whole or not at all."""
     path = _record(key)
     kinds = {
-        name: Kind(str(kind), np.ndim(engine.numbers[name])) for name, kind in engine.types.items()
+        name: Kind(str(kind), np.ndim(compiled.model_data[name]))
+        for name, kind in compiled.types.items()
     }
-    record = {"kinds": kinds, "layout": engine.layout.to_record()}
+    record = {"kinds": kinds, "layout": compiled.layout.to_record()}
     aside = path.with_suffix(f".{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -35,13 +35,13 @@ from pytensor.graph.traversal import graph_inputs
 
 from bayeslaw._sampling.entry_points import Kind, entries
 
-__all__ = ["Engine", "Layout", "compile_engine", "values_at"]
+__all__ = ["CompiledDensity", "FlatLayout", "compile_density", "values_at"]
 
 DRAW = "draw_of_all"  # the one variable that nutpie sees: all variables in a row
 
 
 @dataclass(frozen=True)
-class Layout:
+class FlatLayout:
     """How unknowns and variables follow each other in their rows.
 
     Parameters
@@ -57,7 +57,7 @@ class Layout:
     start: tuple[np.ndarray, ...]
 
     @classmethod
-    def of_record(cls, record: Mapping[str, Any]) -> Layout:
+    def of_record(cls, record: Mapping[str, Any]) -> FlatLayout:
         """A layout that `to_record` wrote."""
         unknowns, variables = (
             tuple((name, tuple(dims)) for name, dims in record[part])
@@ -69,18 +69,18 @@ class Layout:
         """The same in lists and names."""
         return {**vars(self), "start": [at.tolist() for at in self.start]}
 
-    def started(self, numbers: Source) -> np.ndarray:
+    def started(self, model_data: ArraySource) -> np.ndarray:
         """A point to start near, for other numbers."""
         parts = zip(self.unknowns, self.start, strict=True)
-        return np.concatenate([_started(*unknown, at, numbers) for unknown, at in parts])
+        return np.concatenate([_started(*unknown, at, model_data) for unknown, at in parts])
 
-    def width(self, numbers: Source) -> int:
+    def width(self, model_data: ArraySource) -> int:
         """How many numbers the variables are together: some may be known."""
-        return sum(math.prod(_shape(dims, numbers)) for _, dims in self.variables)
+        return sum(math.prod(_shape(dims, model_data)) for _, dims in self.variables)
 
-    def split(self, rows: np.ndarray, numbers: Source) -> dict[str, np.ndarray]:
+    def split(self, rows: np.ndarray, model_data: ArraySource) -> dict[str, np.ndarray]:
         """Variables of rows (..., width), each of its own shape."""
-        shapes = [_shape(dims, numbers) for _, dims in self.variables]
+        shapes = [_shape(dims, model_data) for _, dims in self.variables]
         ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
         parts = np.split(rows, ends, axis=-1)
         return {
@@ -89,19 +89,21 @@ class Layout:
         }
 
 
-def _shape(dims: tuple[str, ...], numbers: Source) -> tuple[int, ...]:
-    return tuple(int(numbers[dim]) for dim in dims)
+def _shape(dims: tuple[str, ...], model_data: ArraySource) -> tuple[int, ...]:
+    return tuple(int(model_data[dim]) for dim in dims)
 
 
-def _started(name: str, dims: tuple[str, ...], at: np.ndarray, numbers: Source) -> np.ndarray:
-    if f"{name}_scale" in numbers.names:  # these runs' own, not that of the model once compiled
-        return np.log(numbers[f"{name}_scale"])
-    shape = _shape(dims, numbers)
+def _started(
+    name: str, dims: tuple[str, ...], at: np.ndarray, model_data: ArraySource
+) -> np.ndarray:
+    if f"{name}_scale" in model_data.names:  # these runs' own, not that of the model once compiled
+        return np.log(model_data[f"{name}_scale"])
+    shape = _shape(dims, model_data)
     return np.ravel(at if np.shape(at) == shape else np.full(shape, np.ravel(at)[0]))
 
 
-class Source(Protocol):
-    """Arrays, and lengths of dimensions, by name; such as `bayeslaw._inference.model_data.Numbers`."""
+class ArraySource(Protocol):
+    """Arrays, and lengths of dimensions, by name; such as `bayeslaw._inference.model_data.ModelData`."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -114,7 +116,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Engine:
+class CompiledDensity:
     """A compiled model and the numbers it is for.
 
     Parameters
@@ -135,12 +137,12 @@ class Engine:
 
     entries: tuple[Any, Any, Any]
     types: Mapping[str, np.dtype]
-    layout: Layout
-    numbers: Source
+    layout: FlatLayout
+    model_data: ArraySource
     start: np.ndarray
     points: np.ndarray | None = None
 
-    def on(self, numbers: Source) -> Engine:
+    def on(self, model_data: ArraySource) -> CompiledDensity:
         """The same compiled model on the numbers of other runs.
 
         Parameters
@@ -150,22 +152,24 @@ class Engine:
 
         Returns
         -------
-        Engine
+        CompiledDensity
 
         Raises
         ------
         ValueError
             If some of the numbers are missing: the groups of the runs differ.
         """
-        missing = sorted(self.types.keys() - numbers.names)
+        missing = sorted(self.types.keys() - model_data.names)
         if missing:
             raise ValueError(
                 f"these runs need another compilation: their model has no {missing[0]!r}, so they "
                 "differ in the groups that can be pooled"
             )
-        return replace(self, numbers=numbers, start=self.layout.started(numbers), points=None)
+        return replace(
+            self, model_data=model_data, start=self.layout.started(model_data), points=None
+        )
 
-    def sampler(self, numbers: Mapping[int, int] = MappingProxyType({})) -> CompiledPyMCModel:
+    def sampler(self, model_data: Mapping[int, int] = MappingProxyType({})) -> CompiledPyMCModel:
         """The model as nutpie samples it.
 
         Parameters
@@ -177,13 +181,13 @@ class Engine:
         -------
         nutpie.compile_pymc.CompiledPyMCModel
         """
-        size, width = self.start.size, self.layout.width(self.numbers)
+        size, width = self.start.size, self.layout.width(self.model_data)
         points = self.start[None] if self.points is None else self.points
-        arrays = [np.array(self.numbers[n], kind, order="C") for n, kind in self.types.items()]
+        arrays = [np.array(self.model_data[n], kind, order="C") for n, kind in self.types.items()]
         table = np.array([n for x in arrays for n in (x.ctypes.data, *x.shape)], dtype=np.int64)
 
         def jittered(seed: Any) -> np.ndarray:
-            start = points[numbers.get(seed, 0) % len(points)]
+            start = points[model_data.get(seed, 0) % len(points)]
             return start + np.random.default_rng(seed).uniform(-0.5, 0.5, size)
 
         return CompiledPyMCModel(
@@ -240,11 +244,11 @@ class Engine:
         dict of str to array
             Of shape (..., shape of the variable).
         """
-        return self.layout.split(self.rows(points), self.numbers)
+        return self.layout.split(self.rows(points), self.model_data)
 
     def rows(self, points: np.ndarray) -> np.ndarray:
         """The variables of points (..., unknowns) in rows (..., width), as the sampler has them."""
-        width = self.layout.width(self.numbers)
+        width = self.layout.width(self.model_data)
         points = np.ascontiguousarray(points, dtype=float)
         rows = np.empty((*points.shape[:-1], width))
         self._call(self.entries[1], (self.start.size, width), points, rows)
@@ -299,7 +303,9 @@ def _each(rows: np.ndarray) -> Iterator[Any]:
         yield ctypes.cast(first + i * width, DOUBLES)
 
 
-def compile_engine(model: pm.Model, variables: Sequence[str], key: str | None = None) -> Engine:
+def compile_density(
+    model: pm.Model, variables: Sequence[str], key: str | None = None
+) -> CompiledDensity:
     """Compile the density of a PyMC model, its gradient, and its variables.
 
     Parameters
@@ -313,7 +319,7 @@ def compile_engine(model: pm.Model, variables: Sequence[str], key: str | None = 
 
     Returns
     -------
-    Engine
+    CompiledDensity
     """
     point = pt.dvector("point")
     # PyMC's checks of parameters raise, which a C function cannot: without them the density is NaN.
@@ -335,14 +341,14 @@ def compile_engine(model: pm.Model, variables: Sequence[str], key: str | None = 
             [point, *inputs.values()], [density, pt.grad(density, point), flat], mode=mode
         )
     inner = function.vm.jit_fn  # pyright: ignore[reportAttributeAccessIssue]
-    layout, numbers = _layout(model, variables), _Shared(model)
+    layout, model_data = _layout(model, variables), _Shared(model)
     types = {str(item.name): np.dtype(item.type.dtype) for item in shared}
-    return Engine(
+    return CompiledDensity(
         entries(inner, [Kind(item.type.dtype, item.type.ndim) for item in shared], key),
         types,
         layout,
-        numbers,
-        layout.started(numbers),
+        model_data,
+        layout.started(model_data),
     )
 
 
@@ -378,12 +384,12 @@ class _Shared:
         return self._values[name]
 
 
-def _layout(model: pm.Model, variables: Sequence[str]) -> Layout:
+def _layout(model: pm.Model, variables: Sequence[str]) -> FlatLayout:
     def dims(name: str) -> tuple[str, ...]:
         return tuple(map(str, model.named_vars_to_dims.get(name) or ()))
 
     point = model.initial_point()
-    return Layout(
+    return FlatLayout(
         tuple((item.name, dims(item.name)) for item in model.free_RVs),
         tuple((name, dims(name)) for name in variables),
         tuple(_one(np.asarray(point[value.name])) for value in model.value_vars),

@@ -16,9 +16,9 @@ import numpy as np
 from arviz_stats.base import array_stats
 from scipy import optimize, special
 
-from bayeslaw._sampling.compiled import Engine
+from bayeslaw._sampling.compiled import CompiledDensity
 
-__all__ = ["Independent", "independent"]
+__all__ = ["ImportanceDraws", "importance_draws"]
 
 LARGEST_K = 0.67  # 0.7 is where weights stop being trusted, and k is an estimate
 ENOUGH, LEAST_EFFECTIVE = 0.5, 2000.0  # effective draws for each that is asked for, and in all
@@ -30,7 +30,7 @@ LEAST_CURVATURE = 0.15  # along an axis, in the sampler's units: wider than that
 STEP = 1e-4
 
 
-class Independent(NamedTuple):
+class ImportanceDraws(NamedTuple):
     """Draws from a posterior.
 
     Parameters
@@ -72,12 +72,14 @@ class _Proposal:
         return -falls - np.linalg.slogdet(self.axes)[1]
 
 
-def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Iterator[Independent]:
+def importance_draws(
+    compiled: CompiledDensity, draws: int, rng: np.random.Generator
+) -> Iterator[ImportanceDraws]:
     """Draw from the posterior around its mode.
 
     Parameters
     ----------
-    engine : Engine
+    engine : CompiledDensity
         Compiled, on the data of the runs.
     draws : int
         How many.
@@ -90,7 +92,7 @@ def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Iterato
         Of more and more proposals, for those who find that their draws are not good enough: in the
         far tails there may be few. Nothing where the weights do not prove good enough.
     """
-    mode, curvature = _mode(engine)
+    mode, curvature = _mode(compiled)
     if not np.all(np.isfinite(curvature)):
         return
     along, axes = np.linalg.eigh(curvature)
@@ -99,7 +101,7 @@ def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Iterato
     points, density, proposed = np.empty((0, mode.size)), np.empty(0), np.empty(0)
     for turn in range(1, ROUNDS + 1):
         new = proposals[-1].draw(PER_ROUND, rng)
-        density = np.concatenate([density, engine.density(new)])
+        density = np.concatenate([density, compiled.density(new)])
         # All points are weighed against all proposals together, whichever they come from.
         before = np.logaddexp(proposed, proposals[-1].density(points))
         now = special.logsumexp([each.density(new) for each in proposals], axis=0)
@@ -108,23 +110,23 @@ def independent(engine: Engine, draws: int, rng: np.random.Generator) -> Iterato
         effective = 1 / np.sum(weights**2)
         if k < LARGEST_K and effective > least:
             chosen, least = _resampled(weights, draws, rng), MORE * effective
-            yield Independent(points[chosen], density[chosen], k)
+            yield ImportanceDraws(points[chosen], density[chosen], k)
         if turn == TRIAL and not effective > HOPELESS:
             return
         proposals.append(_adapted(points, weights, effective, first))
 
 
-def _mode(engine: Engine) -> tuple[np.ndarray, np.ndarray]:
+def _mode(compiled: CompiledDensity) -> tuple[np.ndarray, np.ndarray]:
     """Where the density is highest near the start, and minus its second derivatives there."""
 
     def down(point: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = engine.slopes(point)
+        value, slope = compiled.slopes(point)
         return -float(value), -slope
 
     with np.errstate(all="ignore"):
-        mode = optimize.minimize(down, engine.start, jac=True, method="BFGS").x
+        mode = optimize.minimize(down, compiled.start, jac=True, method="BFGS").x
     steps = STEP * np.eye(mode.size)
-    above, below = (engine.slopes(mode + by)[1] for by in (steps, -steps))
+    above, below = (compiled.slopes(mode + by)[1] for by in (steps, -steps))
     curvature = (below - above) / (2 * STEP)
     return mode, (curvature + curvature.T) / 2
 

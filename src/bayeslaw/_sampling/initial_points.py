@@ -8,66 +8,72 @@ import numpy as np
 
 from bayeslaw._inference.coordinates import Coordinates, coordinates
 from bayeslaw._inference.hierarchy import roles_of
-from bayeslaw._inference.laplace import several
+from bayeslaw._inference.laplace import distinct_modes
 from bayeslaw._inference.map_search import is_plain
 from bayeslaw._inference.model_data import PLACED
-from bayeslaw._inference.run_arrays import Design
-from bayeslaw._inference.whitening import Placing
-from bayeslaw._kernels.group_effects import gather
-from bayeslaw._sampling.compiled import Engine
+from bayeslaw._inference.run_arrays import RunArrays
+from bayeslaw._inference.whitening import CurveWhitening
+from bayeslaw._kernels.group_effects import gather_effects
+from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw.model.model import Model
 
-__all__ = ["near_optima"]
+__all__ = ["initial_points_of"]
 
 
-def near_optima(engine: Engine, model: Model, design: Design) -> Engine:
+def initial_points_of(
+    compiled: CompiledDensity, model: Model, run_arrays: RunArrays
+) -> CompiledDensity:
     """The same engine, to be started near each of the optima that curves have by themselves.
 
     Parameters
     ----------
-    engine : Engine
+    engine : CompiledDensity
         Compiled, on the data of the runs.
     model : Model
         The model.
-    design : Design
+    design : RunArrays
         The runs.
 
     Returns
     -------
-    Engine
+    CompiledDensity
     """
     system = coordinates(model)
-    optima = [] if is_plain(system) else several(model, system, design)
+    optima = [] if is_plain(system) else distinct_modes(model, system, run_arrays)
     if len(optima) < 2:
-        return engine
+        return compiled
     names = list(roles_of(model, system))
     rows = [np.array([optimum[name] for name in names]) for optimum in optima]
-    points = _points(engine, rows, system, design)
-    return replace(engine, points=points[np.all(np.isfinite(points), axis=1)])
+    points = _points(compiled, rows, system, run_arrays)
+    return replace(compiled, points=points[np.all(np.isfinite(points), axis=1)])
 
 
 def _points(
-    engine: Engine, rows: list[np.ndarray], system: Coordinates, design: Design
+    compiled: CompiledDensity, rows: list[np.ndarray], system: Coordinates, run_arrays: RunArrays
 ) -> np.ndarray:
     """Points whose curves are the optima, with population and spreads as at the start."""
-    numbers, found = engine.numbers, engine.variables(engine.start)
+    model_data, found = compiled.model_data, compiled.variables(compiled.start)
     n, curves = len(rows[0]), found["theta"].shape[1]
-    own = found["spread"][:n] if "spread" in found else numbers["prior_sd"]
-    mean = numbers["prior_mean"] if "prior_mean" in numbers.names else _population(engine, found)
-    pilot = {name: numbers[name] for name in PLACED}
-    placing = Placing(system, mean, own[:, None], pilot, design.frame)
+    own = found["spread"][:n] if "spread" in found else model_data["prior_sd"]
+    mean = (
+        model_data["prior_mean"]
+        if "prior_mean" in model_data.names
+        else _population(compiled, found)
+    )
+    laplace = {name: model_data[name] for name in PLACED}
+    whitening = CurveWhitening(system, mean, own[:, None], laplace, run_arrays.frame)
     with np.errstate(all="ignore"):
-        values = [placing.value(row) for row in rows]
+        values = [whitening.value(row) for row in rows]
     # The curves are the last variable of the model.
-    points = np.tile(engine.start, (len(rows), 1))
+    points = np.tile(compiled.start, (len(rows), 1))
     points[:, -n * curves :] = np.reshape(values, (len(rows), -1))
     return points
 
 
-def _population(engine: Engine, found: dict[str, np.ndarray]) -> np.ndarray:
+def _population(compiled: CompiledDensity, found: dict[str, np.ndarray]) -> np.ndarray:
     """What population and groups expect of each curve."""
     center = np.repeat(found["center"][:, None], found["theta"].shape[1], axis=1)
     if "effects" not in found:
         return center
-    scale, codes, bounds = (engine.numbers[n] for n in ("spread_of_level", "codes", "bounds"))
-    return center + gather(found["spread"][scale] * found["effects"], codes, bounds)
+    scale, codes, bounds = (compiled.model_data[n] for n in ("spread_of_level", "codes", "bounds"))
+    return center + gather_effects(found["spread"][scale] * found["effects"], codes, bounds)

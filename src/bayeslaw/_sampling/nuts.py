@@ -13,17 +13,24 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, is_pooled, layout, roles_of
-from bayeslaw._inference.posterior import link_dataset, posterior_dataset
-from bayeslaw._inference.run_arrays import Design
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled, roles_of
+from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
+from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._progress import progress
-from bayeslaw._sampling.compiled import DRAW, Engine
+from bayeslaw._sampling.compiled import DRAW, CompiledDensity
 from bayeslaw._sampling.gate import Gate, check
-from bayeslaw._sampling.importance import Independent, independent
-from bayeslaw._sampling.initial_points import near_optima
+from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
+from bayeslaw._sampling.initial_points import initial_points_of
 from bayeslaw.model.model import Model
 
-__all__ = ["Cut", "Sampled", "Sampler", "labelled_link", "sampled"]
+__all__ = [
+    "Draws",
+    "Sampler",
+    "SamplingInterrupted",
+    "labelled_unconstrained",
+    "sample_posterior",
+    "unconstrained_draws",
+]
 
 FEWEST = 10  # draws of a chain that are worth keeping
 TARGET_ACCEPT = (0.9, 0.97, 0.995)
@@ -73,7 +80,7 @@ class Sampler:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class Draws:
     """Draws of a posterior, and whether they can be trusted.
 
     Parameters
@@ -93,7 +100,7 @@ class Sampled:
     seconds: float
 
 
-class Cut(KeyboardInterrupt):
+class SamplingInterrupted(KeyboardInterrupt):
     """Sampling was interrupted.
 
     Parameters
@@ -102,7 +109,7 @@ class Cut(KeyboardInterrupt):
         What there was.
     """
 
-    def __init__(self, found: Sampled) -> None:
+    def __init__(self, found: Draws) -> None:
         super().__init__()
         self.found = found
 
@@ -115,9 +122,13 @@ class _Stopped(KeyboardInterrupt):
         self.trace = trace
 
 
-def sampled(
-    model: Model, runs: xr.Dataset, design: Design, engine: Engine, sampler: Sampler
-) -> Sampled:
+def sample_posterior(
+    model: Model,
+    runs: xr.Dataset,
+    run_arrays: RunArrays,
+    compiled: CompiledDensity,
+    sampler: Sampler,
+) -> Draws:
     """Sample until the gate passes, or more draws would not help.
 
     Parameters
@@ -126,9 +137,9 @@ def sampled(
         The model.
     runs : xarray.Dataset
         Training runs.
-    design : Design
+    design : RunArrays
         The runs as arrays.
-    engine : Engine
+    engine : CompiledDensity
         Compiled, on their numbers.
     sampler : Sampler
         How.
@@ -144,69 +155,83 @@ def sampled(
     """
     started = time.perf_counter()
 
-    def judged(rows: np.ndarray, stats: xr.Dataset) -> Sampled:
-        draws = engine.layout.split(rows, engine.numbers)
-        link = labelled_link(model, design, draws)
-        posterior = posterior_dataset(model, design, link, runs)
+    def judged(rows: np.ndarray, stats: xr.Dataset) -> Draws:
+        draws = compiled.layout.split(rows, compiled.model_data)
+        link = labelled_unconstrained(model, run_arrays, draws)
+        posterior = posterior_dataset(model, run_arrays, link, runs)
         seconds = time.perf_counter() - started
-        return Sampled(link, posterior, stats, check(posterior, stats), seconds)
+        return Draws(link, posterior, stats, check(posterior, stats), seconds)
 
-    def traced(trace: xr.DataTree) -> Sampled:
+    def traced(trace: xr.DataTree) -> Draws:
         rows = trace["posterior"].to_dataset()[DRAW].values
         return judged(rows, _kept_stats(trace["sample_stats"].to_dataset()))
 
     # One thread of linear algebra per chain: more of them fight, and it gets six times slower.
     with threadpool_limits(1):
-        ready = near_optima(engine, model, design)
+        ready = initial_points_of(compiled, model, run_arrays)
         try:
             quick = _independent(ready, sampler, judged) if sampler.importance else None
             return quick or _until_gate(ready, sampler, traced)
         except _Stopped as stopped:
-            raise Cut(traced(stopped.trace)) from None
+            raise SamplingInterrupted(traced(stopped.trace)) from None
 
 
-def labelled_link(model: Model, design: Design, draws: dict[str, np.ndarray]) -> xr.Dataset:
+def unconstrained_draws(compiled: CompiledDensity, sampler: Sampler) -> tuple[np.ndarray, int]:
+    """Draws (chain, draw, unknowns) in the sampler's own space, ungated, and how many diverged."""
+    nuts_model = compiled.sampler(compiled.chains(sampler.random_seed, sampler.chains))
+    trace = nutpie.sample(
+        nuts_model, draws=sampler.draws, tune=sampler.tune, chains=sampler.chains,
+        cores=sampler.cores, seed=sampler.random_seed, target_accept=sampler.target_accept,
+        progress_bar=False, save_warmup=False, store_unconstrained=True,
+    )  # fmt: skip
+    stats = trace["sample_stats"].to_dataset()
+    return stats["unconstrained_draw"].values, int(stats["diverging"].sum())
+
+
+def labelled_unconstrained(
+    model: Model, run_arrays: RunArrays, draws: dict[str, np.ndarray]
+) -> xr.Dataset:
     """The sampler's variables with their labels.
 
     Parameters
     ----------
     model : Model
         The model.
-    design : Design
+    design : RunArrays
         The runs.
     draws : dict of str to array
-        As of `Engine.variables`.
+        As of `CompiledDensity.variables`.
 
     Returns
     -------
     xarray.Dataset
     """
     roles = roles_of(model, coordinates(model))
-    pooled = is_pooled(model, design.curves)
-    where = layout(groupings(model, design.curves), list(roles)) if pooled else None
-    return link_dataset(draws, roles, where, design.curves)
+    pooled = is_pooled(model, run_arrays.curves)
+    where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles)) if pooled else None
+    return unconstrained_dataset(draws, roles, where, run_arrays.curves)
 
 
 def _independent(
-    engine: Engine, sampler: Sampler, judged: Callable[[np.ndarray, xr.Dataset], Sampled]
-) -> Sampled | None:
+    compiled: CompiledDensity, sampler: Sampler, judged: Callable[[np.ndarray, xr.Dataset], Draws]
+) -> Draws | None:
     """Independent draws, unless there are other modes or the draws do not prove good enough."""
-    if engine.points is not None:
+    if compiled.points is not None:
         return None
     rng = np.random.default_rng([sampler.random_seed, 3])
-    for drawn in independent(engine, sampler.chains * sampler.draws, rng):
-        found = _of_chains(drawn, engine, sampler, judged)
+    for drawn in importance_draws(compiled, sampler.chains * sampler.draws, rng):
+        found = _of_chains(drawn, compiled, sampler, judged)
         if found.gate.passed:
             return found
     return None
 
 
 def _of_chains(
-    drawn: Independent,
-    engine: Engine,
+    drawn: ImportanceDraws,
+    compiled: CompiledDensity,
     sampler: Sampler,
-    judged: Callable[[np.ndarray, xr.Dataset], Sampled],
-) -> Sampled:
+    judged: Callable[[np.ndarray, xr.Dataset], Draws],
+) -> Draws:
     """Independent draws, dealt out to chains."""
     shape = sampler.chains, sampler.draws
     stats = xr.Dataset(
@@ -218,16 +243,16 @@ def _of_chains(
         {"pareto_k": drawn.pareto_k},
     )
     is_new = np.append(True, np.any(np.diff(drawn.points, axis=0), axis=1))
-    rows = engine.rows(drawn.points[is_new])[np.cumsum(is_new) - 1]  # copies stand together
+    rows = compiled.rows(drawn.points[is_new])[np.cumsum(is_new) - 1]  # copies stand together
     return judged(rows.reshape(*shape, -1), stats)
 
 
 def _until_gate(
-    engine: Engine, sampler: Sampler, judged: Callable[[xr.DataTree], Sampled]
-) -> Sampled:
+    compiled: CompiledDensity, sampler: Sampler, judged: Callable[[xr.DataTree], Draws]
+) -> Draws:
     """As few draws as pass the gate."""
     for attempt in sampler.attempts:
-        for trace in _traces(engine, attempt):
+        for trace in _traces(compiled, attempt):
             found = judged(trace)
             if found.gate.is_settled:
                 return found
@@ -236,16 +261,16 @@ def _until_gate(
     return found  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
-def _traces(engine: Engine, sampler: Sampler) -> Any:
+def _traces(compiled: CompiledDensity, sampler: Sampler) -> Any:
     """Traces of more and more draws; each begins with the one before."""
     at_once = sampler.cores or sampler.chains
     if at_once < sampler.chains:
         # Chains that wait for others cannot be watched together: sample again, for longer.
         for times in range(1, sampler.most + 1):
-            job = _start(engine, sampler, times * sampler.draws, at_once)
+            job = _start(compiled, sampler, times * sampler.draws, at_once)
             yield _watched(job, sampler, times * sampler.draws)
         return
-    job = _start(engine, sampler, sampler.most * sampler.draws, at_once)
+    job = _start(compiled, sampler, sampler.most * sampler.draws, at_once)
     try:
         for times in range(1, sampler.most + 1):
             yield _watched(job, sampler, times * sampler.draws)
@@ -262,15 +287,15 @@ class _Job:
     trace: xr.DataTree | None = None
 
 
-def _start(engine: Engine, sampler: Sampler, draws: int, at_once: int) -> _Job:
+def _start(compiled: CompiledDensity, sampler: Sampler, draws: int, at_once: int) -> _Job:
     finished = [0] * sampler.chains
 
     def note(progress: Any) -> None:
         finished[:] = [chain.finished_draws for chain in progress]
 
-    compiled = engine.sampler(engine.chains(sampler.random_seed, sampler.chains))
+    nuts_model = compiled.sampler(compiled.chains(sampler.random_seed, sampler.chains))
     handle = nutpie.sample(
-        compiled, draws=draws, tune=sampler.tune, chains=sampler.chains, cores=at_once,
+        nuts_model, draws=draws, tune=sampler.tune, chains=sampler.chains, cores=at_once,
         seed=sampler.random_seed, target_accept=sampler.target_accept, progress_bar=False,
         progress_callback=note, progress_rate=50, save_warmup=False, blocking=False,
     )  # fmt: skip

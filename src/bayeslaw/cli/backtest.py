@@ -44,7 +44,7 @@ def backtest(
         Folder that keeps each fit as it is done, so that an interrupted job goes on.
     """
     from bayeslaw.comparison.backtest import backtest, backtest_table
-    from bayeslaw.data.runs import predictors
+    from bayeslaw.data.runs import predictor_names
 
     runs = table.read()
     if fitting.hold_out:
@@ -53,7 +53,7 @@ def backtest(
         scores = backtest(
             {name: fitting.model(table.law(name), table) for name in laws.split(",")},
             runs,
-            along=along or predictors(runs)[0],
+            along=along or predictor_names(runs)[0],
             origins=None if origins is None else numbers("--origins", origins),
             horizons=numbers("--horizons", horizons),
             random_seed=fitting.seed,

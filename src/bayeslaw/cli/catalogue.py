@@ -24,9 +24,9 @@ def demo(*, out: Path = Path("bayeslaw-demo"), seed: int = 1, say: Say = Say()) 
     seed
         Seed; the same seed gives the same numbers.
     """
-    from bayeslaw.cli import demo as show
+    from bayeslaw.cli import demonstration
 
-    told = show.run(out, seed, quiet=not say.talks)
+    told = demonstration.run(out, seed, quiet=not say.talks)
     if say.talks:  # all was told on the way
         return answer({"converged": told["converged"]}, say.json)
     return answer(told if say.json else _verdicts(told), say.json)

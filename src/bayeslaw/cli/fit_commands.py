@@ -65,7 +65,7 @@ def forecast(
         bl.plot_forecast(drawn, kept.runs).savefig(figure)
     bands = _bands(drawn, where, saved.prob)
     with progress("Fitting other laws", None, shown=rivals and say.talks):
-        decides = bl.forecast_verdict(kept, drawn, None if rivals else {})
+        decides = bl.forecast_drivers(kept, drawn, None if rivals else {})
     bands["decided by"] = decides["verdict"].str.removesuffix("-driven").values
     told = {**_verdict(drawn), "forecast": bands, "what decides": decides["sentence"].tolist()}
     return answer(told, say.json)
@@ -147,13 +147,13 @@ def _verdict(drawn: xr.Dataset) -> dict[str, Any]:
 
 def _bands(drawn: xr.Dataset, where: xr.Dataset, prob: float) -> pd.DataFrame:
     """A row for each run: where, what was observed if it was, and the bands."""
-    from bayeslaw.data.runs import has_response, response
+    from bayeslaw.data.runs import has_response, response_values
 
     bands = bl.interval(drawn, prob)
     labels = [name for name in drawn.coords if name not in ("run", "chain", "draw")]
     frame = drawn.coords.to_dataset()[labels].to_dataframe().filter(items=labels)
     if has_response(where):
-        frame[response(where).name] = response(where).values
+        frame[response_values(where).name] = response_values(where).values
     for what in ("mean", "new_run"):
         for bound in bands["bound"].values:
             frame[f"{what}_{bound}"] = bands[what].sel(bound=bound).values

@@ -98,7 +98,7 @@ def _noise(name: str) -> Any:
         "gaussian": bl.Gaussian(),
         "student-t": bl.StudentT(),
         "undertuned": bl.Undertuned(),
-        "raw-gaussian": bl.Gaussian(bl.RawScale()),
+        "raw-gaussian": bl.Gaussian(bl.response_scales.RawScale()),
     }
     if name not in kinds:
         raise ValueError(f"--noise {name}: there is no such noise; there are {', '.join(kinds)}")

@@ -118,10 +118,10 @@ class Fitting:
         if store is None:
             return self._sampled(model, runs, say)
         from bayeslaw._sampling.nuts import Sampler
-        from bayeslaw.fitting.fit_store import Archive, key_of
+        from bayeslaw.fitting.fit_store import FitStore, key_of
 
         sampler = Sampler(self.seed, self.draws, self.tune, self.chains)
-        archive, key = Archive(store), f"whole-{key_of(model, runs, sampler)}"  # refit's have less
+        archive, key = FitStore(store), f"whole-{key_of(model, runs, sampler)}"  # refit's have less
         if key not in archive:
             archive.put(key, self._sampled(model, runs, say))
         return archive.get(key, model)
@@ -213,9 +213,9 @@ def numbers(option: str, values: str) -> list[float]:
 
 def places(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
     """Sizes and levels of groups by name, from NAME=VALUE,VALUE items."""
-    from bayeslaw.data.runs import predictors
+    from bayeslaw.data.runs import predictor_names
 
-    known = predictors(fit.runs)
+    known = predictor_names(fit.runs)
     split = {name: value.split(",") for name, value in _pairs(items).items()}
     return {
         name: [_number(name, each) for each in values] if name in known else values

@@ -13,11 +13,11 @@ __all__ = ["check", "compare", "fit"]
 
 def check(table: Table, *, say: Say = Say()) -> int:
     """Report on a table of runs before anything is fitted."""
-    from bayeslaw.data.runs import curves
+    from bayeslaw.data.runs import curves_in
     from bayeslaw.diagnostics.diagnose import describe_runs
 
     runs = table.read()
-    count = f"{runs.sizes['run']} runs, {curves(runs).sizes['curve']} curve(s)"
+    count = f"{runs.sizes['run']} runs, {curves_in(runs).sizes['curve']} curve(s)"
     return answer({"sentences": [f"{count}.", *describe_runs(runs)]}, say.json)
 
 
@@ -44,7 +44,7 @@ def fit(
     train = bl.split_at(runs, **sizes(fitting.hold_out))[0] if fitting.hold_out else runs
     try:
         found = fitting.fit(fitting.model(table.law(law), table), train, say)
-    except bl.Interrupted as stopped:
+    except bl.errors.Interrupted as stopped:
         bl.save(stopped.fit, out)
         draws = stopped.fit.tree["posterior"].sizes["draw"]
         raise KeyboardInterrupt(f"the {draws} draws of each chain so far are in {out}") from None

@@ -18,10 +18,12 @@ import xarray as xr
 
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.comparison.baselines import baselines, require_names
-from bayeslaw.comparison.paired_differences import few_curves, joined, paired, unclear
-from bayeslaw.data import runs as table
-from bayeslaw.data.table import RunsError, reject, require, size_fault
+from bayeslaw.comparison.paired_differences import few_curves, joined, paired_differences, unclear
+from bayeslaw.data.curves import curve_index, curves_in
+from bayeslaw.data.runs import check_runs, group_names, predictor_names, response_values
+from bayeslaw.data.table import reject, require, size_fault
 from bayeslaw.decisions.allocation import training_flops
+from bayeslaw.errors import RunsError
 from bayeslaw.fitting.refit import refit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.scores import curve_means, infinite, score, score_table
@@ -128,7 +130,7 @@ def backtest(
     parts += [_by_baselines(next(iter(models.values())), split) for split in splits]
     scores = _together([*itertools.chain(*parts)])
     return scores.assign_attrs(
-        groups=table.groups(runs), response=runs.attrs["response"], along=along,
+        groups=group_names(runs), response=runs.attrs["response"], along=along,
         origins=[split.origin for split in splits], left_out=[split.left_out for split in splits],
         refits=len(models) * len(splits), failed=_failed(scores),
     )  # fmt: skip
@@ -179,8 +181,8 @@ def _require_models(models: Mapping[str, Model], runs: xr.Dataset) -> None:
     if not models:
         raise ValueError("there is nothing to backtest: no models were given")
     require_names(models)
-    table.check_runs(runs)
-    table.response(runs)
+    check_runs(runs)
+    response_values(runs)
     taken = [name for name in LABELS if name in runs.variables]
     if taken:
         raise RunsError(
@@ -190,9 +192,9 @@ def _require_models(models: Mapping[str, Model], runs: xr.Dataset) -> None:
 
 def _sizes(runs: xr.Dataset, along: str) -> np.ndarray:
     """What grows from run to run."""
-    if along == "C" and "C" not in runs and {"N", "D"} <= {*table.predictors(runs)}:
+    if along == "C" and "C" not in runs and {"N", "D"} <= {*predictor_names(runs)}:
         return training_flops(runs["N"].values, runs["D"].values)
-    kept = [*table.predictors(runs), *runs.coords]
+    kept = [*predictor_names(runs), *runs.coords]
     numbers = [name for name in kept if runs[name].dtype.kind in "iuf" and name != "run"]
     if along not in numbers:
         raise RunsError(f"along={along!r} is no number of the runs; those are {numbers}")
@@ -213,7 +215,7 @@ def _origins(
 ) -> list[float]:
     """Observed sizes, evenly spaced in logarithms, of which the first suffices for every law."""
     needed = 1 + max(len(model.law.parameters) for model in models.values())
-    curve = table.curve_index(runs, table.curves(runs))
+    curve = curve_index(runs, curves_in(runs))
     known, largest = np.unique(sizes), sizes.max()
     enough = sorted(_nth(np.unique(sizes[curve == i]), needed) for i in range(curve.max() + 1))
     first = enough[(len(enough) - 1) // 2]
@@ -233,7 +235,7 @@ def _nth(sizes: np.ndarray, n: int) -> float:
 def _split(
     runs: xr.Dataset, sizes: np.ndarray, origin: float, along: str, multiples: np.ndarray
 ) -> _Split:
-    curve = table.curve_index(runs, table.curves(runs))
+    curve = curve_index(runs, curves_in(runs))
     known = sizes <= origin
     judged = ~known & np.isin(curve, curve[known])
     require(
@@ -298,7 +300,9 @@ def _ranked(scores: xr.Dataset) -> pd.DataFrame:
     fitted = {n: each for n, each in by_model.items() if not np.isnan(each["log_score"]).all()}
     sound = [name for name, each in fitted.items() if each["passed"].all()]
     columns = [column for name in SCORES for column in (name, f"{name}_se")]
-    told = score_table(scores, by="model")[columns].join(paired(fitted, sound or list(fitted)))
+    told = score_table(scores, by="model")[columns].join(
+        paired_differences(fitted, sound or list(fitted))
+    )
     told["n_curves"] = curve_means(scores[["squared_log_error"]]).sizes["curve"]
     told["n_failed"] = [_failed(by_model[str(name)]) for name in told.index]
     rows = told.to_dict("index").items()

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves_in
+from bayeslaw.data.runs import predictor_names, response_values
 from bayeslaw.fitting.least_squares import least_squares, predict
 from bayeslaw.model.model import Model
 
@@ -50,7 +51,7 @@ def baselines(model: Model, train: xr.Dataset, later: xr.Dataset) -> dict[str, x
 
 def _errors(predicted: np.ndarray, later: xr.Dataset) -> xr.Dataset:
     with np.errstate(invalid="ignore", divide="ignore"):
-        squared = np.log(predicted / table.response(later).values) ** 2
+        squared = np.log(predicted / response_values(later).values) ** 2
     values = {"squared_log_error": ("run", np.where(np.isnan(squared), np.inf, squared))}
     return xr.Dataset(values, later.coords, later.attrs)
 
@@ -73,14 +74,14 @@ def last_values(train: xr.Dataset, later: xr.Dataset) -> np.ndarray:
     --------
     >>> import pandas as pd
     >>> known = pd.DataFrame({"N": [1e6, 1e7, 1e7], "loss": [4.0, 2.0, 8.0]})
-    >>> train = table.read_runs(known, predictors=["N"])
-    >>> last_values(train, table.grid(N=[1e8, 1e9])).round(6).tolist()
+    >>> train = read_runs(known, predictors=["N"])
+    >>> last_values(train, grid(N=[1e8, 1e9])).round(6).tolist()
     [4.0, 4.0]
     """
-    curves = table.curves(train)
-    of_train, of_later = table.curve_index(train, curves), table.curve_index(later, curves)
-    scale = np.sum([np.log(train[name].values) for name in table.predictors(train)], axis=0)
-    response = np.log(table.response(train).values)
+    curves = curves_in(train)
+    of_train, of_later = curve_index(train, curves), curve_index(later, curves)
+    scale = np.sum([np.log(train[name].values) for name in predictor_names(train)], axis=0)
+    response = np.log(response_values(train).values)
     last = np.empty(curves.sizes["curve"])
     for i in range(last.size):
         own = of_train == i

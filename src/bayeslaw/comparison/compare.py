@@ -19,12 +19,13 @@ from bayeslaw.comparison.paired_differences import (
     few_runs,
     influential,
     joined,
-    paired,
+    paired_differences,
     unclear,
 )
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curves_in
+from bayeslaw.data.runs import check_runs
 from bayeslaw.diagnostics.diagnose import leave_one_out
-from bayeslaw.diagnostics.region_probabilities import verdict
+from bayeslaw.diagnostics.region_probabilities import region_probabilities
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.scores import curve_means, infinite, score, score_table
@@ -170,17 +171,17 @@ def _inside(fits: Mapping[str, Fit], loo: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _outside(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
-    table.check_runs(later)
+    check_runs(later)
     scored = {name: score(forecast(fit, later), later) for name, fit in fits.items()}
     rows = {name: score_table(each)[list(SCORES)].loc["all"] for name, each in scored.items()}
     told = pd.DataFrame.from_dict({**rows, **_baselines(next(iter(fits.values())), later)}, "index")
     shown = ("squared_log_error", "log_score", "crps")
     told[WHY] = pd.Series({name: infinite(each, shown) for name, each in scored.items()})
-    return told.join(paired(scored, _trusted(fits)))
+    return told.join(paired_differences(scored, _trusted(fits)))
 
 
 def _baselines(first: Fit, later: xr.Dataset) -> dict[str, dict[str, float]]:
-    if set(table.curves(later)["curve"].values) <= set(table.curves(first.runs)["curve"].values):
+    if set(curves_in(later)["curve"].values) <= set(curves_in(first.runs)["curve"].values):
         errors = baselines(first.model, first.runs, later)
         return {name: {"rmsle": _rmsle(each)} for name, each in errors.items()}
     return {name: {"rmsle": float("nan")} for name in (LAST_VALUE, LEAST_SQUARES)}
@@ -195,7 +196,7 @@ def _judged(
 ) -> pd.DataFrame:
     """The rows with a verdict in front and caveats behind."""
     best = str(rows.loc[_trusted(fits), difference].abs().fillna(np.inf).idxmin())
-    curves = table.curves(judges).sizes["curve"]
+    curves = curves_in(judges).sizes["curve"]
     units = judges.sizes["run"] if difference == "elpd_loo_diff" else curves
     apart = [(str(n), *of, units) for n, *of in rows[[difference, f"{difference}_se"]].itertuples()]
     verdicts = [
@@ -229,7 +230,7 @@ def _of_fit(name: str, fits: Mapping[str, Fit], rows: pd.DataFrame) -> list[str]
         "" if Gate.of(fits[name].tree).passed else NOT_CONVERGED,
         few_runs(count),
         influential(of_runs, f"{count} runs"),
-        influential(of_curves, f"{table.curves(runs).sizes['curve']} curves"),
+        influential(of_curves, f"{curves_in(runs).sizes['curve']} curves"),
     ]
 
 
@@ -237,7 +238,7 @@ def _by_parameter(fit: Fit | None) -> str:
     """What a law's own parameter tells of the kind of law, such as kappa of `laws.curvature`."""
     if fit is None or not fit.model.law.regions or not Gate.of(fit.tree).passed:
         return ""
-    told = verdict(fit)
+    told = region_probabilities(fit)
     if told.index[0] != "population" and len(told) > 1:  # curves that share nothing
         return ""
     return f"; {told.iloc[0].idxmax()} with probability {told.iloc[0].max():.2f}"

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayeslaw.data import runs as table
-from bayeslaw.decisions.law_slice import Slice, line_of
+from bayeslaw.data.curves import curves_in
+from bayeslaw.data.runs import group_names, reference_sizes
+from bayeslaw.decisions.law_slice import LawSlice, law_slice
 from bayeslaw.decisions.results import amounts
 from bayeslaw.decisions.root_finding import crossing, first_crossing, scan
 from bayeslaw.fitting.fit import Fit
@@ -112,7 +113,7 @@ def contrast(
     rows = _rows(fit, group, sides, pairs)
     systems = _Systems(line, held, parameters_at(fit, rows, draw_new, random_seed), len(pairs))
     ends = math.log(smallest), math.log(largest * reach)
-    reference = math.log(table.reference(fit.runs)[grown])
+    reference = math.log(reference_sizes(fit.runs)[grown])
     told = [systems.answers(which, np.log(sizes), reference, ends) for which in systems.sets]
     where = _grid(rows, {**held, grown: sizes}, line)
     drawn = forecast(fit, where, draw_new=draw_new, random_seed=random_seed)
@@ -203,7 +204,7 @@ def _frame(columns: dict[str, xr.DataArray], dims: list[str]) -> pd.DataFrame:
 class _Systems:
     """A law along one predictor for pairs of curves: those of one level first, then the other's."""
 
-    line: Slice
+    line: LawSlice
     held: Mapping[str, float]
     parameters: Mapping[str, np.ndarray]
     n_pairs: int
@@ -272,7 +273,7 @@ class _Systems:
 
 
 def _sides(fit: Fit, group: str, levels: Sequence[str] | None) -> tuple[str, str]:
-    groups = table.groups(fit.runs)
+    groups = group_names(fit.runs)
     if group not in groups:
         raise ValueError(f"the fit has no group {group!r}; those are {groups or None}")
     known = list(dict.fromkeys(fit.runs[group].values.tolist()))
@@ -286,13 +287,13 @@ def _sides(fit: Fit, group: str, levels: Sequence[str] | None) -> tuple[str, str
     return asked[0], asked[1]
 
 
-def _line(fit: Fit, along: str | None, at: Mapping[str, Any]) -> tuple[Slice, dict[str, float]]:
+def _line(fit: Fit, along: str | None, at: Mapping[str, Any]) -> tuple[LawSlice, dict[str, float]]:
     """The law along one predictor, and the values of the others."""
     law = fit.model.law
     if along is None and len(law.predictors) == 1:
         along = law.predictors[0]
     held = [name for name in at if name in law.predictors and name != along]
-    line = line_of(law, along, xr.Dataset(attrs={"predictors": held}))
+    line = law_slice(law, along, xr.Dataset(attrs={"predictors": held}))
     values = {name: amounts(name, at[name]) for name in held}
     for name, value in values.items():
         if value.size != 1:
@@ -304,7 +305,7 @@ def _pairs(
     fit: Fit, group: str, sides: tuple[str, str], at: Mapping[str, Any]
 ) -> list[tuple[str, ...]]:
     """Levels of the other groups, for each pair: what is asked for, or what both were seen with."""
-    others = [name for name in table.groups(fit.runs) if name != group]
+    others = [name for name in group_names(fit.runs) if name != group]
     for name in at:
         if name not in (*others, *fit.model.law.predictors):
             raise ValueError(
@@ -314,7 +315,7 @@ def _pairs(
     asked = {name: np.atleast_1d(at[name]).tolist() for name in others if name in at}
     if len(asked) == len(others):
         return list(itertools.product(*(asked[name] for name in others)))
-    known = table.curves(fit.runs)
+    known = curves_in(fit.runs)
     first, second = (_seen(known.isel(curve=known[group].values == side), others) for side in sides)
     shared = [pair for pair in first if pair in second]
     where = {name: i for i, name in enumerate(others)}
@@ -333,7 +334,7 @@ def _seen(curves: xr.Dataset, names: list[str]) -> list[tuple[str, ...]]:
 
 def _rows(fit: Fit, group: str, sides: tuple[str, str], pairs: list[tuple[str, ...]]) -> xr.Dataset:
     """A row for each curve: all pairs of the first level, then those of the second."""
-    groups = table.groups(fit.runs)
+    groups = group_names(fit.runs)
     others = [name for name in groups if name != group]
     labels = {name: [pair[i] for pair in pairs] * 2 for i, name in enumerate(others)}
     labels[group] = np.repeat(sides, len(pairs)).tolist()
@@ -344,7 +345,7 @@ def _rows(fit: Fit, group: str, sides: tuple[str, str], pairs: list[tuple[str, .
     )
 
 
-def _grid(rows: xr.Dataset, sizes: Mapping[str, Any], line: Slice) -> xr.Dataset:
+def _grid(rows: xr.Dataset, sizes: Mapping[str, Any], line: LawSlice) -> xr.Dataset:
     """All sizes of each row."""
     [grown] = line.free
     n_rows, n_sizes = rows.sizes["run"], np.size(sizes[grown])

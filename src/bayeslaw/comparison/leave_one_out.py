@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw._inference.hierarchy import groupings, is_pooled, layout
-from bayeslaw._inference.marginal_discrepancy import misfit
-from bayeslaw._inference.pointwise import Fitted
-from bayeslaw._inference.run_arrays import Design, design_of
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
+from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+from bayeslaw._inference.pointwise import PointwiseDraws
+from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names
 from bayeslaw.diagnostics.diagnose import leave_one_out
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.refit import refit
@@ -56,15 +56,19 @@ def leave_one_curve_out(fit: Fit) -> Any:
     >>> loo = bl.leave_one_curve_out(fit)  # doctest: +SKIP
     >>> loo.elpd, loo.se, loo.pareto_k  # doctest: +SKIP
     """
-    design = design_of(fit.model, fit.runs)
-    if not is_pooled(fit.model, design.curves) or fit.model.is_augmented:
+    run_arrays = run_arrays_of(fit.model, fit.runs)
+    if not is_pooled(fit.model, run_arrays.curves) or fit.model.is_augmented:
         return None
     link = fit.tree["link"].to_dataset()
-    theta, (center, spread) = link["theta"].values, _population(fit, link, design.curves)
-    density = _joint(fit, design)
-    for i in range(design.n_curves):
+    theta, (center, spread) = link["theta"].values, _population(fit, link, run_arrays.curves)
+    density = _joint(fit, run_arrays)
+    for i in range(run_arrays.n_curves):
         density[..., i] += _log_ratio(theta[..., i], center[..., i], spread)
-    coords = {"chain": link["chain"], "draw": link["draw"], "curve": design.curves["curve"].values}
+    coords = {
+        "chain": link["chain"],
+        "draw": link["draw"],
+        "curve": run_arrays.curves["curve"].values,
+    }
     values = xr.Dataset({"curve_density": (("chain", "draw", "curve"), density)}, coords)
     groups = {"/log_likelihood": values, "/posterior": values}
     return leave_one_out(replace(fit, tree=xr.DataTree.from_dict(groups)))
@@ -137,7 +141,7 @@ def leave_one_out_exactly(
 
 
 def _log_score(fit: Fit, run: xr.Dataset) -> float:
-    drawn = forecast(fit, run, draw_new=table.groups(fit.runs))
+    drawn = forecast(fit, run, draw_new=group_names(fit.runs))
     return float(score(drawn, run)["log_score"].item())
 
 
@@ -152,35 +156,37 @@ def _replaced(loo: Any, exact: dict[int, float]) -> Any:
     return replace(loo, **told, warning=bool((k > loo.good_k).any()))
 
 
-def _joint(fit: Fit, design: Design) -> np.ndarray:
+def _joint(fit: Fit, run_arrays: RunArrays) -> np.ndarray:
     """Joint log density of each curve's responses given its parameters, (chain, draw, curve)."""
     model, posterior = fit.model, fit.tree["posterior"].to_dataset()
     parameters = {name: posterior[name].values for name in model.roles}
-    parts = math.ceil(posterior.sizes["draw"] * design.curve.size / AT_ONCE)
+    parts = math.ceil(posterior.sizes["draw"] * run_arrays.curve.size / AT_ONCE)
     some = np.array_split(np.arange(posterior.sizes["draw"]), parts)
     seen = (
-        Fitted.of(model, design, {n: each[:, few] for n, each in parameters.items()}, fit.runs)
+        PointwiseDraws.of(
+            model, run_arrays, {n: each[:, few] for n, each in parameters.items()}, fit.runs
+        )
         for few in some
     )
     return np.concatenate([_of_curves(fitted) for fitted in seen], axis=1)
 
 
-def _of_curves(fitted: Fitted) -> np.ndarray:
-    design, scatter = fitted.design, fitted.scatter
-    wrong = misfit(fitted.model, design)
+def _of_curves(fitted: PointwiseDraws) -> np.ndarray:
+    run_arrays, scatter = fitted.run_arrays, fitted.scatter
+    wrong = marginal_discrepancy(fitted.model, run_arrays)
     if wrong is None:
-        return design.sums(scatter.log_density(design.response))
-    slope = np.log(fitted.model.noise.scale.slope(design.response, design.unit))
-    arrays = design.values - scatter.center, scatter.sigma**2, fitted.tau**2
+        return run_arrays.sums(scatter.log_density(run_arrays.response))
+    slope = np.log(fitted.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
+    arrays = run_arrays.values - scatter.center, scatter.sigma**2, fitted.tau**2
     flat = (np.ascontiguousarray(each).reshape(-1, *each.shape[2:]) for each in arrays)
     each = np.array([wrong.densities(*draw) for draw in zip(*flat, strict=True)])
-    return each.reshape(*scatter.center.shape[:2], -1) + design.sums(slope)
+    return each.reshape(*scatter.center.shape[:2], -1) + run_arrays.sums(slope)
 
 
 def _population(fit: Fit, link: xr.Dataset, curves: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Means (chain, draw, parameter, curve) and spreads (chain, draw, parameter) of curves."""
     names = [str(name) for name in link["parameter"].values]
-    where = layout(groupings(fit.model, curves), names)
+    where = hierarchy_layout(groupings(fit.model, curves), names)
     spread = link["spread"].values
     mean = np.repeat(link["center"].values[..., None], curves.sizes["curve"], axis=3)
     for place, (name, group, level) in enumerate(where.levels):

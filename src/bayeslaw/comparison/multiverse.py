@@ -15,11 +15,11 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw._inference.hierarchy import groupings
-from bayeslaw._inference.run_arrays import design_of
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.comparison.variance_decomposition import shares
-from bayeslaw.data import runs as table
+from bayeslaw.comparison.variance_decomposition import variance_shares
+from bayeslaw.data.runs import check_runs, group_names, predictor_names
 from bayeslaw.diagnostics.summary import summary
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.refit import refit
@@ -171,7 +171,7 @@ def multiverse(
     ... )
     >>> found.shares  # doctest: +SKIP
     """
-    table.check_runs(at)
+    check_runs(at)
     asked = {
         "law": laws, "noise": noises, "convention": conventions, "drop": drops,
         "hold_out": hold_outs,
@@ -257,7 +257,7 @@ def _model(law: Law | Model, noise: Noise | None) -> Model:
 
 def _with_references(changed: xr.Dataset, runs: xr.Dataset) -> xr.Dataset:
     """The runs with the attributes of predictors that arithmetic has dropped."""
-    kept = {name: {**runs[name].attrs, **changed[name].attrs} for name in table.predictors(changed)}
+    kept = {name: {**runs[name].attrs, **changed[name].attrs} for name in predictor_names(changed)}
     return changed.assign({name: changed[name].assign_attrs(told) for name, told in kept.items()})
 
 
@@ -273,9 +273,9 @@ def _kept(choice: Kept, data: xr.Dataset, runs: xr.Dataset) -> xr.Dataset:
 
 def _require_sense(model: Model, runs: xr.Dataset, at: xr.Dataset) -> None:
     """Raise what fit and forecast would raise, before anything is sampled."""
-    groupings(model, design_of(model, runs).curves)
+    groupings(model, run_arrays_of(model, runs).curves)
     require_predictors(Fit(model, runs, xr.DataTree()), at)
-    for group in table.groups(runs):
+    for group in group_names(runs):
         known = {str(label) for label in runs[group].values}
         asked = {str(label) for label in at[group].values} if group in at.coords else {"none"}
         if asked - known:
@@ -341,7 +341,7 @@ def _forecast(universe: _Universe) -> pd.DataFrame:
     median, lower, upper, low, high = drawn.quantile(LEVELS, ("chain", "draw")).values
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.where(low > 0, (np.log(high) - np.log(low)) / 2, np.inf)
-    names = [*table.predictors(universe.at), *table.groups(universe.at)]
+    names = [*predictor_names(universe.at), *group_names(universe.at)]
     where = {name: universe.at[name].values for name in names}
     told = {**where, "median": median, "lower": lower, "upper": upper, "sd": sd}
     return pd.DataFrame(told).rename_axis("place")
@@ -363,7 +363,7 @@ def _sources(rows: pd.DataFrame, universes: list[_Universe]) -> pd.DataFrame:
     made = [universes[i].names for i in rows["universe"]]
     taken = {name: [names[name] for names in made] for name in universes[0].names}
     varied = {name: each for name, each in taken.items() if len(set(each)) > 1}
-    between = shares(np.log(rows["median"].to_numpy()), varied)
+    between = variance_shares(np.log(rows["median"].to_numpy()), varied)
     within = np.sqrt(np.mean(rows["sd"].to_numpy() ** 2))
     return pd.concat(
         [between, pd.DataFrame({"sd": within}, pd.Index(["posterior"], name="source"))]

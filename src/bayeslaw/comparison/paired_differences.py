@@ -11,13 +11,21 @@ from scipy import stats
 
 from bayeslaw.forecasting.scores import curve_means
 
-__all__ = ["crossed_error", "few_curves", "few_runs", "influential", "joined", "paired", "unclear"]
+__all__ = [
+    "crossed_error",
+    "few_curves",
+    "few_runs",
+    "influential",
+    "joined",
+    "paired_differences",
+    "unclear",
+]
 
 FEW_CURVES, FEW_RUNS = 16, 100  # below which a standard error is itself rough
 CLEAR = 0.95  # probability of a difference on this side of zero, both sides together
 
 
-def paired(scored: Mapping[str, xr.Dataset], trusted: Sequence[str]) -> pd.DataFrame:
+def paired_differences(scored: Mapping[str, xr.Dataset], trusted: Sequence[str]) -> pd.DataFrame:
     """Differences in log score from the best model, taken curve by curve.
 
     Parameters
@@ -69,7 +77,7 @@ def crossed_error(values: np.ndarray, curves: xr.Dataset) -> float:
     Examples
     --------
     >>> from bayeslaw.data.runs import curves, grid
-    >>> four = curves(grid(N=1e8, task=["a", "b"], dataset=["c", "d"]))
+    >>> four = curves_in(grid(N=1e8, task=["a", "b"], dataset=["c", "d"]))
     >>> crossed_error(np.array([0.0, 0.0, 2.0, 2.0]), four)  # half as much if independent
     1.0
     """

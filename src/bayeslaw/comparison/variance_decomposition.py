@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-__all__ = ["shares"]
+__all__ = ["variance_shares"]
 
 
-def shares(values: np.ndarray, choices: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def variance_shares(values: np.ndarray, choices: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Split the variance of values between choices.
 
     Parameters
@@ -33,7 +33,7 @@ def shares(values: np.ndarray, choices: Mapping[str, Sequence[str]]) -> pd.DataF
     Examples
     --------
     >>> choices = {"law": ["a", "a", "b", "b"], "noise": ["x", "y", "x", "y"]}
-    >>> shares(np.array([0.0, 1.0, 2.0, 3.0]), choices)["total"].tolist()
+    >>> variance_shares(np.array([0.0, 1.0, 2.0, 3.0]), choices)["total"].tolist()
     [0.8, 0.2, 1.0]
     """
     rows = {name: _variances(values, choices, name) for name in choices}

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data.table import RunsError, names_in, require, shorten, warn
+from bayeslaw.data.table import names_in, require, shorten, warn
+from bayeslaw.errors import RunsError
 
-__all__ = ["curve_index", "curves", "warn_thin_groups"]
+__all__ = ["curve_index", "curves_in", "warn_thin_groups"]
 
 
-def curves(runs: xr.Dataset) -> xr.Dataset:
+def curves_in(runs: xr.Dataset) -> xr.Dataset:
     """List the distinct combinations of the groups, in order of first appearance.
 
     Parameters
@@ -33,7 +34,7 @@ def curves(runs: xr.Dataset) -> xr.Dataset:
     Examples
     --------
     >>> from bayeslaw.data.runs import grid
-    >>> curves(grid(N=[1e9, 1e10], task=["c4", "pile"], dataset="web"))["curve"].values.tolist()
+    >>> curves_in(grid(N=[1e9, 1e10], task=["c4", "pile"], dataset="web"))["curve"].values.tolist()
     ['c4 / web', 'pile / web']
     """
     names = names_in(runs, "groups")
@@ -65,7 +66,7 @@ def curve_index(runs: xr.Dataset, curves: xr.Dataset) -> np.ndarray:
     --------
     >>> from bayeslaw.data.runs import grid
     >>> runs = grid(N=[1e9, 1e10], task=["c4", "pile"])
-    >>> curve_index(runs, curves(runs)).tolist()
+    >>> curve_index(runs, curves_in(runs)).tolist()
     [0, 1, 0, 1]
     """
     names = names_in(curves, "groups")

@@ -17,15 +17,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["VARIABLE", "FetchError", "PublicFile", "describe", "local_files", "table_names"]
+from bayeslaw.errors import FetchError
+
+__all__ = ["VARIABLE", "PublicFile", "describe", "local_files", "table_names"]
 
 VARIABLE = "BAYESLAW_DATA"  # names a folder with a folder per source
 HOST = "https://raw.githubusercontent.com"
 _THE_VARIABLE = f"{VARIABLE} an environment variable that names a folder"
-
-
-class FetchError(ValueError):
-    """A file of a public data set that cannot be had; the message names the culprit."""
 
 
 @dataclass(frozen=True)

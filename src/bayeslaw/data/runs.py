@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data.curves import curve_index, curves, warn_thin_groups
+from bayeslaw.data.curves import curve_index, curves_in, warn_thin_groups
 from bayeslaw.data.table import (
-    RunsError,
-    RunsWarning,
     check_names,
     names_in,
     noted,
@@ -26,6 +24,7 @@ from bayeslaw.data.table import (
     require,
     size_fault,
 )
+from bayeslaw.errors import RunsError, RunsWarning
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -35,15 +34,15 @@ __all__ = [
     "RunsWarning",
     "check_runs",
     "curve_index",
-    "curves",
+    "curves_in",
     "grid",
-    "groups",
+    "group_names",
     "has_response",
-    "predictors",
+    "predictor_names",
     "read_runs",
-    "reference",
-    "response",
-    "scaled",
+    "reference_sizes",
+    "response_values",
+    "scaled_predictors",
     "split_at",
     "split_held_out",
     "warn_thin_groups",
@@ -150,10 +149,10 @@ def check_runs(runs: xr.Dataset) -> None:
     require("run" in runs.indexes, "the run coordinate is missing")
     require(runs.sizes["run"] > 0, "there are no runs")
     require(runs.indexes["run"].is_unique, "the run coordinate has repeated values")
-    require(bool(predictors(runs)), "runs need at least one predictor")
-    for name in (*_measurements(runs), *predictors(runs)):
+    require(bool(predictor_names(runs)), "runs need at least one predictor")
+    for name in (*_measurements(runs), *predictor_names(runs)):
         _check_variable(runs, name)
-    for name in groups(runs):
+    for name in group_names(runs):
         require(name in runs.coords, f"group {name!r} is not a coordinate of the runs")
         require(runs[name].dtype.kind in "UOT", f"labels of group {name!r} must be text")
     marked = "held_out" in runs.coords
@@ -171,14 +170,14 @@ def has_response(runs: xr.Dataset) -> bool:
     return runs.attrs.get("response") in runs.data_vars
 
 
-def response(runs: xr.Dataset) -> xr.DataArray:
+def response_values(runs: xr.Dataset) -> xr.DataArray:
     """Return the response of runs.
 
     Examples
     --------
     >>> import pandas as pd
     >>> table = pd.DataFrame({"N": [1e6, 1e8], "loss": [4.0, 3.0]})
-    >>> response(read_runs(table, predictors=["N"])).values.tolist()
+    >>> response_values(read_runs(table, predictors=["N"])).values.tolist()
     [4.0, 3.0]
     """
     named = runs.attrs.get("response")
@@ -187,44 +186,44 @@ def response(runs: xr.Dataset) -> xr.DataArray:
     return runs[runs.attrs["response"]]
 
 
-def predictors(runs: xr.Dataset) -> list[str]:
+def predictor_names(runs: xr.Dataset) -> list[str]:
     """Return the names of the predictors.
 
     Examples
     --------
-    >>> predictors(grid(N=1e9, D=2e10, task="c4"))
+    >>> predictor_names(grid(N=1e9, D=2e10, task="c4"))
     ['N', 'D']
     """
     return names_in(runs, "predictors")
 
 
-def groups(runs: xr.Dataset) -> list[str]:
+def group_names(runs: xr.Dataset) -> list[str]:
     """Return the names of the groups.
 
     Examples
     --------
-    >>> groups(grid(N=1e9, task="c4", dataset="web"))
+    >>> group_names(grid(N=1e9, task="c4", dataset="web"))
     ['task', 'dataset']
     """
     return names_in(runs, "groups")
 
 
-def reference(runs: xr.Dataset) -> dict[str, float]:
+def reference_sizes(runs: xr.Dataset) -> dict[str, float]:
     """Return the reference scale of each predictor.
 
     Examples
     --------
     >>> import pandas as pd
     >>> table = pd.DataFrame({"N": [1e6, 1e8], "loss": [4.0, 3.0]})
-    >>> reference(read_runs(table, predictors=["N"], reference={"N": 3e8}))
+    >>> reference_sizes(read_runs(table, predictors=["N"], reference={"N": 3e8}))
     {'N': 300000000.0}
     """
-    for name in predictors(runs):
+    for name in predictor_names(runs):
         require("reference" in runs[name].attrs, f"predictor {name!r} has no reference scale")
-    return {name: float(runs[name].attrs["reference"]) for name in predictors(runs)}
+    return {name: float(runs[name].attrs["reference"]) for name in predictor_names(runs)}
 
 
-def scaled(runs: xr.Dataset, reference: Mapping[str, float]) -> dict[str, np.ndarray]:
+def scaled_predictors(runs: xr.Dataset, reference: Mapping[str, float]) -> dict[str, np.ndarray]:
     """Return the predictors in units of a reference scale.
 
     Parameters
@@ -240,7 +239,7 @@ def scaled(runs: xr.Dataset, reference: Mapping[str, float]) -> dict[str, np.nda
 
     Examples
     --------
-    >>> scaled(grid(N=[1e9, 1e10]), {"N": 1e8})
+    >>> scaled_predictors(grid(N=[1e9, 1e10]), {"N": 1e8})
     {'N': array([ 10., 100.])}
     """
     _check_predictors(runs, reference)
@@ -354,8 +353,8 @@ def _check_variable(runs: xr.Dataset, name: str) -> None:
 
 def _check_predictors(runs: xr.Dataset, names: Collection[str]) -> None:
     for name in names:
-        known = ", ".join(predictors(runs))
-        require(name in predictors(runs), f"{name!r} is not a predictor; there are: {known}")
+        known = ", ".join(predictor_names(runs))
+        require(name in predictor_names(runs), f"{name!r} is not a predictor; there are: {known}")
 
 
 def _levels(name: str, value: Any) -> np.ndarray:
@@ -372,7 +371,9 @@ def _reference(runs: xr.Dataset, given: Mapping[str, float]) -> dict[str, float]
     for name, value in given.items():
         fault = size_fault(value)
         require(not fault, f"reference of {name!r}: {value!r} {fault}")
-    return {name: float(given.get(name, _centre(runs[name].values))) for name in predictors(runs)}
+    return {
+        name: float(given.get(name, _centre(runs[name].values))) for name in predictor_names(runs)
+    }
 
 
 def _centre(sizes: np.ndarray) -> float:
@@ -381,7 +382,7 @@ def _centre(sizes: np.ndarray) -> float:
 
 
 def _with_single_levels_noted(runs: xr.Dataset) -> xr.Dataset:
-    for name in groups(runs):
+    for name in group_names(runs):
         levels = np.unique(runs[name].values)
         if levels.size == 1:
             runs = noted(

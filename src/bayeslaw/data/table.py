@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from bayeslaw.errors import RunsError, RunsWarning
+
 if TYPE_CHECKING:
     import narwhals as nw
 
 __all__ = [
-    "RunsError",
-    "RunsWarning",
     "check_names",
     "names_in",
     "noted",
@@ -36,35 +36,6 @@ __all__ = [
 
 _RESERVED = ("run", "chain", "draw", "curve", "held_out", "stderr")
 _MARKS = {"true": True, "1": True, "false": False, "0": False}
-
-
-class RunsError(ValueError):
-    """A table or data set that cannot be read as runs; the message names the culprit.
-
-    Examples
-    --------
-    >>> import bayeslaw as bl
-    >>> try:
-    ...     runs = bl.read_runs("nothing.csv", predictors=["N"])
-    ... except bl.RunsError as error:
-    ...     print(error)
-    there is no file 'nothing.csv'
-    """
-
-
-class RunsWarning(UserWarning):
-    """Something in the runs that a fit survives but its reader should know.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> import pandas as pd
-    >>> import bayeslaw as bl
-    >>> table = pd.DataFrame({"loss": [3.0, 2.0], "N": [1e6, 1e8], "task": "c4"})
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", bl.RunsWarning)  # that there is one task
-    ...     runs = bl.read_runs(table, predictors=["N"], groups=["task"])
-    """
 
 
 def read_columns(

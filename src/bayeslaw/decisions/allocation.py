@@ -11,28 +11,28 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import predictor_names, reference_sizes
 from bayeslaw.decisions.autodiff import log_slope
-from bayeslaw.decisions.law_slice import Known, Slice
+from bayeslaw.decisions.law_slice import Known, LawSlice
 from bayeslaw.decisions.root_finding import REACH, crossing, root, scan
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import At, places
+from bayeslaw.forecasting.curve_lookup import At, prediction_points
 
 __all__ = [
+    "Allocation",
     "Cost",
-    "Trade",
+    "allocation_of",
     "optimum",
     "optimum_near",
     "places_of_cost",
     "require_optimum",
     "scale_of_cost",
     "scale_of_target",
-    "trade_of",
     "training_flops",
 ]
 
 type Cost = Callable[..., Any]
-type Path = Callable[[Trade, Any, Known], np.ndarray]
+type Path = Callable[[Allocation, Any, Known], np.ndarray]
 
 NONE = 1e-300  # an amount of nothing, among sizes
 NOISE = 1e-14  # slopes that cancel to this share of themselves cancel
@@ -65,7 +65,7 @@ def training_flops(N: Any, D: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Trade:
+class Allocation:
     """A law in two predictors, and a cost that trades one against the other.
 
     A pair of sizes is written as the logarithms of their ratio (second to first) and of their
@@ -82,7 +82,7 @@ class Trade:
         Ratio and scale about which to search: those of the data.
     """
 
-    plane: Slice
+    plane: LawSlice
     cost: Cost
     centre: tuple[float, float]
 
@@ -114,7 +114,7 @@ class Trade:
         return np.where(abs(pull) < NOISE, 0.0, pull)
 
 
-def scale_of_cost(trade: Trade, ratio: Any, known: Known) -> np.ndarray:
+def scale_of_cost(trade: Allocation, ratio: Any, known: Known) -> np.ndarray:
     """The scale at which a pair of this ratio costs the budget, known[0]."""
 
     def left(scale: Any, ratio: Any, *known: Any) -> Any:
@@ -124,7 +124,7 @@ def scale_of_cost(trade: Trade, ratio: Any, known: Known) -> np.ndarray:
     return _scale(trade, left, ratio, known[: 1 + len(trade.plane.held)])
 
 
-def scale_of_target(trade: Trade, ratio: Any, known: Known) -> np.ndarray:
+def scale_of_target(trade: Allocation, ratio: Any, known: Known) -> np.ndarray:
     """The scale at which a pair of this ratio reaches the target, known[0]."""
 
     def left(scale: Any, ratio: Any, *known: Any) -> Any:
@@ -134,12 +134,12 @@ def scale_of_target(trade: Trade, ratio: Any, known: Known) -> np.ndarray:
     return _scale(trade, left, ratio, known)
 
 
-def _scale(trade: Trade, left: Callable[..., Any], ratio: Any, known: Known) -> np.ndarray:
+def _scale(trade: Allocation, left: Callable[..., Any], ratio: Any, known: Known) -> np.ndarray:
     _, centre = trade.centre
     return root(left, centre - REACH, centre + REACH, (ratio, *known))
 
 
-def optimum(trade: Trade, path: Path, known: Known) -> tuple[np.ndarray, np.ndarray]:
+def optimum(trade: Allocation, path: Path, known: Known) -> tuple[np.ndarray, np.ndarray]:
     """Ratio and scale where nothing is gained by trading, along a path of equal cost or loss.
 
     Parameters
@@ -166,18 +166,18 @@ def optimum(trade: Trade, path: Path, known: Known) -> tuple[np.ndarray, np.ndar
 
 
 def optimum_near(
-    trade: Trade, path: Path, known: Known, ratio: Any
+    trade: Allocation, path: Path, known: Known, ratio: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ratio and scale of the optimum, given nearly its ratio; see `optimum`."""
     ratio = root(_pull_along(trade, path), ratio - 0.5, ratio + 0.5, known)
     return ratio, path(trade, ratio, known)
 
 
-def _pull_along(trade: Trade, path: Path) -> Callable[..., Any]:
+def _pull_along(trade: Allocation, path: Path) -> Callable[..., Any]:
     return lambda ratio, *known: trade.pull(ratio, path(trade, ratio, known), known)
 
 
-def trade_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Trade:
+def allocation_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Allocation:
     """What a cost trades in the law of a fit, given rows of what is held.
 
     Parameters
@@ -187,7 +187,7 @@ def trade_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Trade:
     cost : callable
         The cost.
     rows : xarray.Dataset
-        As of `bayeslaw.forecasting.curve_lookup.places`.
+        As of `bayeslaw.forecasting.curve_lookup.prediction_points`.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def trade_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Trade:
     ValueError
         If law, cost and rows do not leave two predictors.
     """
-    law, held = fit.model.law, tuple(table.predictors(rows))
+    law, held = fit.model.law, tuple(predictor_names(rows))
     name, arguments = _name(cost), inspect.signature(cost).parameters
     needed = [n for n, argument in arguments.items() if argument.default is argument.empty]
     called = f"cost {name}({', '.join(arguments)})"
@@ -222,8 +222,10 @@ def trade_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Trade:
             f"two predictors can be traded, and law {law.name!r} with {called} leaves "
             f"{free or 'none'}; hold all others with at={{...}}"
         )
-    first, second = (float(np.log(table.reference(fit.runs)[n])) for n in free)
-    return Trade(Slice(law, tuple(free), held), cost, (second - first, (first + second) / 2))
+    first, second = (float(np.log(reference_sizes(fit.runs)[n])) for n in free)
+    return Allocation(
+        LawSlice(law, tuple(free), held), cost, (second - first, (first + second) / 2)
+    )
 
 
 def places_of_cost(fit: Fit, cost: Cost, at: At) -> xr.Dataset:
@@ -236,23 +238,25 @@ def places_of_cost(fit: Fit, cost: Cost, at: At) -> xr.Dataset:
     cost : callable
         The cost.
     at : mapping, xarray.Dataset or None
-        As of `bayeslaw.forecasting.curve_lookup.places`.
+        As of `bayeslaw.forecasting.curve_lookup.prediction_points`.
 
     Returns
     -------
     xarray.Dataset
     """
     if isinstance(at, xr.Dataset) or not isinstance(at, Mapping):
-        return places(fit, at)  # a grid, nothing, or what it refuses
+        return prediction_points(fit, at)  # a grid, nothing, or what it refuses
     own = [n for n in inspect.signature(cost).parameters if n not in fit.model.law.predictors]
     given = {name: np.asarray(at[name]) for name in own if name in at}
     numbers = {name: values for name, values in given.items() if values.dtype.kind in "fi"}
     # A grid holds sizes, which are above zero.
-    rows = places(fit, {**at, **{n: np.where(v == 0, NONE, v) for n, v in numbers.items()}})
+    rows = prediction_points(
+        fit, {**at, **{n: np.where(v == 0, NONE, v) for n, v in numbers.items()}}
+    )
     return rows.assign({name: rows[name].where(rows[name] != NONE, 0.0) for name in numbers})
 
 
-def require_optimum(trade: Trade, ratio: np.ndarray) -> None:
+def require_optimum(trade: Allocation, ratio: np.ndarray) -> None:
     """Raise if the law has no compute-optimal point in any draw.
 
     Parameters

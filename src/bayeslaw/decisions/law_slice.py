@@ -10,15 +10,15 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._law.law import Law
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import predictor_names
 
-__all__ = ["Known", "Slice", "line_of"]
+__all__ = ["Known", "LawSlice", "law_slice"]
 
 type Known = tuple[Any, ...]  # budgets, targets or thresholds; what is held; the law's parameters
 
 
 @dataclass(frozen=True)
-class Slice:
+class LawSlice:
     """A law in some of its predictors, the others held row by row.
 
     Arrays have the dims chain, draw, row and one of budgets, targets or thresholds.
@@ -65,7 +65,7 @@ class Slice:
         return self.law(*(sizes[name] for name in self.law.predictors), **parameters)
 
 
-def line_of(law: Law, along: str | None, rows: xr.Dataset) -> Slice:
+def law_slice(law: Law, along: str | None, rows: xr.Dataset) -> LawSlice:
     """A law along one predictor, given rows of the others.
 
     Parameters
@@ -75,7 +75,7 @@ def line_of(law: Law, along: str | None, rows: xr.Dataset) -> Slice:
     along : str or None
         The predictor; None for the only one that is not held.
     rows : xarray.Dataset
-        As of `bayeslaw.forecasting.curve_lookup.places`.
+        As of `bayeslaw.forecasting.curve_lookup.prediction_points`.
 
     Returns
     -------
@@ -89,10 +89,10 @@ def line_of(law: Law, along: str | None, rows: xr.Dataset) -> Slice:
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> line_of(bl.laws.chinchilla, "N", bl.grid(D=1e12)).free
+    >>> law_slice(bl.laws.chinchilla, "N", bl.grid(D=1e12)).free
     ('N',)
     """
-    held = tuple(table.predictors(rows))
+    held = tuple(predictor_names(rows))
     left = [name for name in law.predictors if name not in held]
     if along is None and len(left) == 1:
         along = left[0]
@@ -113,4 +113,4 @@ def line_of(law: Law, along: str | None, rows: xr.Dataset) -> Slice:
             raise ValueError(
                 f"law {law.name!r} needs {name!r} too; hold it at a value: at={{{name!r}: ...}}"
             )
-    return Slice(law, (along,), held)
+    return LawSlice(law, (along,), held)

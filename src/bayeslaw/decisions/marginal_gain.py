@@ -9,21 +9,26 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import reference_sizes
 from bayeslaw.decisions.autodiff import log_slope
-from bayeslaw.decisions.law_slice import Slice, line_of
+from bayeslaw.decisions.law_slice import LawSlice, law_slice
 from bayeslaw.decisions.results import amounts, labelled
 from bayeslaw.decisions.root_finding import first_crossing, scan
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import At, parameters_at, places, require_predictors
+from bayeslaw.forecasting.curve_lookup import (
+    At,
+    parameters_at,
+    prediction_points,
+    require_predictors,
+)
 from bayeslaw.forecasting.forecast import caveats_of_law
 
-__all__ = ["marginal", "saturation"]
+__all__ = ["marginal_gain", "saturation"]
 
 DRAWN = ("chain", "draw", "run", "predictor")
 
 
-def marginal(
+def marginal_gain(
     fit: Fit, at: xr.Dataset, *, draw_new: Sequence[str] = (), random_seed: int = 0
 ) -> xr.Dataset:
     """Posterior draws of what more of each predictor changes at given sizes.
@@ -56,14 +61,14 @@ def marginal(
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> gain = bl.marginal(fit, bl.grid(N=1e10, D=[1e11, 1e12]))  # doctest: +SKIP
+    >>> gain = bl.marginal_gain(fit, bl.grid(N=1e10, D=[1e11, 1e12]))  # doctest: +SKIP
     >>> bl.interval(gain)["doubling"].sel(predictor="D")  # doctest: +SKIP
     """
-    rows = places(fit, at)
+    rows = prediction_points(fit, at)
     require_predictors(fit, rows)
     law, parameters = fit.model.law, parameters_at(fit, rows, draw_new, random_seed)
     known = (None, *(parameters[name] for name in law.parameters))
-    response = partial(Slice(law, law.predictors, ()).response, known=known)
+    response = partial(LawSlice(law, law.predictors, ()).response, known=known)
     sizes = {name: rows[name].values for name in law.predictors}
     level = response(sizes)
     slope = [log_slope(response, name, sizes) for name in sizes]
@@ -128,19 +133,19 @@ def saturation(
     >>> enough = bl.saturation(fit, 0.01, along="N", at={"D": 1e12})  # doctest: +SKIP
     >>> bl.interval(enough)["N"]  # doctest: +SKIP
     """
-    rows, thresholds = places(fit, at), amounts("threshold", threshold)
-    line = line_of(fit.model.law, along, rows)
+    rows, thresholds = prediction_points(fit, at), amounts("threshold", threshold)
+    line = law_slice(fit.model.law, along, rows)
     [doubled] = line.free
     known = line.known(thresholds, rows, parameters_at(fit, rows, draw_new, random_seed))
     # Downwards: a curve may start with a plateau, where doublings gain nothing yet.
-    points = scan(np.log(table.reference(fit.runs)[doubled]))[::-1]
+    points = scan(np.log(reference_sizes(fit.runs)[doubled]))[::-1]
     found = np.exp(first_crossing(partial(_wasted, line), points, known))
     about = f"{doubled} beyond which a doubling gains less than the threshold"
     asked = xr.Variable("threshold", thresholds, {"long_name": fit.runs.attrs["response"]})
     return labelled(fit, rows, asked, {doubled: (found, about)}, {})
 
 
-def _wasted(line: Slice, log_size: Any, *known: Any) -> Any:
+def _wasted(line: LawSlice, log_size: Any, *known: Any) -> Any:
     """How far the gain of a doubling is below the threshold."""
     [doubled] = line.free
     before, after = (

@@ -9,14 +9,14 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw.decisions.allocation import (
+    Allocation,
     Cost,
-    Trade,
+    allocation_of,
     optimum,
     optimum_near,
     places_of_cost,
     require_optimum,
     scale_of_cost,
-    trade_of,
     training_flops,
 )
 from bayeslaw.decisions.law_slice import Known
@@ -98,7 +98,7 @@ def plan(
     >>> bl.plan(fit, 1e22, cost=flops_with_output)  # doctest: +SKIP
     """
     rows, budgets = places_of_cost(fit, cost, at), amounts("budget", budget)
-    trade = trade_of(fit, cost, rows)
+    trade = allocation_of(fit, cost, rows)
     parameters = parameters_at(fit, rows, draw_new, random_seed)
     known = trade.plane.known(budgets, rows, parameters)
     _require_affordable(trade, known)
@@ -118,7 +118,7 @@ def plan(
     return _with_caveats(fit, trade, labelled(fit, rows, asked, drawn, told))
 
 
-def _require_affordable(trade: Trade, known: Known) -> None:
+def _require_affordable(trade: Allocation, known: Known) -> None:
     budgets = np.broadcast_to(known[0], np.broadcast_shapes(*map(np.shape, known)))[0, 0]
     scale = np.broadcast_to(scale_of_cost(trade, trade.centre[0], known), budgets.shape)
     if np.any(np.isnan(scale)):
@@ -128,7 +128,9 @@ def _require_affordable(trade: Trade, known: Known) -> None:
         )
 
 
-def _exponents(trade: Trade, ratio: np.ndarray, known: Known) -> dict[str, tuple[np.ndarray, str]]:
+def _exponents(
+    trade: Allocation, ratio: np.ndarray, known: Known
+) -> dict[str, tuple[np.ndarray, str]]:
     """How the logarithms of both sizes move with that of the budget."""
     budgets, *rest = known
     (low, below), (high, above) = (
@@ -143,19 +145,19 @@ def _exponents(trade: Trade, ratio: np.ndarray, known: Known) -> dict[str, tuple
     }
 
 
-def _ratio(trade: Trade, ratio: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
+def _ratio(trade: Allocation, ratio: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
     first, second = trade.plane.free
     return {f"{second}_per_{first}": (np.exp(ratio), f"compute-optimal {second} per {first}")}
 
 
-def _in_range(fit: Fit, trade: Trade, sizes: Mapping[str, np.ndarray]) -> np.ndarray:
+def _in_range(fit: Fit, trade: Allocation, sizes: Mapping[str, np.ndarray]) -> np.ndarray:
     observed = observed_range(fit.runs)
     low, high = (np.array([observed[name][end] for name in trade.plane.free]) for end in (0, 1))
     found = np.stack([sizes[name] for name in trade.plane.free], axis=-1)
     return np.all((low <= found) & (found <= high), axis=-1)
 
 
-def _with_caveats(fit: Fit, trade: Trade, answer: xr.Dataset) -> xr.Dataset:
+def _with_caveats(fit: Fit, trade: Allocation, answer: xr.Dataset) -> xr.Dataset:
     missing = 1 - float(answer["has_optimum"].min())
     without = (
         f"In up to {missing:.2g} of the draws no split of the budget is best: one predictor "

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import reference_sizes
 from bayeslaw.decisions.allocation import (
+    Allocation,
     Cost,
-    Trade,
+    allocation_of,
     optimum,
     places_of_cost,
     require_optimum,
     scale_of_target,
-    trade_of,
 )
-from bayeslaw.decisions.law_slice import Known, Slice, line_of
+from bayeslaw.decisions.law_slice import Known, LawSlice, law_slice
 from bayeslaw.decisions.results import amounts, labelled
 from bayeslaw.decisions.root_finding import REACH, first_crossing, scan
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import At, parameters_at, places
+from bayeslaw.forecasting.curve_lookup import At, parameters_at, prediction_points
 
 __all__ = ["requirement"]
 
@@ -86,16 +86,16 @@ def requirement(
     >>> bl.interval(need, 0.9)["N"], need["probability"]  # doctest: +SKIP
     >>> bl.requirement(fit, [2.1, 2.0], along=bl.training_flops, largest=1e25)  # doctest: +SKIP
     """
-    rows = places_of_cost(fit, along, at) if callable(along) else places(fit, at)
+    rows = places_of_cost(fit, along, at) if callable(along) else prediction_points(fit, at)
     targets = amounts("target", target)
     parameters = parameters_at(fit, rows, draw_new, random_seed)
     if callable(along):
-        trade, worsens = trade_of(fit, along, rows), False
+        trade, worsens = allocation_of(fit, along, rows), False
         found = _budgets(trade, trade.plane.known(targets, rows, parameters))
     else:
-        line = line_of(fit.model.law, along, rows)
+        line = law_slice(fit.model.law, along, rows)
         worsens = line.falls != line.sense
-        points = scan(np.log(table.reference(fit.runs)[line.free[0]]))
+        points = scan(np.log(reference_sizes(fit.runs)[line.free[0]]))
         found = _sizes(line, points, line.known(targets, rows, parameters))
     grown, response = next(iter(found)), fit.runs.attrs["response"]
     drawn = {name: (values, f"{name} at the target") for name, values in found.items()}
@@ -106,7 +106,7 @@ def requirement(
     return labelled(fit, rows, asked, drawn, told).assign_attrs(largest=largest)
 
 
-def _sizes(line: Slice, points: np.ndarray, known: Known) -> dict[str, np.ndarray]:
+def _sizes(line: LawSlice, points: np.ndarray, known: Known) -> dict[str, np.ndarray]:
     [along] = line.free
 
     def short(log_size: Any, *known: Any) -> Any:
@@ -116,7 +116,7 @@ def _sizes(line: Slice, points: np.ndarray, known: Known) -> dict[str, np.ndarra
     return {along: np.exp(first_crossing(short, points, known))}
 
 
-def _budgets(trade: Trade, known: Known) -> dict[str, np.ndarray]:
+def _budgets(trade: Allocation, known: Known) -> dict[str, np.ndarray]:
     """The budget and the two predictors where the cheapest run reaches the target."""
     ratio, scale = optimum(trade, scale_of_target, known)
     missed = _missed(trade, known)
@@ -126,7 +126,7 @@ def _budgets(trade: Trade, known: Known) -> dict[str, np.ndarray]:
     return {name: np.where(missed, np.inf, values) for name, values in found.items()}
 
 
-def _missed(trade: Trade, known: Known) -> np.ndarray:
+def _missed(trade: Allocation, known: Known) -> np.ndarray:
     """Where not even the largest sizes reach the target."""
     ratio, scale = trade.centre
     farthest = trade.sizes(ratio, scale + REACH, known)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves_in
+from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import with_groups
 from bayeslaw.forecasting.forecast import caveats_of_law
@@ -58,7 +59,7 @@ def labelled(fit: Fit, rows: xr.Dataset, asked: xr.Variable, drawn: Told, told: 
     fit : Fit
         The fit.
     rows : xarray.Dataset
-        As of `bayeslaw.forecasting.curve_lookup.places`; they become entries of dim curve.
+        As of `bayeslaw.forecasting.curve_lookup.prediction_points`; they become entries of dim curve.
     asked : xarray.Variable
         Amounts, on a dim of their own.
     drawn : mapping of str to (array, str)
@@ -84,8 +85,8 @@ def labelled(fit: Fit, rows: xr.Dataset, asked: xr.Variable, drawn: Told, told: 
 def _labels(fit: Fit, rows: xr.Dataset) -> dict[str, xr.Variable]:
     """The curve's label, its groups and what is held."""
     grouped = with_groups(fit, rows)
-    known = table.curves(grouped)
-    label = known["curve"].values[table.curve_index(grouped, known)]
-    names = [*table.groups(fit.runs), *table.predictors(rows)]
+    known = curves_in(grouped)
+    label = known["curve"].values[curve_index(grouped, known)]
+    names = [*group_names(fit.runs), *predictor_names(rows)]
     columns = {"curve": label} | {name: rows[name].values for name in names}
     return {name: xr.Variable("curve", values) for name, values in columns.items()}

@@ -1,7 +1,6 @@
 """The contract that every law keeps, for the catalogue and for a user's own."""
 
-# PyTensor's annotations do not know that its variables can be computed with.
-# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
+# pyright: reportArgumentType=false
 
 from __future__ import annotations
 
@@ -11,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytensor
-import pytensor.tensor as pt
 import xarray as xr
-from pytensor.compile.mode import Mode
 
 from bayeslaw._inference.coordinates import Frame, coordinates
+from bayeslaw._inference.law_tensors import values_and_gradient
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import rescale
 from bayeslaw.model.model import Model
@@ -153,11 +150,7 @@ def _labels(law: Law) -> None:
 def _tensors(law: Law) -> None:
     predictors, parameters = _point(law)
     values = [*predictors, *parameters.values()]
-    inputs = [pt.dvector() for _ in values]
-    value = _at(law, inputs)
-    mode = Mode(linker="py", optimizer="fast_compile")
-    evaluate = pytensor.function(inputs, [value, *pt.grad(pt.sum(value), inputs)], mode=mode)
-    found, *gradient = evaluate(*values)
+    found, gradient = values_and_gradient(law, values)
     _require(np.allclose(found, _array(law), 1e-12), "tensors and arrays give different values")
     for i, name in enumerate([*law.predictors, *law.parameters]):
         numeric = _numeric_slope(law, values, i)

@@ -16,7 +16,8 @@ from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import roles_of
 from bayeslaw._sampling.chain_modes import modes
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves_in
+from bayeslaw.data.runs import predictor_names, response_values
 from bayeslaw.fitting.fit import Fit
 
 __all__ = ["Diagnosis", "describe_runs", "diagnose", "leave_one_out"]
@@ -112,8 +113,8 @@ def describe_runs(runs: xr.Dataset, names: Sequence[str] | None = None) -> list[
     -------
     list of str
     """
-    predictors, curves = list(names or table.predictors(runs)), table.curves(runs)
-    curve = table.curve_index(runs, curves)
+    predictors, curves = list(names or predictor_names(runs)), curves_in(runs)
+    curve = curve_index(runs, curves)
     sentences = [_span(runs, name, curve, curves.sizes["curve"]) for name in predictors]
     for i, first in enumerate(predictors):
         sentences += [_ray(runs, first, second) for second in predictors[i + 1 :]]
@@ -218,9 +219,9 @@ def _signs(runs: xr.Dataset, names: Sequence[str]) -> list[np.ndarray]:
 
     It is 0 where the sign is not clear, and not a number where the curve cannot tell.
     """
-    curve = table.curve_index(runs, table.curves(runs))
+    curve = curve_index(runs, curves_in(runs))
     columns = [runs[name].values for name in names]
-    logs = np.log(np.stack([table.response(runs).values, *columns]))
+    logs = np.log(np.stack([response_values(runs).values, *columns]))
     return [_signs_of(logs[:, curve == i]) for i in range(curve.max() + 1)]
 
 
@@ -245,7 +246,7 @@ def _envelope(runs: xr.Dataset, name: str, curve: np.ndarray, curves: xr.Dataset
     for i in range(curves.sizes["curve"]):
         own = curve == i
         order = np.argsort(runs[name].values[own], kind="stable")
-        response = table.response(runs).values[own][order]
+        response = response_values(runs).values[own][order]
         smooth += response.size >= 10 and bool(np.all(np.diff(response) <= 0))
     if not smooth:
         return ""

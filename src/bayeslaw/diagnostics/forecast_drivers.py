@@ -16,7 +16,7 @@ from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._law.law import Law
 from bayeslaw._law.roles import link_normal
 from bayeslaw._sampling.gate import NOT_CONVERGED
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.diagnostics.power_scaling import sensitivity
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.least_squares import least_squares, predict
@@ -25,7 +25,7 @@ from bayeslaw.forecasting.forecast import interval
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed
 
-__all__ = ["DATA", "LAW", "PRIOR", "forecast_verdict"]
+__all__ = ["DATA", "LAW", "PRIOR", "forecast_drivers"]
 
 DATA, PRIOR, LAW = "data-driven", "prior-driven", "law-driven"
 
@@ -48,7 +48,7 @@ APART = 1.0
 MISFIT = 0.75
 
 
-def forecast_verdict(
+def forecast_drivers(
     fit: Fit, forecast: xr.Dataset, others: Mapping[str, xr.Dataset] | None = None
 ) -> pd.DataFrame:
     """Tell, for each place of a forecast, what decides it.
@@ -94,7 +94,7 @@ def forecast_verdict(
     --------
     >>> import bayeslaw as bl
     >>> forecast = bl.forecast(fit, bl.grid(N=[1e9, 1e12]))  # doctest: +SKIP
-    >>> bl.forecast_verdict(fit, forecast)["sentence"].tolist()  # doctest: +SKIP
+    >>> bl.forecast_drivers(fit, forecast)["sentence"].tolist()  # doctest: +SKIP
     """
     curve = _curves(fit, forecast)
     mean = forecast["mean"]
@@ -107,15 +107,15 @@ def forecast_verdict(
     )
     told = (_decades(fit, forecast, curve), moved["prior"].values, moved["likelihood"].values)
     places = [
-        Place(*numbers, *_farthest(apart.iloc[i]))
+        ForecastDriver(*numbers, *_farthest(apart.iloc[i]))
         for i, numbers in enumerate(zip(*told, _misfit(fit, curve), strict=True))
     ]
     told = pd.DataFrame([place.told() for place in places])
     return told.set_index(pd.Index(forecast["run"].values, name="run"))
 
 
-class Place(NamedTuple):
-    """What is known of one place of a forecast; see `forecast_verdict`."""
+class ForecastDriver(NamedTuple):
+    """What is known of one place of a forecast; see `forecast_drivers`."""
 
     decades: float
     prior: float
@@ -161,17 +161,17 @@ def _farthest(apart: pd.Series) -> tuple[float, str]:
 
 def _curves(fit: Fit, forecast: xr.Dataset) -> np.ndarray:
     """Number of the curve of each place among those of the fit, -1 where it is none of them."""
-    known = table.curves(fit.runs)["curve"].values.tolist()
+    known = curves_in(fit.runs)["curve"].values.tolist()
     grouped = with_groups(fit, forecast)
-    wanted = table.curves(grouped)
+    wanted = curves_in(grouped)
     label = wanted["curve"].values.tolist()
     number = np.array([known.index(each) if each in known else -1 for each in label])
-    return number[table.curve_index(grouped, wanted)]
+    return number[curve_index(grouped, wanted)]
 
 
 def _decades(fit: Fit, forecast: xr.Dataset, curve: np.ndarray) -> np.ndarray:
     """Beyond the sizes of a place's curve, or of all runs where it has none."""
-    own = table.curve_index(fit.runs, table.curves(fit.runs))
+    own = curve_index(fit.runs, curves_in(fit.runs))
     beyond = np.zeros(curve.size)
     for number in np.unique(curve):
         rows, runs = curve == number, (own == number) | (number < 0)
@@ -240,7 +240,7 @@ def _apart_by_least_squares(fit: Fit, forecast: xr.Dataset, curve: np.ndarray) -
     """Simple laws that describe a curve as well as the fit's own, by place and rival."""
     model, half = fit.model, _half_width(forecast)
     rows = np.flatnonzero(curve >= 0)
-    every = table.curve_index(fit.runs, table.curves(fit.runs))
+    every = curve_index(fit.runs, curves_in(fit.runs))
     runs = fit.runs.isel(run=np.isin(every, curve))
     if not rows.size:
         return pd.DataFrame(index=range(curve.size))
@@ -266,10 +266,10 @@ def _by_least_squares(model: Model, runs: xr.Dataset, grid: xr.Dataset) -> _Poin
     held = {n: Fixed(x) for n, x in model.fixed.items() if n in model.law.parameters}
     bare = Model(model.law, priors=held, tie=model.tie)
     fitted = least_squares(bare, runs)
-    known, wanted = table.curves(runs), table.curves(grid)
-    count = np.bincount(table.curve_index(runs, known))
+    known, wanted = curves_in(runs), curves_in(grid)
+    count = np.bincount(curve_index(runs, known))
     free = len(coordinates(bare).roles)
     aic = count * np.log(fitted["objective"].to_numpy() / count + NIL) + 2 * free
-    label = wanted["curve"].values[table.curve_index(grid, wanted)]
+    label = wanted["curve"].values[curve_index(grid, wanted)]
     at = [known["curve"].values.tolist().index(each) for each in label]
     return _Point(aic[at], predict(model.law, fitted, grid))

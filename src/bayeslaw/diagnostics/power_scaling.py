@@ -16,10 +16,11 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, layout, roles_of
-from bayeslaw._inference.marginal_discrepancy import misfit
-from bayeslaw._inference.pointwise import Fitted
-from bayeslaw._inference.run_arrays import Design, design_of, prior_of, spread_prior_of
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, roles_of
+from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+from bayeslaw._inference.pointwise import PointwiseDraws
+from bayeslaw._inference.prior_distribution import prior_log_density
+from bayeslaw._inference.run_arrays import RunArrays, prior_of, run_arrays_of, spread_prior_of
 from bayeslaw._law.roles import IDENTITY, Link, link_normal
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.priors import Fixed, HalfNormal, Prior
@@ -121,7 +122,7 @@ def log_prior(fit: Fit) -> np.ndarray:
         not pooled: of each curve's parameters.
     """
     model, link = fit.model, fit.tree["link"].to_dataset()
-    roles, level = roles_of(model, coordinates(model)), design_of(model, fit.runs).level
+    roles, level = roles_of(model, coordinates(model)), run_arrays_of(model, fit.runs).level
     pooled = "center" in link
     at = link["center"] if pooled else link["theta"]
     parts = [
@@ -129,7 +130,9 @@ def log_prior(fit: Fit) -> np.ndarray:
         for name, role in roles.items()
     ]
     if pooled:
-        where = layout(groupings(model, design_of(model, fit.runs).curves), list(roles))
+        where = hierarchy_layout(
+            groupings(model, run_arrays_of(model, fit.runs).curves), list(roles)
+        )
         for i, (name, _) in enumerate(where.spreads):
             prior = spread_prior_of(model, name, roles[name])
             parts.append(_log_density(prior, IDENTITY, link["spread"].values[..., i]))
@@ -144,17 +147,7 @@ def _log_density(prior: Prior, link: Link, real: np.ndarray) -> np.ndarray:
     if isinstance(prior, HalfNormal) and link is IDENTITY:
         return -((real / prior.sd) ** 2) / 2
     slope = (link.inverse(real + STEP) - link.inverse(real - STEP)) / (2 * STEP)
-    return _any_log_density(prior, link.inverse(real)) + np.log(slope)
-
-
-def _any_log_density(prior: Prior, values: np.ndarray) -> np.ndarray:
-    """Of a prior of any kind, by PyMC."""
-    import pymc as pm
-    from pytensor.compile.mode import Mode
-
-    with pm.Model(check_bounds=False):
-        density = pm.logp(prior.to_pymc("x"), values)
-    return np.asarray(density.eval(mode=Mode(linker="py", optimizer=None)))  # pyright: ignore[reportArgumentType]
+    return prior_log_density(prior, link.inverse(real)) + np.log(slope)
 
 
 def log_likelihood(fit: Fit) -> np.ndarray:
@@ -171,26 +164,26 @@ def log_likelihood(fit: Fit) -> np.ndarray:
         What the law gets wrong is integrated out; a number that some noise has for each run is
         not.
     """
-    model, design = fit.model, design_of(fit.model, fit.runs)
+    model, run_arrays = fit.model, run_arrays_of(fit.model, fit.runs)
     posterior, link = (fit.tree[name].to_dataset() for name in ("posterior", "link"))
     draws = {name: posterior[name].values for name in model.roles}
     latent = link["latent"].values if "latent" in link else None
-    fitted = Fitted.of(model, design, draws, fit.runs, latent)
+    fitted = PointwiseDraws.of(model, run_arrays, draws, fit.runs, latent)
     if model.discrepancy is None:
-        return design.sums(fitted.scatter.log_density(design.response))
-    return _dependent(fitted, design)
+        return run_arrays.sums(fitted.scatter.log_density(run_arrays.response))
+    return _dependent(fitted, run_arrays)
 
 
-def _dependent(fitted: Fitted, design: Design) -> np.ndarray:
+def _dependent(fitted: PointwiseDraws, run_arrays: RunArrays) -> np.ndarray:
     """Joint log densities of each curve's residuals, draw by draw."""
-    wrong = misfit(fitted.model, design)
+    wrong = marginal_discrepancy(fitted.model, run_arrays)
     assert wrong is not None
     shape = fitted.scatter.center.shape[:2]
     flat = [
         each.reshape(-1, *each.shape[2:])
         for each in (
-            design.values - fitted.scatter.center, fitted.scatter.sigma**2, fitted.tau**2
+            run_arrays.values - fitted.scatter.center, fitted.scatter.sigma**2, fitted.tau**2
         )
     ]  # fmt: skip
     densities = [wrong.densities(*draw) for draw in zip(*flat, strict=True)]
-    return np.array(densities).reshape(*shape, design.n_curves)
+    return np.array(densities).reshape(*shape, run_arrays.n_curves)

@@ -8,10 +8,10 @@ import xarray as xr
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.fitting.fit import Fit
 
-__all__ = ["verdict"]
+__all__ = ["region_probabilities"]
 
 
-def verdict(fit: Fit) -> pd.DataFrame:
+def region_probabilities(fit: Fit) -> pd.DataFrame:
     """The probabilities of what a law's parameters tell, such as power law or log-linear.
 
     Parameters
@@ -36,7 +36,7 @@ def verdict(fit: Fit) -> pd.DataFrame:
     --------
     >>> import bayeslaw as bl
     >>> fit = bl.fit(bl.Model(bl.laws.curvature), runs)  # doctest: +SKIP
-    >>> bl.verdict(fit)  # doctest: +SKIP
+    >>> bl.region_probabilities(fit)  # doctest: +SKIP
     """
     law = fit.model.law
     if not law.regions:

@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayeslaw._inference.posterior import dim_of
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names
 from bayeslaw.fitting.fit import Fit
 
 __all__ = ["parts_of", "summary"]
@@ -85,7 +85,7 @@ def parts_of(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
     for name in names:
         if f"{name}_population" in posterior:
             yield ("population", name), posterior[f"{name}_population"].expand_dims(label=["all"])
-    for group in table.groups(fit.runs):
+    for group in group_names(fit.runs):
         for name in names:
             if f"{name}_{group}_effect" in posterior:
                 level = posterior[f"{name}_population"] + posterior[f"{name}_{group}_effect"]

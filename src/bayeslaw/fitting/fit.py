@@ -7,26 +7,32 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
-from pytensor.compile.mode import Mode
 
 from bayeslaw._inference.graph import LATENT, built_on
-from bayeslaw._inference.model_data import numbers_of
-from bayeslaw._inference.pointwise import Fitted
+from bayeslaw._inference.model_data import model_data_of
+from bayeslaw._inference.pointwise import PointwiseDraws
 from bayeslaw._inference.posterior import posterior_dataset
-from bayeslaw._inference.run_arrays import Design, design_of
-from bayeslaw._sampling.compile_cache import engine_of, variables_of
+from bayeslaw._inference.prior_distribution import prior_draws
+from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
+from bayeslaw._sampling.compile_cache import compiled_density_of, variables_of
 from bayeslaw._sampling.gate import Gate
-from bayeslaw._sampling.nuts import Cut, Sampled, Sampler, labelled_link, sampled
-from bayeslaw.data import runs as table
+from bayeslaw._sampling.nuts import (
+    Draws,
+    Sampler,
+    SamplingInterrupted,
+    labelled_unconstrained,
+    sample_posterior,
+)
 from bayeslaw.data.curves import warn_thin_groups
-from bayeslaw.data.table import RunsError
+from bayeslaw.data.runs import check_runs, group_names, has_response
+from bayeslaw.errors import Interrupted, RunsError
 from bayeslaw.model.model import Model
 
-__all__ = ["Fit", "Interrupted", "check_fittable", "fit", "fit_of"]
+__all__ = ["Fit", "check_fittable", "fit", "fit_of"]
 
 PRIOR_DRAWS = 500
 PREDICTIVE_DRAWS = 1000
@@ -62,32 +68,10 @@ class Fit:
 
     def __str__(self) -> str:
         """The verdict of the gate, then what was fitted."""
-        groups = ", ".join(table.groups(self.runs)) or "no groups"
+        groups = ", ".join(group_names(self.runs)) or "no groups"
         size = f"{self.runs.sizes['run']} runs, {self.tree['posterior'].sizes['curve']} curves"
         verdict = Gate.of(self.tree).sentence
         return f"{verdict}\nFit of law {self.model.law.name!r} to {size} ({groups})."
-
-
-class Interrupted(KeyboardInterrupt):
-    """A fit was interrupted while it was sampled; what was sampled is a fit too.
-
-    Parameters
-    ----------
-    fit : Fit
-        Of the draws so far. Its gate says what it is worth.
-
-    Examples
-    --------
-    >>> import bayeslaw as bl
-    >>> try:  # doctest: +SKIP
-    ...     fit = bl.fit(model, runs, random_seed=1)
-    ... except bl.Interrupted as stopped:
-    ...     fit = stopped.fit
-    """
-
-    def __init__(self, fit: Fit) -> None:
-        super().__init__()
-        self.fit = fit
 
 
 def fit(
@@ -147,16 +131,16 @@ def fit(
     """
     sampler = Sampler(random_seed, draws, tune, chains, cores, target_accept, progressbar)
     check_fittable(model, runs)
-    design = design_of(model, runs)
-    numbers = numbers_of(model, design)
-    engine, is_whole = engine_of(model, runs, design, numbers, progressbar), True
+    run_arrays = run_arrays_of(model, runs)
+    model_data = model_data_of(model, run_arrays)
+    compiled, is_whole = compiled_density_of(model, runs, run_arrays, model_data, progressbar), True
     try:
-        found = sampled(model, runs, design, engine, sampler)
-    except Cut as cut:
+        found = sample_posterior(model, runs, run_arrays, compiled, sampler)
+    except SamplingInterrupted as cut:
         found, is_whole = cut.found, False
-    seen = _predictive(model, design, found, runs, random_seed)
-    built = built_on(model, design, numbers, runs)
-    prior = _prior(model, design, built, runs, random_seed)
+    seen = _predictive(model, run_arrays, found, runs, random_seed)
+    built = built_on(model, run_arrays, model_data, runs)
+    prior = _prior(model, run_arrays, built, runs, random_seed)
     made = fit_of(model, runs, found, sampler, seen | prior)
     if not is_whole:
         raise Interrupted(made)
@@ -173,14 +157,14 @@ def check_fittable(model: Model, runs: xr.Dataset) -> None:
     runs : xarray.Dataset
         Training runs.
     """
-    table.check_runs(runs)
-    if not table.has_response(runs):
+    check_runs(runs)
+    if not has_response(runs):
         raise RunsError("these runs have no response to fit; a grid is for forecast")
-    warn_thin_groups(runs, table.groups(runs), len(model.law.parameters))
+    warn_thin_groups(runs, group_names(runs), len(model.law.parameters))
 
 
 def fit_of(
-    model: Model, runs: xr.Dataset, found: Sampled, sampler: Sampler, more: Mapping[str, xr.Dataset]
+    model: Model, runs: xr.Dataset, found: Draws, sampler: Sampler, more: Mapping[str, xr.Dataset]
 ) -> Fit:
     """What was sampled as a fit, with more groups for its tree.
 
@@ -209,8 +193,8 @@ def fit_of(
 
 def _predictive(
     model: Model,
-    design: Design,
-    found: Sampled,
+    run_arrays: RunArrays,
+    found: Draws,
     runs: xr.Dataset,
     seed: int,
 ) -> dict[str, xr.Dataset]:
@@ -218,30 +202,33 @@ def _predictive(
     response, rng = runs.attrs["response"], np.random.default_rng([seed, 1])
     draws = {name: posterior[name].values for name in model.roles}
     latent = link[LATENT].values if LATENT in link else None
-    density = Fitted.of(model, design, draws, runs, latent).left_out()
+    density = PointwiseDraws.of(model, run_arrays, draws, runs, latent).left_out()
     every = max(1, density.shape[0] * density.shape[1] // PREDICTIVE_DRAWS)
     few = {name: values[:, ::every] for name, values in draws.items()}
-    seen = Fitted.of(model, design, few, runs, None if latent is None else latent[:, ::every])
-    new = Fitted.of(model, design, few, runs).scatter
+    seen = PointwiseDraws.of(
+        model, run_arrays, few, runs, None if latent is None else latent[:, ::every]
+    )
+    new = PointwiseDraws.of(model, run_arrays, few, runs).scatter
     return {
         "/log_likelihood": _on_runs(response, density, runs),
-        "/posterior_predictive": _on_runs(response, new.draw(rng, seen.wrong_at_runs(rng)), runs),
+        "/posterior_predictive": _on_runs(
+            response, new.draw(rng, seen.discrepancy_at_runs(rng)), runs
+        ),
     }
 
 
 def _prior(
-    model: Model, design: Design, built: pm.Model, runs: xr.Dataset, seed: int
+    model: Model, run_arrays: RunArrays, built: Any, runs: xr.Dataset, seed: int
 ) -> dict[str, xr.Dataset]:
     rng = np.random.default_rng([seed, 2])
     names = [name for name in variables_of(built) if name != LATENT]
-    mode = Mode(linker="py", optimizer=None)  # pyright: ignore[reportArgumentType]
-    variables = [built[name] for name in names]
-    drawn = pm.draw(variables, draws=PRIOR_DRAWS, mode=mode, random_seed=rng)
-    draws = {name: values[None] for name, values in zip(names, drawn, strict=True)}
-    link = labelled_link(model, design, draws)
-    prior = posterior_dataset(model, design, link, runs)
-    fitted = Fitted.of(model, design, {name: prior[name].values for name in model.roles}, runs)
-    response = fitted.scatter.draw(rng, fitted.wrong_at_runs(rng, is_seen=False))
+    draws = prior_draws(built, names, PRIOR_DRAWS, rng)
+    link = labelled_unconstrained(model, run_arrays, draws)
+    prior = posterior_dataset(model, run_arrays, link, runs)
+    fitted = PointwiseDraws.of(
+        model, run_arrays, {name: prior[name].values for name in model.roles}, runs
+    )
+    response = fitted.scatter.draw(rng, fitted.discrepancy_at_runs(rng, is_seen=False))
     return {
         "/prior": prior,
         "/prior_link": link,
@@ -264,7 +251,7 @@ def _data(runs: xr.Dataset) -> dict[str, xr.Dataset]:
     return {"/observed_data": observed, "/constant_data": constant}
 
 
-def _provenance(model: Model, sampler: Sampler, found: Sampled) -> dict[str, str]:
+def _provenance(model: Model, sampler: Sampler, found: Draws) -> dict[str, str]:
     packages = ("bayeslaw", "pymc", "pytensor", "nutpie", "arviz", "numpy", "xarray", "numba")
     return {
         "gate": found.gate.to_json(),

@@ -19,12 +19,12 @@ from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.save import fit_of_tree, tree_of_fit
 from bayeslaw.model.model import Model
 
-__all__ = ["Archive", "key_of"]
+__all__ = ["FitStore", "key_of"]
 
 WITHOUT = {"cores", "progressbar"}  # settings that change no draw
 
 
-class Archive:
+class FitStore:
     """A Zarr store of fits, one group each.
 
     A group is written aside and renamed, so that it is whole or absent: whoever is killed loses at
@@ -67,7 +67,7 @@ class Archive:
     def get(self, key: str, model: Model) -> Fit:
         """A fit that is kept, of the model that it is of."""
         where = self.path / key
-        with xr.open_datatree(where, engine="zarr", consolidated=False) as tree:
+        with xr.open_datatree(where, compiled="zarr", consolidated=False) as tree:
             return fit_of_tree(tree.load(), where, model.law)
 
 

@@ -13,11 +13,11 @@ from scipy import optimize
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
 from bayeslaw._inference.map_search import Search
-from bayeslaw._inference.run_arrays import Design, design_of, prior_of
+from bayeslaw._inference.run_arrays import RunArrays, prior_of, run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._law.roles import LEVEL, link_normal
 from bayeslaw._law.units import rescale, scales_of
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.model.model import Model
 
 __all__ = ["least_squares", "predict"]
@@ -75,17 +75,17 @@ def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None)
     """
     if huber is not None and not 0 < huber < np.inf:
         raise ValueError(f"huber must be a finite number above 0, or None, got {huber!r}")
-    design, system = design_of(model, runs), coordinates(model)
-    search = Search(model, system, design, design.level)
-    pilot = search.named(search.optima()[0])
+    run_arrays, system = run_arrays_of(model, runs), coordinates(model)
+    search = Search(model, system, run_arrays, run_arrays.level)
+    laplace = search.named(search.optima()[0])
     reference, told = scales_of(model.law, runs), []
-    for i in range(design.n_curves):
-        curve = _Curve.of(model, system, design, i)
-        first = np.array([pilot[name][i] for name in system.roles])
+    for i in range(run_arrays.n_curves):
+        curve = _Curve.of(model, system, run_arrays, i)
+        first = np.array([laplace[name][i] for name in system.roles])
         eta, fit = _best(curve, _starts(model, curve, first), huber)
         with np.errstate(over="ignore", invalid="ignore"):
             told.append({**rescale(model.law, reference, curve.parameters(eta)), **fit})
-    return pd.DataFrame(told, index=pd.Index(design.curves["curve"].values, name="curve"))
+    return pd.DataFrame(told, index=pd.Index(run_arrays.curves["curve"].values, name="curve"))
 
 
 def predict(law: Law, fitted: pd.DataFrame, runs: xr.Dataset) -> np.ndarray:
@@ -104,8 +104,8 @@ def predict(law: Law, fitted: pd.DataFrame, runs: xr.Dataset) -> np.ndarray:
     -------
     array, shape (run,)
     """
-    curves = table.curves(runs)
-    label = curves["curve"].values[table.curve_index(runs, curves)]
+    curves = curves_in(runs)
+    label = curves["curve"].values[curve_index(runs, curves)]
     of_run = fitted.loc[label]
     parameters = {name: of_run[name].to_numpy() for name in law.parameters}
     with np.errstate(invalid="ignore", over="ignore"):
@@ -123,12 +123,12 @@ class _Curve:
     log_response: np.ndarray
 
     @classmethod
-    def of(cls, model: Model, system: Coordinates, design: Design, i: int) -> _Curve:
-        own = design.curve == i
-        pivot, smallest, largest = (tuple(x[i] for x in end) for end in design.frame.ends)
+    def of(cls, model: Model, system: Coordinates, run_arrays: RunArrays, i: int) -> _Curve:
+        own = run_arrays.curve == i
+        pivot, smallest, largest = (tuple(x[i] for x in end) for end in run_arrays.frame.ends)
         frame = Frame(pivot, smallest, largest)
-        predictors = [x[own] for x in design.predictors]
-        return cls(model.law, system, frame, predictors, np.log(design.response[own]))
+        predictors = [x[own] for x in run_arrays.predictors]
+        return cls(model.law, system, frame, predictors, np.log(run_arrays.response[own]))
 
     def parameters(self, eta: np.ndarray) -> dict[str, np.ndarray]:
         named = dict(zip(self.system.roles, eta, strict=True))

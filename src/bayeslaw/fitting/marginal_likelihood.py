@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 import arviz as az
 import numpy as np
-import nutpie
 from scipy.special import expit
 from scipy.stats import multivariate_normal
 from threadpoolctl import threadpool_limits
 
-from bayeslaw._inference.model_data import numbers_of
-from bayeslaw._inference.run_arrays import design_of
-from bayeslaw._sampling.compile_cache import engine_of
-from bayeslaw._sampling.compiled import Engine
+from bayeslaw._inference.model_data import model_data_of
+from bayeslaw._inference.run_arrays import run_arrays_of
+from bayeslaw._sampling.compile_cache import compiled_density_of
+from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
-from bayeslaw._sampling.initial_points import near_optima
+from bayeslaw._sampling.initial_points import initial_points_of
+from bayeslaw._sampling.nuts import Sampler, unconstrained_draws
 from bayeslaw.fitting.fit import Fit
 
 __all__ = ["PRIOR_DEPENDENCE", "MarginalLikelihood", "marginal_likelihood"]
@@ -95,11 +95,13 @@ def marginal_likelihood(fit: Fit, *, random_seed: int = 0) -> MarginalLikelihood
     >>> power, log_linear = (bl.marginal_likelihood(fit) for fit in fits)  # doctest: +SKIP
     >>> power.log - log_linear.log  # the logarithm of the Bayes factor  # doctest: +SKIP
     """
-    design = design_of(fit.model, fit.runs)
-    engine = engine_of(fit.model, fit.runs, design, numbers_of(fit.model, design))
+    run_arrays = run_arrays_of(fit.model, fit.runs)
+    compiled = compiled_density_of(
+        fit.model, fit.runs, run_arrays, model_data_of(fit.model, run_arrays)
+    )
     with threadpool_limits(1):
-        points, diverging = _points(fit, engine, random_seed)
-        log, error = _bridge(engine.density, points, np.random.default_rng([random_seed, 11]))
+        points, diverging = _points(fit, compiled, random_seed)
+        log, error = _bridge(compiled.density, points, np.random.default_rng([random_seed, 11]))
     return MarginalLikelihood(log, error, tuple(_caveats(fit, error, diverging)))
 
 
@@ -116,18 +118,15 @@ def _caveats(fit: Fit, error: float, diverging: int) -> list[str]:
     return [sentence for sentence, holds in told.items() if holds]
 
 
-def _points(fit: Fit, engine: Engine, random_seed: int) -> tuple[np.ndarray, int]:
+def _points(fit: Fit, compiled: CompiledDensity, random_seed: int) -> tuple[np.ndarray, int]:
     """Draws (chain, draw, unknowns) of the posterior in the sampler's space, and divergences."""
     told, sizes = json.loads(fit.tree.attrs["sampler"]), fit.tree["link"].sizes
-    ready = near_optima(engine, fit.model, design_of(fit.model, fit.runs))
-    trace = nutpie.sample(
-        ready.sampler(ready.chains(random_seed, sizes["chain"])), draws=sizes["draw"],
-        tune=told["tune"], chains=sizes["chain"], cores=told["cores"], seed=random_seed,
-        target_accept=told["target_accept"] or TARGET_ACCEPT, progress_bar=False,
-        save_warmup=False, store_unconstrained=True,
-    )  # fmt: skip
-    stats = trace["sample_stats"].to_dataset()
-    return stats["unconstrained_draw"].values, int(stats["diverging"].sum())
+    ready = initial_points_of(compiled, fit.model, run_arrays_of(fit.model, fit.runs))
+    target_accept = told["target_accept"] or TARGET_ACCEPT
+    sampler = Sampler(
+        random_seed, sizes["draw"], told["tune"], sizes["chain"], told["cores"], target_accept
+    )
+    return unconstrained_draws(ready, sampler)
 
 
 def _bridge(density: Density, points: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:

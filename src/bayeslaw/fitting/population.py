@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw._inference.hierarchy import groupings, is_pooled, layout
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curves_in
+from bayeslaw.data.runs import group_names, reference_sizes
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.model.serialise import part_of, record_of
+from bayeslaw.model.serialise import from_record, to_record
 from bayeslaw.priors import HalfNormal, LinkNormal, Population
 
 __all__ = ["load_population", "population", "save_population"]
@@ -56,7 +57,7 @@ def population(fits: Fit | Sequence[Fit], *, at: Mapping[str, str] | None = None
     _require_alike(every)
     levels = {name: str(level) for name, level in (at or {}).items()}
     found = [_moments(fit, levels) for fit in every]
-    weight = np.array([float(table.curves(fit.runs).sizes["curve"]) for fit in every])
+    weight = np.array([float(curves_in(fit.runs).sizes["curve"]) for fit in every])
     mean, variance, spread = _averaged(found, weight / weight.sum())
     first = every[0]
     names = [str(name) for name in first.tree["link"].to_dataset()["parameter"].values]
@@ -64,7 +65,7 @@ def population(fits: Fit | Sequence[Fit], *, at: Mapping[str, str] | None = None
     priors = {name: LinkNormal(float(middle), float(sd)) for name, middle, sd, _ in rows}
     priors |= {f"sd_{name}": HalfNormal(float(own)) for name, *_, own in rows}
     return Population(
-        first.model.law.name, dict(table.reference(first.runs)), priors, _provenance(every, levels)
+        first.model.law.name, dict(reference_sizes(first.runs)), priors, _provenance(every, levels)
     )
 
 
@@ -89,7 +90,7 @@ def save_population(population: Population, path: str | os.PathLike[str]) -> Pat
     record = {
         "law": population.law,
         "reference": dict(population.reference),
-        "priors": {name: record_of(name, prior) for name, prior in population.items()},
+        "priors": {name: to_record(name, prior) for name, prior in population.items()},
         "provenance": dict(population.provenance),
     }
     path = Path(path)
@@ -125,7 +126,7 @@ def load_population(name: str | os.PathLike[str]) -> Population:
         known = sorted(item.name.removesuffix(".json") for item in _shelf().iterdir())
         raise ValueError(f"no population {str(name)!r}, nor such a file; the package has {known}")
     record = json.loads(source.read_text(encoding="utf-8"))
-    priors = {key: part_of(value) for key, value in record["priors"].items()}
+    priors = {key: from_record(value) for key, value in record["priors"].items()}
     return Population(record["law"], record["reference"], priors, record["provenance"])
 
 
@@ -138,19 +139,19 @@ def _require_alike(fits: Sequence[Fit]) -> None:
         raise ValueError("no fits were given: a population is learned from at least one")
     first = fits[0]
     for fit in fits:
-        if not is_pooled(fit.model, table.curves(fit.runs)):
+        if not is_pooled(fit.model, curves_in(fit.runs)):
             raise ValueError(
                 f"the fit of law {fit.model.law.name!r} is not pooled, so it knows no population: "
                 "fit several curves with pooling=[...]"
             )
         if not Gate.of(fit.tree).passed:
             raise ValueError(f"a population of a fit that failed: {Gate.of(fit.tree).sentence}")
-        if fit.model.law != first.model.law or table.reference(fit.runs) != table.reference(
+        if fit.model.law != first.model.law or reference_sizes(fit.runs) != reference_sizes(
             first.runs
         ):
             raise ValueError(
-                f"fits of {fit.model.law.name!r} at {table.reference(fit.runs)} and of "
-                f"{first.model.law.name!r} at {table.reference(first.runs)}: a population is of "
+                f"fits of {fit.model.law.name!r} at {reference_sizes(fit.runs)} and of "
+                f"{first.model.law.name!r} at {reference_sizes(first.runs)}: a population is of "
                 "one law at one reference; read all runs with the same reference={...}"
             )
 
@@ -159,7 +160,7 @@ def _moments(fit: Fit, levels: Mapping[str, str]) -> tuple[np.ndarray, np.ndarra
     """Mean and variance of a new curve's parameters, and root mean square spread between curves."""
     link = fit.tree["link"].to_dataset()
     names = [str(name) for name in link["parameter"].values]
-    where = layout(groupings(fit.model, table.curves(fit.runs)), names)
+    where = hierarchy_layout(groupings(fit.model, curves_in(fit.runs)), names)
     _require_levels(fit, levels)
     center = link["center"].values.reshape(-1, len(names)).copy()
     spread = link["spread"].values.reshape(-1, len(where.spreads))
@@ -176,8 +177,8 @@ def _moments(fit: Fit, levels: Mapping[str, str]) -> tuple[np.ndarray, np.ndarra
 
 def _require_levels(fit: Fit, levels: Mapping[str, str]) -> None:
     for group, level in levels.items():
-        if group not in table.groups(fit.runs):
-            raise ValueError(f"{group!r} in at is no group; those are {table.groups(fit.runs)}")
+        if group not in group_names(fit.runs):
+            raise ValueError(f"{group!r} in at is no group; those are {group_names(fit.runs)}")
         known = list(dict.fromkeys(str(label) for label in fit.runs[group].values))
         if level not in known:
             raise ValueError(f"{group} {level!r} in at is not in the fit, which has {known}")
@@ -196,9 +197,9 @@ def _provenance(fits: Sequence[Fit], levels: Mapping[str, str]) -> dict[str, Any
     return {
         "fits": [
             {
-                "curves": table.curves(fit.runs).sizes["curve"],
+                "curves": curves_in(fit.runs).sizes["curve"],
                 "runs": fit.runs.sizes["run"],
-                "groups": table.groups(fit.runs),
+                "groups": group_names(fit.runs),
                 "model": fit.tree.attrs.get("model", ""),
                 "sampler": json.loads(fit.tree.attrs.get("sampler", "{}")),
             }

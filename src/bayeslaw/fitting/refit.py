@@ -16,15 +16,15 @@ from typing import Any
 import cloudpickle
 import xarray as xr
 
-from bayeslaw._inference.model_data import Numbers, numbers_of
-from bayeslaw._inference.run_arrays import Design, design_of
+from bayeslaw._inference.model_data import ModelData, model_data_of
+from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw._progress import progress
-from bayeslaw._sampling.compile_cache import engine_of
-from bayeslaw._sampling.compiled import Engine
+from bayeslaw._sampling.compile_cache import compiled_density_of
+from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
-from bayeslaw._sampling.nuts import Sampler, sampled
+from bayeslaw._sampling.nuts import Sampler, sample_posterior
 from bayeslaw.fitting.fit import Fit, check_fittable, fit_of
-from bayeslaw.fitting.fit_store import Archive, key_of
+from bayeslaw.fitting.fit_store import FitStore, key_of
 from bayeslaw.model.model import Model
 
 __all__ = ["refit"]
@@ -142,12 +142,12 @@ class _Job:
     @property
     def is_kept(self) -> bool:
         """Whether the fit is in the store."""
-        return self.store is not None and self.key in Archive(self.store)
+        return self.store is not None and self.key in FitStore(self.store)
 
     def kept(self) -> Fit:
         """The fit of the store."""
         assert self.store is not None
-        return Archive(self.store).get(self.key, self.model)
+        return FitStore(self.store).get(self.key, self.model)
 
     def fit(self, tree: xr.DataTree | None) -> Fit:
         """The fit that was made; in the store unless its tree is given."""
@@ -188,7 +188,7 @@ def _done(job: _Job) -> tuple[xr.DataTree | None, bool]:
     passed = Gate.of(fit.tree).passed
     if job.store is None:
         return fit.tree, passed
-    Archive(job.store).put(job.key, fit)
+    FitStore(job.store).put(job.key, fit)
     return None, passed
 
 
@@ -203,14 +203,14 @@ def _load_lazy() -> None:
 
 
 def _fitted(job: _Job) -> Fit:
-    design = design_of(job.model, job.runs)
-    numbers = numbers_of(job.model, design)
-    engine = _engine(job.model, job.runs, design, numbers)
+    run_arrays = run_arrays_of(job.model, job.runs)
+    model_data = model_data_of(job.model, run_arrays)
+    compiled = _compiled(job.model, job.runs, run_arrays, model_data)
     first = replace(job.sampler, most=1, target_accept=job.sampler.attempts[0].target_accept)
-    found = sampled(job.model, job.runs, design, engine, first)
+    found = sample_posterior(job.model, job.runs, run_arrays, compiled, first)
     if not found.gate.is_settled:
         again = _patient(job.sampler, found.gate)
-        found = sampled(job.model, job.runs, design, engine, again)
+        found = sample_posterior(job.model, job.runs, run_arrays, compiled, again)
     return fit_of(job.model, job.runs, found, job.sampler, {})
 
 
@@ -222,17 +222,19 @@ def _patient(sampler: Sampler, failed: Gate) -> Sampler:
     return replace(sampler, most=1, target_accept=steps, importance=False, **more)
 
 
-_engines: OrderedDict[tuple[str, Any], Engine] = OrderedDict()
+_compiled_densities: OrderedDict[tuple[str, Any], CompiledDensity] = OrderedDict()
 _lock = threading.Lock()
 
 
-def _engine(model: Model, runs: xr.Dataset, design: Design, numbers: Numbers) -> Engine:
+def _compiled(
+    model: Model, runs: xr.Dataset, run_arrays: RunArrays, model_data: ModelData
+) -> CompiledDensity:
     """The compiled model on these numbers; one thread compiles, the others wait for it."""
-    key = model.form(numbers.given), numbers.structure
+    key = model.form(model_data.given), model_data.structure
     with _lock:
-        if key not in _engines:
-            _engines[key] = engine_of(model, runs, design, numbers)
-        _engines.move_to_end(key)
-        while len(_engines) > ENGINES:
-            _engines.popitem(last=False)
-        return _engines[key].on(numbers)
+        if key not in _compiled_densities:
+            _compiled_densities[key] = compiled_density_of(model, runs, run_arrays, model_data)
+        _compiled_densities.move_to_end(key)
+        while len(_compiled_densities) > ENGINES:
+            _compiled_densities.popitem(last=False)
+        return _compiled_densities[key].on(model_data)

@@ -18,31 +18,18 @@ import xarray as xr
 
 from bayeslaw import laws
 from bayeslaw._law.law import Law
+from bayeslaw.errors import StoreError
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.model.model import Model, Pooling
-from bayeslaw.model.serialise import part_of, record_of
+from bayeslaw.model.serialise import from_record, to_record
 
-__all__ = ["StoreError", "fit_of_tree", "load", "save", "tree_of_fit"]
+__all__ = ["fit_of_tree", "load", "save", "tree_of_fit"]
 
 FORMAT = 1
 ATTRIBUTE = "bayeslaw"  # of the file: format and model
 SPACED = "coordinates_with_spaces"  # of a group
 JSON = "json:"  # how an attribute begins that netCDF would not give back as it was
 SEAL = 32  # bytes of hash after the netCDF content, which ignores them
-
-
-class StoreError(ValueError):
-    """A fit that cannot be saved or loaded; the message names the culprit.
-
-    Examples
-    --------
-    >>> import bayeslaw as bl
-    >>> try:
-    ...     fit = bl.load("nothing.nc")
-    ... except bl.StoreError as error:
-    ...     print(error)
-    cannot read 'nothing.nc': No such file or directory
-    """
 
 
 def save(fit: Fit, path: str | os.PathLike[str]) -> Path:
@@ -172,7 +159,7 @@ def _read(path: Path) -> xr.DataTree:
             f"{str(path)!r} is not a whole fit: it was cut short or changed, or is another kind "
             "of file"
         )
-    with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
+    with xr.open_datatree(io.BytesIO(content), compiled="h5netcdf") as tree:
         return tree.load()
 
 
@@ -192,7 +179,7 @@ def _content(fit: Fit) -> memoryview:
     tree = tree_of_fit(fit)
     try:
         # In memory, because HDF5 crashes the process where a disk is full.
-        return tree.to_netcdf(engine="h5netcdf")
+        return tree.to_netcdf(compiled="h5netcdf")
     except (TypeError, ValueError) as error:
         raise StoreError(f"a file cannot hold this fit: {error}") from error
 
@@ -280,16 +267,16 @@ def _model(record: Mapping[str, Any], law: Law) -> Model:
     return Model(
         law,
         pooling=_pooling(record["pooling"]),
-        noise=part_of(record["noise"]),
-        discrepancy=part_of(record["discrepancy"]),
-        priors={name: part_of(prior) for name, prior in record["priors"].items()},
+        noise=from_record(record["noise"]),
+        discrepancy=from_record(record["discrepancy"]),
+        priors={name: from_record(prior) for name, prior in record["priors"].items()},
         tie=record["tie"],
     )
 
 
 def _part_record(what: str, part: Any) -> Any:
     try:
-        return record_of(what, part)
+        return to_record(what, part)
     except ValueError as error:
         raise StoreError(str(error)) from None
 

@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, is_pooled, layout
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
 from bayeslaw._inference.posterior import natural
 from bayeslaw._law.units import scales_of
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves_in
+from bayeslaw.data.runs import grid, group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
 
 __all__ = [
@@ -22,7 +23,7 @@ __all__ = [
     "Located",
     "located",
     "parameters_at",
-    "places",
+    "prediction_points",
     "require_predictors",
     "with_groups",
 ]
@@ -30,7 +31,7 @@ __all__ = [
 type At = Mapping[str, Any] | xr.Dataset | None
 
 
-def places(fit: Fit, at: At) -> xr.Dataset:
+def prediction_points(fit: Fit, at: At) -> xr.Dataset:
     """Rows of what is held, for every curve of a fit where nothing tells curves apart.
 
     Parameters
@@ -52,11 +53,11 @@ def places(fit: Fit, at: At) -> xr.Dataset:
     ValueError
         If it names a group that the fit does not have.
     """
-    rows, groups = _rows(fit, at), table.groups(fit.runs)
-    for name in table.groups(rows):
+    rows, groups = _rows(fit, at), group_names(fit.runs)
+    for name in group_names(rows):
         if name not in groups:
             raise ValueError(f"{name!r} in at is no group of the fit; those are {groups or None}")
-    return rows if table.groups(rows) else _for_all_curves(fit, rows)
+    return rows if group_names(rows) else _for_all_curves(fit, rows)
 
 
 def _rows(fit: Fit, at: At) -> xr.Dataset:
@@ -66,18 +67,18 @@ def _rows(fit: Fit, at: At) -> xr.Dataset:
         raise TypeError(f"at takes a mapping, such as {{'D': 1e12}}, got {at!r}")
     # A grid has a predictor; where none is held, one is put in and taken out again.
     name = fit.model.law.predictors[0]
-    rows = table.grid(**{name: 1.0, **(at or {})})
+    rows = grid(**{name: 1.0, **(at or {})})
     if at and name in at:
         return rows
-    others = [other for other in table.predictors(rows) if other != name]
+    others = [other for other in predictor_names(rows) if other != name]
     return rows.drop_vars(name).assign_attrs(predictors=others)
 
 
 def _for_all_curves(fit: Fit, rows: xr.Dataset) -> xr.Dataset:
-    known, n_rows = table.curves(fit.runs), rows.sizes["run"]
+    known, n_rows = curves_in(fit.runs), rows.sizes["run"]
     curve = np.repeat(np.arange(known.sizes["curve"]), n_rows)
     repeated = rows.isel(run=np.tile(np.arange(n_rows), known.sizes["curve"]))
-    groups = {name: ("run", known[name].values[curve]) for name in table.groups(fit.runs)}
+    groups = {name: ("run", known[name].values[curve]) for name in group_names(fit.runs)}
     return repeated.assign_coords({"run": np.arange(curve.size), **groups})
 
 
@@ -95,7 +96,7 @@ def with_groups(fit: Fit, rows: xr.Dataset) -> xr.Dataset:
     -------
     xarray.Dataset
     """
-    return rows.assign_attrs(groups=table.groups(fit.runs))
+    return rows.assign_attrs(groups=group_names(fit.runs))
 
 
 def parameters_at(
@@ -170,11 +171,11 @@ def located(
     _require_groups(fit, rows)
     _require_new(fit, draw_new)
     grouped = with_groups(fit, rows)
-    wanted = table.curves(grouped)
+    wanted = curves_in(grouped)
     number = _numbers(fit, wanted)
     _require_known_levels(fit, wanted, number, tuple(draw_new))
     parameters = _parameters(fit, wanted, number, random_seed)
-    return Located(parameters, number, table.curve_index(grouped, wanted))
+    return Located(parameters, number, curve_index(grouped, wanted))
 
 
 def require_predictors(fit: Fit, rows: xr.Dataset) -> None:
@@ -196,12 +197,12 @@ def require_predictors(fit: Fit, rows: xr.Dataset) -> None:
     if missing:
         raise ValueError(
             f"the grid has no {missing[0]!r}, which law {fit.model.law.name!r} needs; "
-            f"it has {table.predictors(rows)}"
+            f"it has {predictor_names(rows)}"
         )
 
 
 def _require_groups(fit: Fit, rows: xr.Dataset) -> None:
-    lacking = [name for name in table.groups(fit.runs) if name not in rows.coords]
+    lacking = [name for name in group_names(fit.runs) if name not in rows.coords]
     if lacking:
         raise ValueError(
             f"the grid does not say which {lacking[0]!r}; the fit has "
@@ -212,7 +213,7 @@ def _require_groups(fit: Fit, rows: xr.Dataset) -> None:
 def _require_new(fit: Fit, draw_new: Sequence[str]) -> None:
     if isinstance(draw_new, str):
         raise TypeError(f"draw_new takes a list of groups, got the string {draw_new!r}")
-    groups = table.groups(fit.runs)
+    groups = group_names(fit.runs)
     for name in draw_new:
         if name not in groups:
             near = difflib.get_close_matches(name, groups, 1)
@@ -224,7 +225,7 @@ def _require_new(fit: Fit, draw_new: Sequence[str]) -> None:
 
 def _numbers(fit: Fit, wanted: xr.Dataset) -> np.ndarray:
     """Number of each wanted curve among those of the fit, -1 where it is none of them."""
-    known, groups = table.curves(fit.runs), table.groups(fit.runs)
+    known, groups = curves_in(fit.runs), group_names(fit.runs)
     where = {_key(known, groups, i): i for i in range(known.sizes["curve"])}
     keys = [_key(wanted, groups, i) for i in range(wanted.sizes["curve"])]
     return np.array([where.get(key, -1) for key in keys])
@@ -259,13 +260,13 @@ def _require_known_levels(
     fit: Fit, wanted: xr.Dataset, number: np.ndarray, draw_new: tuple[str, ...]
 ) -> None:
     unknown = [int(i) for i in np.flatnonzero(number < 0)]
-    if unknown and not is_pooled(fit.model, table.curves(fit.runs)):
+    if unknown and not is_pooled(fit.model, curves_in(fit.runs)):
         label = str(wanted["curve"].values[unknown[0]])
         raise ValueError(
             f"no curve {label!r} in this fit, which was made without pooling: nothing is known "
             "about other curves"
         )
-    for group in table.groups(fit.runs):
+    for group in group_names(fit.runs):
         seen = _levels(fit.runs, group)
         for i in unknown:
             label = str(wanted[group].values[i])
@@ -283,7 +284,7 @@ def _new_curve(fit: Fit, names: list[str], labels: xr.Dataset, random_seed: int)
     its effect, and a curve is the same whatever else is asked for.
     """
     link = fit.tree["link"].to_dataset()
-    where = layout(groupings(fit.model, table.curves(fit.runs)), names)
+    where = hierarchy_layout(groupings(fit.model, curves_in(fit.runs)), names)
     spread = link["spread"].values
     center = link["center"].values
     own = _standard_normal(center.shape, random_seed, "own", str(labels["curve"].values))

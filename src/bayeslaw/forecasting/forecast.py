@@ -12,14 +12,19 @@ import numpy as np
 import xarray as xr
 from scipy.special import logsumexp
 
-from bayeslaw._inference.pointwise import Scatter
+from bayeslaw._inference.pointwise import ResponseDistribution
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves_in
+from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import located, require_predictors
-from bayeslaw.forecasting.predictive_at import Wrong, scatter_at, wrong_at
+from bayeslaw.forecasting.predictive_at import (
+    DiscrepancyAt,
+    discrepancy_at,
+    response_distribution_at,
+)
 from bayeslaw.forecasting.stack import Stack, stack_forecasts
-from bayeslaw.model.serialise import part_of, record_of
+from bayeslaw.model.serialise import from_record, to_record
 from bayeslaw.priors import Fixed, LogNormal
 
 __all__ = [
@@ -107,7 +112,10 @@ def forecast(
     fit, rng = _thinned(fit, draws), np.random.default_rng([random_seed, 3])
     found = located(fit, grid, draw_new, random_seed)
     sizes = {name: grid[name].values for name in fit.model.law.predictors}
-    scatter, wrong = scatter_at(fit, found, sizes), wrong_at(fit, found, sizes, rng)
+    scatter, wrong = (
+        response_distribution_at(fit, found, sizes),
+        discrepancy_at(fit, found, sizes, rng),
+    )
     if noise is not None:
         drawn = _noise_drawn(noise, (*scatter.law.shape[:2], found.number.size), rng)
         scatter = replace(scatter, sigma=drawn[..., found.curve])
@@ -142,7 +150,7 @@ def _noise_drawn(
     raise TypeError(f"noise takes bl.Fixed or bl.LogNormal, got {noise!r}")
 
 
-def _with_errors(scatter: Scatter, error: np.ndarray) -> Scatter:
+def _with_errors(scatter: ResponseDistribution, error: np.ndarray) -> ResponseDistribution:
     with np.errstate(divide="ignore", invalid="ignore"):
         known = error * scatter.noise.scale.slope(scatter.law, scatter.unit)
     return replace(scatter, sigma=np.hypot(scatter.sigma, known))
@@ -188,7 +196,11 @@ def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
 
 
 def answer(
-    fit: Fit, grid: xr.Dataset, scatter: Scatter, wrong: Wrong, rng: np.random.Generator
+    fit: Fit,
+    grid: xr.Dataset,
+    scatter: ResponseDistribution,
+    wrong: DiscrepancyAt,
+    rng: np.random.Generator,
 ) -> xr.Dataset:
     """Draws of a fit with the labels, units and caveats of a forecast.
 
@@ -231,11 +243,11 @@ def answer(
     return made.assign_attrs(
         response=fit.runs.attrs["response"],
         predictors=list(fit.model.law.predictors),
-        groups=table.groups(fit.runs),
+        groups=group_names(fit.runs),
         law=fit.model.law.name,
         observed=json.dumps(observed_range(fit.runs)),
         observed_by_curve=json.dumps(observed_by_curve(fit.runs)),
-        scatter=json.dumps({"noise": record_of("noise", scatter.noise), "unit": scatter.unit}),
+        scatter=json.dumps({"noise": to_record("noise", scatter.noise), "unit": scatter.unit}),
         caveats=caveats_of(fit),
     )
 
@@ -264,11 +276,13 @@ def log_density(forecast: xr.Dataset, observed: np.ndarray) -> np.ndarray:
 
 
 def _log_density(forecast: xr.Dataset, kept: dict[str, Any], observed: np.ndarray) -> np.ndarray:
-    noise = part_of(kept["noise"])
+    noise = from_record(kept["noise"])
     center, sigma = (forecast[name].values for name in ("center", "scale"))
     beside = {name: forecast[name].values for name in noise.parameters if name in forecast}
     law = forecast["law"].values
-    return Scatter(law, kept["unit"], center, sigma, noise, beside).log_density(observed)
+    return ResponseDistribution(law, kept["unit"], center, sigma, noise, beside).log_density(
+        observed
+    )
 
 
 def caveats_of(fit: Fit) -> list[str]:
@@ -324,7 +338,7 @@ def observed_range(runs: xr.Dataset) -> dict[str, tuple[float, float]]:
     {'N': (1.0, 10.0)}
     """
     return {
-        name: (float(runs[name].min()), float(runs[name].max())) for name in table.predictors(runs)
+        name: (float(runs[name].min()), float(runs[name].max())) for name in predictor_names(runs)
     }
 
 
@@ -342,14 +356,14 @@ def observed_by_curve(runs: xr.Dataset) -> dict[str, dict[str, tuple[float, floa
 
     Examples
     --------
-    >>> runs = table.grid(N=[1.0, 10.0], task=["c4", "books"])
+    >>> runs = grid(N=[1.0, 10.0], task=["c4", "books"])
     >>> observed_by_curve(runs.isel(run=slice(3)))
     {'c4': {'N': (1.0, 10.0)}, 'books': {'N': (1.0, 1.0)}}
     """
-    curves = table.curves(runs)
-    index, count = table.curve_index(runs, curves), curves.sizes["curve"]
+    curves = curves_in(runs)
+    index, count = curve_index(runs, curves), curves.sizes["curve"]
     ranges: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name in table.predictors(runs):
+    for name in predictor_names(runs):
         ranges[name] = np.full(count, np.inf), np.zeros(count)
         np.minimum.at(ranges[name][0], index, runs[name].values)
         np.maximum.at(ranges[name][1], index, runs[name].values)

@@ -8,7 +8,8 @@ import xarray as xr
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import is_pooled
 from bayeslaw._inference.posterior import natural
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curves_in
+from bayeslaw.data.runs import grid, group_names
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import parameters_at
 from bayeslaw.laws import find
@@ -57,13 +58,13 @@ def new_curve(source: Fit | Population, *, random_seed: int = 0) -> xr.Dataset:
 
 
 def _of_fit(fit: Fit, seed: int) -> dict[str, np.ndarray]:
-    groups = table.groups(fit.runs)
-    if not is_pooled(fit.model, table.curves(fit.runs)):
+    groups = group_names(fit.runs)
+    if not is_pooled(fit.model, curves_in(fit.runs)):
         raise ValueError(
             f"the fit of law {fit.model.law.name!r} is not pooled, so it knows no new curve: fit "
             "several curves with pooling=[...]"
         )
-    place = table.grid(**{fit.model.law.predictors[0]: 1.0, **dict.fromkeys(groups, NEW)})
+    place = grid(**{fit.model.law.predictors[0]: 1.0, **dict.fromkeys(groups, NEW)})
     found = parameters_at(fit, place, draw_new=groups, random_seed=seed)
     return {name: values[..., 0] for name, values in found.items()}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves_in
+from bayeslaw.data.runs import predictor_names, response_values
 from bayeslaw.priors import LogNormal
 
 __all__ = ["observation_noise"]
@@ -52,14 +53,14 @@ def observation_noise(runs: xr.Dataset) -> LogNormal:
     >>> bool(0.1 < noise.median < 0.2)
     True
     """
-    if len(table.predictors(runs)) != 1:
+    if len(predictor_names(runs)) != 1:
         raise ValueError(
-            f"noise is read along one predictor, and these runs have {table.predictors(runs)}"
+            f"noise is read along one predictor, and these runs have {predictor_names(runs)}"
         )
-    curves = table.curves(runs)
-    curve = table.curve_index(runs, curves)
-    x = np.log(runs[table.predictors(runs)[0]].values)
-    y = np.log(table.response(runs).values)
+    curves = curves_in(runs)
+    curve = curve_index(runs, curves)
+    x = np.log(runs[predictor_names(runs)[0]].values)
+    y = np.log(response_values(runs).values)
     found = [_variance(x[curve == i], y[curve == i]) for i in range(curves.sizes["curve"])]
     logs = np.array([np.log(variance) / 2 for variance in found if variance > ROUNDING**2])
     if not logs.size:

@@ -7,18 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayeslaw._inference.graph import LATENT
-from bayeslaw._inference.pointwise import Fitted, Places, Scatter, scatter, taus
+from bayeslaw._inference.pointwise import (
+    PointwiseDraws,
+    PredictionPoints,
+    ResponseDistribution,
+    response_distribution,
+    taus,
+)
 from bayeslaw._inference.posterior import law_values
-from bayeslaw._inference.run_arrays import design_of, unit_of
+from bayeslaw._inference.run_arrays import run_arrays_of, unit_of
 from bayeslaw._law.units import scales_of
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import Located
 
-__all__ = ["Wrong", "scatter_at", "wrong_at"]
+__all__ = ["DiscrepancyAt", "discrepancy_at", "response_distribution_at"]
 
 
 @dataclass(frozen=True)
-class Wrong:
+class DiscrepancyAt:
     """What a law gets wrong at places, on the scale of the noise; zero without a discrepancy.
 
     Parameters
@@ -32,7 +38,9 @@ class Wrong:
     draw: np.ndarray
 
 
-def scatter_at(fit: Fit, found: Located, sizes: dict[str, np.ndarray]) -> Scatter:
+def response_distribution_at(
+    fit: Fit, found: Located, sizes: dict[str, np.ndarray]
+) -> ResponseDistribution:
     """Responses about the law at places, without known standard errors.
 
     Parameters
@@ -53,12 +61,12 @@ def scatter_at(fit: Fit, found: Located, sizes: dict[str, np.ndarray]) -> Scatte
     law = law_values(model, at, sizes, slice(None))
     scaled = {name: values / reference[name] for name, values in sizes.items()}
     beside = {name: at[name] for name in model.beside}
-    return scatter(model, law, unit_of(fit.runs), beside, scaled)
+    return response_distribution(model, law, unit_of(fit.runs), beside, scaled)
 
 
-def wrong_at(
+def discrepancy_at(
     fit: Fit, found: Located, sizes: dict[str, np.ndarray], rng: np.random.Generator
-) -> Wrong:
+) -> DiscrepancyAt:
     """What the law gets wrong at places, given the runs of the fit.
 
     Parameters
@@ -79,22 +87,24 @@ def wrong_at(
     model = fit.model
     if model.discrepancy is None:
         shape = next(iter(found.parameters.values())).shape[:2]
-        return Wrong(*np.zeros((3, *shape, found.curve.size)))
+        return DiscrepancyAt(*np.zeros((3, *shape, found.curve.size)))
     reference = scales_of(model.law, fit.runs)
     scaled = np.array([sizes[name] / reference[name] for name in model.law.predictors])
     known, new = np.unique(found.number[found.number >= 0]), np.flatnonzero(found.number < 0)
     number = np.searchsorted(known, found.number)
     number[new] = known.size + np.arange(new.size)
     tau = taus(model, found.parameters)[..., new]
-    return Wrong(*_fitted(fit, known).wrong_at(Places(scaled, number[found.curve], tau), rng))
+    return DiscrepancyAt(
+        *_fitted(fit, known).discrepancy_at(PredictionPoints(scaled, number[found.curve], tau), rng)
+    )
 
 
-def _fitted(fit: Fit, curves: np.ndarray) -> Fitted:
+def _fitted(fit: Fit, curves: np.ndarray) -> PointwiseDraws:
     """The runs of some curves, by their numbers, which they have in this order from zero."""
     draws, link = fit.tree["posterior"].to_dataset(), fit.tree["link"].to_dataset()
     parameters = {name: draws[name].values[..., curves] for name in fit.model.roles}
-    design = design_of(fit.model, fit.runs)
-    own = design.runs_of(curves)
+    run_arrays = run_arrays_of(fit.model, fit.runs)
+    own = run_arrays.runs_of(curves)
     latent = link[LATENT].values[..., own] if LATENT in link else None
     runs = fit.runs.isel(run=own)
-    return Fitted.of(fit.model, design.chosen(curves), parameters, runs, latent)
+    return PointwiseDraws.of(fit.model, run_arrays.chosen(curves), parameters, runs, latent)

@@ -9,10 +9,10 @@ import xarray as xr
 
 from bayeslaw._inference.run_arrays import unit_of
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import response_values
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast
-from bayeslaw.model.response_scale import LogScale, ResponseScale
+from bayeslaw.response_scales import LogScale, ResponseScale
 
 __all__ = ["residuals"]
 
@@ -60,7 +60,7 @@ def residuals(fit: Fit, *, draws: int = 4000, random_seed: int = 0) -> xr.Datase
         held = scale.holds(seen["law"]) & scale.holds(response)
         return (value - law).where(held).transpose("chain", "draw", "run")
 
-    response = table.response(fit.runs)
+    response = response_values(fit.runs)
     told = {
         "residual": less_law(response),
         "discrepancy": less_law(seen["mean"] if fit.model.discrepancy else seen["law"]),

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curve_index, curves_in
+from bayeslaw.data.runs import response_values
 from bayeslaw.forecasting.forecast import interval, log_density
 
 __all__ = [
@@ -81,7 +82,7 @@ def score(forecast: xr.Dataset, observed: xr.Dataset) -> xr.Dataset:
     >>> scores = bl.score(bl.forecast(fit, later), later)  # doctest: +SKIP
     >>> scores["crps"].sel(run=later["run"][0])  # doctest: +SKIP
     """
-    values = table.response(observed).values
+    values = response_values(observed).values
     if forecast.sizes["run"] != values.size:
         raise ValueError(
             f"the forecast is of {forecast.sizes['run']} runs and {values.size} were observed; "
@@ -181,13 +182,13 @@ def curve_means(scores: xr.Dataset) -> xr.Dataset:
 
     Examples
     --------
-    >>> runs = table.grid(N=[1e6, 1e8], task=["c4", "books"])
+    >>> runs = grid(N=[1e6, 1e8], task=["c4", "books"])
     >>> scores = runs.assign(crps=("run", [1.0, 2.0, 3.0, 6.0]))
     >>> curve_means(scores)["crps"].values.tolist()
     [2.0, 4.0]
     """
-    curves = table.curves(scores)
-    own = xr.DataArray(table.curve_index(scores, curves), dims="run", name="curve")
+    curves = curves_in(scores)
+    own = xr.DataArray(curve_index(scores, curves), dims="run", name="curve")
     means = scores.groupby(own).mean(skipna=False)
     return means.drop_vars("curve").assign_coords(curves.coords)
 

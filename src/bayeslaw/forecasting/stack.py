@@ -12,10 +12,10 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw._sampling.gate import NOT_CONVERGED
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.stacking_weights import POPULATION
-from bayeslaw.model.serialise import part_of
+from bayeslaw.model.serialise import from_record
+from bayeslaw.weights import POPULATION
 
 __all__ = ["Stack", "Weights", "stack", "stack_forecasts"]
 
@@ -39,7 +39,7 @@ class Stack:
 
     Examples
     --------
-    >>> stack = bl.stack(fits, bl.stacking_weights(bl.log_scores(scores)))  # doctest: +SKIP
+    >>> stack = bl.stack(fits, bl.weights.stacking_weights(bl.weights.log_scores(scores)))  # doctest: +SKIP
     >>> bl.forecast(stack, bl.grid(N=[1e10]))  # doctest: +SKIP
     """
 
@@ -59,8 +59,8 @@ def stack(fits: Mapping[str, Fit], weights: Weights) -> Stack:
     fits : mapping of str to Fit
         Fits by name, all of one response and the same groups.
     weights : pandas.Series or pandas.DataFrame
-        A weight for each fit, as of `bayeslaw.stacking_weights`; or a row of them per level of a
-        group, as of `bayeslaw.hierarchical_weights`. Levels without a row take the row
+        A weight for each fit, as of `bayeslaw.weights.stacking_weights`; or a row of them per level of a
+        group, as of `bayeslaw.weights.hierarchical_weights`. Levels without a row take the row
         ``population``, if there is one.
 
     Returns
@@ -76,7 +76,7 @@ def stack(fits: Mapping[str, Fit], weights: Weights) -> Stack:
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> weights = bl.stacking_weights(bl.log_scores(scores))  # doctest: +SKIP
+    >>> weights = bl.weights.stacking_weights(bl.weights.log_scores(scores))  # doctest: +SKIP
     >>> mixture = bl.stack({"power": power, "log-linear": log_linear}, weights)  # doctest: +SKIP
     >>> forecast = bl.forecast(mixture, bl.grid(N=[1e9, 1e10]))  # doctest: +SKIP
     """
@@ -84,7 +84,7 @@ def stack(fits: Mapping[str, Fit], weights: Weights) -> Stack:
     for what in ("response", "groups"):
         _require_same(what, {name: fit.runs.attrs[what] for name, fit in fits.items()})
     group = _group(weights)
-    if group is not None and group not in table.groups(next(iter(fits.values())).runs):
+    if group is not None and group not in group_names(next(iter(fits.values())).runs):
         raise ValueError(f"weights vary by {group!r}, which is no group of the fits")
     return Stack(dict(fits), weights)
 
@@ -240,7 +240,7 @@ def _taken(draws: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 def _outside(forecasts: Mapping[str, xr.Dataset], mean: np.ndarray) -> np.ndarray:
     """Where a curve has left the scale of its noise."""
-    noises = [part_of(scatter["noise"]) for scatter in _scatters(forecasts)]
+    noises = [from_record(scatter["noise"]) for scatter in _scatters(forecasts)]
     holds = [noise.scale.holds(each) for noise, each in zip(noises, mean, strict=True)]
     return ~np.stack(holds)
 

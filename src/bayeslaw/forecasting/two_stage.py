@@ -11,14 +11,18 @@ import xarray as xr
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import Located, located
 from bayeslaw.forecasting.forecast import answer
-from bayeslaw.forecasting.predictive_at import Wrong, scatter_at, wrong_at
+from bayeslaw.forecasting.predictive_at import (
+    DiscrepancyAt,
+    discrepancy_at,
+    response_distribution_at,
+)
 
-__all__ = ["forecast_through"]
+__all__ = ["two_stage_forecast"]
 
 POINTS = 200  # of the grid along which what a law gets wrong is drawn
 
 
-def forecast_through(
+def two_stage_forecast(
     fit: Fit, first: xr.Dataset, *, draw_new: Sequence[str] = (), random_seed: int = 0
 ) -> xr.Dataset:
     """Forecast a response that is a law of another response, which was forecast itself.
@@ -51,7 +55,7 @@ def forecast_through(
     Examples
     --------
     >>> loss = bl.forecast(loss_fit, bl.grid(N=[1e9, 1e10]))  # doctest: +SKIP
-    >>> accuracy = bl.forecast_through(accuracy_fit, loss)  # doctest: +SKIP
+    >>> accuracy = bl.two_stage_forecast(accuracy_fit, loss)  # doctest: +SKIP
     """
     law = fit.model.law
     if len(law.predictors) != 1:
@@ -71,9 +75,12 @@ def forecast_through(
 
     smooth, likely = met(first["mean"]).reshape(shape), met(first["new_run"]).reshape(shape)
     path = _Path.of(fit, found, np.concatenate([smooth, likely]), rng)
-    mean = scatter_at(fit, found, {law.predictors[0]: smooth}).curve(path.at(smooth))
-    scatter, wrong = scatter_at(fit, found, {law.predictors[0]: likely}), path.at(likely)
-    told = answer(fit, places, scatter, Wrong(wrong, np.zeros(shape), wrong), rng)
+    mean = response_distribution_at(fit, found, {law.predictors[0]: smooth}).curve(path.at(smooth))
+    scatter, wrong = (
+        response_distribution_at(fit, found, {law.predictors[0]: likely}),
+        path.at(likely),
+    )
+    told = answer(fit, places, scatter, DiscrepancyAt(wrong, np.zeros(shape), wrong), rng)
     told["mean"] = told["mean"].copy(data=mean)
     caveats = list(dict.fromkeys([*first.attrs["caveats"], *told.attrs["caveats"]]))
     names = ("predictors", "groups", "observed", "observed_by_curve")
@@ -100,7 +107,7 @@ class _Path:
         grid = np.geomspace(sizes.min(), sizes.max() * (1 + 1e-9), POINTS)
         curves = np.arange(found.number.size)
         along = replace(found, curve=np.repeat(curves, POINTS))
-        wrong = wrong_at(fit, along, {predictor: np.tile(grid, curves.size)}, rng)
+        wrong = discrepancy_at(fit, along, {predictor: np.tile(grid, curves.size)}, rng)
         draws = wrong.draw.reshape(-1, curves.size, POINTS)
         return cls(found.curve, np.log(grid), draws)
 

@@ -22,7 +22,7 @@ class Brownian:
     parameters, so a band widens as it should. ``tau`` is inferred, one per curve, pooled like any
     other parameter, and one per predictor of laws with several (``tau_N``, ``tau_D``). Parameters
     stay those of the law: L0 is its asymptote, not that of the curve. On another scale of the
-    response (see `bayeslaw.RawScale`) delta is added on that scale.
+    response (see `bayeslaw.response_scales.RawScale`) delta is added on that scale.
 
     It is integrated out: exactly, run by run along the curve, for laws with one predictor; for
     others on knots, exactly where a curve has no more distinct sizes than knots.

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import special
 
 from bayeslaw._law.roles import SIGMA, SLOPE, Role
-from bayeslaw.model.response_scale import LogScale, ResponseScale
+from bayeslaw.response_scales import LogScale, ResponseScale
 
 __all__ = ["Gaussian", "Noise", "StudentT", "Undertuned", "spread"]
 

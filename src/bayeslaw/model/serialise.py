@@ -9,10 +9,10 @@ from typing import Any
 
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale
 from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal, Normal
+from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
-__all__ = ["part_of", "record_of"]
+__all__ = ["from_record", "to_record"]
 
 PRIORS = (Normal, LogNormal, LogitNormal, HalfNormal, Fixed, LinkNormal)
 OTHERS = {
@@ -23,7 +23,7 @@ OTHERS = {
 PARTS = {part.__name__: part for part in (*PRIORS, *itertools.chain(*OTHERS.values()))}
 
 
-def record_of(what: str, part: Any) -> Any:
+def to_record(what: str, part: Any) -> Any:
     """A part of a model, or one of its numbers, as JSON can hold it.
 
     Parameters
@@ -44,7 +44,7 @@ def record_of(what: str, part: Any) -> Any:
 
     Examples
     --------
-    >>> record_of("prior", Fixed(1.69))
+    >>> to_record("prior", Fixed(1.69))
     {'Fixed': {'value': 1.69}}
     """
     if part is None or isinstance(part, str | int | float):
@@ -57,16 +57,16 @@ def record_of(what: str, part: Any) -> Any:
             f"file cannot hold without code to run: use one of {known}"
         )
     values = {field.name: getattr(part, field.name) for field in fields(part)}
-    return {kind.__name__: {name: record_of(name, value) for name, value in values.items()}}
+    return {kind.__name__: {name: to_record(name, value) for name, value in values.items()}}
 
 
-def part_of(record: Any) -> Any:
+def from_record(record: Any) -> Any:
     """The part that a record is of.
 
     Parameters
     ----------
     record : dict, number, str or None
-        As `record_of` makes it.
+        As `to_record` makes it.
 
     Returns
     -------
@@ -74,10 +74,10 @@ def part_of(record: Any) -> Any:
 
     Examples
     --------
-    >>> part_of({"Gaussian": {"scale": {"LogScale": {}}, "varies_with": None}})
+    >>> from_record({"Gaussian": {"scale": {"LogScale": {}}, "varies_with": None}})
     Gaussian(scale=LogScale(), varies_with=None)
     """
     if not isinstance(record, Mapping):
         return record
     [(name, values)] = record.items()
-    return PARTS[name](**{key: part_of(value) for key, value in values.items()})
+    return PARTS[name](**{key: from_record(value) for key, value in values.items()})

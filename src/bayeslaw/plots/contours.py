@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.decisions.allocation import Cost, training_flops
 from bayeslaw.forecasting.forecast import interval
 from bayeslaw.plots.layout import canvas, label_of, spread
@@ -97,7 +97,7 @@ def plot_contours(
 
 def _surface(forecast: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray, np.ndarray]:
     """Both predictors' sizes, and the law's median, (second, first)."""
-    names = table.predictors(forecast)
+    names = predictor_names(forecast)
     if len(names) != 2:
         raise ValueError(f"contours are of two predictors, and the forecast has {names}")
     (across, column), (up, row) = (
@@ -184,7 +184,7 @@ def _draw_runs(
 ) -> None:
     """The runs of the forecast's curve."""
     own = np.ones(runs.sizes["run"], dtype=bool)
-    for group in table.groups(forecast):
+    for group in group_names(forecast):
         own &= runs[group].values == forecast[group].values[0]
     x, y = (runs[name].values[own] for name in names)
     axis.plot(x, y, "o", ms=1.6, mew=0, color=inks.ink, alpha=0.5, label="runs")

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import response_values
 from bayeslaw.plots.forecast_lines import Line, checked, line_of, lines
 from bayeslaw.plots.layout import small_multiples, spread, title
 from bayeslaw.plots.style import Inks, house, width_of
@@ -74,7 +74,7 @@ def plot_forecast(
     with house(ax) as inks:
         probs = list(inks.bands)
         shown = [line_of(forecast, runs, x, line, probs) for line in spread(every, MOST_PANELS)]
-        labels, counts = (runs[x], table.response(runs)), (len(shown), len(every))
+        labels, counts = (runs[x], response_values(runs)), (len(shown), len(every))
         figure, axes = small_multiples(inks, labels, counts, notes, columns=columns, ax=ax)
         _frame(axes[0], shown)
         for axis, line in zip(axes, shown, strict=True):

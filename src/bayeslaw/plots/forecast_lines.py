@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import check_runs, group_names, predictor_names, response_values
 from bayeslaw.forecasting.forecast import interval
 
 __all__ = ["Line", "checked", "line_of", "lines", "rows_by"]
@@ -67,9 +67,9 @@ def checked(forecast: xr.Dataset, runs: xr.Dataset, x: str | None) -> str:
     for name in ("response", "predictors", "groups", "observed", "mean", "new_run"):
         if name not in forecast.attrs and name not in forecast.data_vars:
             raise ValueError(f"the forecast has no {name!r}; make it with bayeslaw.forecast")
-    table.check_runs(runs)
-    predictors = table.predictors(forecast)
-    for name in (forecast.attrs["response"], *predictors, *table.groups(forecast)):
+    check_runs(runs)
+    predictors = predictor_names(forecast)
+    for name in (forecast.attrs["response"], *predictors, *group_names(forecast)):
         if name not in runs.variables:
             raise ValueError(f"the runs have no {name!r}, which the forecast has")
     if x is not None and x not in predictors:
@@ -92,8 +92,8 @@ def lines(points: xr.Dataset, x: str) -> Iterator[tuple[str, np.ndarray]]:
     ------
     tuple of str and array
     """
-    others = [name for name in table.predictors(points) if name != x]
-    for labels, own in rows_by(points, table.groups(points), range(points.sizes["run"])).items():
+    others = [name for name in predictor_names(points) if name != x]
+    for labels, own in rows_by(points, group_names(points), range(points.sizes["run"])).items():
         settings = rows_by(points, others, own)
         distinct = len(rows_by(points, [x, *others], own))
         if len(settings) > 1 and distinct == len(rows_by(points, [x], own)):
@@ -122,7 +122,7 @@ def rows_by(points: xr.Dataset, names: list[str], rows: Sequence[int]) -> dict[t
 
     Examples
     --------
-    >>> rows_by(table.grid(task=["c4", "books"], N=[1e8, 1e9]), ["task"], range(4))
+    >>> rows_by(grid(task=["c4", "books"], N=[1e8, 1e9]), ["task"], range(4))
     {('c4',): [0, 1], ('books',): [2, 3]}
     """
     found: dict[tuple, list[int]] = {}
@@ -159,7 +159,7 @@ def line_of(
     Line
     """
     title, rows = named
-    line, groups = forecast.isel(run=rows), table.groups(forecast)
+    line, groups = forecast.isel(run=rows), group_names(forecast)
     drawn, sizes = line[["mean", "new_run"]].reset_coords(drop=True), line[x].values
     labels = tuple(str(line[group].values[0]) for group in groups)
     observed = _Observed.of(forecast)
@@ -167,7 +167,7 @@ def line_of(
     own = np.ones(runs.sizes["run"], dtype=bool)
     for group, label in zip(groups, labels, strict=True):
         own &= runs[group].values == label
-    places = np.stack([runs[x].values, table.response(runs).values])
+    places = np.stack([runs[x].values, response_values(runs).values])
     start = places[0, own & is_fitted].max(initial=0) or ranges[x][1]
     for name in ranges.keys() - {x}:
         near = np.interp(np.log(runs[x]), np.log(sizes), np.log(line[name]))
@@ -189,7 +189,7 @@ class _Observed:
     @classmethod
     def of(cls, forecast: xr.Dataset) -> _Observed:
         """As a forecast tells; one that does not tell curves apart has the range of all runs."""
-        names, whole = table.predictors(forecast), json.loads(forecast.attrs["observed"])
+        names, whole = predictor_names(forecast), json.loads(forecast.attrs["observed"])
         each = json.loads(forecast.attrs.get("observed_by_curve", "{}"))
         own = {label: {name: of[name] for name in names} for label, of in each.items()}
         return cls({name: whole[name] for name in names}, own)

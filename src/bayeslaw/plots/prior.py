@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names, predictor_names, response_values
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots.forecast import dots
 from bayeslaw.plots.forecast_lines import rows_by
@@ -47,14 +47,14 @@ def plot_prior(fit: Fit, *, ax: Axes | None = None) -> Figure:
     >>> import bayeslaw as bl
     >>> bl.plot_prior(fit).savefig("prior.png")  # doctest: +SKIP
     """
-    runs, x = fit.runs, table.predictors(fit.runs)[0]
-    sizes, observed = runs[x].values, table.response(runs).values
+    runs, x = fit.runs, predictor_names(fit.runs)[0]
+    sizes, observed = runs[x].values, response_values(runs).values
     prior = fit.tree["prior_predictive"].to_dataset()[runs.attrs["response"]].values
     drawn = np.stack(spread(list(prior.reshape(-1, sizes.size)), DRAWS), axis=1)
-    curves = list(rows_by(runs, table.groups(runs), range(sizes.size)).items())
+    curves = list(rows_by(runs, group_names(runs), range(sizes.size)).items())
     shown = spread(curves, MOST_PANELS)
     with house(ax) as inks:
-        labels, counts = (runs[x], table.response(runs)), (len(shown), len(curves))
+        labels, counts = (runs[x], response_values(runs)), (len(shown), len(curves))
         figure, axes = small_multiples(inks, labels, counts, [KEY], ax=ax)
         log_axis(axes[0], "x", limits(sizes, sizes, 1))
         log_axis(axes[0], "y", limits(observed, drawn.ravel(), 100))

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.forecasting.forecast import interval
 from bayeslaw.plots.forecast import dots
 from bayeslaw.plots.forecast_lines import rows_by
@@ -69,12 +69,12 @@ def plot_residuals(
     for name in PARTS:
         if name not in residuals:
             raise ValueError(f"there is no {name!r}; make it with bayeslaw.residuals")
-    known = table.predictors(residuals)
+    known = predictor_names(residuals)
     if x is not None and x not in known:
         raise ValueError(f"x must be a predictor of the law, one of {known}, got {x!r}")
     residuals = residuals.sortby(x or known[0])
     sizes = residuals[x or known[0]]
-    curves = list(rows_by(residuals, table.groups(residuals), range(sizes.size)).items())
+    curves = list(rows_by(residuals, group_names(residuals), range(sizes.size)).items())
     shown = spread(curves, MOST_PANELS)
     up = xr.DataArray(name=residuals["residual"].attrs["long_name"])
     draw, key = _manner(residuals)
@@ -99,7 +99,7 @@ def _manner(residuals: xr.Dataset) -> tuple[Callable[..., None], str]:
     """How to draw bands, and the key to them."""
     if not residuals["discrepancy"].fillna(0).any():  # of a model without
         return _draw_bands, DOTS + NOISE
-    if len(table.predictors(residuals)) == 1:
+    if len(predictor_names(residuals)) == 1:
         return _draw_bands, f"{DOTS}shades: {WRONG}; {NOISE}"
     return _draw_bars, f"{DOTS}bars: {WRONG}."
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curves_in
 from bayeslaw.diagnostics.diagnose import diagnose
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.report.blocks import Report, Section
@@ -20,7 +20,7 @@ from bayeslaw.report.judgement import about_answer
 from bayeslaw.report.results import about_diagnostics, about_parameters, about_provenance
 from bayeslaw.report.setup import about_data, about_model, about_priors
 
-__all__ = ["Asked", "gather"]
+__all__ = ["Asked", "assemble"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Asked:
     random_seed: int
 
 
-def gather(fit: Fit, asked: Asked) -> Report:
+def assemble(fit: Fit, asked: Asked) -> Report:
     """Ask the fit, and put what it tells in order.
 
     Parameters
@@ -83,7 +83,7 @@ def _question(fit: Fit) -> str:
 
 
 def _about(fit: Fit) -> str:
-    curves = table.curves(fit.runs).sizes["curve"]
+    curves = curves_in(fit.runs).sizes["curve"]
     return (
         f"Law {fit.model.law.name} · {fit.runs.sizes['run']} runs · {curves} "
         f"curve{'s' if curves > 1 else ''} · bayeslaw"

@@ -17,7 +17,8 @@ import xarray as xr
 
 from bayeslaw._law.latex import plain
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curves_in
+from bayeslaw.data.runs import predictor_names, response_values
 from bayeslaw.data.table import notes
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.report.blocks import Block, Paragraph, Section, Table
@@ -132,13 +133,13 @@ def _assumptions(facts: Facts) -> str:
 
 
 def _models(facts: Facts) -> str:
-    curves = table.curves(facts.fit.runs).sizes["curve"]
+    curves = curves_in(facts.fit.runs).sizes["curve"]
     return f"{facts.fit.runs.sizes['run']} runs on {curves} curve(s); a row of data is a run"
 
 
 def _sizes(facts: Facts) -> str:
     runs = facts.fit.runs
-    each = [(name, runs[name].values) for name in table.predictors(runs)]
+    each = [(name, runs[name].values) for name in predictor_names(runs)]
     return "; ".join(
         f"{name} from {number(x.min())} to {number(x.max())}, {np.unique(x).size} distinct"
         for name, x in each
@@ -147,26 +148,26 @@ def _sizes(facts: Facts) -> str:
 
 def _amount(facts: Facts) -> str:
     runs = facts.fit.runs
-    if "D" not in table.predictors(runs):
+    if "D" not in predictor_names(runs):
         return UNKNOWN
     return f"D from {number(runs['D'].values.min())} to {number(runs['D'].values.max())}"
 
 
 def _counting(facts: Facts) -> str:
     runs = facts.fit.runs
-    known = [name for name in table.predictors(runs) if "units" in runs[name].attrs]
+    known = [name for name in predictor_names(runs) if "units" in runs[name].attrs]
     told = [f"{name} in {runs[name].attrs['units']}" for name in known]
     return "; ".join(told) or UNKNOWN
 
 
 def _metric(facts: Facts) -> str:
-    values = table.response(facts.fit.runs)
+    values = response_values(facts.fit.runs)
     column = values.attrs.get("column", values.name)
     return f"{values.attrs.get('long_name', column)}; on which data is not recorded"
 
 
 def _modified(facts: Facts) -> str:
-    values, scale = table.response(facts.fit.runs), facts.fit.model.noise.scale
+    values, scale = response_values(facts.fit.runs), facts.fit.model.noise.scale
     made = f"the response is {values.attrs['long_name']}; " if "long_name" in values.attrs else ""
     return f"{made}here it is only put on a scale, {scale_told(scale)}; before: {UNKNOWN}"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bayeslaw._inference.hierarchy import groupings, is_pooled
-from bayeslaw.data import runs as table
+from bayeslaw.data.curves import curves_in
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.noise import Gaussian, Noise, StudentT, Undertuned
-from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale, ResponseScale
+from bayeslaw.response_scales import LogitScale, LogScale, RawScale, ResponseScale
 
 __all__ = ["discrepancy_told", "noise_told", "pooling_told"]
 
@@ -24,7 +24,7 @@ def pooling_told(fit: Fit) -> str:
     -------
     str
     """
-    curves = table.curves(fit.runs)
+    curves = curves_in(fit.runs)
     if not is_pooled(fit.model, curves):
         alone = curves.sizes["curve"] == 1
         return "Pooling: none; " + ("there is one curve." if alone else "each curve stands alone.")

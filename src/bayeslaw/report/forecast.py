@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names, predictor_names, response_values
 from bayeslaw.decisions.allocation import training_flops
 from bayeslaw.decisions.plan import plan
 from bayeslaw.fitting.fit import Fit
@@ -97,7 +97,7 @@ def _explored(fit: Fit, lines: list[Line]) -> dict[str, Any]:
     response, x = fit.runs.attrs["response"], lines[0].predictor
     return {
         "predictor": _labelled(fit.runs[x]),
-        "response": _labelled(table.response(fit.runs)),
+        "response": _labelled(response_values(fit.runs)),
         "lines": [_plain(line, told_of(line, response)) for line in lines],
     }
 
@@ -142,8 +142,8 @@ def _panels(
 
 def _all_runs(fit: Fit, later: xr.Dataset | None) -> xr.Dataset:
     """Fitted and held-out runs, marked."""
-    names = [fit.runs.attrs["response"], *table.predictors(fit.runs)]
-    kept = [name for name in fit.runs.coords if name in ("run", *table.groups(fit.runs))]
+    names = [fit.runs.attrs["response"], *predictor_names(fit.runs)]
+    kept = [name for name in fit.runs.coords if name in ("run", *group_names(fit.runs))]
     parts = []
     for runs, mark in ((fit.runs, False), (later, True)):
         if runs is not None:

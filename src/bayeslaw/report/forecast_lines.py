@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names, response_values
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import places
+from bayeslaw.forecasting.curve_lookup import prediction_points
 from bayeslaw.forecasting.forecast import forecast, interval, observed_range
 
 __all__ = ["LEVELS", "Line", "grid_of", "lines_of", "nearest", "number"]
@@ -99,7 +99,7 @@ def lines_of(
     -------
     list of Line
     """
-    asked = _frame(_default(fit) if at is None else places(fit, at), fit)
+    asked = _frame(_default(fit) if at is None else prediction_points(fit, at), fit)
     x = _moving(asked, fit)
     names = [name for name in asked if name != x]
     found = _apart(asked, names)
@@ -132,7 +132,7 @@ def grid_of(frame: pd.DataFrame, fit: Fit) -> xr.Dataset:
     -------
     xarray.Dataset
     """
-    sizes, groups = list(fit.model.law.predictors), table.groups(fit.runs)
+    sizes, groups = list(fit.model.law.predictors), group_names(fit.runs)
     labels = {name: ("run", frame[name].to_numpy(dtype=str)) for name in groups}
     return xr.Dataset(
         {name: ("run", frame[name].to_numpy(dtype=float)) for name in sizes},
@@ -143,7 +143,7 @@ def grid_of(frame: pd.DataFrame, fit: Fit) -> xr.Dataset:
 
 def _frame(runs: xr.Dataset, fit: Fit) -> pd.DataFrame:
     """Groups and predictors of runs, a row each."""
-    wanted = [*table.groups(fit.runs), *fit.model.law.predictors]
+    wanted = [*group_names(fit.runs), *fit.model.law.predictors]
     missing = [name for name in wanted if name not in runs.variables]
     if missing:
         raise ValueError(f"what to forecast lacks {missing[0]!r}; the fit has {wanted}")
@@ -159,7 +159,7 @@ def _default(fit: Fit) -> xr.Dataset:
     """Every curve at multiples of its largest size, others as in at most three of its runs."""
     x, *others = fit.model.law.predictors
     rows = []
-    for own in _apart(_frame(fit.runs, fit), table.groups(fit.runs)):
+    for own in _apart(_frame(fit.runs, fit), group_names(fit.runs)):
         settings = own.drop_duplicates(others) if others else own[:1]
         order = np.argsort(np.log(settings[others].to_numpy()).sum(axis=1))
         kept = settings.iloc[order[nearest(len(order), 3)]]
@@ -213,7 +213,7 @@ def _beside(runs: xr.Dataset, x: str, held: Mapping[str, Any]) -> np.ndarray:
         values = runs[name].values
         is_label = isinstance(value, str)
         own &= values == value if is_label else np.abs(np.log(values / value)) < NEAR
-    return np.stack([runs[x].values[own], table.response(runs).values[own]])
+    return np.stack([runs[x].values[own], response_values(runs).values[own]])
 
 
 def _start(fit: Fit, x: str, held: Mapping[str, Any], own: np.ndarray) -> float:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.diagnostics.diagnose import Diagnosis
-from bayeslaw.diagnostics.region_probabilities import verdict
+from bayeslaw.diagnostics.region_probabilities import region_probabilities
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.report.blocks import Items, Section
 from bayeslaw.report.comparison import Judged
@@ -74,7 +74,7 @@ def _kind(fit: Fit) -> list[str]:
     """What a law's own parameter tells of the kind of law, if it tells."""
     if not fit.model.law.regions or not Gate.of(fit.tree).passed:
         return []
-    told = verdict(fit)
+    told = region_probabilities(fit)
     return [
         f"{where}: {row.idxmax()} with probability {row.max():.2f}."
         for where, row in told.head(MOST_TOLD).iterrows()

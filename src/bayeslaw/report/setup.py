@@ -13,12 +13,14 @@ import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import groupings, is_pooled, roles_of
-from bayeslaw._inference.run_arrays import design_of, prior_of
+from bayeslaw._inference.run_arrays import prior_of, run_arrays_of
 from bayeslaw._law.latex import plain
 from bayeslaw._law.law import Law
-from bayeslaw.data import runs as table
-from bayeslaw.data.table import RunsWarning, notes
+from bayeslaw.data.curves import curves_in, warn_thin_groups
+from bayeslaw.data.runs import group_names, predictor_names, reference_sizes
+from bayeslaw.data.table import notes
 from bayeslaw.diagnostics.diagnose import describe_runs
+from bayeslaw.errors import RunsWarning
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots import plot_prior
 from bayeslaw.priors import Prior
@@ -45,10 +47,10 @@ def about_data(fit: Fit, later: xr.Dataset | None) -> Section:
     Section
     """
     runs = fit.runs
-    curves = table.curves(runs).sizes["curve"]
+    curves = curves_in(runs).sizes["curve"]
     held = f" {later.sizes['run']} further runs were held out." if later is not None else ""
     told = f"{runs.sizes['run']} runs on {curves} curve{'s' * (curves > 1)} are fitted.{held}"
-    groups = [f"{name}: {', '.join(_levels(runs, name))}." for name in table.groups(runs)]
+    groups = [f"{name}: {', '.join(_levels(runs, name))}." for name in group_names(runs)]
     blocks = (
         Paragraph(told),
         Table("sizes", "What was measured", pd.DataFrame(_measured(runs, later))),
@@ -76,8 +78,8 @@ def about_model(fit: Fit) -> Section:
         if law.latex
         else Paragraph(f"Law {law.name} gives no formula; it is a function of its author's.")
     ]
-    kept = groupings(model, table.curves(fit.runs))
-    pooled = is_pooled(model, table.curves(fit.runs))
+    kept = groupings(model, curves_in(fit.runs))
+    pooled = is_pooled(model, curves_in(fit.runs))
     rows = [
         {
             "parameter": name,
@@ -142,8 +144,8 @@ def _levels(runs: xr.Dataset, group: str) -> list[str]:
 
 def _measured(runs: xr.Dataset, later: xr.Dataset | None) -> list[dict[str, object]]:
     """A row for the response and for each predictor."""
-    reference, rows = table.reference(runs), []
-    for name in (runs.attrs["response"], *table.predictors(runs)):
+    reference, rows = reference_sizes(runs), []
+    for name in (runs.attrs["response"], *predictor_names(runs)):
         values, about = runs[name].values, runs[name].attrs
         row: dict[str, object] = {"variable": name, "column": about.get("column", name)}
         row |= {"unit": about.get("units", "not recorded")}
@@ -157,14 +159,14 @@ def _measured(runs: xr.Dataset, later: xr.Dataset | None) -> list[dict[str, obje
 
 def _faults(fit: Fit) -> list[str]:
     """What is wrong with the runs, or that nothing was found."""
-    runs, groups = fit.runs, table.groups(fit.runs)
-    names = [runs.attrs["response"], *table.predictors(runs), *groups]
+    runs, groups = fit.runs, group_names(fit.runs)
+    names = [runs.attrs["response"], *predictor_names(runs), *groups]
     copies = int(pd.DataFrame({n: runs[n].values for n in names}).duplicated().sum())
     single = [n for n in groups if np.unique(runs[n].values).size == 1]
     noted = notes(runs)
     told = [
         *noted,
-        *_warned(lambda: table.warn_thin_groups(runs, groups, len(fit.model.law.parameters))),
+        *_warned(lambda: warn_thin_groups(runs, groups, len(fit.model.law.parameters))),
         *(
             f"Group {name} has one level and pools nothing."
             for name in single
@@ -197,14 +199,14 @@ def _varies(groups: tuple[str, ...], is_free: bool, is_pooled: bool) -> str:
 
 
 def _priors(fit: Fit) -> pd.DataFrame:
-    design = design_of(fit.model, fit.runs)
+    run_arrays = run_arrays_of(fit.model, fit.runs)
     roles = roles_of(fit.model, coordinates(fit.model))
     rows = []
     for name, role in roles.items():
-        prior = prior_of(fit.model, name, role, design.level)
+        prior = prior_of(fit.model, name, role, run_arrays.level)
         row = {"parameter": name, "on its": role.name.lower(), "prior": _prior_told(prior)}
         rows.append({**row, **_quantiles(fit, name)})
-    if is_pooled(fit.model, design.curves):
+    if is_pooled(fit.model, run_arrays.curves):
         for name, role in roles.items():
             prior = fit.model.priors.get(f"sd_{name}", role.spread)
             row = {"parameter": f"sd_{name}", "on its": "spread", "prior": _prior_told(prior)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.report.assemble import Asked, gather
+from bayeslaw.report.assemble import Asked, assemble
 
 __all__ = ["write_report"]
 
@@ -91,7 +91,7 @@ def write_report(
     from bayeslaw.report.page import page
 
     asked = Asked(later, at, others or {}, budget, question, checklist or {}, draw_new, random_seed)
-    path.write_text(page(gather(fit, asked)), encoding="utf-8")
+    path.write_text(page(assemble(fit, asked)), encoding="utf-8")
     return path
 
 

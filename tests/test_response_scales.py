@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayeslaw.model.response_scale import LogitScale, LogScale, RawScale
+from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
 UNIT = 2.5
 # A scale, responses that it can hold, and some that it cannot.

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import softmax
 
-from bayeslaw.data import runs as table
+from bayeslaw.data.runs import group_names
 
 __all__ = [
     "POPULATION",
@@ -51,12 +51,12 @@ def log_scores(scores: xr.Dataset | Mapping[str, xr.Dataset]) -> pd.DataFrame:
     >>> scores = {
     ...     name: bl.score(bl.forecast(fit, later), later) for name, fit in fits.items()
     ... }  # doctest: +SKIP
-    >>> bl.log_scores(scores)  # doctest: +SKIP
+    >>> bl.weights.log_scores(scores)  # doctest: +SKIP
     """
     if isinstance(scores, xr.Dataset):
-        groups, rows = table.groups(scores), _rows(scores, scores["model"].values)
+        groups, rows = group_names(scores), _rows(scores, scores["model"].values)
     else:
-        groups = table.groups(next(iter(scores.values())))
+        groups = group_names(next(iter(scores.values())))
         rows = pd.concat([_rows(each, name) for name, each in scores.items()])
     curve = groups or ["curve"]
     where = [*curve, *(["origin"] if "origin" in rows else [])]
@@ -70,10 +70,10 @@ def log_scores(scores: xr.Dataset | Mapping[str, xr.Dataset]) -> pd.DataFrame:
 
 
 def _rows(scores: xr.Dataset, model: str | np.ndarray) -> pd.DataFrame:
-    names = [*table.groups(scores), *(["origin"] if "origin" in scores.coords else [])]
+    names = [*group_names(scores), *(["origin"] if "origin" in scores.coords else [])]
     columns = {name: scores[name].values for name in [*names, "log_score"]}
     return pd.DataFrame({**columns, "model": model}).assign(
-        **({} if table.groups(scores) else {"curve": "all"})
+        **({} if group_names(scores) else {"curve": "all"})
     )
 
 

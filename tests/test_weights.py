@@ -15,7 +15,7 @@ from scipy.special import softmax
 from scipy.stats import norm
 
 import bayeslaw as bl
-from bayeslaw.forecasting.stacking_weights import (
+from bayeslaw.weights import (
     equal_weights,
     hierarchical_weights,
     log_scores,

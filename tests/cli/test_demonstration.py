@@ -13,7 +13,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw import cli
-from bayeslaw.cli import demo
+from bayeslaw.cli import demonstration
 
 QUICK = {"draws": 50, "tune": 100, "chains": 2, "target_accept": 0.9, "progressbar": False}
 ACTS = {"size": ("_size", bl.laws.power), "joint": ("", bl.laws.chinchilla)}
@@ -110,7 +110,7 @@ def check_held_out(act: dict[str, Any], fit: bl.Fit, later: xr.Dataset) -> None:
     counts = f"{inside[0.5].sum()} are in the 50% band and {inside[0.9].sum()} in the 90% band;"
     assert counts in sentence
     assert sentence.endswith(f"too high for {(median > told['loss']).sum()}.")
-    short = [demo.SHORTFALL] if inside[0.9].mean() < demo.ENOUGH else []
+    short = [demonstration.SHORTFALL] if inside[0.9].mean() < demonstration.ENOUGH else []
     assert rest == [*short, *forecast.attrs["caveats"]]
 
 
