@@ -140,7 +140,7 @@ def known_fit() -> Callable[..., Fit]:
             {"theta": np.stack(theta, axis=2)}, roles, None, run_arrays.curves
         )
         posterior = posterior_dataset(model, run_arrays, link, runs)
-        tree = xr.DataTree.from_dict({"/posterior": posterior, "/link": link})
+        tree = xr.DataTree.from_dict({"/posterior": posterior, "/unconstrained_posterior": link})
         gate = Gate(1.0, 1000.0, 1000.0, "alpha", 0, 1.0, 1000)
         tree.attrs["gate"] = gate.to_json()
         return Fit(model, runs, tree)

@@ -85,7 +85,7 @@ def test_a_killed_process_loses_no_fit(
     assert killed not in client.run(os.getpid).values()
     assert kept(tmp_path) == FITS
     for one, other in zip(there, here, strict=True):
-        for group in ("posterior", "link"):
+        for group in ("posterior", "unconstrained_posterior"):
             xr.testing.assert_identical(
                 one.tree[group].to_dataset(), other.tree[group].to_dataset()
             )

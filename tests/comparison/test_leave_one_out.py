@@ -104,7 +104,11 @@ def exact_fit(model: bl.Model, runs: xr.Dataset, seed: int, draws: int = 500) ->
     density = PointwiseDraws.of(model, run_arrays, parameters, runs).left_out()
     likelihood = xr.Dataset({"loss": (("chain", "draw", "run"), density)}, {"run": runs["run"]})
     likelihood = likelihood.assign_coords(chain=range(4), draw=range(draws))
-    groups = {"/posterior": posterior, "/link": link, "/log_likelihood": likelihood}
+    groups = {
+        "/posterior": posterior,
+        "/unconstrained_posterior": link,
+        "/log_likelihood": likelihood,
+    }
     tree = xr.DataTree.from_dict(groups)
     tree.attrs["gate"] = Gate(1.0, 1000.0, 1000.0, "k", 0, 1.0, 4 * draws).to_json()
     return bl.Fit(model, runs, tree)

@@ -47,7 +47,7 @@ def test_a_good_fit(lone_fit: bl.Fit) -> None:
 
 def test_fits_of_refit_are_refused(lone_fit: bl.Fit) -> None:
     tree = lone_fit.tree.copy()
-    del tree["prior_link"]
+    del tree["unconstrained_prior"]
     with pytest.raises(ValueError, match=r"no draws from its prior, as fits of refit have none"):
         bl.diagnose(replace(lone_fit, tree=tree))
 
@@ -73,7 +73,7 @@ def test_spreads_of_prior_and_posterior(crossed_fit: bl.Fit) -> None:
     learned = bl.diagnose(crossed_fit).learned
     assert list(learned.index) == ["L0", "k", "alpha", "sigma"]
     assert set(learned["driven_by"]) == {"data"}
-    center = crossed_fit.tree["link"]["center"].sel(parameter="alpha")
+    center = crossed_fit.tree["unconstrained_posterior"]["center"].sel(parameter="alpha")
     assert learned.loc["alpha", "posterior_sd"] == pytest.approx(float(center.std()))
     # The prior of an exponent: a factor of 2.2255, in 500 draws of the prior.
     assert learned.loc["alpha", "prior_sd"] == pytest.approx(np.log(2.2255), rel=4 / np.sqrt(1000))
@@ -82,15 +82,17 @@ def test_spreads_of_prior_and_posterior(crossed_fit: bl.Fit) -> None:
 
 def test_without_a_population_curves_are_judged(lone_fit: bl.Fit) -> None:
     learned = bl.diagnose(lone_fit).learned
-    theta = lone_fit.tree["link"]["theta"].sel(parameter="k", curve="all")
+    theta = lone_fit.tree["unconstrained_posterior"]["theta"].sel(parameter="k", curve="all")
     assert learned.loc["k", "posterior_sd"] == pytest.approx(float(theta.std()))
 
 
 @pytest.mark.parametrize("names", [["L0"], ["L0", "alpha"]])
 def test_prior_driven_parameters(crossed_fit: bl.Fit, names: list[str]) -> None:
-    link = crossed_fit.tree["link"].to_dataset()
+    link = crossed_fit.tree["unconstrained_posterior"].to_dataset()
     wide = link["center"].where(~link["parameter"].isin(names), link["center"] * 100)
-    found = bl.diagnose(with_group(crossed_fit, "link", link.assign(center=wide)))
+    found = bl.diagnose(
+        with_group(crossed_fit, "unconstrained_posterior", link.assign(center=wide))
+    )
     assert list(found.learned.index[found.learned["driven_by"] == "prior"]) == names
     assert (
         f"Prior-driven: {', '.join(names)}. The data narrow the prior by less than 20%; look at "
@@ -100,14 +102,18 @@ def test_prior_driven_parameters(crossed_fit: bl.Fit, names: list[str]) -> None:
 
 
 def test_floor_and_exponent_that_go_together(crossed_fit: bl.Fit) -> None:
-    link = crossed_fit.tree["link"].to_dataset()
+    link = crossed_fit.tree["unconstrained_posterior"].to_dataset()
     theta = link["theta"].copy()
     rng = np.random.default_rng(1)
     theta.loc[{"parameter": "L0"}] = rng.normal(size=theta.sel(parameter="L0").shape)
-    apart = bl.diagnose(with_group(crossed_fit, "link", link.assign(theta=theta)))
+    apart = bl.diagnose(
+        with_group(crossed_fit, "unconstrained_posterior", link.assign(theta=theta))
+    )
     assert not any("separable" in sentence for sentence in apart.sentences)
     theta.loc[{"parameter": "alpha"}] = 0.1 * theta.sel(parameter="L0").values
-    together = bl.diagnose(with_group(crossed_fit, "link", link.assign(theta=theta)))
+    together = bl.diagnose(
+        with_group(crossed_fit, "unconstrained_posterior", link.assign(theta=theta))
+    )
     assert together.sentences[-1] == (
         "L0 and alpha are hardly separable (correlation 1.00 in the median curve): more decades "
         "would tell them apart."

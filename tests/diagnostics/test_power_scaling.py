@@ -26,7 +26,7 @@ def but_for_a_constant(found: np.ndarray, expected: np.ndarray) -> None:
 
 def test_prior_of_a_curve_alone(lone_fit: bl.Fit, lone_runs: xr.Dataset) -> None:
     """No pooling over one curve: the priors of its own parameters."""
-    theta = lone_fit.tree["link"]["theta"].isel(curve=0)
+    theta = lone_fit.tree["unconstrained_posterior"]["theta"].isel(curve=0)
     level = np.log(np.median(lone_runs["loss"]))
     priors = {
         "L0": stats.norm(0, 1.5),
@@ -42,7 +42,7 @@ def test_prior_of_a_curve_alone(lone_fit: bl.Fit, lone_runs: xr.Dataset) -> None
 
 def test_prior_of_a_population(crossed_fit: bl.Fit) -> None:
     """Of a pooled model only what is at the top: the population, and its spreads."""
-    link = crossed_fit.tree["link"].to_dataset()
+    link = crossed_fit.tree["unconstrained_posterior"].to_dataset()
     level = np.log(np.median(crossed_fit.runs["loss"]))
     centers = {"L0": (0, 1.5), "k": (level, 1.0), "alpha": (np.log(0.2), np.log(2.2255))}
     centers["sigma"] = (np.log(0.01), np.log(2.7183))

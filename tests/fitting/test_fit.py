@@ -60,12 +60,12 @@ def test_tree_has_all_groups(name: str, request: pytest.FixtureRequest) -> None:
     found = of(name, request)
     assert set(found.tree.children) == {
         "posterior",
-        "link",
+        "unconstrained_posterior",
         "sample_stats",
         "log_likelihood",
         "posterior_predictive",
         "prior",
-        "prior_link",
+        "unconstrained_prior",
         "prior_predictive",
         "observed_data",
         "constant_data",
@@ -117,7 +117,7 @@ def test_names_of_the_posterior(
 
 def test_a_lone_curve_has_no_population(lone_fit: Fit) -> None:
     assert set(lone_fit.tree["posterior"].data_vars) == {"L0", "k", "alpha", "sigma"}
-    assert set(lone_fit.tree["link"].data_vars) == {"theta"}
+    assert set(lone_fit.tree["unconstrained_posterior"].data_vars) == {"theta"}
 
 
 def curve_of_run(found: Fit) -> list[str]:
@@ -192,10 +192,10 @@ def test_the_truth_leaves_little_to_a_discrepancy(
 def test_numbers_of_runs_are_kept(lone_runs: xr.Dataset) -> None:
     model = Model(power, noise=Undertuned())
     found = fit(model, lone_runs, random_seed=1, draws=20, tune=50, chains=2, progressbar=False)
-    latent = found.tree["link"]["latent"]
+    latent = found.tree["unconstrained_posterior"]["latent"]
     assert latent.dims == ("chain", "draw", "run")
     assert np.all(latent > 0)
-    assert "latent" not in found.tree["prior_link"]
+    assert "latent" not in found.tree["unconstrained_prior"]
     assert set(found.tree["posterior"]) == {"L0", "k", "alpha", "sigma", "excess", "tau"}
     assert np.all(np.isfinite(found.tree["log_likelihood"]["loss"]))
     prior = found.tree["prior_predictive"]["loss"]

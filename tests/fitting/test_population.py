@@ -20,7 +20,7 @@ from bayeslaw.priors import HalfNormal, LinkNormal, Population
 
 def moments(fit: bl.Fit, name: str, **levels: str) -> tuple[float, float]:
     """Mean and sd of a new curve's parameter by simulation from the draws."""
-    link = fit.tree["link"].to_dataset()
+    link = fit.tree["unconstrained_posterior"].to_dataset()
     rng = np.random.default_rng(1)
     value = link["center"].sel(parameter=name).values.copy()
     for item in link["spread_of"].values:
@@ -42,7 +42,9 @@ def test_moments_are_those_of_simulated_curves(crossed_fit: bl.Fit, levels: dict
         mean, sd = moments(crossed_fit, name, **levels)
         prior = found[name]
         assert isinstance(prior, LinkNormal)
-        error = sd / np.sqrt(crossed_fit.tree["link"].sizes["draw"] * 2 / 5)  # draws are dependent
+        error = sd / np.sqrt(
+            crossed_fit.tree["unconstrained_posterior"].sizes["draw"] * 2 / 5
+        )  # draws are dependent
         assert prior.mean == pytest.approx(mean, abs=4 * error)
         assert prior.sd == pytest.approx(sd, rel=0.2)
         assert isinstance(found[f"sd_{name}"], HalfNormal)

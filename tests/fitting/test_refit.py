@@ -58,10 +58,13 @@ def test_refits_are_fits_bit_for_bit(both: list[bl.Fit], fewer: xr.Dataset) -> N
     # draws do not pass the gate, so they were made once more.
     assert not Gate.of(second.tree).passed
     whole = bl.fit(MODEL, fewer, random_seed=6, cores=1, **{**QUICK, **PATIENT})
-    for group in ("posterior", "link"):
+    for group in ("posterior", "unconstrained_posterior"):
         many = whole.tree[group].to_dataset().isel(draw=slice(PATIENT["draws"]))
         xr.testing.assert_identical(second.tree[group].to_dataset(), many)
-    assert not np.array_equal(first.tree["link"]["center"], second.tree["link"]["center"])
+    assert not np.array_equal(
+        first.tree["unconstrained_posterior"]["center"],
+        second.tree["unconstrained_posterior"]["center"],
+    )
 
 
 def test_runs_of_another_structure_are_compiled_apart(
@@ -70,13 +73,15 @@ def test_runs_of_another_structure_are_compiled_apart(
     lone = both[2]
     assert lone.runs.identical(alone)
     assert lone.tree["posterior"].sizes["curve"] == 1
-    assert "center" not in lone.tree["link"]
+    assert "center" not in lone.tree["unconstrained_posterior"]
 
 
 def test_refits_have_what_forecasts_need(
     both: list[bl.Fit], crossed_split: tuple[xr.Dataset, xr.Dataset]
 ) -> None:
-    assert {"posterior", "link", "sample_stats", "observed_data"} <= set(both[0].tree)
+    assert {"posterior", "unconstrained_posterior", "sample_stats", "observed_data"} <= set(
+        both[0].tree
+    )
     assert not {"prior", "log_likelihood", "posterior_predictive"} & set(both[0].tree)
     assert bl.forecast(both[0], crossed_split[1]).sizes["run"] == crossed_split[1].sizes["run"]
 
@@ -106,7 +111,10 @@ def test_what_importance_sampling_refuses_is_sampled(
         importlib.import_module("bayeslaw._sampling.nuts"), "importance_draws", _nothing
     )
     [found] = bl.refit(MODEL, [alone], random_seed=7, importance=True, **QUICK)
-    xr.testing.assert_identical(found.tree["link"].to_dataset(), both[2].tree["link"].to_dataset())
+    xr.testing.assert_identical(
+        found.tree["unconstrained_posterior"].to_dataset(),
+        both[2].tree["unconstrained_posterior"].to_dataset(),
+    )
 
 
 def _nothing(*_: Any) -> Iterator[ImportanceDraws]:
@@ -194,7 +202,8 @@ def test_a_store_is_not_sampled_again(
     store = tmp_path / "fits"
     made = bl.refit(MODEL, [alone], random_seed=7, store=store, **QUICK)
     xr.testing.assert_identical(
-        made[0].tree["link"].to_dataset(), both[2].tree["link"].to_dataset()
+        made[0].tree["unconstrained_posterior"].to_dataset(),
+        both[2].tree["unconstrained_posterior"].to_dataset(),
     )
     files = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
 

@@ -19,6 +19,7 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import bayeslaw as bl
 from bayeslaw import laws, priors
 from bayeslaw import response_scales as scales
 from bayeslaw._law.law import Law, law
@@ -156,7 +157,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 def test_others_can_open_the_file(tmp_path: Path) -> None:
     path = save(unsampled(), tmp_path / "fit.nc")
-    with xr.open_datatree(path, compiled="h5netcdf") as tree:
+    with xr.open_datatree(path, engine="h5netcdf") as tree:
         assert set(tree.children) == {*unsampled().tree.children, "runs"}
         assert tree["runs"]["N"].attrs["reference"] == two_curves()["N"].attrs["reference"]
 
@@ -357,7 +358,7 @@ def test_a_law_of_the_catalogue_that_was_changed_is_refused(
 
 
 def write_foreign(path: Path) -> None:
-    two_curves().drop_attrs().to_netcdf(path, compiled="h5netcdf")
+    two_curves().drop_attrs().to_netcdf(path, engine="h5netcdf")
 
 
 def write_plain_hdf5(path: Path) -> None:
@@ -408,17 +409,28 @@ def test_what_is_no_fit_gets_one_sentence(
     assert str(caught.value) == sentence
 
 
+def test_a_file_of_before_the_renames_opens() -> None:
+    """Two curves, twelve draws, saved by the first version, whose groups had other names."""
+    old = load(Path(__file__).parent / "files" / "format_1.nc")
+    assert old.model == Model(laws.power, pooling=["task"])
+    assert {"unconstrained_posterior", "unconstrained_prior"} <= set(old.tree.children)
+    assert not {"link", "prior_link"} & set(old.tree.children)
+    assert old.tree["posterior"]["alpha"].sizes == {"chain": 2, "draw": 12, "curve": 2}
+    ahead = bl.forecast(old, bl.grid(N=[1e10], task="a"))
+    assert np.isfinite(ahead["mean"]).all()
+
+
 def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with monkeypatch.context() as future:
-        future.setattr(store, "FORMAT", 2)
+        future.setattr(store, "FORMAT", 3)
         future.setattr(store, "version", lambda package: "9.0.0")
         save(unsampled(), "fit.nc")
     monkeypatch.setattr(store, "version", lambda package: "0.1.0")
     with pytest.raises(StoreError) as caught:
         load("fit.nc")
     assert str(caught.value) == (
-        "'fit.nc' has format 2, of bayeslaw 9.0.0; this is bayeslaw 0.1.0, which reads format 1: "
+        "'fit.nc' has format 3, of bayeslaw 9.0.0; this is bayeslaw 0.1.0, which reads format 2: "
         "upgrade it"
     )
 

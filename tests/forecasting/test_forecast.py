@@ -285,7 +285,7 @@ def test_curves_of_a_new_level_share_its_effect(crossed_fit: bl.Fit) -> None:
     found = np.log(bl.forecast(crossed_fit, grid, draw_new=["task"])["mean"])
     shift = found - found.mean(("chain", "draw"))
     same = float(xr.corr(shift.isel(run=0), shift.isel(run=1)))
-    link = crossed_fit.tree["link"].to_dataset()
+    link = crossed_fit.tree["unconstrained_posterior"].to_dataset()
     of = {"new": "k task", "own": "k own"}
     variance = {kind: float((link["spread"].sel(spread_of=of[kind]) ** 2).mean()) for kind in of}
     shared = variance["new"] / (variance["new"] + variance["own"])
@@ -299,7 +299,7 @@ def test_a_new_level_is_drawn_from_the_population(crossed_fit: bl.Fit) -> None:
     found = bl.forecast(
         crossed_fit, bl.grid(N=1e7, task="new", dataset="unseen"), draw_new=["task", "dataset"]
     )
-    link = crossed_fit.tree["link"].to_dataset()
+    link = crossed_fit.tree["unconstrained_posterior"].to_dataset()
     center = link["center"].sel(parameter="sigma")
     spread = link["spread"].sel(spread_of=["sigma own", "sigma task", "sigma dataset"])
     z = (np.log(found["noise"].isel(run=0)) - center) / np.sqrt((spread**2).sum("spread_of"))

@@ -95,7 +95,11 @@ class Case:
         variables |= {"latent": self.latent} if model.is_augmented else {}
         link = unconstrained_dataset(variables, roles, None, run_arrays.curves)
         posterior = posterior_dataset(model, run_arrays, link, runs)
-        return Fit(model, runs, xr.DataTree.from_dict({"/posterior": posterior, "/link": link}))
+        return Fit(
+            model,
+            runs,
+            xr.DataTree.from_dict({"/posterior": posterior, "/unconstrained_posterior": link}),
+        )
 
     @property
     def curve(self) -> np.ndarray:

@@ -143,7 +143,7 @@ def joint_fit(known_fit: Callable[..., bl.Fit]) -> bl.Fit:
     fit = known_fit(bl.laws.chinchilla, drawn, runs)
     tree = fit.tree.copy()
     tree["prior"] = fit.tree["posterior"].copy()
-    tree["prior_link"] = 3.0 * fit.tree["link"].to_dataset()
+    tree["unconstrained_prior"] = 3.0 * fit.tree["unconstrained_posterior"].to_dataset()
     for group in ("log_likelihood", "prior_predictive"):
         density = np.exp(0.01 * rng.standard_normal((2, 50, runs.sizes["run"])))
         tree[group] = xr.Dataset({"loss": (("chain", "draw", "run"), density)})

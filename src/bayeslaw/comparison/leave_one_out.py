@@ -59,7 +59,7 @@ def leave_one_curve_out(fit: Fit) -> Any:
     run_arrays = run_arrays_of(fit.model, fit.runs)
     if not is_pooled(fit.model, run_arrays.curves) or fit.model.is_augmented:
         return None
-    link = fit.tree["link"].to_dataset()
+    link = fit.tree["unconstrained_posterior"].to_dataset()
     theta, (center, spread) = link["theta"].values, _population(fit, link, run_arrays.curves)
     density = _joint(fit, run_arrays)
     for i in range(run_arrays.n_curves):

@@ -80,7 +80,7 @@ def diagnose(fit: Fit) -> Diagnosis:
     --------
     >>> print(bl.diagnose(fit))  # doctest: +SKIP
     """
-    if "prior_link" not in fit.tree:
+    if "unconstrained_prior" not in fit.tree:
         raise ValueError(
             "the fit has no draws from its prior, as fits of refit have none; make it with "
             "bayeslaw.fit, or print it: its first line is its gate"
@@ -270,7 +270,10 @@ def _influence(fit: Fit) -> str:
 
 def _learned(fit: Fit) -> pd.DataFrame:
     """Posterior against prior spread of what the fit is about, on the link scale."""
-    prior, posterior = (_spread(fit.tree[group].to_dataset()) for group in ("prior_link", "link"))
+    prior, posterior = (
+        _spread(fit.tree[group].to_dataset())
+        for group in ("unconstrained_prior", "unconstrained_posterior")
+    )
     ratio = posterior / prior
     return pd.DataFrame(
         {
@@ -279,7 +282,7 @@ def _learned(fit: Fit) -> pd.DataFrame:
             "ratio": ratio,
             "driven_by": np.where(ratio > PRIOR_DRIVEN, "prior", "data"),
         },
-        index=pd.Index(fit.tree["link"]["parameter"].values, name="parameter"),
+        index=pd.Index(fit.tree["unconstrained_posterior"]["parameter"].values, name="parameter"),
     )
 
 
@@ -304,7 +307,7 @@ def _separable(fit: Fit) -> str:
     roles = roles_of(fit.model, coordinates(fit.model))
     shares = [name for name, role in roles.items() if role.name == "share"]
     exponents = [name for name, role in roles.items() if role.name == "Exponent"]
-    theta = fit.tree["link"].to_dataset()["theta"]
+    theta = fit.tree["unconstrained_posterior"].to_dataset()["theta"]
     for share in shares:
         for exponent in exponents:
             pair = [theta.sel(parameter=name).values for name in (share, exponent)]

@@ -184,7 +184,7 @@ def _decades(fit: Fit, forecast: xr.Dataset, curve: np.ndarray) -> np.ndarray:
 
 def _misfit(fit: Fit, curve: np.ndarray) -> np.ndarray:
     """Prior probability that the discrepancy is below its posterior median, at each place."""
-    model, link = fit.model, fit.tree["link"].to_dataset()
+    model, link = fit.model, fit.tree["unconstrained_posterior"].to_dataset()
     told = np.full(curve.size, np.nan)
     for name, role in (
         model.discrepancy.parameters(model.law) if model.discrepancy else {}

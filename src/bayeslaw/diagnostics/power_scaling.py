@@ -76,14 +76,17 @@ def sensitivity(fit: Fit, values: xr.DataArray, curve: np.ndarray) -> xr.Dataset
 
 def _thinned(fit: Fit, draws: int) -> Fit:
     """The fit with the draws that a forecast has taken of it."""
-    found = fit.tree["link"].sizes["draw"]
+    found = fit.tree["unconstrained_posterior"].sizes["draw"]
     steps = [step for step in range(1, found + 1) if -(-found // step) == draws]
     if not steps:
         raise ValueError(
             f"the quantities have {draws} draws per chain and the fit {found}: they are not of it"
         )
     some = {"draw": slice(None, None, steps[0])}
-    kept = {name: fit.tree[name].to_dataset().isel(some) for name in ("posterior", "link")}
+    kept = {
+        name: fit.tree[name].to_dataset().isel(some)
+        for name in ("posterior", "unconstrained_posterior")
+    }
     tree = xr.DataTree.from_dict({f"/{name}": data for name, data in kept.items()})
     return Fit(fit.model, fit.runs, tree)
 
@@ -121,7 +124,7 @@ def log_prior(fit: Fit) -> np.ndarray:
         (chain, draw): of the population and its spreads; (chain, draw, curve) where curves are
         not pooled: of each curve's parameters.
     """
-    model, link = fit.model, fit.tree["link"].to_dataset()
+    model, link = fit.model, fit.tree["unconstrained_posterior"].to_dataset()
     roles, level = roles_of(model, coordinates(model)), run_arrays_of(model, fit.runs).level
     pooled = "center" in link
     at = link["center"] if pooled else link["theta"]
@@ -165,7 +168,9 @@ def log_likelihood(fit: Fit) -> np.ndarray:
         not.
     """
     model, run_arrays = fit.model, run_arrays_of(fit.model, fit.runs)
-    posterior, link = (fit.tree[name].to_dataset() for name in ("posterior", "link"))
+    posterior, link = (
+        fit.tree[name].to_dataset() for name in ("posterior", "unconstrained_posterior")
+    )
     draws = {name: posterior[name].values for name in model.roles}
     latent = link["latent"].values if "latent" in link else None
     fitted = PointwiseDraws.of(model, run_arrays, draws, fit.runs, latent)

@@ -49,8 +49,8 @@ class Fit:
     runs : xarray.Dataset
         The training runs.
     tree : xarray.DataTree
-        ArviZ groups: ``posterior`` (parameters in the user's units), ``link`` (the sampler's
-        variables), ``sample_stats``, ``log_likelihood`` (of the raw response; with a discrepancy
+        ArviZ groups: ``posterior`` (parameters in the user's units),
+        ``unconstrained_posterior`` (the sampler's variables), ``sample_stats``, ``log_likelihood`` (of the raw response; with a discrepancy
         that of each given all others),
         ``posterior_predictive``, ``prior``, ``prior_predictive``, ``observed_data`` and
         ``constant_data``; provenance in its attributes.
@@ -185,7 +185,11 @@ def fit_of(
     -------
     Fit
     """
-    tree = {"/posterior": found.posterior, "/link": found.link, "/sample_stats": found.stats}
+    tree = {
+        "/posterior": found.posterior,
+        "/unconstrained_posterior": found.link,
+        "/sample_stats": found.stats,
+    }
     result = xr.DataTree.from_dict({**tree, **more, **_data(runs)})
     result.attrs.update(_provenance(model, sampler, found))
     return Fit(model, runs, result)
@@ -231,7 +235,7 @@ def _prior(
     response = fitted.scatter.draw(rng, fitted.discrepancy_at_runs(rng, is_seen=False))
     return {
         "/prior": prior,
-        "/prior_link": link,
+        "/unconstrained_prior": link,
         "/prior_predictive": _on_runs(runs.attrs["response"], response, runs),
     }
 

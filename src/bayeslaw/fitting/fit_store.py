@@ -67,7 +67,7 @@ class FitStore:
     def get(self, key: str, model: Model) -> Fit:
         """A fit that is kept, of the model that it is of."""
         where = self.path / key
-        with xr.open_datatree(where, compiled="zarr", consolidated=False) as tree:
+        with xr.open_datatree(where, engine="zarr", consolidated=False) as tree:
             return fit_of_tree(tree.load(), where, model.law)
 
 

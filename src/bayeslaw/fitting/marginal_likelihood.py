@@ -120,7 +120,7 @@ def _caveats(fit: Fit, error: float, diverging: int) -> list[str]:
 
 def _points(fit: Fit, compiled: CompiledDensity, random_seed: int) -> tuple[np.ndarray, int]:
     """Draws (chain, draw, unknowns) of the posterior in the sampler's space, and divergences."""
-    told, sizes = json.loads(fit.tree.attrs["sampler"]), fit.tree["link"].sizes
+    told, sizes = json.loads(fit.tree.attrs["sampler"]), fit.tree["unconstrained_posterior"].sizes
     ready = initial_points_of(compiled, fit.model, run_arrays_of(fit.model, fit.runs))
     target_accept = told["target_accept"] or TARGET_ACCEPT
     sampler = Sampler(

@@ -60,7 +60,9 @@ def population(fits: Fit | Sequence[Fit], *, at: Mapping[str, str] | None = None
     weight = np.array([float(curves_in(fit.runs).sizes["curve"]) for fit in every])
     mean, variance, spread = _averaged(found, weight / weight.sum())
     first = every[0]
-    names = [str(name) for name in first.tree["link"].to_dataset()["parameter"].values]
+    names = [
+        str(name) for name in first.tree["unconstrained_posterior"].to_dataset()["parameter"].values
+    ]
     rows = list(zip(names, mean, np.sqrt(variance), spread, strict=True))
     priors = {name: LinkNormal(float(middle), float(sd)) for name, middle, sd, _ in rows}
     priors |= {f"sd_{name}": HalfNormal(float(own)) for name, *_, own in rows}
@@ -158,7 +160,7 @@ def _require_alike(fits: Sequence[Fit]) -> None:
 
 def _moments(fit: Fit, levels: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and variance of a new curve's parameters, and root mean square spread between curves."""
-    link = fit.tree["link"].to_dataset()
+    link = fit.tree["unconstrained_posterior"].to_dataset()
     names = [str(name) for name in link["parameter"].values]
     where = hierarchy_layout(groupings(fit.model, curves_in(fit.runs)), names)
     _require_levels(fit, levels)

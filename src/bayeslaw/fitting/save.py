@@ -25,7 +25,11 @@ from bayeslaw.model.serialise import from_record, to_record
 
 __all__ = ["fit_of_tree", "load", "save", "tree_of_fit"]
 
-FORMAT = 1
+FORMAT = 2
+RENAMED = {  # groups of files of format 1
+    "/link": "/unconstrained_posterior",
+    "/prior_link": "/unconstrained_prior",
+}
 ATTRIBUTE = "bayeslaw"  # of the file: format and model
 SPACED = "coordinates_with_spaces"  # of a group
 JSON = "json:"  # how an attribute begins that netCDF would not give back as it was
@@ -133,7 +137,10 @@ def fit_of_tree(tree: xr.DataTree, path: Path, law: Law | None = None) -> Fit:
     """
     record = json.loads(tree.attrs[ATTRIBUTE])
     _check_format(record, path)
-    groups = {node.path: _restored(node.to_dataset(inherit=False)) for node in tree.subtree}
+    groups = {
+        RENAMED.get(node.path, node.path): _restored(node.to_dataset(inherit=False))
+        for node in tree.subtree
+    }
     runs = groups.pop("/runs")
     del groups["/"].attrs[ATTRIBUTE]
     model = _model(record, _fitted_law(record, law, path))
@@ -159,7 +166,7 @@ def _read(path: Path) -> xr.DataTree:
             f"{str(path)!r} is not a whole fit: it was cut short or changed, or is another kind "
             "of file"
         )
-    with xr.open_datatree(io.BytesIO(content), compiled="h5netcdf") as tree:
+    with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
         return tree.load()
 
 
@@ -179,7 +186,7 @@ def _content(fit: Fit) -> memoryview:
     tree = tree_of_fit(fit)
     try:
         # In memory, because HDF5 crashes the process where a disk is full.
-        return tree.to_netcdf(compiled="h5netcdf")
+        return tree.to_netcdf(engine="h5netcdf")
     except (TypeError, ValueError) as error:
         raise StoreError(f"a file cannot hold this fit: {error}") from error
 

@@ -235,7 +235,7 @@ def _parameters(
     fit: Fit, wanted: xr.Dataset, number: np.ndarray, random_seed: int
 ) -> dict[str, np.ndarray]:
     """Parameters of the wanted curves in the user's units, each (chain, draw, curve)."""
-    link = fit.tree["link"].to_dataset()
+    link = fit.tree["unconstrained_posterior"].to_dataset()
     names = [str(name) for name in link["parameter"].values]
     columns = [
         link["theta"].values[..., place]
@@ -283,7 +283,7 @@ def _new_curve(fit: Fit, names: list[str], labels: xr.Dataset, random_seed: int)
     What is drawn depends on the names of curve and level alone: all curves of a new level share
     its effect, and a curve is the same whatever else is asked for.
     """
-    link = fit.tree["link"].to_dataset()
+    link = fit.tree["unconstrained_posterior"].to_dataset()
     where = hierarchy_layout(groupings(fit.model, curves_in(fit.runs)), names)
     spread = link["spread"].values
     center = link["center"].values

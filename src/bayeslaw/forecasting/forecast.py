@@ -128,12 +128,15 @@ def _thinned(fit: Fit, draws: int) -> Fit:
     """The fit with no more draws than asked for in all chains, evenly taken."""
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")
-    sizes = fit.tree["link"].sizes
+    sizes = fit.tree["unconstrained_posterior"].sizes
     every = math.ceil(sizes["chain"] * sizes["draw"] / draws)
     if every == 1:
         return fit
     some = {"draw": slice(None, None, every)}
-    kept = {name: fit.tree[name].to_dataset().isel(some) for name in ("posterior", "link")}
+    kept = {
+        name: fit.tree[name].to_dataset().isel(some)
+        for name in ("posterior", "unconstrained_posterior")
+    }
     tree = xr.DataTree.from_dict({f"/{name}": data for name, data in kept.items()})
     tree.attrs.update(fit.tree.attrs)
     return replace(fit, tree=tree)

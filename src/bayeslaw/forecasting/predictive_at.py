@@ -101,7 +101,10 @@ def discrepancy_at(
 
 def _fitted(fit: Fit, curves: np.ndarray) -> PointwiseDraws:
     """The runs of some curves, by their numbers, which they have in this order from zero."""
-    draws, link = fit.tree["posterior"].to_dataset(), fit.tree["link"].to_dataset()
+    draws, link = (
+        fit.tree["posterior"].to_dataset(),
+        fit.tree["unconstrained_posterior"].to_dataset(),
+    )
     parameters = {name: draws[name].values[..., curves] for name in fit.model.roles}
     run_arrays = run_arrays_of(fit.model, fit.runs)
     own = run_arrays.runs_of(curves)
