@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,16 +28,17 @@ __all__ += ["write"]
 
 NOTEBOOKS, RESULTS = ROOT / "notebooks", ROOT / "benchmarks" / "results"
 
-# Public names by what they are for; each of `bayeslaw.__all__` stands once.
+# Public names by what they are for, each once: of the package, or of a file of it, such as
+# `bayeslaw.weights`.
 GROUPS: Mapping[str, tuple[str, str]] = {
     "Runs": (
         "From a table to a labelled data set, its splits, and grids to forecast on.",
-        "read_runs read_exports check_runs split_at split_held_out grid datasets RunsError"
-        " RunsWarning",
+        "read_runs read_exports check_runs split_at split_held_out grid datasets"
+        " errors.RunsError errors.RunsWarning errors.FetchError",
     ),
     "Laws": (
         "The mean response as a function of sizes: the catalogue, and your own.",
-        "laws law Law check_law LawReport maximum minimum rescale",
+        "laws law Law check_law diagnostics.check_law.LawReport maximum minimum rescale",
     ),
     "Roles of a law's parameters": (
         "Annotations in the signature of a law; see the :ref:`table of roles <roles>`.",
@@ -44,20 +46,22 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     ),
     "Models": (
         "What is fitted: a law, what is pooled, how runs scatter, what the law gets wrong.",
-        "Model Gaussian StudentT Undertuned LogScale RawScale LogitScale Brownian build",
+        "Model Gaussian StudentT Undertuned Brownian build"
+        " response_scales.LogScale response_scales.RawScale response_scales.LogitScale"
+        " response_scales.ResponseScale",
     ),
     "Priors": (
         "Records that say what is believed before the runs are seen.",
-        "Normal LogNormal LogitNormal HalfNormal LinkNormal Fixed Prior"
+        "Normal LogNormal LogitNormal HalfNormal Fixed priors.LinkNormal priors.Prior"
         " Population population save_population load_population",
     ),
     "Fitting": (
         "From a model and runs to draws of the posterior, or to a point.",
-        "fit refit Fit Interrupted least_squares save load StoreError",
+        "fit refit Fit least_squares save load errors.Interrupted errors.StoreError",
     ),
     "Judging a fit": (
         "Did it converge, what was found, what did the data decide.",
-        "diagnose Diagnosis summary verdict",
+        "diagnose diagnostics.diagnose.Diagnosis summary region_probabilities",
     ),
     "Forecasts": (
         "Draws of the curve and of a new run, their bands, and how right they were.",
@@ -66,14 +70,16 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     "Comparison": (
         "Which law to believe where it extrapolates; averages of laws; two systems.",
         "compare backtest backtest_table leave_one_curve_out leave_one_out_exactly"
-        " stack Stack stack_forecasts log_scores equal_weights stacking_weights"
-        " hierarchical_weights pseudo_bma_weights marginal_likelihood MarginalLikelihood"
-        " multiverse Multiverse forecast_drivers contrast contrast_table"
+        " stack forecasting.stack.Stack stack_forecasts"
+        " weights.log_scores weights.equal_weights weights.stacking_weights"
+        " weights.hierarchical_weights weights.pseudo_bma_weights"
+        " marginal_likelihood fitting.marginal_likelihood.MarginalLikelihood"
+        " multiverse comparison.multiverse.Multiverse forecast_drivers contrast contrast_table"
         " crossing_table",
     ),
     "Decisions": (
         "What to train with a budget, what a target costs, what more of a size buys.",
-        "plan requirement marginal saturation training_flops",
+        "plan requirement marginal_gain saturation training_flops",
     ),
     "Figures": (
         "One function per figure; they take results and return a matplotlib figure.",
@@ -110,10 +116,19 @@ def write(folder: Path, executed: Path) -> None:
 def api() -> str:
     """Every public name, by what it is for."""
     placed = {name for _, names in GROUPS.values() for name in names.split()}
-    rest = [name for name in bl.__all__ if name not in placed]
+    rest = [name for name in public_names() if name not in placed]
     more = {"Further names": ("Public, and in none of the groups.", " ".join(rest))} if rest else {}
     groups = [_group(title, *told) for title, told in {**GROUPS, **more}.items()]
     return "\n".join([_head("Public names", "="), API, *groups])
+
+
+def public_names() -> list[str]:
+    """Names of the package, and those of its files that stand one level down."""
+    files = ("errors", "weights", "priors", "response_scales")
+    below = [f"{file}.{name}" for file in files for name in getattr(bl, file).__all__]
+    own = [name for name in bl.__all__ if name not in files]
+    last = {name: name.rpartition(".")[2] for name in below}
+    return own + [name for name in below if last[name] not in own and not last[name].isupper()]
 
 
 API = """
@@ -367,12 +382,12 @@ def _inside(text: str) -> Iterator[str]:
 
 
 def _role_of(name: str) -> Role | None:
-    marks: Any = getattr(getattr(bl, name), "__metadata__", ())
+    marks: Any = getattr(operator.attrgetter(name)(bl), "__metadata__", ())
     return next((mark for mark in marks if isinstance(mark, Role)), None)
 
 
 def _is_module(name: str) -> bool:
-    return isinstance(getattr(bl, name), ModuleType)
+    return isinstance(operator.attrgetter(name)(bl), ModuleType)
 
 
 def _first(item: object) -> str:
