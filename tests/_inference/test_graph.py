@@ -531,7 +531,7 @@ def test_random_variables(model: Model, names: list[str]) -> None:
     assert {"L0", "k", "alpha", "sigma"} <= set(built.named_vars)
 
 
-@pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.runs.RunsWarning")
+@pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.errors.RunsWarning")
 @pytest.mark.parametrize(("n_tasks", "n_data", "names"), [(1, 3, 0), (3, 1, 0), (2, 2, 20)])
 def test_groups_that_tell_nothing_are_dropped(n_tasks: int, n_data: int, names: int) -> None:
     built = build(Model(power, pooling=GROUPS), read(n_tasks, n_data))

@@ -386,7 +386,7 @@ def broken_twice(sigma: float, **truth: float) -> xr.Dataset:
     return read(pd.DataFrame({"N": sizes, "loss": loss, "task": "x"}))
 
 
-@pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.data.runs.RunsWarning")
+@pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.errors.RunsWarning")
 def test_the_better_of_two_breaks_is_found() -> None:
     # From the middle of the prior the search ends where noise of 6% explains the larger break.
     shape = {"f_1": 0.05, "f_2": 0.05, "c_1": 0.117, "c_2": -0.387, "g_2": 2903.0}
@@ -397,7 +397,7 @@ def test_the_better_of_two_breaks_is_found() -> None:
     np.testing.assert_allclose(laplace.mode["c_1"], -0.387, atol=0.05)
 
 
-@pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.data.runs.RunsWarning")
+@pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.errors.RunsWarning")
 def test_both_breaks_are_found() -> None:
     truth = {"L0": 0.1, "k": 2.0, "alpha": 0.1, "c_1": 0.3, "d_1": 1.0, "f_1": 0.1}
     truth |= {"c_2": -0.25, "g_2": 30.0, "f_2": 0.1}
@@ -479,7 +479,7 @@ HARD = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*exact copies:bayeslaw.data.runs.RunsWarning")
+@pytest.mark.filterwarnings("ignore:.*exact copies:bayeslaw.errors.RunsWarning")
 @pytest.mark.parametrize("case", HARD)
 def test_hard_curves_give_finite_places(case: str) -> None:
     model, frame = HARD[case]

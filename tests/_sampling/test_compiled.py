@@ -141,7 +141,7 @@ def test_the_first_engine_stays_as_it_is(
     np.testing.assert_allclose(evaluate(compiled, point)[1], density(crossed, point), rtol=1e-10)
 
 
-@pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.data.runs.RunsWarning")
+@pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.errors.RunsWarning")
 def test_data_of_another_structure_are_refused(model: Model, compiled: CompiledDensity) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
         compiled.on(model_data(model, curves(1, 3, seed=1)))
