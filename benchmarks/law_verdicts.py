@@ -38,7 +38,7 @@ from matplotlib.figure import Figure
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.comparison.paired_differences import paired_differences, unclear
-from bayeslaw.plots.style import PAGE, Inks, house
+from bayeslaw.plots.style import PAGE_WIDTH, Palette, package_style
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "law_verdicts.csv"
@@ -172,42 +172,49 @@ def error(share: pd.Series, sets: pd.Series) -> pd.Series:
 
 def figure(table: pd.DataFrame) -> Figure:
     """Shares of the outcomes against decades, a panel per truth."""
-    with house() as inks:
-        drawn = Figure(figsize=(PAGE * 0.93, 2.2), layout="constrained")
+    with package_style() as palette:
+        drawn = Figure(figsize=(PAGE_WIDTH * 0.93, 2.2), layout="constrained")
         panels = drawn.subplots(1, len(TRUTHS), sharex=True, sharey=True)
         for axis, truth in zip(panels, TRUTHS, strict=True):
-            _draw(axis, table.loc[truth], inks)
+            _draw(axis, table.loc[truth], palette)
             axis.set_title(f"truth: {truth}", loc="left")
-        _name(panels[-1], table.loc[[*TRUTHS][-1]], inks)
+        _name(panels[-1], table.loc[[*TRUTHS][-1]], palette)
         panels[0].set(ylabel="share of data sets, %", ylim=(-4, 104), xticks=range(1, 5))
         drawn.supxlabel("decades of sizes observed")
         return drawn
 
 
-def looks(inks: Inks) -> dict[str, dict[str, Any]]:
+def looks(palette: Palette) -> dict[str, dict[str, Any]]:
     """How the line of each outcome looks."""
     return {
-        RIGHT: {"color": inks.accent, "lw": 2, "marker": "o", "ms": 4, "zorder": 4},
-        UNDECIDED: {"color": inks.grey, "lw": 1, "marker": "s", "ms": 3},
-        WRONG: {"color": inks.ink, "lw": 1.2, "marker": "X", "ms": 4, "zorder": 3},
-        FAILED: {"color": inks.grey, "lw": 1, "ls": ":", "marker": "o", "ms": 3, "mfc": inks.paper},
+        RIGHT: {"color": palette.accent, "lw": 2, "marker": "o", "ms": 4, "zorder": 4},
+        UNDECIDED: {"color": palette.grey, "lw": 1, "marker": "s", "ms": 3},
+        WRONG: {"color": palette.foreground, "lw": 1.2, "marker": "X", "ms": 4, "zorder": 3},
+        FAILED: {
+            "color": palette.grey,
+            "lw": 1,
+            "ls": ":",
+            "marker": "o",
+            "ms": 3,
+            "mfc": palette.background,
+        },
     }
 
 
-def _draw(axis: Axes, table: pd.DataFrame, inks: Inks) -> None:
+def _draw(axis: Axes, table: pd.DataFrame, palette: Palette) -> None:
     """Lines, with a bar of one standard error either way at the right verdicts."""
-    for name, look in looks(inks).items():
+    for name, look in looks(palette).items():
         axis.plot(table.index, 100 * table[name], clip_on=False, **look)
-    bars = {"fmt": "none", "ecolor": inks.accent, "elinewidth": 0.7}
+    bars = {"fmt": "none", "ecolor": palette.accent, "elinewidth": 0.7}
     axis.errorbar(table.index, 100 * table[RIGHT], 100 * error(table[RIGHT], table["sets"]), **bars)
 
 
-def _name(axis: Axes, table: pd.DataFrame, inks: Inks) -> None:
+def _name(axis: Axes, table: pd.DataFrame, palette: Palette) -> None:
     """Names of the lines at their ends, at least so far apart that they can be read."""
     ends, place = 100 * table[[*OUTCOMES]].iloc[-1].sort_values(), -np.inf
     for name, end in ends.items():
         place = max(place + APART, end)
-        style = {"color": looks(inks)[str(name)]["color"], "size": 7, "va": "center"}
+        style = {"color": looks(palette)[str(name)]["color"], "size": 7, "va": "center"}
         axis.annotate(str(name), (4, place), (6, 0), textcoords="offset points", **style)
 
 

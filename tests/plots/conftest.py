@@ -94,8 +94,8 @@ def line() -> Callable[..., Any]:
     """Find the sizes and values of a line by its label."""
 
     def make(axis: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
-        (found,) = [line for line in axis.lines if line.get_label() == label]
-        return np.asarray(found.get_xdata()), np.asarray(found.get_ydata())
+        (match,) = [line for line in axis.lines if line.get_label() == label]
+        return np.asarray(match.get_xdata()), np.asarray(match.get_ydata())
 
     return make
 
@@ -105,8 +105,8 @@ def band() -> Callable[..., Any]:
     """Find the lowest and highest corner of a band over each of its sizes."""
 
     def make(axis: Axes, label: str) -> np.ndarray:
-        (found,) = [patch for patch in axis.collections if patch.get_label() == label]
-        corners = found.get_paths()[0].vertices
+        (match,) = [patch for patch in axis.collections if patch.get_label() == label]
+        corners = match.get_paths()[0].vertices
         return np.array(
             [[corners[corners[:, 0] == x, 1].min(), corners[corners[:, 0] == x, 1].max()]
              for x in np.unique(corners[:, 0])]
@@ -121,7 +121,9 @@ def start_of_grey() -> Callable[..., Any]:
 
     def make(axis: Axes) -> float:
         (span,) = [patch for patch in axis.patches if patch.get_label() == "beyond"]
-        assert span.get_facecolor()[:3] == pytest.approx(matplotlib.colors.to_rgb(LIGHT.beyond))
+        assert span.get_facecolor()[:3] == pytest.approx(
+            matplotlib.colors.to_rgb(LIGHT.extrapolation)
+        )
         return float(span.get_extents().transformed(axis.transData.inverted()).x0)
 
     return make

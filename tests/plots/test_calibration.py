@@ -15,7 +15,7 @@ from bayeslaw.plots import plot_calibration
 
 
 def scores_of(pit: np.ndarray) -> xr.Dataset:
-    """What `bayeslaw.score` gives of ranks, (curve, run)."""
+    """Scores, as of `bayeslaw.score`, from PIT values, (curve, run)."""
     values = {"pit": ("run", pit.ravel())}
     for percent in PERCENTS:
         inside = np.abs(pit.ravel() - 0.5) < percent / 200
@@ -24,7 +24,7 @@ def scores_of(pit: np.ndarray) -> xr.Dataset:
     return xr.Dataset(values, {"task": ("run", task)}, {"groups": ["task"]})
 
 
-def random_ranks(curves: int, runs: int = 8) -> np.ndarray:
+def random_pit(curves: int, runs: int = 8) -> np.ndarray:
     return np.random.default_rng(1).uniform(size=(curves, runs))
 
 
@@ -33,8 +33,8 @@ def line(axis: Axes) -> np.ndarray:
 
 
 def words(figure: Figure) -> str:
-    found = " ".join(text.get_text() for text in figure.findobj(Text))
-    return " ".join(found.split())
+    texts = " ".join(text.get_text() for text in figure.findobj(Text))
+    return " ".join(texts.split())
 
 
 def test_line_is_the_mean_of_the_curves_own_shares() -> None:
@@ -59,43 +59,45 @@ def test_band_is_between_curves() -> None:
     np.testing.assert_allclose(at_half, 1.645 * 0.5 / np.sqrt(3) * np.array([-1, 1]))
 
 
-def test_coverage_less_nominal_with_the_share_on_top() -> None:
+def test_coverage_minus_nominal_with_the_share_on_top() -> None:
     scores = scores_of(np.array([[0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.01, 0.07]]))
     axis = plot_calibration(scores).axes[1]
     (bars,) = axis.containers
     share = np.array([0.75, 0.75, 0.875, 0.875])
     dots = bars.lines[0].get_xydata()
     np.testing.assert_allclose(dots[:, 1], share - [0.5, 0.8, 0.9, 0.95])
-    reach = 1.645 * np.array([0.25, 0.25, 0.125, 0.125])
+    half_width = 1.645 * np.array([0.25, 0.25, 0.125, 0.125])
     ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
-    np.testing.assert_allclose(ends, np.stack([dots[:, 1] - reach, dots[:, 1] + reach], axis=1))
+    np.testing.assert_allclose(
+        ends, np.stack([dots[:, 1] - half_width, dots[:, 1] + half_width], axis=1)
+    )
     assert [text.get_text() for text in axis.texts] == ["75%", "75%", "88%", "88%"]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["50%", "80%", "90%", "95%"]
 
 
 @pytest.mark.parametrize(
-    ("curves", "told"),
+    ("curves", "sentence"),
     [
-        (30, "Shade, bars: 90% intervals between 30 curves. 240 runs."),
-        (1, "Shade, bars: none, from one curve. 8 runs."),
+        (30, "Shading, bars: 90% intervals from 30 curves. 240 runs."),
+        (1, "Shading, bars: none, from one curve. 8 runs."),
     ],
 )
-def test_key_says_what_the_intervals_are_from(curves: int, told: str) -> None:
-    figure = plot_calibration(scores_of(random_ranks(curves)))
-    assert told in words(figure)
+def test_caption_says_where_the_intervals_come_from(curves: int, sentence: str) -> None:
+    figure = plot_calibration(scores_of(random_pit(curves)))
+    assert sentence in words(figure)
     figure.draw_without_rendering()
 
 
 def test_one_curve_has_no_interval() -> None:
-    figure = plot_calibration(scores_of(random_ranks(1)))
+    figure = plot_calibration(scores_of(random_pit(1)))
     edges = figure.axes[0].collections[0].get_paths()[0].vertices[:, 1]
     assert set(edges.round(9)) <= set(line(figure.axes[0]).round(9))
     assert not np.isnan(figure.axes[1].containers[0].lines[0].get_ydata()).any()
 
 
 @pytest.mark.parametrize("curves", [1, 4, 60])
-def test_texts_are_apart_and_inside_the_figure(curves: int) -> None:
-    figure = plot_calibration(scores_of(random_ranks(curves)))
+def test_texts_do_not_overlap_and_are_inside_the_figure(curves: int) -> None:
+    figure = plot_calibration(scores_of(random_pit(curves)))
     assert figure.get_figwidth() == 3.3
     figure.draw_without_rendering()
     low, high = figure.axes[0].get_ylim()
@@ -120,14 +122,14 @@ def test_signs_are_typographic_and_zero_has_none() -> None:
 
 
 @pytest.mark.parametrize("name", ["pit", "covered_50", "covered_95"])
-def test_scores_that_lack_something_are_refused(name: str) -> None:
-    scores = scores_of(random_ranks(3)).drop_vars(name)
+def test_missing_scores_are_refused(name: str) -> None:
+    scores = scores_of(random_pit(3)).drop_vars(name)
     with pytest.raises(ValueError, match=f"the scores have no '{name}'; make them with"):
         plot_calibration(scores)
 
 
 def test_nothing_is_changed() -> None:
-    scores, settings = scores_of(random_ranks(3)), dict(matplotlib.rcParams)
+    scores, settings = scores_of(random_pit(3)), dict(matplotlib.rcParams)
     before = scores.copy(deep=True)
     plot_calibration(scores)
     xr.testing.assert_identical(scores, before)
@@ -136,6 +138,6 @@ def test_nothing_is_changed() -> None:
 
 def test_given_axes_have_the_left_part_alone() -> None:
     axis = Figure((3, 2)).subplots()
-    assert plot_calibration(scores_of(random_ranks(3)), ax=axis) is axis.figure
+    assert plot_calibration(scores_of(random_pit(3)), ax=axis) is axis.figure
     assert axis.figure.axes == [axis]
     assert line(axis).size == 101

@@ -34,13 +34,13 @@ def test_comparison_has_a_dot_and_error_per_law_and_the_baselines_in_words():
     best, other = [container.lines[0] for container in dots.containers]
     np.testing.assert_allclose(best.get_xydata(), [[0, 0]])
     np.testing.assert_allclose(other.get_xydata(), [[-0.2, 1]])
-    assert (best.get_color(), other.get_color()) == (LIGHT.accent, LIGHT.ink)
+    assert (best.get_color(), other.get_color()) == (LIGHT.accent, LIGHT.foreground)
     (bar,) = dots.containers[1].lines[2]
     np.testing.assert_allclose(bar.get_segments()[0], [[-0.3, 1], [-0.1, 1]])
     assert [t.get_text() for t in dots.texts] == ["\N{MINUS SIGN}\N{INFINITY}"]
     written = {(round(t.get_position()[1]), t.get_text()) for t in text.texts}
     assert {(-1, "RMSLE"), (0, "91%"), (3, "0.120")} <= written
-    assert {what for row, what in written if row == 3} == {"0.120", ""}
+    assert {text for row, text in written if row == 3} == {"0.120", ""}
     rule = dots.collections[-1].get_segments()[0]
     assert rule[0, 1] == 2.5
 
@@ -69,12 +69,12 @@ def test_given_axes_have_the_differences_alone():
 
 
 def test_comparison_in_range_is_of_expected_densities(crossed_fit: Fit, log_linear_fit: Fit, words):
-    told = compare({"log-linear": log_linear_fit, "power": crossed_fit})
-    figure = plot_comparison(told)
+    comparison = compare({"log-linear": log_linear_fit, "power": crossed_fit})
+    figure = plot_comparison(comparison)
     dots, text = figure.axes
     values = [container.lines[0].get_xydata()[0] for container in dots.containers]
-    apart = told.loc["log-linear", "elpd_loo"] - told.loc["power", "elpd_loo"]
-    np.testing.assert_allclose(values, [[apart, 0], [0, 1]])
-    assert apart < 0
-    assert dots.get_xlabel().startswith("expected log density less that of the best")
+    difference = comparison.loc["log-linear", "elpd_loo"] - comparison.loc["power", "elpd_loo"]
+    np.testing.assert_allclose(values, [[difference, 0], [0, 1]])
+    assert difference < 0
+    assert dots.get_xlabel().startswith("expected log density minus that of the best")
     assert [t.get_text() for t in text.texts][::3] == ["weight", "bad k"]

@@ -39,26 +39,26 @@ def planned(known_fit: Callable[..., Fit]) -> tuple[xr.Dataset, xr.Dataset, Fit]
 
 
 def named(axis: Any, label: str) -> Any:
-    (found,) = [each for each in axis.get_children() if each.get_label() == label]
-    return found
+    (match,) = [each for each in axis.get_children() if each.get_label() == label]
+    return match
 
 
 def test_path_is_the_plans_median_within_its_band(planned):
-    drawn, told, _ = planned
-    axis = plot_contours(drawn, told).axes[0]
-    median = told.median(("chain", "draw")).isel(curve=0)
+    drawn, plan_draws, _ = planned
+    axis = plot_contours(drawn, plan_draws).axes[0]
+    median = plan_draws.median(("chain", "draw")).isel(curve=0)
     path = named(axis, "path").get_xydata()
     np.testing.assert_allclose(path, np.stack([median["N"], median["D"]], axis=1))
     corners = named(axis, "90%").get_xy()
-    low = told["N"].quantile(0.05, ("chain", "draw")).isel(curve=0)
+    low = plan_draws["N"].quantile(0.05, ("chain", "draw")).isel(curve=0)
     np.testing.assert_allclose(corners[:9, 0], low)
     np.testing.assert_allclose(corners[:9].prod(axis=1), BUDGETS / 6, rtol=0.01)
     assert np.all(corners[:9, 0] < path[:, 0])
 
 
 def test_lines_of_equal_cost_are_named(planned):
-    drawn, told, _ = planned
-    axis = plot_contours(drawn, told).axes[0]
+    drawn, plan_draws, _ = planned
+    axis = plot_contours(drawn, plan_draws).axes[0]
     costs = axis.collections[-1]
     assert len(costs.levels) == 6
     for level, segments in zip(costs.levels, costs.allsegs, strict=True):
@@ -68,8 +68,8 @@ def test_lines_of_equal_cost_are_named(planned):
 
 
 def test_contours_are_of_the_median_law(planned):
-    drawn, told, _ = planned
-    axis = plot_contours(drawn, told).axes[0]
+    drawn, plan_draws, _ = planned
+    axis = plot_contours(drawn, plan_draws).axes[0]
     contours = axis.collections[0]
     shown = 0
     for level, segments in zip(contours.levels, contours.allsegs, strict=True):
@@ -80,8 +80,8 @@ def test_contours_are_of_the_median_law(planned):
 
 
 def test_grey_is_beyond_the_runs(planned):
-    drawn, told, fit = planned
-    axis = plot_contours(drawn, told, fit.runs).axes[0]
+    drawn, plan_draws, fit = planned
+    axis = plot_contours(drawn, plan_draws, fit.runs).axes[0]
     right, upper = [patch for patch in axis.patches if patch.get_label() == "beyond"]
     assert right.get_x() == pytest.approx(1e10)
     assert upper.get_y() == pytest.approx(1e11)
@@ -89,31 +89,31 @@ def test_grey_is_beyond_the_runs(planned):
 
 
 def test_caveats_are_notes_and_axes_may_be_given(planned, words):
-    drawn, told, _ = planned
+    drawn, plan_draws, _ = planned
     assert "Beyond the data these bands hold only if the law does" in words(
-        plot_contours(drawn, told)
+        plot_contours(drawn, plan_draws)
     )
-    assert "runs of one budget (FLOP)" in words(plot_contours(drawn, told))
+    assert "runs of equal budget (FLOP)" in words(plot_contours(drawn, plan_draws))
     axis = Figure((3, 3)).subplots()
-    failed = told.assign_attrs(caveats=["NOT CONVERGED, do not use."])
+    failed = plan_draws.assign_attrs(caveats=["NOT CONVERGED, do not use."])
     assert plot_contours(drawn, failed, ax=axis) is axis.figure
     assert axis.get_xlabel() == "N"
     assert "NOT CONVERGED" in {text.get_text() for text in axis.texts}
 
 
-def test_any_cost_of_the_plan(planned):
+def test_another_cost_function(planned):
     drawn, _, fit = planned
 
     def lifetime(N: Any, D: Any, served: Any = 1e12) -> Any:
         return 6 * N * D + 2 * N * served
 
-    told = plan(fit, [1e22, 1e23], cost=lifetime)
-    axis = plot_contours(drawn, told, cost=lifetime).axes[0]
+    plan_draws = plan(fit, [1e22, 1e23], cost=lifetime)
+    axis = plot_contours(drawn, plan_draws, cost=lifetime).axes[0]
     assert len(axis.collections[-1].levels) == 2
     with pytest.raises(
         ValueError, match="do not cost its budgets by training_flops; give the cost"
     ):
-        plot_contours(drawn, told)
+        plot_contours(drawn, plan_draws)
 
 
 def test_only_runs_of_the_curve_are_drawn(known_fit: Callable[..., Fit]):
@@ -124,19 +124,19 @@ def test_only_runs_of_the_curve_are_drawn(known_fit: Callable[..., Fit]):
     draws = {name: np.full((1, 4, 2), value) for name, value in values.items()}
     fit = known_fit(laws.chinchilla, draws, runs)
     at = grid(task="c4", N=[1e8, 1e9, 1e10], D=[1e9, 1e10, 1e11])
-    told = plan(fit, 1e19)
+    plan_draws = plan(fit, 1e19)
     with pytest.raises(ValueError, match="the plan is of 2 curves; choose one"):
-        plot_contours(forecast(fit, at), told)
-    axis = plot_contours(forecast(fit, at), told.isel(curve=[0]), runs).axes[0]
+        plot_contours(forecast(fit, at), plan_draws)
+    axis = plot_contours(forecast(fit, at), plan_draws.isel(curve=[0]), runs).axes[0]
     assert named(axis, "runs").get_xdata().size == 6
     assert named(axis, "path").get_marker() == "o"
 
 
-def test_what_is_no_grid_is_refused(planned):
-    drawn, told, _ = planned
+def test_other_than_a_grid_is_refused(planned):
+    drawn, plan_draws, _ = planned
     with pytest.raises(ValueError, match="contours need each of 12 N with each of 10 D once"):
-        plot_contours(drawn.isel(run=slice(1, None)), told)
+        plot_contours(drawn.isel(run=slice(1, None)), plan_draws)
     with pytest.raises(ValueError, match="of two predictors, and the forecast has"):
-        plot_contours(drawn.assign_attrs(predictors=["N"]), told)
+        plot_contours(drawn.assign_attrs(predictors=["N"]), plan_draws)
     with pytest.raises(ValueError, match="the plan trades"):
-        plot_contours(drawn, told.assign_attrs(predictors=["N", "S"]))
+        plot_contours(drawn, plan_draws.assign_attrs(predictors=["N", "S"]))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots import plot_effects
-from bayeslaw.plots.effects import MOST_CURVES
+from bayeslaw.plots.effects import MAX_CURVES
 from bayeslaw.plots.style import LIGHT
 
 
@@ -26,20 +26,20 @@ def medians(figure: Figure) -> dict[str, float]:
 def test_rows_are_population_levels_and_curves(crossed_fit: Fit):
     figure = plot_effects(crossed_fit, "alpha")
     posterior = crossed_fit.tree["posterior"].to_dataset()
-    found = medians(figure)
+    by_label = medians(figure)
     shown = labels(figure)
     assert shown[:2] == ["typical curve", "task"]
     assert {*shown[2:5]} == {"c4", "books", "code"}
     assert shown[5] == "dataset"
     for section in (shown[2:5], shown[6:10], shown[11:]):
-        assert [found[name] for name in section] == sorted(found[name] for name in section)
-    assert len(found) == 1 + 3 + 4 + 12
+        assert [by_label[name] for name in section] == sorted(by_label[name] for name in section)
+    assert len(by_label) == 1 + 3 + 4 + 12
     typical = posterior["alpha_population"]
-    assert found["typical curve"] == pytest.approx(typical.median().item())
+    assert by_label["typical curve"] == pytest.approx(typical.median().item())
     level = typical + posterior["alpha_dataset_effect"].sel(dataset="wiki")
-    assert found["wiki"] == pytest.approx(level.median().item())
+    assert by_label["wiki"] == pytest.approx(level.median().item())
     curve = posterior["alpha"].sel(curve="code / news")
-    assert found["code / news"] == pytest.approx(curve.median().item())
+    assert by_label["code / news"] == pytest.approx(curve.median().item())
 
 
 def test_bars_are_intervals(crossed_fit: Fit):
@@ -55,7 +55,7 @@ def test_bars_are_intervals(crossed_fit: Fit):
     )
 
 
-def test_heads_are_bold_and_have_no_bar(crossed_fit: Fit):
+def test_headings_are_bold_and_have_no_bar(crossed_fit: Fit):
     figure = plot_effects(crossed_fit, "alpha")
     bold = [x.get_text() for x in figure.axes[0].get_yticklabels() if x.get_weight() == "bold"]
     assert bold == ["task", "dataset", "curve"]
@@ -80,21 +80,21 @@ def test_a_fit_of_one_curve_has_one_row(lone_fit: Fit, words):
 
 
 def test_many_curves_are_thinned(crossed_fit: Fit, words, monkeypatch):
-    monkeypatch.setattr("bayeslaw.plots.effects.MOST_CURVES", 5)
+    monkeypatch.setattr("bayeslaw.plots.effects.MAX_CURVES", 5)
     figure = plot_effects(crossed_fit, "alpha")
     assert len(medians(figure)) == 1 + 3 + 4 + 5
     assert "5 of 12 curves shown." in words(figure)
-    assert MOST_CURVES == 40
+    assert MAX_CURVES == 40
 
 
 def test_a_failed_gate_is_a_banner_or_a_mark(crossed_fit: Fit, failed, words):
-    wrong = failed(crossed_fit)
-    assert "NOT CONVERGED" in words(plot_effects(wrong, "alpha"))
+    not_converged = failed(crossed_fit)
+    assert "NOT CONVERGED" in words(plot_effects(not_converged, "alpha"))
     axis = Figure((3, 6)).subplots()
-    assert plot_effects(wrong, "alpha", ax=axis) is axis.figure
+    assert plot_effects(not_converged, "alpha", ax=axis) is axis.figure
     (mark,) = axis.texts
     assert mark.get_text() == "NOT CONVERGED"
-    assert mark.get_color() == LIGHT.paper
+    assert mark.get_color() == LIGHT.background
 
 
 def test_an_unknown_parameter_is_refused(crossed_fit: Fit):

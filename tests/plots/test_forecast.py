@@ -25,9 +25,9 @@ def test_forecast_has_a_panel_with_a_title_per_curve(example, words):
     figure = plot_forecast(*example())
     assert [axis.get_title("left") for axis in figure.axes] == ["c4", "books", "code"]
     assert figure.get_figwidth() == pytest.approx(5)
-    told = words(figure)
-    assert "| N |" in told
-    assert "loss" in told
+    text = words(figure)
+    assert "| N |" in text
+    assert "loss" in text
 
 
 def test_forecast_bands_are_the_intervals_of_a_new_run(example, line, band):
@@ -169,7 +169,7 @@ def test_caveats_are_footnotes_and_a_failed_gate_is_a_banner(example):
     above, _, below = figure.subfigs
     assert " ".join(above.texts[0].get_text().split()) == FAILED
     assert above.texts[0].get_weight() == "bold"
-    assert to_hex(above.get_facecolor()) == LIGHT.ink
+    assert to_hex(above.get_facecolor()) == LIGHT.foreground
     assert CAVEAT in " ".join(below.texts[0].get_text().split())
     assert "NOT CONVERGED" not in below.texts[0].get_text()
 
@@ -197,7 +197,7 @@ def test_forecasts_at_or_below_zero_are_clipped_to_the_axis(
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # NumPy's quantiles of infinity
-def test_forecasts_that_are_not_numbers_do_not_fail(example):
+def test_infinite_forecasts_are_drawn(example):
     forecast, runs = example()
     forecast["mean"][..., -1] = forecast["new_run"][..., -1] = np.inf
     forecast["mean"][:, 0, -22] = forecast["new_run"][:, 0, -22] = np.inf
@@ -237,7 +237,7 @@ def test_other_predictors_have_their_panels_and_their_runs(
 ):
     figure = plot_forecast(forecast_at(grid(**TWO)), runs_at(grid(**TWO)))
     titles = [axis.get_title("left") for axis in figure.axes]
-    assert titles[:3] == ["c4, D = 1e+09", "c4, D = 1e+10", "c4, D = 1e+11"]
+    assert titles[:3] == ["c4, D = 1e9", "c4, D = 1e10", "c4, D = 1e11"]
     assert len(titles) == 6
     for axis in figure.axes[:2]:
         assert line(axis, "fitted")[0].size == 5
@@ -251,7 +251,7 @@ def test_other_predictors_have_their_panels_and_their_runs(
 def test_x_chooses_the_predictor(forecast_at, runs_at, start_of_grey, words):
     wanted = forecast_at(grid(**TWO))
     figure = plot_forecast(wanted.isel(run=wanted["N"].values < 2e6), runs_at(grid(**TWO)), x="D")
-    assert [axis.get_title("left") for axis in figure.axes] == ["c4, N = 1e+06", "books, N = 1e+06"]
+    assert [axis.get_title("left") for axis in figure.axes] == ["c4, N = 1e6", "books, N = 1e6"]
     assert "| D |" in words(figure)
     assert start_of_grey(figure.axes[0]) == pytest.approx(1e10)
 
@@ -307,7 +307,7 @@ def test_forecast_without_new_runs_is_refused(example):
         plot_forecast(forecast.drop_vars("new_run"), runs)
 
 
-def test_wrong_arguments_are_named(example):
+def test_invalid_arguments_are_named(example):
     forecast, runs = example()
     with pytest.raises(ValueError, match=r"x must be a predictor .* one of \['N'\], got 'D'"):
         plot_forecast(forecast, runs, x="D")

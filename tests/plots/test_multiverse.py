@@ -15,7 +15,7 @@ from bayeslaw.plots import plot_multiverse
 from bayeslaw.plots.style import LIGHT
 
 
-def multiverse(laws: int = 3, places: int = 1, passed: bool = True) -> Multiverse:
+def multiverse(laws: int = 3, points: int = 1, passed: bool = True) -> Multiverse:
     """Made-up universes; the last could not be fitted."""
     chosen = [
         {"law": f"law {law}", "noise": noise, "drop": "all"}
@@ -25,10 +25,10 @@ def multiverse(laws: int = 3, places: int = 1, passed: bool = True) -> Multivers
     universes = universes.assign(runs=9, passed=True, fault="")
     universes.loc[[0], "passed"] = passed
     rows = [
-        {"universe": i, "place": place, "N": 1e10 * (1 + place), "task": "c4", "median": median,
+        {"universe": i, "place": point, "N": 1e10 * (1 + point), "task": "c4", "median": median,
          "lower": median - 0.2, "upper": median + 0.3, "sd": 0.1}
-        for i, place in itertools.product(range(2 * laws - 1), range(places))
-        for median in [3 - 0.1 * i + place]
+        for i, point in itertools.product(range(2 * laws - 1), range(points))
+        for median in [3 - 0.1 * i + point]
     ]  # fmt: skip
     forecasts = pd.DataFrame(rows).set_index(["universe", "place"])
     return Multiverse(universes, forecasts, pd.DataFrame(), pd.DataFrame(), (), "loss")
@@ -54,29 +54,31 @@ def test_universes_are_in_order_above_their_choices():
     assert marks["Student-t"] == {1, 3}
 
 
-def test_bands_and_the_place_are_told():
-    upper, _ = plot_multiverse(multiverse(places=2), place=1).axes
-    assert upper.get_title("left") == "N = 2e+10, task = c4"
+def test_bands_and_title_are_those_of_the_prediction_point():
+    upper, _ = plot_multiverse(multiverse(points=2), place=1).axes
+    assert upper.get_title("left") == "N = 2e10, task = c4"
     assert upper.get_ylabel() == "forecast of loss"
     bands = upper.collections[0].get_segments()
     np.testing.assert_allclose(bands[0], [[0, 3.4], [0, 3.9]])
 
 
-def test_a_long_place_takes_two_lines():
-    found = multiverse()
-    asked = found.forecasts.assign(dataset="a data set of a long name", architecture="transformer")
-    upper, _ = plot_multiverse(replace(found, forecasts=asked)).axes
-    told = upper.get_title("left")
-    assert told.count("\n") == 1
-    assert told.replace("\n", " ").endswith("a long name, architecture = transformer")
+def test_a_long_title_takes_two_lines():
+    result = multiverse()
+    forecasts = result.forecasts.assign(
+        dataset="a data set of a long name", architecture="transformer"
+    )
+    upper, _ = plot_multiverse(replace(result, forecasts=forecasts)).axes
+    title = upper.get_title("left")
+    assert title.count("\n") == 1
+    assert title.replace("\n", " ").endswith("a long name, architecture = transformer")
 
 
-def test_what_failed_is_hollow_or_counted(words):
+def test_failed_fits_are_hollow_or_counted(words):
     figure = plot_multiverse(multiverse(passed=False))
     (hollow,) = [
         line
         for line in figure.axes[0].lines
-        if line.get_mfc() == LIGHT.paper and line.get_xdata().size
+        if line.get_mfc() == LIGHT.background and line.get_xdata().size
     ]
     np.testing.assert_allclose(hollow.get_xydata(), [[4, 3.0]])
     assert "Hollow: fits that did not pass their gate." in words(figure)
@@ -96,6 +98,6 @@ def test_given_axes_have_the_upper_part_alone():
     assert len(medians(axis)) == 5
 
 
-def test_another_place_is_refused():
+def test_an_unknown_prediction_point_is_refused():
     with pytest.raises(ValueError, match=r"place must be one of \[0\], got 1"):
         plot_multiverse(multiverse(), place=1)

@@ -1,7 +1,7 @@
-"""Figures against kept pictures, with Matplotlib's own fonts and made-up numbers.
+"""Figures against baseline images, with Matplotlib's own fonts and made-up numbers.
 
-After a change of the look that is meant: pytest tests/plots/test_pictures.py
---mpl-generate-path=tests/plots/baseline, and look at what it made.
+After an intended change of appearance: pytest tests/plots/test_pictures.py
+--mpl-generate-path=tests/plots/baseline, and look at the new images.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from bayeslaw.plots import plot_comparison, plot_contours, plot_forecast, plot_s
 
 # Root mean square difference of tones of 256: one Matplotlib with its own fonts differs between
 # machines by rounding; a title that is lost makes 4 or more, a shift by one pixel 17.
-kept = pytest.mark.mpl_image_compare(
+baseline_image = pytest.mark.mpl_image_compare(
     baseline_dir="baseline", style="default", tolerance=3, savefig_kwargs={"dpi": 100}
 )
 
 
-@kept
+@baseline_image
 def test_forecast(example) -> Figure:
     return plot_forecast(*example(["c4", "books"]))
 
 
-@kept
+@baseline_image
 def test_forecast_dark(example) -> Figure:
     with style.context("bayeslaw.dark"):
         return plot_forecast(*example(["c4", "books"]))
 
 
-@kept
+@baseline_image
 def test_comparison() -> Figure:
     scores = {
         "log_score": [1.9, 1.7, -np.inf, np.nan], "log_score_diff": [0, -0.2, -np.inf, np.nan],
@@ -44,7 +44,7 @@ def test_comparison() -> Figure:
     return plot_comparison(pd.DataFrame(scores, ["power", "broken", "exponential", "last value"]))
 
 
-@kept
+@baseline_image
 def test_skill() -> Figure:
     index = pd.MultiIndex.from_product([[2, 5, 10], ["power", "log-linear"]])
     far, law = np.repeat([0, 1, 2], 2), np.tile([0, 1], 3)
@@ -56,7 +56,7 @@ def test_skill() -> Figure:
     return plot_skill(pd.DataFrame(scores, index.set_names(["horizon", "model"])))
 
 
-@kept
+@baseline_image
 def test_contours(forecast_at, runs_at) -> Figure:
     """A law with both exponents one half has its optimum on a line."""
     rng, budgets = np.random.default_rng(1), np.geomspace(1e16, 1e20, 5)

@@ -14,21 +14,21 @@ from bayeslaw.plots import plot_residuals
 
 @pytest.fixture
 def made():
-    """Make what `bayeslaw.residuals` gives at sizes; what the law gets wrong depends on the run."""
+    """Make residuals, as of `bayeslaw.residuals`, with a discrepancy that grows with the run."""
 
-    def make(sizes: xr.Dataset, wrong: float = 0.01, caveats: tuple[str, ...] = ()) -> xr.Dataset:
+    def make(sizes: xr.Dataset, slope: float = 0.01, caveats: tuple[str, ...] = ()) -> xr.Dataset:
         rng = np.random.default_rng(1)
         shape, names = (2, 200, sizes.sizes["run"]), sizes.attrs["predictors"]
-        discrepancy = wrong * (np.arange(shape[2]) + rng.normal(size=shape))
+        discrepancy = slope * (np.arange(shape[2]) + rng.normal(size=shape))
         parts = {
             "residual": discrepancy + 0.02,
             "discrepancy": discrepancy,
             "replicate": discrepancy + 0.05 * rng.normal(size=shape),
         }
         dims = ("chain", "draw", "run")
-        told = sizes.set_coords(names).assign({n: (dims, v) for n, v in parts.items()})
-        told["residual"].attrs["long_name"] = "log of loss over law"
-        return told.assign_attrs(response="loss", law="power", caveats=list(caveats))
+        residuals = sizes.set_coords(names).assign({n: (dims, v) for n, v in parts.items()})
+        residuals["residual"].attrs["long_name"] = "log of loss over law"
+        return residuals.assign_attrs(response="loss", law="power", caveats=list(caveats))
 
     return make
 
@@ -51,13 +51,13 @@ def test_panels_have_residuals_and_the_discrepancys_bands(made, line, band):
         np.testing.assert_allclose(dash.get_ydata(), edges.sel(bound=end))
 
 
-def test_a_model_without_a_discrepancy_has_no_key_to_its_bands(made, words):
-    """Neither where the law has left the scale of the noise at a run."""
-    residuals = made(grid(N=[1e6, 1e7], D=[1e9, 1e10]), wrong=0.0)
+def test_caption_of_a_model_without_discrepancy_omits_its_bands(made, words):
+    """Also if the discrepancy is not a number at a run, where the law left the response scale."""
+    residuals = made(grid(N=[1e6, 1e7], D=[1e9, 1e10]), slope=0.0)
     residuals["discrepancy"][0, 0, 0] = np.nan
-    told = words(plot_residuals(residuals))
-    assert "Dots: median residuals; dashes: 90% of runs, noise included." in told
-    assert "what the law gets wrong" not in told
+    text = words(plot_residuals(residuals))
+    assert "Dots: median residuals; dashed: 90% of runs, noise included." in text
+    assert "of the discrepancy" not in text
 
 
 def test_zero_is_in_the_middle_and_everything_inside(made, line):
@@ -69,9 +69,9 @@ def test_zero_is_in_the_middle_and_everything_inside(made, line):
 
 
 def test_without_a_discrepancy_there_is_noise_alone(made, words):
-    told = words(plot_residuals(made(grid(N=[1e6, 1e7]), wrong=0.0)))
-    assert "gets wrong" not in told
-    assert "dashes: 90% of runs" in told
+    text = words(plot_residuals(made(grid(N=[1e6, 1e7]), slope=0.0)))
+    assert "discrepancy" not in text
+    assert "dashed: 90% of runs" in text
 
 
 def test_ends_of_the_noise_are_drawn_at_a_few_sizes(made):
@@ -116,7 +116,7 @@ def test_many_curves_are_thinned(made, words):
     assert "12 of 20 curves shown." in words(figure)
 
 
-def test_wrong_arguments_are_named(made):
+def test_invalid_arguments_are_named(made):
     residuals = made(grid(N=[1e6, 1e7]))
     with pytest.raises(ValueError, match="there is no 'replicate'; make it with"):
         plot_residuals(residuals.drop_vars("replicate"))

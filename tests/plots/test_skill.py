@@ -46,7 +46,7 @@ def test_a_panel_per_score_and_a_line_per_model(table: pd.DataFrame):
         "over 10",
     ]
     assert coverage.lines[0].get_ydata() == [0.9, 0.9]
-    assert scores.get_title("left") == "log score less the best"
+    assert scores.get_title("left") == "log score minus the best"
 
 
 def test_errors_are_drawn_where_they_are_known(table: pd.DataFrame):
@@ -90,7 +90,7 @@ def test_horizons_of_one_kind(table: pd.DataFrame):
 def test_given_axes_have_the_log_scores_alone(table: pd.DataFrame):
     axis = Figure((3, 2)).subplots()
     assert plot_skill(table, ax=axis) is axis.figure
-    assert axis.get_title("left") == "log score less the best"
+    assert axis.get_title("left") == "log score minus the best"
     assert axis.figure.axes == [axis]
 
 

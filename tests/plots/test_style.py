@@ -1,4 +1,4 @@
-"""The look of figures."""
+"""Styles and colour palettes of figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from bayeslaw import plots
 from bayeslaw.plots import plot_forecast
-from bayeslaw.plots.style import DARK, LIGHT, Inks, figure_of, house
+from bayeslaw.plots.style import DARK, LIGHT, Palette, figure_of, package_style
 
 
 def lightness(colour: str) -> float:
@@ -28,59 +28,66 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("inks", [LIGHT, DARK], ids=["light", "dark"])
-def test_text_and_lines_can_be_read(inks: Inks):
-    """Contrasts of WCAG 2: 4.5 for text, 3 for what is drawn."""
-    for ground in (inks.paper, inks.beyond):
-        for text in (inks.ink, inks.soft, inks.accent):
-            assert contrast(text, ground) > 4.5
-        assert contrast(inks.grey, ground) > 3
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_and_lines_can_be_read(palette: Palette):
+    """Contrasts of WCAG 2: 4.5 for text, 3 for graphics."""
+    for background in (palette.background, palette.extrapolation):
+        for text in (palette.foreground, palette.muted, palette.accent):
+            assert contrast(text, background) > 4.5
+        assert contrast(palette.grey, background) > 3
 
 
-@pytest.mark.parametrize("inks", [LIGHT, DARK], ids=["light", "dark"])
-def test_bands_differ_in_grey(inks: Inks):
-    tones = [inks.paper, inks.bands[0.9], inks.bands[0.5], inks.accent]
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_bands_differ_in_grey(palette: Palette):
+    tones = [palette.background, palette.bands[0.9], palette.bands[0.5], palette.accent]
     for one, other in itertools.pairwise(tones):
         assert contrast(one, other) > 1.3
-    assert contrast(inks.ink, inks.bands[0.5]) > 4.5
+    assert contrast(palette.foreground, palette.bands[0.5]) > 4.5
 
 
-@pytest.mark.parametrize("inks", [LIGHT, DARK], ids=["light", "dark"])
-def test_colours_are_blue_or_grey(inks: Inks):
-    """So that no kind of colour blindness takes two for one."""
-    for colour in (inks.accent, inks.ink, inks.grey, inks.pale, *inks.bands.values()):
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_colours_are_blue_or_grey(palette: Palette):
+    """So that they can be told apart with any colour blindness."""
+    for colour in (
+        palette.accent,
+        palette.foreground,
+        palette.grey,
+        palette.pale,
+        *palette.bands.values(),
+    ):
         hue, saturation, _ = rgb_to_hsv(to_rgb(colour))
         assert saturation < 0.1 or 0.54 < hue < 0.62 or saturation * lightness(colour) < 0.05
 
 
 @pytest.mark.parametrize(
-    ("ground", "inks"), [("white", LIGHT), ("black", DARK), ("#222244", DARK), ("0.9", LIGHT)]
+    ("background", "palette"),
+    [("white", LIGHT), ("black", DARK), ("#222244", DARK), ("0.9", LIGHT)],
 )
-def test_ground_of_matplotlib_decides(ground: str, inks: Inks):
-    with matplotlib.rc_context({"figure.facecolor": ground}), house() as found:
-        assert found is inks
-        assert to_hex(matplotlib.rcParams["figure.facecolor"]) == inks.paper.lower()
+def test_background_of_matplotlib_decides(background: str, palette: Palette):
+    with matplotlib.rc_context({"figure.facecolor": background}), package_style() as active:
+        assert active is palette
+        assert to_hex(matplotlib.rcParams["figure.facecolor"]) == palette.background.lower()
 
 
-@pytest.mark.parametrize(("ground", "inks"), [("white", LIGHT), ("black", DARK)])
-def test_ground_of_given_axes_decides(ground: str, inks: Inks):
-    axis = Figure(facecolor=ground).subplots()
-    with house(axis) as found:
-        assert found is inks
+@pytest.mark.parametrize(("background", "palette"), [("white", LIGHT), ("black", DARK)])
+def test_background_of_given_axes_decides(background: str, palette: Palette):
+    axis = Figure(facecolor=background).subplots()
+    with package_style(axis) as active:
+        assert active is palette
 
 
-def test_styles_are_for_figures_of_others_too():
+def test_styles_apply_to_other_figures_too():
     with style.context(["bayeslaw.bayeslaw", "bayeslaw.dark"]):
         assert matplotlib.rcParams["font.size"] == 7
-        assert to_hex(matplotlib.rcParams["axes.facecolor"]) == DARK.paper.lower()
+        assert to_hex(matplotlib.rcParams["axes.facecolor"]) == DARK.background.lower()
 
 
 def test_dark_figures_are_dark(example):
     with style.context("bayeslaw.dark"):
         figure = plot_forecast(*example())
-    assert to_hex(figure.get_facecolor()) == DARK.paper.lower()
-    assert to_hex(figure.axes[0].get_facecolor()) == DARK.paper.lower()
-    assert to_hex(figure.axes[0].title.get_color()) == DARK.ink.lower()
+    assert to_hex(figure.get_facecolor()) == DARK.background.lower()
+    assert to_hex(figure.axes[0].get_facecolor()) == DARK.background.lower()
+    assert to_hex(figure.axes[0].title.get_color()) == DARK.foreground.lower()
 
 
 def test_figure_of_axes_in_subfigures():
@@ -100,6 +107,6 @@ def test_figures_leave_no_state_behind(example):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_every_figure_takes_axes():
+def test_every_figure_accepts_axes():
     for name in plots.__all__:
         assert "ax" in getattr(plots, name).__annotations__, name

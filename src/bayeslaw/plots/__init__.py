@@ -1,8 +1,8 @@
-"""Figures: results in, a Matplotlib figure out; nothing is computed here but bands.
+"""Matplotlib figures of results; nothing is computed here except intervals.
 
-Each function takes `ax` to draw into axes of yours; without, it makes a figure at the width of a
-column or a page. Figures are dark where Matplotlib's are: under
-``plt.style.use("bayeslaw.dark")``, or any other style with a dark ``figure.facecolor``.
+Each function draws into your axes if given `ax`; otherwise it makes a figure one column or one page
+wide. Figures follow Matplotlib's background: they are dark under
+``plt.style.use("bayeslaw.dark")`` or any other style with a dark ``figure.facecolor``.
 """
 
 from bayeslaw.plots.calibration import plot_calibration

@@ -1,4 +1,4 @@
-"""Figure of laws compared by log scores."""
+"""Model comparison figure: differences in log score (held-out or leave-one-out) between laws."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ from matplotlib.ticker import MaxNLocator
 
 from bayeslaw._sampling.gate import NOT_CONVERGED
 from bayeslaw.plots.forest import label_rows
-from bayeslaw.plots.style import COLUMN, POINT, Inks, figure_of, house
+from bayeslaw.plots.style import COLUMN_WIDTH, POINT_STYLE, Palette, figure_of, package_style
 
 __all__ = ["plot_comparison"]
 
-ERROR = "less that of the best\n± standard error of the difference"
+ERROR = "minus that of the best\n± standard error of the difference"
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """Scores, what they are called, and others beside them with their formats."""
+class _Criterion:
+    """A log score with its label, and further scores with their labels and formats."""
 
     score: str
-    name: str
-    beside: Mapping[str, tuple[str, str]]
+    label: str
+    further: Mapping[str, tuple[str, str]]
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the score, its difference from the best, and that difference's error."""
+        return [self.score, f"{self.score}_diff", f"{self.score}_diff_se"]
 
 
-KINDS = (
-    _Kind(
+CRITERIA = (
+    _Criterion(
         "log_score",
         "held-out log score",
         {"rmsle": ("RMSLE", ".3f"), "crps": ("CRPS", ".3g"), "coverage_90": ("in 90%", ".0%")},
     ),
-    _Kind(
+    _Criterion(
         "elpd_loo",
         "expected log density",
         {"loo_weight": ("weight", ".2f"), "bad_pareto_k": ("bad k", ".0f")},
@@ -44,17 +49,17 @@ KINDS = (
 
 
 def plot_comparison(comparison: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
-    """Draw by how much laws differ in log score from the best, with the other scores beside it.
+    """Plot each law's log score relative to the best law, with the other scores in columns.
 
-    Of held-out runs if there were any, else by leave-one-out. Differences are paired, so their
-    errors are smaller than those of the scores.
+    The scores are those of held-out runs if there are any, and of leave-one-out otherwise.
+    Differences are paired, so their standard errors are smaller than those of the scores.
 
     Parameters
     ----------
     comparison : pandas.DataFrame
-        As of `bayeslaw.compare`.
+        One row per law or baseline, as `bayeslaw.compare` returns it.
     ax : matplotlib.axes.Axes, optional
-        Where to draw the differences alone.
+        Axes for the differences alone.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def plot_comparison(comparison: pd.DataFrame, *, ax: Axes | None = None) -> Figu
     Raises
     ------
     ValueError
-        If a score is missing.
+        If a score is not in the table.
 
     Examples
     --------
@@ -75,53 +80,63 @@ def plot_comparison(comparison: pd.DataFrame, *, ax: Axes | None = None) -> Figu
     >>> [text.get_text() for text in plot_comparison(comparison).axes[0].get_yticklabels()]
     ['power', 'last value']
     """
-    kind = next((each for each in KINDS if f"{each.score}_diff" in comparison), KINDS[0])
-    for name in (kind.score, f"{kind.score}_diff", f"{kind.score}_diff_se", *kind.beside):
+    criterion = next((each for each in CRITERIA if f"{each.score}_diff" in comparison), CRITERIA[0])
+    for name in (
+        criterion.score,
+        f"{criterion.score}_diff",
+        f"{criterion.score}_diff_se",
+        *criterion.further,
+    ):
         if name not in comparison:
             raise ValueError(f"no {name!r} in the comparison; bayeslaw.compare gives it")
-    with house(ax) as inks:
+    with package_style(ax) as palette:
         if ax is not None:
-            _draw_scores(ax, comparison, kind, inks)
+            _draw_scores(ax, comparison, criterion, palette)
             return figure_of(ax)
-        figure = Figure((1.5 * COLUMN, 0.7 + 0.2 * len(comparison)), layout="constrained")
+        figure = Figure((1.5 * COLUMN_WIDTH, 0.7 + 0.2 * len(comparison)), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[3, 2], sharey=True)
-        _draw_scores(left, comparison, kind, inks)
-        _write_scores(right, comparison, kind)
+        _draw_scores(left, comparison, criterion, palette)
+        _write_scores(right, comparison, criterion)
     return figure
 
 
-def _draw_scores(axis: Axes, comparison: pd.DataFrame, kind: _Kind, inks: Inks) -> None:
-    columns = [kind.score, f"{kind.score}_diff", f"{kind.score}_diff_se"]
-    scores, apart, errors = comparison[columns].to_numpy(dtype=float).T
-    best = np.argmin(np.where(np.isnan(apart), np.inf, np.abs(apart)))
+def _draw_scores(
+    axis: Axes, comparison: pd.DataFrame, criterion: _Criterion, palette: Palette
+) -> None:
+    scores, differences, errors = comparison[criterion.columns].to_numpy(dtype=float).T
+    best = np.argmin(np.where(np.isnan(differences), np.inf, np.abs(differences)))
     with np.errstate(invalid="ignore"):  # the best may be infinitely bad
-        less = scores - scores[best]
-    finite, place = np.flatnonzero(np.isfinite(less)), axis.get_yaxis_transform()
-    axis.axvline(0, color=inks.grey, lw=0.5)
+        relative = scores - scores[best]
+    finite, transform = np.flatnonzero(np.isfinite(relative)), axis.get_yaxis_transform()
+    axis.axvline(0, color=palette.grey, lw=0.5)
     for row in finite:
-        colour = inks.accent if row == best else inks.ink
-        axis.errorbar(less[row], row, xerr=np.nan_to_num(errors[row]), color=colour, **POINT)
+        colour = palette.accent if row == best else palette.foreground
+        axis.errorbar(
+            relative[row], row, xerr=np.nan_to_num(errors[row]), color=colour, **POINT_STYLE
+        )
     for row in np.flatnonzero(np.isneginf(scores)).tolist():
-        axis.text(0.01, row, "\N{MINUS SIGN}\N{INFINITY}", transform=place, va="center")
+        axis.text(0.01, row, "\N{MINUS SIGN}\N{INFINITY}", transform=transform, va="center")
     rule = np.flatnonzero(np.isnan(scores))[:1] - 0.5
-    axis.hlines(rule, 0, 1, inks.grey, lw=0.4, transform=place)
+    axis.hlines(rule, 0, 1, palette.grey, lw=0.4, transform=transform)
     label_rows(axis, _labels(comparison))
     axis.xaxis.set_major_locator(MaxNLocator(5 if finite.size else 1))
-    axis.set_xlabel(f"{kind.name} {ERROR}")
+    axis.set_xlabel(f"{criterion.label} {ERROR}")
 
 
 def _labels(comparison: pd.DataFrame) -> list[str]:
     names = [str(name) for name in comparison.index]
     verdicts = comparison["verdict"] if "verdict" in comparison else [""] * len(names)
-    both = zip(names, verdicts, strict=True)
-    return [f"{name} ({told})" if told == NOT_CONVERGED else name for name, told in both]
+    return [
+        f"{name} ({verdict})" if verdict == NOT_CONVERGED else name
+        for name, verdict in zip(names, verdicts, strict=True)
+    ]
 
 
-def _write_scores(axis: Axes, comparison: pd.DataFrame, kind: _Kind) -> None:
-    """Write the other scores in columns."""
+def _write_scores(axis: Axes, comparison: pd.DataFrame, criterion: _Criterion) -> None:
+    """Write the further scores in columns."""
     axis.set_axis_off()
-    for column, (score, (name, how)) in enumerate(kind.beside.items(), start=1):
+    for column, (score, (label, number_format)) in enumerate(criterion.further.items(), start=1):
         values = comparison[score].to_numpy(dtype=float)
-        texts = ["" if np.isnan(value) else format(value, how) for value in values]
-        for row, text in enumerate([name, *texts], start=-1):
+        texts = ["" if np.isnan(value) else format(value, number_format) for value in values]
+        for row, text in enumerate([label, *texts], start=-1):
             axis.text(column / 3, row, text, ha="right", va="center")

@@ -1,4 +1,4 @@
-"""Figure of a parameter by level of each group, and by curve."""
+"""Forest plot of group effects: a parameter by level of each group, and by curve."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from matplotlib.figure import Figure
 
 from bayeslaw.diagnostics.summary import parts_of
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.plots.forest import bars, label_rows, quantiles, scale_of
-from bayeslaw.plots.layout import canvas, failure, spread
-from bayeslaw.plots.style import house
+from bayeslaw.plots.forest import axis_scale, draw_intervals, interval_quantiles, label_rows
+from bayeslaw.plots.layout import axes_with_notes, evenly_spaced, gate_warnings
+from bayeslaw.plots.style import package_style
 
 __all__ = ["plot_effects"]
 
-MOST_CURVES = 40
-KEY = "Dots: medians; bars: 50% and 90% intervals."
-POOLED = "Shade: 90% interval of the typical curve; a level of a group is its typical curve."
+MAX_CURVES = 40
+CAPTION = "Dots: medians; bars: 50% and 90% intervals."
+POOLED = "Shaded: 90% interval of the typical curve; a level stands for its typical curve."
 
-type Section = tuple[str, list[str], np.ndarray]  # head, labels, draws (chain, draw, label)
+type Section = tuple[str, list[str], np.ndarray]  # heading, labels, draws (chain, draw, label)
 
 
 def plot_effects(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
-    """Draw a parameter of the population, of each level of a group, and of each curve.
+    """Plot a parameter of the population, of each level of each group, and of each curve.
 
-    A level of a group stands for the typical curve of that level. Levels and curves are in the
-    order of their medians, the lowest first. Of more than forty curves, forty spread over all are
-    shown.
+    A level stands for the typical curve of that level. Levels and curves are sorted by their
+    medians, the lowest first. At most forty curves are shown, evenly spaced in that order.
 
     Parameters
     ----------
     fit : Fit
-        The fit.
+        A fitted model.
     parameter : str
-        A parameter of law, noise or discrepancy; in the user's units.
+        Name of a parameter of the law, the noise or the discrepancy; drawn in the units of the
+        runs.
     ax : matplotlib.axes.Axes, optional
-        Where to draw.
+        Axes to draw in.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def plot_effects(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
     Raises
     ------
     ValueError
-        If there is no such parameter.
+        If the fit has no such parameter.
 
     Examples
     --------
@@ -56,29 +56,30 @@ def plot_effects(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
     roles = fit.model.roles
     if parameter not in roles:
         raise ValueError(f"no parameter {parameter!r} in the fit; there are {list(roles)}")
-    every = list(_sections(fit, parameter))
-    sections = [_shortened(section) for section in every]
+    all_sections = list(_sections(fit, parameter))
+    sections = [_shortened(section) for section in all_sections]
     has_population = f"{parameter}_population" in fit.tree["posterior"]
-    notes = [" ".join([KEY, POOLED] if has_population else [KEY]), *failure(fit)]
-    if len(every[-1][1]) > MOST_CURVES:
-        notes.append(f"{MOST_CURVES} of {len(every[-1][1])} curves shown.")
-    count = sum(len(labels) + bool(head) for head, labels, _ in sections)
-    with house(ax) as inks:
-        figure, axis = canvas(inks, ax, 0.45 + 0.125 * count, notes)
-        levels = np.concatenate([quantiles(draws) for *_, draws in sections])
-        axis.set_xscale(scale_of(levels))
+    notes = [" ".join([CAPTION, POOLED] if has_population else [CAPTION]), *gate_warnings(fit)]
+    if len(all_sections[-1][1]) > MAX_CURVES:
+        notes.append(f"{MAX_CURVES} of {len(all_sections[-1][1])} curves shown.")
+    count = sum(len(labels) + bool(heading) for heading, labels, _ in sections)
+    with package_style(ax) as palette:
+        figure, axis = axes_with_notes(palette, ax, 0.45 + 0.125 * count, notes)
+        quantiles = np.concatenate([interval_quantiles(draws) for *_, draws in sections])
+        axis.set_xscale(axis_scale(quantiles))
         if has_population:
-            axis.axvspan(levels[0, 0], levels[0, 4], color=inks.bands[0.9], lw=0, label="typical")
-        names, heads = [], []
-        for head, labels, draws in sections:
-            if head:
-                heads.append(len(names))
-                names.append(head)
-            colour = inks.ink if head else inks.accent
+            low, high = quantiles[0, [0, 4]]
+            axis.axvspan(low, high, color=palette.bands[0.9], lw=0, label="typical")
+        names, headings = [], []
+        for heading, labels, draws in sections:
+            if heading:
+                headings.append(len(names))
+                names.append(heading)
+            colour = palette.foreground if heading else palette.accent
             rows = range(len(names), len(names) + len(labels))
-            bars(axis, rows, quantiles(draws), colour, inks)
+            draw_intervals(axis, rows, interval_quantiles(draws), colour, palette)
             names += labels
-        label_rows(axis, names, heads)
+        label_rows(axis, names, headings)
         axis.set_xlabel(f"{parameter}, {roles[parameter].doc}", parse_math=False)
     return figure
 
@@ -96,6 +97,6 @@ def _sections(fit: Fit, parameter: str) -> Iterator[Section]:
 
 
 def _shortened(section: Section) -> Section:
-    head, labels, draws = section
-    kept = spread(range(len(labels)), MOST_CURVES)
-    return head, [labels[i] for i in kept], draws[..., kept]
+    heading, labels, draws = section
+    shown = evenly_spaced(range(len(labels)), MAX_CURVES)
+    return heading, [labels[i] for i in shown], draws[..., shown]

@@ -1,4 +1,4 @@
-"""Figure of a forecast: data, curve, bands, and what is extrapolated."""
+"""Forecast figure: runs, median curve, bands, and where the forecast extrapolates."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import response_values
-from bayeslaw.plots.forecast_lines import Line, checked, line_of, lines
-from bayeslaw.plots.layout import small_multiples, spread, title
-from bayeslaw.plots.style import Inks, house, width_of
-from bayeslaw.plots.ticks import limits, log_axis
+from bayeslaw.plots.forecast_lines import (
+    ForecastLine,
+    forecast_line,
+    horizontal_predictor,
+    split_into_lines,
+)
+from bayeslaw.plots.layout import evenly_spaced, set_title, small_multiples
+from bayeslaw.plots.style import Palette, package_style, width_in_inches
+from bayeslaw.plots.ticks import log_limits, set_log_scale
 
-__all__ = ["dots", "plot_forecast"]
+__all__ = ["draw_runs", "plot_forecast"]
 
-MOST_PANELS = 12
-KEY = (
-    "Line: median curve, dashes its 90% band; shades: 50% and 90% of new runs. "
+MAX_PANELS = 12
+CAPTION = (
+    "Line: median curve; dashed: its 90% band; shaded: 50% and 90% bands of new runs. "
     "Dots: fitted runs; circles: runs held out or beyond the fitted range."
 )
 
@@ -30,26 +35,28 @@ def plot_forecast(
     columns: int | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw a forecast over the runs, one panel per curve.
+    """Plot a forecast and the observed runs, one panel per curve.
 
-    Sizes beyond the largest fitted one of the curve are on grey. Of more than twelve curves,
-    twelve spread over all are shown; forecast fewer to choose them.
+    Sizes beyond the largest fitted size of the curve are on a grey background. At most twelve
+    curves are shown, evenly spaced among all; to choose them, forecast fewer.
 
     Parameters
     ----------
     forecast : xarray.Dataset
-        Draws, as of `bayeslaw.forecast`.
+        Draws of ``mean`` and ``new_run`` with dimensions ``(chain, draw, run)``, as
+        `bayeslaw.forecast` returns them.
     runs : xarray.Dataset
-        Runs to draw on top: fitted ones as dots, those held out or beyond the fitted range as
-        circles. Where predictors are several, the runs within a tenth of the forecast's others.
+        Runs to draw on top: dots if they were fitted, circles if they were held out or are beyond
+        the fitted range. With several predictors, runs are shown in a panel if their other
+        predictors are within about 10% of the panel's.
     x : str, optional
-        Predictor on the horizontal axis; by default the first that varies in the forecast.
-        Each value of the others has its panel, unless they change along with it.
+        Predictor on the horizontal axis; by default the first that varies in the forecast. Each
+        combination of the others has its own panel, unless they change along with `x`.
     columns : int, optional
-        Columns of panels; by default a near-square grid.
+        Number of columns of panels; by default the grid is near-square.
     ax : matplotlib.axes.Axes, optional
-        Where to draw a forecast of one curve. Its caveats are left to you, but a fit that failed
-        is marked.
+        Axes to draw in, for a forecast of one curve. Caveats are not written there, but a fit that
+        did not converge is marked.
 
     Returns
     -------
@@ -58,8 +65,8 @@ def plot_forecast(
     Raises
     ------
     ValueError
-        If the forecast lacks what `bayeslaw.forecast` gives, the runs are of another response,
-        there is no predictor `x`, or there are several curves for `ax`.
+        If the forecast lacks a variable or attribute that `bayeslaw.forecast` gives, if the runs
+        have another response, if `x` is no predictor, or if there are several curves for `ax`.
 
     Examples
     --------
@@ -67,84 +74,80 @@ def plot_forecast(
     >>> forecast = bl.forecast(fit, bl.grid(N=[1e8, 1e9, 1e10], task="c4"))  # doctest: +SKIP
     >>> bl.plot_forecast(forecast, runs).savefig("forecast.png")  # doctest: +SKIP
     """
-    x = checked(forecast, runs, x)
-    every = list(lines(forecast, x))
+    x = horizontal_predictor(forecast, runs, x)
+    titled_rows = list(split_into_lines(forecast, x))
     # netCDF gives a list of one sentence back as the sentence itself.
-    notes = [KEY, *np.atleast_1d(forecast.attrs.get("caveats", [])).tolist()]
-    with house(ax) as inks:
-        probs = list(inks.bands)
-        shown = [line_of(forecast, runs, x, line, probs) for line in spread(every, MOST_PANELS)]
-        labels, counts = (runs[x], response_values(runs)), (len(shown), len(every))
-        figure, axes = small_multiples(inks, labels, counts, notes, columns=columns, ax=ax)
-        _frame(axes[0], shown)
-        for axis, line in zip(axes, shown, strict=True):
-            _draw(axis, line, inks)
-        _name_bands(axes[0], shown[0], inks)
+    notes = [CAPTION, *np.atleast_1d(forecast.attrs.get("caveats", [])).tolist()]
+    with package_style(ax) as palette:
+        probs = list(palette.bands)
+        selected = evenly_spaced(titled_rows, MAX_PANELS)
+        lines = [forecast_line(forecast, runs, x, each, probs) for each in selected]
+        variables, counts = (runs[x], response_values(runs)), (len(lines), len(titled_rows))
+        figure, axes = small_multiples(palette, variables, counts, notes, columns=columns, ax=ax)
+        _set_limits(axes[0], lines)
+        for axis, line in zip(axes, lines, strict=True):
+            _draw_line(axis, line, palette)
+        _label_bands(axes[0], lines[0], palette)
     return figure
 
 
-def dots(axis: Axes, sizes: np.ndarray, responses: np.ndarray, inks: Inks) -> None:
-    """Draw observed runs, paler where several share a size.
-
-    Parameters
-    ----------
-    axis : matplotlib.axes.Axes
-        Where.
-    sizes, responses : array
-        The runs.
-    inks : Inks
-        Colours.
-    """
+def draw_runs(axis: Axes, sizes: np.ndarray, responses: np.ndarray, palette: Palette) -> None:
+    """Draw observed runs as dots, more transparent if several share a size."""
     opacity = 0.4 if np.unique(sizes).size < sizes.size else 0.85
-    axis.plot(sizes, responses, "o", ms=2, mew=0, color=inks.ink, alpha=opacity, label="fitted")
+    marker_style = {"ms": 2, "mew": 0, "color": palette.foreground, "alpha": opacity}
+    axis.plot(sizes, responses, "o", **marker_style, label="fitted")
 
 
-def _frame(axis: Axes, shown: list[Line]) -> None:
-    """Limits that hold all runs and medians."""
-    sizes, responses = np.hstack([part for each in shown for part in (each.fitted, each.later)])
-    sizes = np.concatenate([sizes, *(line.sizes for line in shown)])
-    widest = [line.bands[max(line.bands)] for line in shown]
+def _set_limits(axis: Axes, lines: list[ForecastLine]) -> None:
+    """Set limits that include all runs and medians."""
+    sizes, responses = np.hstack([runs for line in lines for runs in (line.fitted, line.later)])
+    sizes = np.concatenate([sizes, *(line.sizes for line in lines)])
+    widest = [line.bands[max(line.bands)] for line in lines]
     medians = [band["mean"].sel(bound="median").values for band in widest]
     edges = [band["new_run"].values.ravel() for band in widest]
-    # Room on the right for the names of the bands.
-    log_axis(axis, "x", limits(sizes, sizes, 1, margin=1 + 0.2 / width_of(axis)))
-    log_axis(axis, "y", limits(np.hstack([responses, *medians]), np.hstack(edges), 3))
+    # Space on the right for the labels of the bands.
+    set_log_scale(axis, "x", log_limits(sizes, sizes, 1, margin=1 + 0.2 / width_in_inches(axis)))
+    set_log_scale(axis, "y", log_limits(np.hstack([responses, *medians]), np.hstack(edges), 3))
 
 
-def _draw(axis: Axes, line: Line, inks: Inks) -> None:
+def _draw_line(axis: Axes, line: ForecastLine, palette: Palette) -> None:
     low, high = axis.get_ylim()
     left, right = axis.get_xlim()
-    sizes, place = line.sizes, slice(None)
+    sizes, rows = line.sizes, slice(None)
     if sizes.size == 1:  # a line of one point is a short bar
-        sizes, place = sizes * (right / left) ** np.array([-0.015, 0.015]), [0, 0]
+        sizes, rows = sizes * (right / left) ** np.array([-0.015, 0.015]), [0, 0]
 
-    def edge(prob: float, name: str, bound: str) -> np.ndarray:
-        return np.clip(line.bands[prob][name].sel(bound=bound).values, low, high)[place]
+    def clipped(prob: float, name: str, bound: str) -> np.ndarray:
+        return np.clip(line.bands[prob][name].sel(bound=bound).values, low, high)[rows]
 
-    axis.axvspan(np.clip(line.start, left, right), right, color=inks.beyond, lw=0, label="beyond")
-    for prob, colour in inks.bands.items():
-        lower, upper = edge(prob, "new_run", "lower"), edge(prob, "new_run", "upper")
+    start = np.clip(line.start, left, right)
+    axis.axvspan(start, right, color=palette.extrapolation, lw=0, label="beyond")
+    for prob, colour in palette.bands.items():
+        lower, upper = clipped(prob, "new_run", "lower"), clipped(prob, "new_run", "upper")
         axis.fill_between(sizes, lower, upper, color=colour, lw=0, label=f"{prob:.0%}")
     for bound in ("lower", "upper"):
-        axis.plot(sizes, edge(0.9, "mean", bound), color=inks.accent, lw=0.5, dashes=(4, 2))
-    mark = "." if 1 < line.sizes.size <= 4 else ""
-    middle = edge(0.9, "mean", "median")
-    axis.plot(sizes, middle, color=inks.accent, marker=mark, ms=3, label="median")
-    dots(axis, line.fitted[0], line.fitted[1], inks)
-    look = {"ms": 2.2, "mfc": inks.paper, "mec": inks.ink, "mew": 0.4, "alpha": 0.8}
-    axis.plot(line.later[0], line.later[1], "o", **look, label="later")
-    title(axis, line.title)
+        axis.plot(sizes, clipped(0.9, "mean", bound), color=palette.accent, lw=0.5, dashes=(4, 2))
+    marker = "." if 1 < line.sizes.size <= 4 else ""
+    median = clipped(0.9, "mean", "median")
+    axis.plot(sizes, median, color=palette.accent, marker=marker, ms=3, label="median")
+    draw_runs(axis, line.fitted[0], line.fitted[1], palette)
+    colours = {"mfc": palette.background, "mec": palette.foreground, "alpha": 0.8}
+    axis.plot(line.later[0], line.later[1], "o", ms=2.2, mew=0.4, **colours, label="later")
+    set_title(axis, line.title)
 
 
-def _name_bands(axis: Axes, line: Line, inks: Inks) -> None:
-    """Name the bands at their right end, apart enough to be read, and the extrapolation."""
+def _label_bands(axis: Axes, line: ForecastLine, palette: Palette) -> None:
+    """Label the bands at their right ends, without overlap, and the extrapolated range."""
     low, high = axis.get_ylim()
     ends = line.bands[0.9]["new_run"].isel(run=-1).sel(bound=["median", "upper"]).values
-    middle, top = np.log(np.clip(np.nan_to_num(ends), low, high) / low) / np.log(high / low)
-    middle = np.clip(middle, 0.03, 0.87)
-    for text, height in {"50%": middle, "90%": np.clip(top, middle + 0.08, 0.97)}.items():
-        look = {"textcoords": "offset points", "va": "center", "size": 5.5, "color": inks.accent}
-        axis.annotate(text, (line.sizes[-1], height), (4, 0), axis.get_xaxis_transform(), **look)
+    median, upper = np.log(np.clip(np.nan_to_num(ends), low, high) / low) / np.log(high / low)
+    median = np.clip(median, 0.03, 0.87)
+    text_style = {"va": "center", "size": 5.5, "color": palette.accent}
+    for text, height in {"50%": median, "90%": np.clip(upper, median + 0.08, 0.97)}.items():
+        axis.annotate(
+            text, (line.sizes[-1], height), (4, 0), axis.get_xaxis_transform(),
+            textcoords="offset points", **text_style,
+        )  # fmt: skip
     if line.start < line.sizes[-1] * (1 - 1e-9):
-        place = {"transform": axis.transAxes, "ha": "right", "va": "top"}
-        axis.text(0.98, 1, "extrapolated", **place, **inks.small)
+        corner = {"transform": axis.transAxes, "ha": "right", "va": "top"}
+        axis.text(0.98, 1, "extrapolated", **corner, **palette.note_style)

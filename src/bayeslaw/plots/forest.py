@@ -1,4 +1,4 @@
-"""Intervals in rows: the bars that several figures share."""
+"""Forest plots: rows of 50% and 90% intervals with their medians."""
 
 from __future__ import annotations
 
@@ -7,94 +7,41 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from bayeslaw.plots.style import Inks
+from bayeslaw.plots.style import Palette
 
-__all__ = ["bars", "label_rows", "quantiles", "scale_of"]
+__all__ = ["axis_scale", "draw_intervals", "interval_quantiles", "label_rows"]
 
-LEVELS = 0.05, 0.25, 0.5, 0.75, 0.95
-WIDE = 20  # a range of medians by more than this factor is drawn on a log axis
-
-
-def quantiles(draws: np.ndarray) -> np.ndarray:
-    """Ends of the 90% and 50% intervals and the median.
-
-    Parameters
-    ----------
-    draws : array, shape (chain, draw, n)
-        Draws of n quantities.
-
-    Returns
-    -------
-    array, shape (n, 5)
-        Increasing.
-
-    Examples
-    --------
-    >>> quantiles(np.arange(101.0).reshape(1, 101, 1))
-    array([[ 5., 25., 50., 75., 95.]])
-    """
-    return np.quantile(draws.reshape(-1, draws.shape[-1]), LEVELS, axis=0).T
+PROBABILITIES = 0.05, 0.25, 0.5, 0.75, 0.95
+LOG_SCALE_FROM = 20  # ratio of the largest median to the smallest
 
 
-def bars(axis: Axes, rows: Sequence[float], levels: np.ndarray, colour: str, inks: Inks) -> None:
-    """Draw a thin bar for 90%, a thick one for 50% and a dot for the median in each row.
-
-    Parameters
-    ----------
-    axis : matplotlib.axes.Axes
-        Where.
-    rows : sequence of float
-        Heights.
-    levels : array, shape (n, 5)
-        As of `quantiles`.
-    colour : str
-        Of bars.
-    inks : Inks
-        Colours.
-    """
-    axis.hlines(rows, levels[:, 0], levels[:, 4], colour, lw=0.7, label="90%")
-    axis.hlines(rows, levels[:, 1], levels[:, 3], colour, lw=2.2, label="50%")
-    look = {"ms": 3.2, "mfc": inks.paper, "mec": colour, "mew": 0.8}
-    axis.plot(levels[:, 2], rows, "o", **look, label="median")
+def interval_quantiles(draws: np.ndarray) -> np.ndarray:
+    """Ends of the 90% and 50% intervals and the median, (n, 5), of draws (chain, draw, n)."""
+    return np.quantile(draws.reshape(-1, draws.shape[-1]), PROBABILITIES, axis=0).T
 
 
-def label_rows(axis: Axes, labels: Sequence[str], heads: Sequence[int] = ()) -> None:
-    """Name rows from the top, heads of sections in bold.
+def draw_intervals(
+    axis: Axes, rows: Sequence[float], quantiles: np.ndarray, colour: str, palette: Palette
+) -> None:
+    """Draw a thin bar for 90%, a thick one for 50% and a dot for the median in each row."""
+    axis.hlines(rows, quantiles[:, 0], quantiles[:, 4], colour, lw=0.7, label="90%")
+    axis.hlines(rows, quantiles[:, 1], quantiles[:, 3], colour, lw=2.2, label="50%")
+    marker_style = {"ms": 3.2, "mfc": palette.background, "mec": colour, "mew": 0.8}
+    axis.plot(quantiles[:, 2], rows, "o", **marker_style, label="median")
 
-    Parameters
-    ----------
-    axis : matplotlib.axes.Axes
-        Where.
-    labels : sequence of str
-        A name per row.
-    heads : sequence of int
-        Rows that are heads.
-    """
+
+def label_rows(axis: Axes, labels: Sequence[str], headings: Sequence[int] = ()) -> None:
+    """Label rows from the top; rows that are headings are bold."""
     axis.set_yticks(range(len(labels)), labels, parse_math=False)
     axis.set_ylim(len(labels) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
     ticks = axis.get_yticklabels()
-    for row in heads:
+    for row in headings:
         ticks[row].set(weight="bold")
 
 
-def scale_of(levels: np.ndarray) -> str:
-    """Name the scale of an axis: ``log`` where values are positive and medians far apart.
-
-    Parameters
-    ----------
-    levels : array, shape (n, 5)
-        As of `quantiles`.
-
-    Returns
-    -------
-    str
-        Else ``linear``.
-
-    Examples
-    --------
-    >>> scale_of(quantiles(np.array([[[1.0, 100.0]]])))
-    'log'
-    """
-    median = levels[:, 2]
-    return "log" if levels.min() > 0 and median.max() > WIDE * median.min() else "linear"
+def axis_scale(quantiles: np.ndarray) -> str:
+    """Return "log" if all quantiles are positive and the medians far apart, else "linear"."""
+    median = quantiles[:, 2]
+    is_log = quantiles.min() > 0 and median.max() > LOG_SCALE_FROM * median.min()
+    return "log" if is_log else "linear"

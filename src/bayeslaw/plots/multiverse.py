@@ -1,4 +1,4 @@
-"""Figure of a forecast under all choices that a referee would question."""
+"""Multiverse figure (specification curve): a forecast under every combination of choices."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayeslaw.plots.forest import label_rows
-from bayeslaw.plots.layout import sheet, title
-from bayeslaw.plots.style import COLUMN, PAGE, Inks, figure_of, house
+from bayeslaw.plots.layout import figure_with_notes, set_title
+from bayeslaw.plots.numbers import format_number
+from bayeslaw.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Palette, figure_of, package_style
 
 if TYPE_CHECKING:
     from bayeslaw.comparison.multiverse import Multiverse
@@ -19,26 +20,26 @@ if TYPE_CHECKING:
 __all__ = ["plot_multiverse"]
 
 BANDS = ("lower", "median", "upper")
-TOLD = (*BANDS, "sd")  # what a forecast tells beside its place
-STATUS = (*BANDS, "runs", "passed", "fault")  # what a universe tells beside its choices
-MOST_IN_COLUMN = 40
-KEY = "Above: median and 90% band of the curve in each universe, in order. Below: its choices."
+RESULTS = (*BANDS, "sd")  # columns of a forecast that do not say where it is
+STATUS = (*BANDS, "runs", "passed", "fault")  # columns of a universe that are not choices
+MAX_IN_COLUMN = 40  # universes
+CAPTION = "Above: median and 90% band of the curve in each universe, sorted. Below: its choices."
 
 
 def plot_multiverse(found: Multiverse, *, place: int = 0, ax: Axes | None = None) -> Figure:
-    """Draw a forecast in every universe, in order, with the choices that made it below.
+    """Plot the forecast of every universe, sorted, with the choices of each universe below.
 
-    Universes that could not be fitted are left out, and counted; of choices, those that differ
-    between the others are marked.
+    Universes that could not be fitted are left out and counted in a note. Only choices that differ
+    between the remaining universes are shown.
 
     Parameters
     ----------
     found : Multiverse
-        As of `bayeslaw.multiverse`.
+        Universes and their forecasts, as `bayeslaw.multiverse` returns them.
     place : int
-        Which of the places that a forecast was asked for, from 0.
+        Index of the prediction point to show, from 0.
     ax : matplotlib.axes.Axes, optional
-        Where to draw the upper part alone.
+        Axes for the upper part alone.
 
     Returns
     -------
@@ -47,7 +48,7 @@ def plot_multiverse(found: Multiverse, *, place: int = 0, ax: Axes | None = None
     Raises
     ------
     ValueError
-        If there is no such place.
+        If there is no such prediction point.
 
     Examples
     --------
@@ -55,42 +56,43 @@ def plot_multiverse(found: Multiverse, *, place: int = 0, ax: Axes | None = None
     >>> found = bl.multiverse(runs, laws=laws, at=bl.grid(N=1e10), random_seed=1)  # doctest: +SKIP
     >>> bl.plot_multiverse(found).savefig("multiverse.png")  # doctest: +SKIP
     """
-    places = found.forecasts.index.unique("place").tolist()
-    if place not in places:
-        raise ValueError(f"place must be one of {places}, got {place}")
-    here = found.forecasts.xs(place, level="place")
-    rows = found.universes.join(here[[*BANDS]], how="inner")
+    points = found.forecasts.index.unique("place").tolist()
+    if place not in points:
+        raise ValueError(f"place must be one of {points}, got {place}")
+    forecasts = found.forecasts.xs(place, level="place")
+    rows = found.universes.join(forecasts[[*BANDS]], how="inner")
     rows = rows.sort_values("median", ignore_index=True)
-    where = ", ".join(f"{n} = {_short(v)}" for n, v in here.iloc[0].items() if n not in TOLD)
-    with house(ax) as inks:
+    point = forecasts.iloc[0].drop([*RESULTS])
+    where = ", ".join(f"{name} = {_format_value(value)}" for name, value in point.items())
+    with package_style(ax) as palette:
         if ax is not None:
-            _draw_bands(ax, rows, inks)
-            _name(ax, found.response, where)
+            _draw_bands(ax, rows, palette)
+            _label_forecast(ax, found.response, where)
             return figure_of(ax)
-        options = _options(rows)
+        options = _headings_and_options(rows)
         heights = [1.5, 0.12 * max(len(options), 1)]
-        width = COLUMN if len(rows) <= MOST_IN_COLUMN else PAGE
+        width = COLUMN_WIDTH if len(rows) <= MAX_IN_COLUMN else PAGE_WIDTH
         notes = _notes(rows, len(found.universes))
-        figure, body = sheet(inks, width, sum(heights) + 0.2, notes)
+        figure, body = figure_with_notes(palette, width, sum(heights) + 0.2, notes)
         upper, lower = body.subplots(2, 1, sharex=True, height_ratios=heights)
-        _draw_bands(upper, rows, inks)
-        _name(upper, found.response, where)
-        _draw_choices(lower, rows, options, inks)
+        _draw_bands(upper, rows, palette)
+        _label_forecast(upper, found.response, where)
+        _draw_choices(lower, rows, options, palette)
     return figure
 
 
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _format_value(value: object) -> str:
+    return format_number(value) if isinstance(value, float) else str(value)
 
 
 def _notes(rows: pd.DataFrame, count: int) -> list[str]:
-    failed = "Hollow: fits that did not pass their gate." if not all(rows["passed"]) else ""
-    lost = f"{count - len(rows)} of {count} could not be fitted." if len(rows) < count else ""
-    return [" ".join(filter(None, [KEY, failed, lost]))]
+    not_passed = "Hollow: fits that did not pass their gate." if not all(rows["passed"]) else ""
+    not_fitted = f"{count - len(rows)} of {count} could not be fitted." if len(rows) < count else ""
+    return [" ".join(filter(None, [CAPTION, not_passed, not_fitted]))]
 
 
-def _options(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
-    """Heads (choice, None) and options (choice, option), that with the lowest median first."""
+def _headings_and_options(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
+    """Headings (choice, None), each followed by its options, in order of their lowest median."""
     return [
         (str(name), option)
         for name in rows
@@ -99,35 +101,38 @@ def _options(rows: pd.DataFrame) -> list[tuple[str, str | None]]:
     ]
 
 
-def _name(axis: Axes, response: str, where: str) -> None:
-    """Say what is forecast, and where."""
+def _label_forecast(axis: Axes, response: str, where: str) -> None:
+    """Label the response and the prediction point."""
     axis.set_ylabel(f"forecast of {response}", parse_math=False)
-    title(axis, where)
+    set_title(axis, where)
 
 
-def _draw_bands(axis: Axes, rows: pd.DataFrame, inks: Inks) -> None:
+def _draw_bands(axis: Axes, rows: pd.DataFrame, palette: Palette) -> None:
     size = min(3.0, 60 / len(rows) + 0.8)
-    for good, colour, fill in ((True, inks.accent, inks.accent), (False, inks.grey, inks.paper)):
-        own = rows[rows["passed"].astype(bool) == good]
-        axis.vlines(own.index, own["lower"], own["upper"], colour, lw=size / 3)
-        axis.plot(own.index, own["median"], "o", ms=size, mew=0.5, mec=colour, mfc=fill)
+    for passed, colour, fill in (
+        (True, palette.accent, palette.accent),
+        (False, palette.grey, palette.background),
+    ):
+        universes = rows[rows["passed"].astype(bool) == passed]
+        lower, upper = universes["lower"], universes["upper"]
+        axis.vlines(universes.index, lower, upper, colour, lw=size / 3)
+        axis.plot(universes.index, universes["median"], "o", ms=size, mew=0.5, mec=colour, mfc=fill)
     axis.set_xlim(-1, len(rows))
     axis.set_xticks([])
 
 
 def _draw_choices(
-    axis: Axes, rows: pd.DataFrame, options: list[tuple[str, str | None]], inks: Inks
+    axis: Axes, rows: pd.DataFrame, options: list[tuple[str, str | None]], palette: Palette
 ) -> None:
-    """A mark in the row of each option, where a universe took it."""
-    length = min(5.0, 120 / len(rows) + 1)
-    for place, (name, option) in enumerate(options):
+    """Mark each universe in the rows of the options that it took."""
+    size = min(2.4, 120 / len(rows) + 1)
+    for row, (name, option) in enumerate(options):
         if option is None:
-            axis.axhline(place - 0.5, color=inks.pale, lw=0.4)
+            axis.axhline(row - 0.5, color=palette.pale, lw=0.4)
             continue
         taken = np.flatnonzero(rows[name] == option)
-        axis.plot(
-            taken, np.full(taken.size, place), "s", ms=min(length, 2.4), mew=0, color=inks.ink
-        )
+        marker_style = {"ms": size, "mew": 0, "color": palette.foreground}
+        axis.plot(taken, np.full(taken.size, row), "s", **marker_style)
     labels = [name if option is None else option for name, option in options]
     label_rows(axis, labels, [i for i, (_, option) in enumerate(options) if option is None])
     axis.tick_params(length=0)

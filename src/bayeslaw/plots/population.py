@@ -1,4 +1,4 @@
-"""Figure of a population of curves against published values."""
+"""Population figure: a parameter of a new curve, compared with published values."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from matplotlib.figure import Figure
 
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.new_curve import new_curve
-from bayeslaw.plots.forest import bars, label_rows, quantiles, scale_of
-from bayeslaw.plots.layout import canvas, failure
-from bayeslaw.plots.style import Inks, house
+from bayeslaw.plots.forest import axis_scale, draw_intervals, interval_quantiles, label_rows
+from bayeslaw.plots.layout import axes_with_notes, gate_warnings
+from bayeslaw.plots.style import Palette, package_style
 from bayeslaw.priors import Population
 
 __all__ = ["plot_population"]
 
-REACH = 1.645  # standard errors of a 90% interval
+NORMAL_95 = 1.645  # half-width of a 90% interval in standard errors
 NEW, TYPICAL, CURVES = "a new curve", "typical curve", "curves, medians"
-KEY = "Shades and bars: 50% and 90% intervals. Published values with 90% intervals, if known."
+CAPTION = "Shading and bars: 50% and 90% intervals; of published values the 90% interval, if known."
 
 type Published = Mapping[str, float | tuple[float, float]]
 
@@ -31,22 +31,23 @@ def plot_population(
     *,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw what is known of a parameter in a population of curves against published values.
+    """Plot the distribution of a parameter in a population of curves, with published values.
 
-    A published value is of one curve or few, so it is expected in the shades, where a new curve
-    would be, rather than at the typical curve.
+    A published value describes one curve or a few, so expect it inside the shading, which is the
+    interval of a new curve, rather than at the typical curve.
 
     Parameters
     ----------
     source : Fit or Population
-        A pooled fit; or a population, of a law of the catalogue.
+        A pooled fit, or a population for a law of the catalogue.
     parameter : str
-        A parameter of law, noise or discrepancy; in the user's units.
+        Name of a parameter of the law, the noise or the discrepancy; drawn in the units of the
+        runs.
     published : mapping of str to float or (float, float), optional
-        Values by name, such as ``{"Hoffmann et al. 2022": (0.34, 0.02)}``: the value, and its
-        standard error if it is known.
+        Values by name, such as ``{"Hoffmann et al. 2022": (0.34, 0.02)}``: a value, or a value and
+        its standard error.
     ax : matplotlib.axes.Axes, optional
-        Where to draw.
+        Axes to draw in.
 
     Returns
     -------
@@ -70,44 +71,43 @@ def plot_population(
     if parameter not in drawn:
         raise ValueError(f"no parameter {parameter!r} in the population; there are {list(drawn)}")
     posterior = source.tree["posterior"].to_dataset() if isinstance(source, Fit) else {}
-    told = {NEW: quantiles(drawn[parameter].values[..., None])}
+    quantiles = {NEW: interval_quantiles(drawn[parameter].values[..., None])}
     if parameter in posterior:
-        told[TYPICAL] = quantiles(posterior[f"{parameter}_population"].values[..., None])
-        told[CURVES] = quantiles(posterior[parameter].values)
-    values = {name: np.atleast_1d(value) for name, value in (published or {}).items()}
-    names = [*told, *values]
-    with house(ax) as inks:
-        notes = [KEY, *(failure(source) if isinstance(source, Fit) else [])]
-        figure, axis = canvas(inks, ax, 0.45 + 0.15 * len(names), notes)
-        axis.set_xscale(
-            scale_of(np.concatenate([*told.values(), *map(_as_levels, values.values())]))
+        quantiles[TYPICAL] = interval_quantiles(
+            posterior[f"{parameter}_population"].values[..., None]
         )
-        _draw_curves(axis, told, inks)
-        _draw_published(axis, list(values.values()), len(told), inks)
+        quantiles[CURVES] = interval_quantiles(posterior[parameter].values)
+    values = {name: np.atleast_1d(value) for name, value in (published or {}).items()}
+    names = [*quantiles, *values]
+    with package_style(ax) as palette:
+        notes = [CAPTION, *(gate_warnings(source) if isinstance(source, Fit) else [])]
+        figure, axis = axes_with_notes(palette, ax, 0.45 + 0.15 * len(names), notes)
+        points = [np.full((1, 5), value[0]) for value in values.values()]
+        axis.set_xscale(axis_scale(np.concatenate([*quantiles.values(), *points])))
+        _draw_curves(axis, quantiles, palette)
+        _draw_published(axis, list(values.values()), len(quantiles), palette)
         label_rows(axis, names)
         axis.set_xlabel(parameter, parse_math=False)
     return figure
 
 
-def _as_levels(value: np.ndarray) -> np.ndarray:
-    return np.full((1, 5), value[0])
-
-
-def _draw_curves(axis: Axes, told: Mapping[str, np.ndarray], inks: Inks) -> None:
-    [new] = told[NEW]
+def _draw_curves(axis: Axes, quantiles: Mapping[str, np.ndarray], palette: Palette) -> None:
+    [new] = quantiles[NEW]
     for prob, low, high in ((0.9, new[0], new[4]), (0.5, new[1], new[3])):
-        axis.axvspan(low, high, color=inks.bands[prob], lw=0, label=f"{prob:.0%}")
-    for row, (name, levels) in enumerate(told.items()):
+        axis.axvspan(low, high, color=palette.bands[prob], lw=0, label=f"{prob:.0%}")
+    for row, (name, values) in enumerate(quantiles.items()):
         if name == CURVES:
-            axis.plot(levels[:, 2], np.full(len(levels), row), "|", ms=5, mew=0.6, color=inks.ink)
+            ticks = {"ms": 5, "mew": 0.6, "color": palette.foreground}
+            axis.plot(values[:, 2], np.full(len(values), row), "|", **ticks)
         else:
-            bars(axis, [row], levels, inks.accent, inks)
+            draw_intervals(axis, [row], values, palette.accent, palette)
 
 
-def _draw_published(axis: Axes, values: list[np.ndarray], first: int, inks: Inks) -> None:
+def _draw_published(axis: Axes, values: list[np.ndarray], first: int, palette: Palette) -> None:
     if values:
-        place = axis.get_yaxis_transform()
-        axis.hlines([first - 0.5], 0, 1, inks.grey, lw=0.4, transform=place)
+        transform = axis.get_yaxis_transform()
+        axis.hlines([first - 0.5], 0, 1, palette.grey, lw=0.4, transform=transform)
     for row, value in enumerate(values, start=first):
-        reach = REACH * value[1] if value.size > 1 else np.nan
-        axis.errorbar(value[0], row, xerr=reach, fmt="o", ms=3.2, lw=0.8, color=inks.ink)
+        half_width = NORMAL_95 * value[1] if value.size > 1 else np.nan
+        style = {"fmt": "o", "ms": 3.2, "lw": 0.8, "color": palette.foreground}
+        axis.errorbar(value[0], row, xerr=half_width, **style)

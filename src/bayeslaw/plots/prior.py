@@ -1,4 +1,4 @@
-"""Figure of runs as the prior has them."""
+"""Prior predictive figure: runs drawn from the prior, with the observed runs."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import group_names, predictor_names, response_values
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.plots.forecast import dots
-from bayeslaw.plots.forecast_lines import rows_by
-from bayeslaw.plots.layout import small_multiples, spread, title
-from bayeslaw.plots.style import house
-from bayeslaw.plots.ticks import limits, log_axis
+from bayeslaw.plots.forecast import draw_runs
+from bayeslaw.plots.forecast_lines import group_rows
+from bayeslaw.plots.layout import evenly_spaced, set_title, small_multiples
+from bayeslaw.plots.style import package_style
+from bayeslaw.plots.ticks import log_limits, set_log_scale
 
 __all__ = ["plot_prior"]
 
-MOST_PANELS, DRAWS = 4, 50
-KEY = "Lines: runs drawn from the prior, noise included; dots: observed runs."
+MAX_PANELS, MAX_DRAWS = 4, 50
+CAPTION = "Lines: runs drawn from the prior, noise included; dots: observed runs."
 
 
 def plot_prior(fit: Fit, *, ax: Axes | None = None) -> Figure:
-    """Draw runs as the prior has them, with the observed runs on top.
+    """Plot draws from the prior predictive distribution, with the observed runs on top.
 
-    Fifty draws of the prior predictive distribution in at most four curves. A line that leaves
-    the frame is more than a hundredfold away from all data.
+    At most fifty draws are shown for at most four curves. A line that leaves the frame is more
+    than a factor of 100 away from all data.
 
     Parameters
     ----------
     fit : Fit
-        The fit, with ``prior_predictive`` in its tree.
+        A fitted model with ``prior_predictive`` in its tree.
     ax : matplotlib.axes.Axes, optional
-        Where to draw a fit of one curve.
+        Axes to draw in, for a fit of one curve.
 
     Returns
     -------
@@ -49,18 +49,19 @@ def plot_prior(fit: Fit, *, ax: Axes | None = None) -> Figure:
     """
     runs, x = fit.runs, predictor_names(fit.runs)[0]
     sizes, observed = runs[x].values, response_values(runs).values
-    prior = fit.tree["prior_predictive"].to_dataset()[runs.attrs["response"]].values
-    drawn = np.stack(spread(list(prior.reshape(-1, sizes.size)), DRAWS), axis=1)
-    curves = list(rows_by(runs, group_names(runs), range(sizes.size)).items())
-    shown = spread(curves, MOST_PANELS)
-    with house(ax) as inks:
-        labels, counts = (runs[x], response_values(runs)), (len(shown), len(curves))
-        figure, axes = small_multiples(inks, labels, counts, [KEY], ax=ax)
-        log_axis(axes[0], "x", limits(sizes, sizes, 1))
-        log_axis(axes[0], "y", limits(observed, drawn.ravel(), 100))
-        for axis, (groups, own) in zip(axes, shown, strict=True):
-            rows = np.array(own)[np.unique(sizes[own], return_index=True)[1]]
-            axis.plot(sizes[rows], drawn[rows], ".-", color=inks.pale, lw=0.5, ms=1)
-            dots(axis, sizes[own], observed[own], inks)
-            title(axis, " / ".join(groups))
+    prior_runs = fit.tree["prior_predictive"].to_dataset()[runs.attrs["response"]].values
+    draws = np.stack(evenly_spaced(list(prior_runs.reshape(-1, sizes.size)), MAX_DRAWS), axis=1)
+    curves = list(group_rows(runs, group_names(runs), range(sizes.size)).items())
+    shown = evenly_spaced(curves, MAX_PANELS)
+    with package_style(ax) as palette:
+        variables, counts = (runs[x], response_values(runs)), (len(shown), len(curves))
+        figure, axes = small_multiples(palette, variables, counts, [CAPTION], ax=ax)
+        set_log_scale(axes[0], "x", log_limits(sizes, sizes, 1))
+        set_log_scale(axes[0], "y", log_limits(observed, draws.ravel(), 100))
+        for axis, (levels, curve_rows) in zip(axes, shown, strict=True):
+            first = np.unique(sizes[curve_rows], return_index=True)[1]
+            rows = np.array(curve_rows)[first]
+            axis.plot(sizes[rows], draws[rows], ".-", color=palette.pale, lw=0.5, ms=1)
+            draw_runs(axis, sizes[curve_rows], observed[curve_rows], palette)
+            set_title(axis, " / ".join(levels))
     return figure
