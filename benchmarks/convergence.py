@@ -23,7 +23,7 @@ import pandas as pd
 import pymc as pm
 
 import bayeslaw as bl
-from bayeslaw._sampling.gate import Gate, check
+from bayeslaw._sampling.gate import Gate, check_convergence
 
 SMALL = {"3 curves x 12": (3, 1, 12), "8 curves x 6": (8, 1, 6), "3 x 4 crossed x 6": (3, 4, 6)}
 SHORT = 4, 5, 6, 7  # sizes that are known
@@ -122,7 +122,7 @@ def naive(rows: pd.DataFrame, seed: int, draws: int) -> None:
         )
     posterior = tree["posterior"].to_dataset()
     kept = [name for name in posterior if not name.endswith(("_task", "_model")) or "_sd" in name]
-    gate = check(posterior[kept], tree["sample_stats"].to_dataset())
+    gate = check_convergence(posterior[kept], tree["sample_stats"].to_dataset())
     line("72 curves, hand-written model", gate, tree["sample_stats"].to_dataset(), started)
 
 

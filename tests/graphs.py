@@ -11,13 +11,13 @@ import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.graph.replace import clone_replace, vectorize_graph
 
-from bayeslaw._sampling.compile_cache import variables_of
+from bayeslaw._sampling.compile_cache import recorded_variables
 from bayeslaw._sampling.compiled import CompiledDensity, compile_density, values_at
 
 
 def compile_graph(model: pm.Model) -> CompiledDensity:
     """The compiled model, whatever the disk remembers of it."""
-    return compile_density(model, variables_of(model))
+    return compile_density(model, recorded_variables(model))
 
 
 def unconstrained(

@@ -104,7 +104,7 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_notebook_has_a_line_that_is_written_over() -> None:
     """Without widgets, which would have to be installed."""
     code = """
-    import bayeslaw.progress as module
+    import bayeslaw._progress as module
     module.PATIENCE = module.IN_NOTEBOOK = 0
     with module.progress("Counting", 4) as tell:
         tell(1)

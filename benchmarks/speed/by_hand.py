@@ -51,7 +51,7 @@ def given_of(engine: CompiledDensity) -> Given:
     """From an engine of the same model."""
     same = ["center_mean", "center_sd", "spread_scale", "spread_of_level", "codes", "bounds"]
     same += ["mode", "information", "pivot_mode", "pivot_information"]
-    numbers: Any = engine.numbers
+    numbers: Any = engine.model_data
     if list(numbers.coords["parameter"]) != ROWS:
         raise ValueError(f"written for {ROWS}, not for {numbers.coords['parameter']}")
     names = [*same, "pivot_0", "predictor_0", "observed", "known_error"]

@@ -70,7 +70,7 @@ def memory(curves: str, draws: str) -> dict[str, Any]:
     engine, design = gradients.compiled_density_of(model, runs), run_arrays_of(model, runs)
     before = peak_memory()
     forget_peak()
-    how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, most=1)
+    how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, max_draws_factor=1)
     # Short trajectories: what draws hold does not depend on how they are made.
     sampling = importlib.import_module("bayeslaw._sampling.nuts")
     sampling.nutpie = SimpleNamespace(sample=partial(sampling.nutpie.sample, maxdepth=SHORT))

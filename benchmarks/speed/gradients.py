@@ -42,8 +42,8 @@ class Entry:
     """The compiled density as the sampler calls it: a C function, a point and a gradient."""
 
     def __init__(self, engine: CompiledDensity) -> None:
-        self._sampler = engine.sampler()  # it owns the data
-        self.point, self.gradient = engine.start.copy(), np.empty_like(engine.start)
+        self._sampler = engine.nutpie_model()  # it owns the data
+        self.point, self.gradient = engine.initial_point.copy(), np.empty_like(engine.initial_point)
         self.value = np.empty(1)
         self._function = ENTRY(self._sampler.compiled_logp_func.address)
         ends = [x.ctypes.data_as(DOUBLES) for x in (self.point, self.gradient, self.value)]
@@ -118,11 +118,11 @@ def _difference(engine: CompiledDensity) -> float:
 
     Where curves are taken to say nothing, both have the same coordinates but for the population.
     """
-    numbers: Any = engine.numbers
+    numbers: Any = engine.model_data
     arrays = dict(numbers.arrays)
     for name in ("information", "pivot_information", "typical_information"):
         arrays[name] = NOTHING * np.ones_like(arrays[name][0]), arrays[name][1]
-    plain = engine.on(replace(numbers, arrays=arrays))
+    plain = engine.with_data(replace(numbers, arrays=arrays))
     entry = _entry(plain)
     entry()
     spreads, size = numbers["spread_scale"].size, numbers["center_mean"].size
@@ -164,7 +164,7 @@ def _one(model: bl.Model, engine: CompiledDensity, runs: xr.Dataset) -> tuple[fl
     started = time.process_time()
     numbers = model_data_of(model, run_arrays_of(model, runs))
     placed = (time.process_time() - started) * 1e3
-    found = statistics.median(us for [us] in microseconds(_entry(engine.on(numbers))))
+    found = statistics.median(us for [us] in microseconds(_entry(engine.with_data(numbers))))
     return found, placed, runs.sizes["run"]
 
 

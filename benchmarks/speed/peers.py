@@ -87,7 +87,7 @@ def sampled_by(name: str) -> dict[str, Any]:
     """Sample the model written by hand, in this process."""
     import pymc as pm
 
-    from bayeslaw._sampling.gate import check
+    from bayeslaw._sampling.gate import check_convergence
     from benchmarks.speed.cases import GROUPS, dozen
 
     runs = dozen()
@@ -99,7 +99,7 @@ def sampled_by(name: str) -> dict[str, Any]:
     seconds, processor = time.perf_counter() - started, _processor() - spent
     posterior, stats = (tree[group].to_dataset() for group in ("posterior", "sample_stats"))
     effects = [name for name in posterior if str(name).endswith("_effect")]
-    gate = check(posterior.drop_vars(effects), stats)
+    gate = check_convergence(posterior.drop_vars(effects), stats)
     return {
         "ess": min(gate.ess_bulk, gate.ess_tail),
         "r_hat": gate.r_hat,

@@ -19,9 +19,9 @@ from bayeslaw._inference.graph import build
 from bayeslaw._inference.laplace import distinct_modes
 from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._inference.run_arrays import run_arrays_of
-from bayeslaw._sampling.chain_modes import Modes, modes, modes_of
+from bayeslaw._sampling.chain_modes import Modes, chain_modes, group_chains
 from bayeslaw._sampling.compiled import CompiledDensity, FlatLayout
-from bayeslaw._sampling.gate import Gate, check
+from bayeslaw._sampling.gate import Gate, check_convergence
 from bayeslaw._sampling.initial_points import initial_points_of
 
 DRAWS = 400
@@ -50,7 +50,7 @@ def stats(density: list[float]) -> xr.Dataset:
 
 def found(posterior: xr.Dataset, density: list[float]) -> Modes:
     tree = xr.DataTree.from_dict({"/posterior": posterior, "/sample_stats": stats(density)})
-    return modes(SimpleNamespace(tree=tree))
+    return chain_modes(SimpleNamespace(tree=tree))
 
 
 # Traces
@@ -68,21 +68,21 @@ def found(posterior: xr.Dataset, density: list[float]) -> Modes:
     ],
 )
 def test_chains_are_grouped(places: list[float], groups: list[tuple[int, ...]]) -> None:
-    assert modes_of(trace(places)) == groups
+    assert group_chains(trace(places)) == groups
 
 
 def test_chains_that_wander_or_stand_still_are_no_modes() -> None:
     posterior = trace([0, 6, 0, 6])
     drifting = posterior["d"] + np.linspace(0, 4, DRAWS)
-    assert len(modes_of(posterior.assign(d=drifting))) == 1
+    assert len(group_chains(posterior.assign(d=drifting))) == 1
     stuck = posterior["d"].where(posterior["chain"] != 1, 6.0)
-    assert len(modes_of(posterior.assign(d=stuck))) == 1
-    assert len(modes_of(posterior.assign(d=posterior["d"].where(posterior["d"] < 7)))) == 1
+    assert len(group_chains(posterior.assign(d=stuck))) == 1
+    assert len(group_chains(posterior.assign(d=posterior["d"].where(posterior["d"] < 7)))) == 1
 
 
 def test_effects_and_constants_do_not_tell() -> None:
     posterior = trace([0, 6, 0, 6]).rename(d="d_task_effect").assign(L0=lambda x: x["alpha"] * 0)
-    assert len(modes_of(posterior)) == 1
+    assert len(group_chains(posterior)) == 1
 
 
 def test_modes_are_told_with_what_tells_them_apart() -> None:
@@ -115,12 +115,12 @@ def test_one_mode() -> None:
 
 
 def test_the_gate_names_the_modes() -> None:
-    gate = check(trace([0, 6, 0, 6]), stats([0.0] * 4))
+    gate = check_convergence(trace([0, 6, 0, 6]), stats([0.0] * 4))
     assert gate.modes == 2
     assert "chains in 2 modes, which are not averaged (one is right); R-hat " in gate.sentence
     assert not gate.would_more_draws_help
-    assert gate.is_settled
-    assert check(trace([0, 1, 2, 3]), stats([0.0] * 4)).modes == 1
+    assert gate.is_final
+    assert check_convergence(trace([0, 1, 2, 3]), stats([0.0] * 4)).modes == 1
 
 
 # Fits
@@ -158,7 +158,7 @@ def two_fit() -> bl.Fit:
 
 
 def test_two_plausible_breaks_are_two_modes(two_fit: bl.Fit) -> None:
-    told = modes(two_fit)
+    told = chain_modes(two_fit)
     assert sorted(map(len, told.chains)) == [2, 2]
     early, late = sorted(told.medians.loc[("d_1", "")])
     assert early == pytest.approx(9e4, rel=0.5)
@@ -169,7 +169,7 @@ def test_two_plausible_breaks_are_two_modes(two_fit: bl.Fit) -> None:
 def test_a_fit_with_two_modes_says_so_wherever_it_is_shown(two_fit: bl.Fit) -> None:
     assert Gate.of(two_fit.tree).modes == 2
     assert str(two_fit).startswith("NOT CONVERGED, do not use: chains in 2 modes, ")
-    assert bl.diagnose(two_fit).sentences[1] == str(modes(two_fit))
+    assert bl.diagnose(two_fit).sentences[1] == str(chain_modes(two_fit))
     assert set(bl.summary(two_fit)["verdict"]) == {"NOT CONVERGED"}
 
 
@@ -209,7 +209,7 @@ def test_chains_start_at_the_optima_of_the_curves(
     run_arrays, compiled = run_arrays_of(model, runs), uncompiled(model, runs)
     optima = distinct_modes(model, coordinates(model), run_arrays)
     assert len(optima) > 1
-    points = initial_points_of(compiled, model, run_arrays).points
+    points = initial_points_of(compiled, model, run_arrays).initial_points
     assert points is not None
     started = unconstrained(compiled.built, ["theta"], points)["theta"]
     assert len(started) == len(optima)
@@ -219,17 +219,17 @@ def test_chains_start_at_the_optima_of_the_curves(
 
 def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
     compiled = compile_graph(build(bl.Model(bl.laws.power, discrepancy=None), lone_runs))
-    points = compiled.start + np.arange(0, 6, 2)[:, None]
-    several_points = replace(compiled, points=points)
-    numbers = several_points.chains(5, 4)
+    points = compiled.initial_point + np.arange(0, 6, 2)[:, None]
+    several_points = replace(compiled, initial_points=points)
+    numbers = several_points.chain_of_seed(5, 4)
     assert sorted(numbers.values()) == [0, 1, 2, 3]
-    assert several_points.chains(5, 4) == numbers
-    start = several_points.sampler(numbers).initial_point_func
+    assert several_points.chain_of_seed(5, 4) == numbers
+    start = several_points.nutpie_model(numbers).initial_point_func
     for seed, number in numbers.items():
         assert np.all(np.abs(start(seed) - points[number % 3]) <= 0.5)
     sampled = nutpie.sample(  # other numbers of draws and chains at once have the same seeds
-        several_points.sampler(dict.fromkeys(numbers, 2)), draws=20, tune=10, chains=4, cores=2,
-        seed=5, progress_bar=False, save_warmup=True, store_unconstrained=True,
+        several_points.nutpie_model(dict.fromkeys(numbers, 2)), draws=20, tune=10, chains=4,
+        cores=2, seed=5, progress_bar=False, save_warmup=True, store_unconstrained=True,
     )  # fmt: skip
     first = sampled["warmup_sample_stats"]["unconstrained_draw"].values[:, 0]
     assert np.median(np.abs(first - points[2])) < 1
@@ -239,4 +239,4 @@ def test_laws_with_one_optimum_start_at_one_point(lone_runs: xr.Dataset) -> None
     model = bl.Model(bl.laws.power)
     compiled = uncompiled(model, lone_runs)
     assert initial_points_of(compiled, model, run_arrays_of(model, lone_runs)) is compiled
-    assert compiled.chains(1, 4) == {}
+    assert compiled.chain_of_seed(1, 4) == {}

@@ -78,10 +78,13 @@ def test_a_second_start_builds_no_graph(
     (folder / f"{kept._key(MODEL, model_data())}.json").write_text(first[1])
     second = asked(level=2.0)
     assert not compilations
-    points = np.random.default_rng(1).normal(0, 0.1, (3, second.start.size)) + second.start
-    other = compile_graph(build(MODEL, runs(2.0))).on(second.model_data)
-    np.testing.assert_allclose(second.density(points), other.density(points), rtol=1e-12)
-    np.testing.assert_allclose(second.start, first[0].start)
+    points = (
+        np.random.default_rng(1).normal(0, 0.1, (3, second.initial_point.size))
+        + second.initial_point
+    )
+    other = compile_graph(build(MODEL, runs(2.0))).with_data(second.model_data)
+    np.testing.assert_allclose(second.log_density(points), other.log_density(points), rtol=1e-12)
+    np.testing.assert_allclose(second.initial_point, first[0].initial_point)
     for name, values in other.variables(points).items():
         np.testing.assert_allclose(second.variables(points)[name], values, rtol=1e-12)
 
@@ -97,12 +100,15 @@ def test_other_numbers_of_the_same_priors_build_no_graph(
     with monkeypatch.context() as patch:
         patch.setattr(kept, "compile_density", lambda *_: pytest.fail("compiled"))
         second = asked(model(0.6, 0.4))
-    other = compile_graph(build(model(0.6, 0.4), runs())).on(second.model_data)
+    other = compile_graph(build(model(0.6, 0.4), runs())).with_data(second.model_data)
     # The start of a spread is that of its own prior, so that draws do not depend on what is kept.
-    assert np.log(0.4) in second.start
-    np.testing.assert_array_equal(second.start, other.start)
-    points = np.random.default_rng(1).normal(0, 0.1, (3, second.start.size)) + second.start
-    np.testing.assert_allclose(second.density(points), other.density(points), rtol=1e-12)
+    assert np.log(0.4) in second.initial_point
+    np.testing.assert_array_equal(second.initial_point, other.initial_point)
+    points = (
+        np.random.default_rng(1).normal(0, 0.1, (3, second.initial_point.size))
+        + second.initial_point
+    )
+    np.testing.assert_allclose(second.log_density(points), other.log_density(points), rtol=1e-12)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"kinds": {}'])
@@ -112,7 +118,7 @@ def test_what_is_broken_is_compiled_again(
     key = kept._key(MODEL, model_data())
     record = folder / f"{key}.json"
     record.write_text(text)
-    assert np.isfinite(asked().density(asked().start))
+    assert np.isfinite(asked().log_density(asked().initial_point))
     assert compilations == [key]  # the second time it was there
     assert json.loads(record.read_text()) == json.loads(first[1])
 
@@ -130,7 +136,7 @@ def test_where_nothing_can_be_written_nothing_is_kept(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(kept, "_record", lambda key: tmp_path / "file" / f"{key}.json")
-    assert np.isfinite(asked().density(asked().start))
+    assert np.isfinite(asked().log_density(asked().initial_point))
     assert len(compilations) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

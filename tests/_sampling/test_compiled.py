@@ -69,10 +69,10 @@ def compiled(crossed: pm.Model) -> CompiledDensity:
 
 def evaluate(compiled: CompiledDensity, point: np.ndarray) -> tuple[int, float, np.ndarray]:
     """Call the entry point as nutpie does: status, density and gradient."""
-    sampler = compiled.sampler()  # it owns the data that the table points to
+    sampler = compiled.nutpie_model()  # it owns the data that the table points to
     table = sampler.user_data
     gradient, value = np.empty(point.size), np.empty(1)
-    status = compiled.entries[0].ctypes(
+    status = compiled.entry_points[0].ctypes(
         point.size,
         np.ascontiguousarray(point).ctypes.data_as(DOUBLES),
         gradient.ctypes.data_as(DOUBLES),
@@ -94,7 +94,7 @@ def density(model: pm.Model, point: np.ndarray) -> float:
 
 
 def somewhere(compiled: CompiledDensity, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(scale=0.5, size=compiled.start.size)
+    return np.random.default_rng(seed).normal(scale=0.5, size=compiled.initial_point.size)
 
 
 def test_density_is_that_of_the_model(crossed: pm.Model, compiled: CompiledDensity) -> None:
@@ -127,8 +127,8 @@ def test_other_data_need_no_compilation(
     model: Model, compiled: CompiledDensity, n_tasks: int, n_data: int
 ) -> None:
     runs = curves(n_tasks, n_data, seed=n_tasks)
-    moved, other = compiled.on(model_data(model, runs)), build(model, runs)
-    assert moved.entries is compiled.entries
+    moved, other = compiled.with_data(model_data(model, runs)), build(model, runs)
+    assert moved.entry_points is compiled.entry_points
     point = somewhere(moved, seed=2)
     np.testing.assert_allclose(evaluate(moved, point)[1], density(other, point), rtol=1e-10)
 
@@ -136,7 +136,7 @@ def test_other_data_need_no_compilation(
 def test_the_first_engine_stays_as_it_is(
     model: Model, crossed: pm.Model, compiled: CompiledDensity
 ) -> None:
-    compiled.on(model_data(model, curves(2, 2, seed=3)))
+    compiled.with_data(model_data(model, curves(2, 2, seed=3)))
     point = somewhere(compiled)
     np.testing.assert_allclose(evaluate(compiled, point)[1], density(crossed, point), rtol=1e-10)
 
@@ -144,7 +144,7 @@ def test_the_first_engine_stays_as_it_is(
 @pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.errors.RunsWarning")
 def test_data_of_another_structure_are_refused(model: Model, compiled: CompiledDensity) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        compiled.on(model_data(model, curves(1, 3, seed=1)))
+        compiled.with_data(model_data(model, curves(1, 3, seed=1)))
     assert str(error.value) == (
         "these runs need another compilation: their model has no 'bounds', so they differ in the "
         "groups that can be pooled"
@@ -152,11 +152,11 @@ def test_data_of_another_structure_are_refused(model: Model, compiled: CompiledD
 
 
 def test_starts_are_near_the_start_and_differ_by_seed(compiled: CompiledDensity) -> None:
-    start = compiled.sampler().initial_point_func
+    start = compiled.nutpie_model().initial_point_func
     one, same, other = start(1), start(1), start(2)
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
-    assert np.all(np.abs(one - compiled.start) <= 0.5)
+    assert np.all(np.abs(one - compiled.initial_point) <= 0.5)
 
 
 def test_variables_are_those_of_the_model(crossed: pm.Model, compiled: CompiledDensity) -> None:
@@ -174,13 +174,15 @@ def test_starts_of_other_runs_are_those_of_their_model(
     runs = curves(*shape, seed=2)
     initial = build(model, runs).initial_point()
     expected = np.concatenate([np.ravel(value) for value in initial.values()])
-    np.testing.assert_allclose(compiled.on(model_data(model, runs)).start, expected, atol=1e-12)
+    np.testing.assert_allclose(
+        compiled.with_data(model_data(model, runs)).initial_point, expected, atol=1e-12
+    )
 
 
 def test_known_spreads_are_variables_too(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
     model = Model(power, pooling=["task"], priors={"sd_alpha": Fixed(0.1)}, discrepancy=None)
     compiled = compile_graph(build(model, crossed_split[0]))
-    found = compiled.variables(compiled.start)
+    found = compiled.variables(compiled.initial_point)
     own = list(model_data(model, crossed_split[0]).coords["spread_of"]).index("alpha own")
     assert found["spread"].size > own
     assert found["spread"][own] == 0.1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bayeslaw._sampling.compiled import DOUBLES, INTEGERS
-from bayeslaw._sampling.entry_points import entries
+from bayeslaw._sampling.entry_points import compile_entry_points
 
 POINT = np.array([1.0, 2.0])
 
@@ -45,16 +45,16 @@ def variables(found: Any) -> tuple[int, list[float]]:
 
 @pytest.mark.parametrize("ask", [density, variables])
 def test_densities_without_a_key_are_not_taken_for_each_other(ask: Callable[[Any], Any]) -> None:
-    one, other = entries(inner(2.0), []), entries(inner(5.0), [])
+    one, other = compile_entry_points(inner(2.0), []), compile_entry_points(inner(5.0), [])
     assert ask(one) == {density: (0, 6.0, [2.0, 2.0]), variables: (0, [-1.0])}[ask]
     assert ask(other) == {density: (0, 15.0, [5.0, 5.0]), variables: (0, [-4.0])}[ask]
 
 
 def test_what_is_not_finite_has_its_status() -> None:
-    found = entries(inner(np.inf), [])
+    found = compile_entry_points(inner(np.inf), [])
     assert density(found)[0] == 3
 
 
 def test_nothing_is_kept_under_an_unknown_key() -> None:
     with pytest.raises(LookupError, match="both is not kept under nothing"):
-        entries(None, [], "nothing")
+        compile_entry_points(None, [], "nothing")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayeslaw._sampling.gate import Gate, check
+from bayeslaw._sampling.gate import Gate, check_convergence
 
 GOOD: dict[str, Any] = {
     "r_hat": 1.004,
@@ -43,7 +43,7 @@ def stats(diverging: int = 0, energy: np.ndarray | None = None) -> xr.Dataset:
 
 
 def test_independent_draws_pass() -> None:
-    gate = check(posterior(), stats())
+    gate = check_convergence(posterior(), stats())
     assert gate.passed
     assert gate.failures == []
     assert gate.draws == 2000
@@ -83,14 +83,14 @@ def wandering() -> np.ndarray:
 def test_faults_are_found(
     draws: xr.Dataset, statistics: xr.Dataset, fault: str, helps: bool
 ) -> None:
-    gate = check(draws, statistics)
+    gate = check_convergence(draws, statistics)
     assert not gate.passed
     assert any(fault in sentence for sentence in gate.failures), gate.failures
     assert gate.would_more_draws_help is helps
 
 
 def test_the_worst_quantity_is_named() -> None:
-    assert check(apart(), stats()).worst == "alpha"
+    assert check_convergence(apart(), stats()).worst == "alpha"
 
 
 def test_effects_and_constants_are_not_judged() -> None:
@@ -99,13 +99,13 @@ def test_effects_and_constants_are_not_judged() -> None:
         alpha_task_effect=(("chain", "draw", "task"), bad[..., None]),
         beta=(("chain", "draw"), np.full((4, 500), 0.5)),
     )
-    assert check(draws, stats()) == check(posterior(), stats())
+    assert check_convergence(draws, stats()) == check_convergence(posterior(), stats())
 
 
 def test_constant_curves_beside_moving_ones_fail() -> None:
     values = posterior()["L0"].values.copy()
     values[..., 1] = 2.0
-    gate = check(posterior(L0=(("chain", "draw", "curve"), values)), stats())
+    gate = check_convergence(posterior(L0=(("chain", "draw", "curve"), values)), stats())
     assert gate.worst == "L0"
     assert not gate.passed
     assert gate.r_hat == np.inf
@@ -114,7 +114,7 @@ def test_constant_curves_beside_moving_ones_fail() -> None:
 def test_numbers_that_are_not_fail() -> None:
     draws = apart()["alpha"].values.copy()
     draws[0, 0] = np.nan
-    gate = check(posterior(alpha=(("chain", "draw"), draws)), stats())
+    gate = check_convergence(posterior(alpha=(("chain", "draw"), draws)), stats())
     assert not gate.passed
 
 
@@ -149,10 +149,10 @@ def test_sentence_of_a_fit_that_fails(changes: dict[str, Any], failures: str) ->
 
 
 def test_sampling_is_settled_when_nothing_would_change_the_verdict() -> None:
-    assert Gate(**GOOD).is_settled
-    assert Gate(**{**GOOD, "modes": 2}).is_settled
-    assert not Gate(**{**GOOD, "r_hat": 1.1}).is_settled
-    assert not Gate(**{**GOOD, "modes": 2, "divergences": 3}).is_settled  # smaller steps may help
+    assert Gate(**GOOD).is_final
+    assert Gate(**{**GOOD, "modes": 2}).is_final
+    assert not Gate(**{**GOOD, "r_hat": 1.1}).is_final
+    assert not Gate(**{**GOOD, "modes": 2, "divergences": 3}).is_final  # smaller steps may help
 
 
 def test_a_gate_that_was_kept_before_modes_were_counted_is_read() -> None:
@@ -173,6 +173,6 @@ def test_where_nothing_moved_nothing_is_trusted() -> None:
         L0=(("chain", "draw", "curve"), np.ones((4, 500, 3))),
         alpha=(("chain", "draw"), np.ones((4, 500))),
     )
-    gate = check(still, stats())
+    gate = check_convergence(still, stats())
     assert gate.r_hat == np.inf
     assert not gate.passed

@@ -20,22 +20,22 @@ ROOT = np.array([[2.0, 0.0, 0.0], [1.5, 0.5, 0.0], [-1.0, 0.2, 0.1]])
 class Target:
     """Stands for an engine: a density of independent standard variables, seen along a matrix."""
 
-    log_density: Callable[[np.ndarray], np.ndarray]  # of each variable
+    log_density_of_each: Callable[[np.ndarray], np.ndarray]  # of each variable
     slope: Callable[[np.ndarray], np.ndarray]
     root: np.ndarray
 
     @property
-    def start(self) -> np.ndarray:
+    def initial_point(self) -> np.ndarray:
         """Some way off."""
         return self.root @ np.full(len(self.root), 0.5)
 
-    def density(self, points: np.ndarray) -> np.ndarray:
-        return self.slopes(points)[0]
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        return self.log_density_and_gradient(points)[0]
 
-    def slopes(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def log_density_and_gradient(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         inverse = np.linalg.inv(self.root)
         standard = points @ inverse.T
-        return self.log_density(standard).sum(axis=-1), self.slope(standard) @ inverse
+        return self.log_density_of_each(standard).sum(axis=-1), self.slope(standard) @ inverse
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Asked(Target):
 
     points: list[int] = field(default_factory=list)
 
-    def density(self, points: np.ndarray) -> np.ndarray:
+    def log_density(self, points: np.ndarray) -> np.ndarray:
         self.points.append(len(points))
-        return super().density(points)
+        return super().log_density(points)
 
 
 def normal(root: np.ndarray = ROOT) -> Any:
@@ -79,7 +79,7 @@ def test_moments_are_right(target: Any, law: Any) -> None:
     np.testing.assert_array_less(np.abs(standard.mean(axis=0) - law.mean()), 4 * error)
     tails = (standard < law.ppf(0.05)).mean(axis=0)
     np.testing.assert_array_less(np.abs(tails - 0.05), 4 * np.sqrt(2 * 0.05 * 0.95 / DRAWS))
-    np.testing.assert_allclose(found.density, target.density(found.points))
+    np.testing.assert_allclose(found.log_density, target.log_density(found.points))
 
 
 def test_the_seed_decides() -> None:

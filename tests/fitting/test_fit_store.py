@@ -12,13 +12,13 @@ import zarr
 
 import bayeslaw as bl
 from bayeslaw._sampling.nuts import Sampler
-from bayeslaw.fitting.fit_store import FitStore, key_of
+from bayeslaw.fitting.fit_store import FitStore, store_key
 
 SAMPLER = Sampler(1, 10, 10, 2, 1)
 
 
 def key(fit: bl.Fit, **changes: object) -> str:
-    return key_of(fit.model, changes.get("runs", fit.runs), changes.get("sampler", SAMPLER))  # type: ignore[arg-type]
+    return store_key(fit.model, changes.get("runs", fit.runs), changes.get("sampler", SAMPLER))  # type: ignore[arg-type]
 
 
 def test_a_fit_comes_back_whole(lone_fit: bl.Fit, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_keys_tell_fits_apart(lone_fit: bl.Fit, crossed_fit: bl.Fit) -> None:
         key(lone_fit, runs=runs.isel(run=slice(1, None))),
         key(lone_fit, runs=runs.assign_attrs(reference={"N": 2e6})),
         key(lone_fit, sampler=replace(SAMPLER, random_seed=2)),
-        key_of(replace(lone_fit.model, noise=bl.StudentT(8.0)), runs, SAMPLER),
+        store_key(replace(lone_fit.model, noise=bl.StudentT(8.0)), runs, SAMPLER),
     }
     assert len(keys) == 7
 

@@ -127,8 +127,8 @@ def test_draws_that_fail_the_gate_are_followed_by_others(
 ) -> None:
     sampling = importlib.import_module("bayeslaw._sampling.nuts")
     drawn = [ImportanceDraws(np.full((4, 2), i), np.full(4, i), 0.1) for i in (0, 1)]
-    monkeypatch.setattr(sampling, "independent", lambda *_: iter(drawn))
-    compiled = SimpleNamespace(points=None, rows=lambda points: points)
+    monkeypatch.setattr(sampling, "importance_draws", lambda *_: iter(drawn))
+    compiled = SimpleNamespace(initial_points=None, flat_variables=lambda points: points)
 
     def judged(rows: np.ndarray, stats: xr.Dataset) -> Any:
         passed = bool(stats["logp"].max() >= good)
@@ -145,7 +145,7 @@ def test_draws_that_fail_the_gate_are_followed_by_others(
 def test_several_modes_are_left_to_the_sampler() -> None:
     @dataclass
     class CompiledDensity:
-        points: Any
+        initial_points: Any
 
     independent = importlib.import_module("bayeslaw._sampling.nuts")._independent
     assert (
@@ -282,7 +282,7 @@ def test_what_failed_is_sampled_again_with_patience(
     sampler = Sampler(1, 50, 60, 4, 1, target_accept)
     failed = Gate(1.2, 50, 50, "alpha", divergences, 1.0, 200)
     patient = importlib.import_module("bayeslaw.fitting.refit")._patient(sampler, failed)
-    assert (patient.draws, patient.tune, patient.most) == (draws, 120, 1)
+    assert (patient.draws, patient.tune, patient.max_draws_factor) == (draws, 120, 1)
     assert patient.target_accept == expected
 
 

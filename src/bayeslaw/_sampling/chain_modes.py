@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-__all__ = ["Modes", "modes", "modes_of"]
+__all__ = ["Modes", "chain_modes", "group_chains"]
 
 CENTRAL = (0.05, 0.95)  # chains whose draws between these quantiles do not meet are apart
 STATIONARY = 1.05  # split R-hat of one chain
@@ -67,7 +67,7 @@ class _Sampled(Protocol):
     def tree(self) -> xr.DataTree: ...
 
 
-def modes(fit: _Sampled) -> Modes:
+def chain_modes(fit: _Sampled) -> Modes:
     """The modes that the chains of a fit found.
 
     Two chains are in different modes if there is a parameter that moves steadily within each of
@@ -84,12 +84,12 @@ def modes(fit: _Sampled) -> Modes:
 
     Examples
     --------
-    >>> len(modes(fit))  # doctest: +SKIP
+    >>> len(chain_modes(fit))  # doctest: +SKIP
     2
     """
     posterior = fit.tree["posterior"].to_dataset()
     density = fit.tree["sample_stats"].to_dataset()["logp"].mean("draw").values
-    groups = sorted(modes_of(posterior), key=lambda group: -density[list(group)].mean())
+    groups = sorted(group_chains(posterior), key=lambda group: -density[list(group)].mean())
     return Modes(
         tuple(groups),
         tuple(float(density[list(group)].mean()) for group in groups),
@@ -97,7 +97,7 @@ def modes(fit: _Sampled) -> Modes:
     )
 
 
-def modes_of(posterior: xr.Dataset) -> list[Group]:
+def group_chains(posterior: xr.Dataset) -> list[Group]:
     """Chains grouped by mode.
 
     Parameters

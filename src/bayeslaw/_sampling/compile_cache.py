@@ -30,10 +30,10 @@ from bayeslaw._inference.model_data import ModelData
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._progress import progress
 from bayeslaw._sampling.compiled import CompiledDensity, FlatLayout, compile_density
-from bayeslaw._sampling.entry_points import Kind, entries
+from bayeslaw._sampling.entry_points import ArrayType, compile_entry_points
 from bayeslaw.model.model import Model
 
-__all__ = ["compiled_density_of", "variables_of"]
+__all__ = ["compiled_density_of", "recorded_variables"]
 
 PACKAGES = ("bayeslaw", "pymc", "pytensor", "nutpie", "numba", "numpy")
 OWN = __name__.partition(".")[0]
@@ -71,13 +71,13 @@ def compiled_density_of(
         return kept
     with progress("Compiling, once for a law and its groupings", None, shown=progressbar):
         built = built_on(model, run_arrays, model_data, runs)
-        compiled = compile_density(built, variables_of(built), key)
+        compiled = compile_density(built, recorded_variables(built), key)
     if key:
         _keep(key, compiled)
-    return compiled.on(model_data)
+    return compiled.with_data(model_data)
 
 
-def variables_of(model: pm.Model) -> list[str]:
+def recorded_variables(model: pm.Model) -> list[str]:
     """Names of the variables that draws are given of.
 
     Parameters
@@ -127,8 +127,8 @@ def _versions() -> str:
     return f"{told.hexdigest()} {[version(name) for name in PACKAGES]}"
 
 
-def _kind(values: np.ndarray) -> Kind:
-    return Kind(str(values.dtype), values.ndim)
+def _kind(values: np.ndarray) -> ArrayType:
+    return ArrayType(str(values.dtype), values.ndim)
 
 
 def _record(key: str) -> Path:
@@ -139,21 +139,21 @@ def _kept(key: str, model_data: ModelData) -> CompiledDensity | None:
     """What was compiled before, if it is there."""
     try:
         record = json.loads(_record(key).read_text())
-        kinds = {name: Kind(*kind) for name, kind in record["kinds"].items()}
-        found = entries(None, list(kinds.values()), key)
+        kinds = {name: ArrayType(*kind) for name, kind in record["kinds"].items()}
+        found = compile_entry_points(None, list(kinds.values()), key)
     except (OSError, LookupError, ValueError):
         return None
     layout = FlatLayout.of_record(record["layout"])
     types = {name: np.dtype(kind.dtype) for name, kind in kinds.items()}
-    return CompiledDensity(found, types, layout, model_data, layout.started(model_data))
+    return CompiledDensity(found, types, layout, model_data, layout.initial_point(model_data))
 
 
 def _keep(key: str, compiled: CompiledDensity) -> None:
     """Write what is needed to call the compiled code; whole or not at all."""
     path = _record(key)
     kinds = {
-        name: Kind(str(kind), np.ndim(compiled.model_data[name]))
-        for name, kind in compiled.types.items()
+        name: ArrayType(str(kind), np.ndim(compiled.model_data[name]))
+        for name, kind in compiled.dtypes.items()
     }
     record = {"kinds": kinds, "layout": compiled.layout.to_record()}
     aside = path.with_suffix(f".{secrets.token_hex(4)}")

@@ -33,7 +33,7 @@ from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import graph_inputs
 
-from bayeslaw._sampling.entry_points import Kind, entries
+from bayeslaw._sampling.entry_points import ArrayType, compile_entry_points
 
 __all__ = ["CompiledDensity", "FlatLayout", "compile_density", "values_at"]
 
@@ -69,7 +69,7 @@ class FlatLayout:
         """The same in lists and names."""
         return {**vars(self), "start": [at.tolist() for at in self.start]}
 
-    def started(self, model_data: ArraySource) -> np.ndarray:
+    def initial_point(self, model_data: ArraySource) -> np.ndarray:
         """A point to start near, for other numbers."""
         parts = zip(self.unknowns, self.start, strict=True)
         return np.concatenate([_started(*unknown, at, model_data) for unknown, at in parts])
@@ -121,28 +121,28 @@ class CompiledDensity:
 
     Parameters
     ----------
-    entries : tuple
+    entry_points : tuple
         Compiled entry points of density and variables, and what both call.
-    types : mapping of str to dtype
+    dtypes : mapping of str to dtype
         The data that the density takes, in order.
     layout : Layout
         Unknowns and variables.
     numbers : Source
         The data.
-    start : array
+    initial_point : array
         A point of the unconstrained space to start near.
-    points : array (points, unknowns), optional
+    initial_points : array (points, unknowns), optional
         Points for the chains to start near, in turn; the start unless given.
     """
 
-    entries: tuple[Any, Any, Any]
-    types: Mapping[str, np.dtype]
+    entry_points: tuple[Any, Any, Any]
+    dtypes: Mapping[str, np.dtype]
     layout: FlatLayout
     model_data: ArraySource
-    start: np.ndarray
-    points: np.ndarray | None = None
+    initial_point: np.ndarray
+    initial_points: np.ndarray | None = None
 
-    def on(self, model_data: ArraySource) -> CompiledDensity:
+    def with_data(self, model_data: ArraySource) -> CompiledDensity:
         """The same compiled model on the numbers of other runs.
 
         Parameters
@@ -159,17 +159,22 @@ class CompiledDensity:
         ValueError
             If some of the numbers are missing: the groups of the runs differ.
         """
-        missing = sorted(self.types.keys() - model_data.names)
+        missing = sorted(self.dtypes.keys() - model_data.names)
         if missing:
             raise ValueError(
                 f"these runs need another compilation: their model has no {missing[0]!r}, so they "
                 "differ in the groups that can be pooled"
             )
         return replace(
-            self, model_data=model_data, start=self.layout.started(model_data), points=None
+            self,
+            model_data=model_data,
+            initial_point=self.layout.initial_point(model_data),
+            initial_points=None,
         )
 
-    def sampler(self, model_data: Mapping[int, int] = MappingProxyType({})) -> CompiledPyMCModel:
+    def nutpie_model(
+        self, model_data: Mapping[int, int] = MappingProxyType({})
+    ) -> CompiledPyMCModel:
         """The model as nutpie samples it.
 
         Parameters
@@ -181,9 +186,9 @@ class CompiledDensity:
         -------
         nutpie.compile_pymc.CompiledPyMCModel
         """
-        size, width = self.start.size, self.layout.width(self.model_data)
-        points = self.start[None] if self.points is None else self.points
-        arrays = [np.array(self.model_data[n], kind, order="C") for n, kind in self.types.items()]
+        size, width = self.initial_point.size, self.layout.width(self.model_data)
+        points = self.initial_point[None] if self.initial_points is None else self.initial_points
+        arrays = [np.array(self.model_data[n], kind, order="C") for n, kind in self.dtypes.items()]
         table = np.array([n for x in arrays for n in (x.ctypes.data, *x.shape)], dtype=np.int64)
 
         def jittered(seed: Any) -> np.ndarray:
@@ -192,10 +197,10 @@ class CompiledDensity:
 
         return CompiledPyMCModel(
             dims={DRAW: (f"{DRAW}_index",)},
-            compiled_logp_func=self.entries[0],
-            compiled_expand_func=self.entries[1],
+            compiled_logp_func=self.entry_points[0],
+            compiled_expand_func=self.entry_points[1],
             initial_point_func=jittered,
-            shared_data=dict(zip(self.types, arrays, strict=True)),
+            shared_data=dict(zip(self.dtypes, arrays, strict=True)),
             shared_var_keys={},
             user_data=table,
             n_expanded=width,
@@ -208,16 +213,16 @@ class CompiledDensity:
             reparameterized_names=[],
         )
 
-    def chains(self, random_seed: int, chains: int) -> dict[int, int]:
+    def chain_of_seed(self, random_seed: int, chains: int) -> dict[int, int]:
         """A number of each chain by the seed that nutpie asks its starting point with.
 
         A call of nutpie has one function for all chains' starts, which gets a seed and not the
         chain. The seeds depend on nothing but the seed of the call, so a call for one draw tells
         them. With one point to start near nothing is asked.
         """
-        if self.points is None:
+        if self.initial_points is None:
             return {}
-        seeds, sampler = [], self.sampler()
+        seeds, sampler = [], self.nutpie_model()
 
         def noted(seed: Any) -> np.ndarray:
             seeds.append(seed)
@@ -244,17 +249,17 @@ class CompiledDensity:
         dict of str to array
             Of shape (..., shape of the variable).
         """
-        return self.layout.split(self.rows(points), self.model_data)
+        return self.layout.split(self.flat_variables(points), self.model_data)
 
-    def rows(self, points: np.ndarray) -> np.ndarray:
+    def flat_variables(self, points: np.ndarray) -> np.ndarray:
         """The variables of points (..., unknowns) in rows (..., width), as the sampler has them."""
         width = self.layout.width(self.model_data)
         points = np.ascontiguousarray(points, dtype=float)
         rows = np.empty((*points.shape[:-1], width))
-        self._call(self.entries[1], (self.start.size, width), points, rows)
+        self._call(self.entry_points[1], (self.initial_point.size, width), points, rows)
         return rows
 
-    def density(self, points: np.ndarray) -> np.ndarray:
+    def log_density(self, points: np.ndarray) -> np.ndarray:
         """Log density at points of the unconstrained space, minus infinity where there is none.
 
         Parameters
@@ -266,9 +271,9 @@ class CompiledDensity:
         -------
         array (...)
         """
-        return self.slopes(points)[0]
+        return self.log_density_and_gradient(points)[0]
 
-    def slopes(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def log_density_and_gradient(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log density as of `density`, and its gradient, which means nothing where there is none.
 
         Parameters
@@ -282,12 +287,14 @@ class CompiledDensity:
         """
         points = np.ascontiguousarray(points, dtype=float)
         values, slopes = np.empty(points.shape[:-1]), np.empty_like(points)
-        self._call(self.entries[0], (self.start.size,), points, slopes, values[..., None])
+        self._call(
+            self.entry_points[0], (self.initial_point.size,), points, slopes, values[..., None]
+        )
         return np.where(np.isfinite(values), values, -np.inf), slopes
 
     def _call(self, entry: Any, sizes: tuple[int, ...], *arrays: np.ndarray) -> None:
         """Call a compiled entry point with each row of contiguous arrays."""
-        sampler = self.sampler()  # it owns the data
+        sampler = self.nutpie_model()  # it owns the data
         table = sampler.user_data.ctypes.data_as(INTEGERS)
         for ends in zip(*map(_each, arrays), strict=True):
             entry.ctypes(*sizes, *ends, table)
@@ -344,11 +351,13 @@ def compile_density(
     layout, model_data = _layout(model, variables), _Shared(model)
     types = {str(item.name): np.dtype(item.type.dtype) for item in shared}
     return CompiledDensity(
-        entries(inner, [Kind(item.type.dtype, item.type.ndim) for item in shared], key),
+        compile_entry_points(
+            inner, [ArrayType(item.type.dtype, item.type.ndim) for item in shared], key
+        ),
         types,
         layout,
         model_data,
-        layout.started(model_data),
+        layout.initial_point(model_data),
     )
 
 

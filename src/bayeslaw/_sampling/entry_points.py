@@ -14,17 +14,19 @@ import numpy as np
 from nutpie.compile_pymc import address_as_void_pointer
 from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
 
-__all__ = ["Kind", "entries"]
+__all__ = ["ArrayType", "compile_entry_points"]
 
 
-class Kind(NamedTuple):
+class ArrayType(NamedTuple):
     """Type and number of dimensions of an array."""
 
     dtype: str
     ndim: int
 
 
-def entries(inner: Any, kinds: Sequence[Kind], key: str | None = None) -> tuple[Any, Any, Any]:
+def compile_entry_points(
+    inner: Any, kinds: Sequence[ArrayType], key: str | None = None
+) -> tuple[Any, Any, Any]:
     """The C functions that nutpie calls; the table holds addresses and shapes of the data.
 
     Parameters

@@ -9,10 +9,10 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
-from bayeslaw._sampling.chain_modes import modes_of
+from bayeslaw._sampling.chain_modes import group_chains
 from bayeslaw._sampling.convergence import convergence
 
-__all__ = ["NOT_CONVERGED", "Gate", "check"]
+__all__ = ["NOT_CONVERGED", "Gate", "check_convergence"]
 
 R_HAT, ESS, BFMI = 1.01, 400.0, 0.3
 NOT_CONVERGED = "NOT CONVERGED"
@@ -36,7 +36,7 @@ class Gate:
     draws : int
         Draws in all chains.
     modes : int
-        Modes that the chains found; see `bayeslaw.modes`.
+        Modes that the chains found; see `bayeslaw.chain_modes`.
     """
 
     r_hat: float
@@ -72,7 +72,7 @@ class Gate:
         return self.divergences == 0 and self.bfmi > BFMI and self.modes == 1
 
     @property
-    def is_settled(self) -> bool:
+    def is_final(self) -> bool:
         """Whether neither more draws nor smaller steps would change the verdict."""
         return self.passed or (self.modes > 1 and self.divergences == 0)
 
@@ -96,7 +96,7 @@ class Gate:
         return cls(**json.loads(tree.attrs["gate"]))
 
 
-def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
+def check_convergence(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
     """Judge the convergence of draws.
 
     Parameters
@@ -126,7 +126,7 @@ def check(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
         divergences=int(stats["diverging"].sum()),
         bfmi=float(az.bfmi(stats)["energy"].min()) if "energy" in stats else np.inf,
         draws=posterior.sizes["chain"] * posterior.sizes["draw"],
-        modes=1 if r_hat[worst] < R_HAT else len(modes_of(judged)),
+        modes=1 if r_hat[worst] < R_HAT else len(group_chains(judged)),
     )
 
 

@@ -38,14 +38,14 @@ class ImportanceDraws(NamedTuple):
     points : array (draws, unknowns)
         Where a proposal was drawn more than once its copies stand together, so that they lower
         effective sample sizes as they should.
-    density : array (draws,)
+    log_density : array (draws,)
         Log density of each.
     pareto_k : float
         Of the importance weights.
     """
 
     points: np.ndarray
-    density: np.ndarray
+    log_density: np.ndarray
     pareto_k: float
 
 
@@ -101,7 +101,7 @@ def importance_draws(
     points, density, proposed = np.empty((0, mode.size)), np.empty(0), np.empty(0)
     for turn in range(1, ROUNDS + 1):
         new = proposals[-1].draw(PER_ROUND, rng)
-        density = np.concatenate([density, compiled.density(new)])
+        density = np.concatenate([density, compiled.log_density(new)])
         # All points are weighed against all proposals together, whichever they come from.
         before = np.logaddexp(proposed, proposals[-1].density(points))
         now = special.logsumexp([each.density(new) for each in proposals], axis=0)
@@ -120,13 +120,13 @@ def _mode(compiled: CompiledDensity) -> tuple[np.ndarray, np.ndarray]:
     """Where the density is highest near the start, and minus its second derivatives there."""
 
     def down(point: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = compiled.slopes(point)
+        value, slope = compiled.log_density_and_gradient(point)
         return -float(value), -slope
 
     with np.errstate(all="ignore"):
-        mode = optimize.minimize(down, compiled.start, jac=True, method="BFGS").x
+        mode = optimize.minimize(down, compiled.initial_point, jac=True, method="BFGS").x
     steps = STEP * np.eye(mode.size)
-    above, below = (compiled.slopes(mode + by)[1] for by in (steps, -steps))
+    above, below = (compiled.log_density_and_gradient(mode + by)[1] for by in (steps, -steps))
     curvature = (below - above) / (2 * STEP)
     return mode, (curvature + curvature.T) / 2
 

@@ -45,14 +45,14 @@ def initial_points_of(
     names = list(roles_of(model, system))
     rows = [np.array([optimum[name] for name in names]) for optimum in optima]
     points = _points(compiled, rows, system, run_arrays)
-    return replace(compiled, points=points[np.all(np.isfinite(points), axis=1)])
+    return replace(compiled, initial_points=points[np.all(np.isfinite(points), axis=1)])
 
 
 def _points(
     compiled: CompiledDensity, rows: list[np.ndarray], system: Coordinates, run_arrays: RunArrays
 ) -> np.ndarray:
     """Points whose curves are the optima, with population and spreads as at the start."""
-    model_data, found = compiled.model_data, compiled.variables(compiled.start)
+    model_data, found = compiled.model_data, compiled.variables(compiled.initial_point)
     n, curves = len(rows[0]), found["theta"].shape[1]
     own = found["spread"][:n] if "spread" in found else model_data["prior_sd"]
     mean = (
@@ -65,7 +65,7 @@ def _points(
     with np.errstate(all="ignore"):
         values = [whitening.value(row) for row in rows]
     # The curves are the last variable of the model.
-    points = np.tile(compiled.start, (len(rows), 1))
+    points = np.tile(compiled.initial_point, (len(rows), 1))
     points[:, -n * curves :] = np.reshape(values, (len(rows), -1))
     return points
 

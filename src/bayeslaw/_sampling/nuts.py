@@ -18,13 +18,13 @@ from bayeslaw._inference.posterior import posterior_dataset, unconstrained_datas
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._progress import progress
 from bayeslaw._sampling.compiled import DRAW, CompiledDensity
-from bayeslaw._sampling.gate import Gate, check
+from bayeslaw._sampling.gate import Gate, check_convergence
 from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
 from bayeslaw._sampling.initial_points import initial_points_of
 from bayeslaw.model.model import Model
 
 __all__ = [
-    "Draws",
+    "PosteriorDraws",
     "Sampler",
     "SamplingInterrupted",
     "labelled_unconstrained",
@@ -44,7 +44,7 @@ class Sampler:
     ----------
     random_seed, draws, tune, chains, cores, target_accept, progressbar
         As of `fit`.
-    most : int
+    max_draws_factor : int
         Times the draws asked for that are made at most, until the gate passes.
     importance : bool
         Whether to try importance sampling first; see `bayeslaw.importance`.
@@ -57,7 +57,7 @@ class Sampler:
     cores: int | None = None
     target_accept: float | None = None
     progressbar: bool = True
-    most: int = 4
+    max_draws_factor: int = 4
     importance: bool = False
 
     def __post_init__(self) -> None:
@@ -78,14 +78,19 @@ class Sampler:
             return (self,)
         return tuple(replace(self, target_accept=rate) for rate in TARGET_ACCEPT)
 
+    def to_record(self) -> dict[str, Any]:
+        """The settings under the names that files and stores have for them."""
+        names = {"max_draws_factor": "most"}
+        return {names.get(name, name): value for name, value in vars(self).items()}
+
 
 @dataclass(frozen=True)
-class Draws:
+class PosteriorDraws:
     """Draws of a posterior, and whether they can be trusted.
 
     Parameters
     ----------
-    link, posterior, stats : xarray.Dataset
+    unconstrained, posterior, sample_stats : xarray.Dataset
         The sampler's variables, parameters in the user's units, statistics of the sampler.
     gate : Gate
         Convergence.
@@ -93,9 +98,9 @@ class Draws:
         That it took.
     """
 
-    link: xr.Dataset
+    unconstrained: xr.Dataset
     posterior: xr.Dataset
-    stats: xr.Dataset
+    sample_stats: xr.Dataset
     gate: Gate
     seconds: float
 
@@ -105,13 +110,13 @@ class SamplingInterrupted(KeyboardInterrupt):
 
     Parameters
     ----------
-    found : Sampled
-        What there was.
+    draws : PosteriorDraws
+        The draws so far.
     """
 
-    def __init__(self, found: Draws) -> None:
+    def __init__(self, draws: PosteriorDraws) -> None:
         super().__init__()
-        self.found = found
+        self.draws = draws
 
 
 class _Stopped(KeyboardInterrupt):
@@ -128,7 +133,7 @@ def sample_posterior(
     run_arrays: RunArrays,
     compiled: CompiledDensity,
     sampler: Sampler,
-) -> Draws:
+) -> PosteriorDraws:
     """Sample until the gate passes, or more draws would not help.
 
     Parameters
@@ -155,14 +160,14 @@ def sample_posterior(
     """
     started = time.perf_counter()
 
-    def judged(rows: np.ndarray, stats: xr.Dataset) -> Draws:
+    def judged(rows: np.ndarray, stats: xr.Dataset) -> PosteriorDraws:
         draws = compiled.layout.split(rows, compiled.model_data)
         link = labelled_unconstrained(model, run_arrays, draws)
         posterior = posterior_dataset(model, run_arrays, link, runs)
         seconds = time.perf_counter() - started
-        return Draws(link, posterior, stats, check(posterior, stats), seconds)
+        return PosteriorDraws(link, posterior, stats, check_convergence(posterior, stats), seconds)
 
-    def traced(trace: xr.DataTree) -> Draws:
+    def traced(trace: xr.DataTree) -> PosteriorDraws:
         rows = trace["posterior"].to_dataset()[DRAW].values
         return judged(rows, _kept_stats(trace["sample_stats"].to_dataset()))
 
@@ -178,7 +183,7 @@ def sample_posterior(
 
 def unconstrained_draws(compiled: CompiledDensity, sampler: Sampler) -> tuple[np.ndarray, int]:
     """Draws (chain, draw, unknowns) in the sampler's own space, ungated, and how many diverged."""
-    nuts_model = compiled.sampler(compiled.chains(sampler.random_seed, sampler.chains))
+    nuts_model = compiled.nutpie_model(compiled.chain_of_seed(sampler.random_seed, sampler.chains))
     trace = nutpie.sample(
         nuts_model, draws=sampler.draws, tune=sampler.tune, chains=sampler.chains,
         cores=sampler.cores, seed=sampler.random_seed, target_accept=sampler.target_accept,
@@ -213,10 +218,12 @@ def labelled_unconstrained(
 
 
 def _independent(
-    compiled: CompiledDensity, sampler: Sampler, judged: Callable[[np.ndarray, xr.Dataset], Draws]
-) -> Draws | None:
+    compiled: CompiledDensity,
+    sampler: Sampler,
+    judged: Callable[[np.ndarray, xr.Dataset], PosteriorDraws],
+) -> PosteriorDraws | None:
     """Independent draws, unless there are other modes or the draws do not prove good enough."""
-    if compiled.points is not None:
+    if compiled.initial_points is not None:
         return None
     rng = np.random.default_rng([sampler.random_seed, 3])
     for drawn in importance_draws(compiled, sampler.chains * sampler.draws, rng):
@@ -230,31 +237,33 @@ def _of_chains(
     drawn: ImportanceDraws,
     compiled: CompiledDensity,
     sampler: Sampler,
-    judged: Callable[[np.ndarray, xr.Dataset], Draws],
-) -> Draws:
+    judged: Callable[[np.ndarray, xr.Dataset], PosteriorDraws],
+) -> PosteriorDraws:
     """Independent draws, dealt out to chains."""
     shape = sampler.chains, sampler.draws
     stats = xr.Dataset(
         {
             "diverging": (("chain", "draw"), np.zeros(shape, dtype=bool)),
-            "logp": (("chain", "draw"), drawn.density.reshape(shape)),
+            "logp": (("chain", "draw"), drawn.log_density.reshape(shape)),
         },
         {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
         {"pareto_k": drawn.pareto_k},
     )
     is_new = np.append(True, np.any(np.diff(drawn.points, axis=0), axis=1))
-    rows = compiled.rows(drawn.points[is_new])[np.cumsum(is_new) - 1]  # copies stand together
+    rows = compiled.flat_variables(drawn.points[is_new])[
+        np.cumsum(is_new) - 1
+    ]  # copies stand together
     return judged(rows.reshape(*shape, -1), stats)
 
 
 def _until_gate(
-    compiled: CompiledDensity, sampler: Sampler, judged: Callable[[xr.DataTree], Draws]
-) -> Draws:
+    compiled: CompiledDensity, sampler: Sampler, judged: Callable[[xr.DataTree], PosteriorDraws]
+) -> PosteriorDraws:
     """As few draws as pass the gate."""
     for attempt in sampler.attempts:
         for trace in _traces(compiled, attempt):
             found = judged(trace)
-            if found.gate.is_settled:
+            if found.gate.is_final:
                 return found
             if not found.gate.would_more_draws_help:
                 break
@@ -266,13 +275,13 @@ def _traces(compiled: CompiledDensity, sampler: Sampler) -> Any:
     at_once = sampler.cores or sampler.chains
     if at_once < sampler.chains:
         # Chains that wait for others cannot be watched together: sample again, for longer.
-        for times in range(1, sampler.most + 1):
+        for times in range(1, sampler.max_draws_factor + 1):
             job = _start(compiled, sampler, times * sampler.draws, at_once)
             yield _watched(job, sampler, times * sampler.draws)
         return
-    job = _start(compiled, sampler, sampler.most * sampler.draws, at_once)
+    job = _start(compiled, sampler, sampler.max_draws_factor * sampler.draws, at_once)
     try:
-        for times in range(1, sampler.most + 1):
+        for times in range(1, sampler.max_draws_factor + 1):
             yield _watched(job, sampler, times * sampler.draws)
     finally:
         _stop(job.handle)
@@ -293,7 +302,7 @@ def _start(compiled: CompiledDensity, sampler: Sampler, draws: int, at_once: int
     def note(progress: Any) -> None:
         finished[:] = [chain.finished_draws for chain in progress]
 
-    nuts_model = compiled.sampler(compiled.chains(sampler.random_seed, sampler.chains))
+    nuts_model = compiled.nutpie_model(compiled.chain_of_seed(sampler.random_seed, sampler.chains))
     handle = nutpie.sample(
         nuts_model, draws=draws, tune=sampler.tune, chains=sampler.chains, cores=at_once,
         seed=sampler.random_seed, target_accept=sampler.target_accept, progress_bar=False,

@@ -118,10 +118,13 @@ class Fitting:
         if store is None:
             return self._sampled(model, runs, say)
         from bayeslaw._sampling.nuts import Sampler
-        from bayeslaw.fitting.fit_store import FitStore, key_of
+        from bayeslaw.fitting.fit_store import FitStore, store_key
 
         sampler = Sampler(self.seed, self.draws, self.tune, self.chains)
-        archive, key = FitStore(store), f"whole-{key_of(model, runs, sampler)}"  # refit's have less
+        archive, key = (
+            FitStore(store),
+            f"whole-{store_key(model, runs, sampler)}",
+        )  # refit's have less
         if key not in archive:
             archive.put(key, self._sampled(model, runs, say))
         return archive.get(key, model)

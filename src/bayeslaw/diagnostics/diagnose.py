@@ -14,7 +14,7 @@ import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import roles_of
-from bayeslaw._sampling.chain_modes import modes
+from bayeslaw._sampling.chain_modes import chain_modes
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import predictor_names, response_values
@@ -86,7 +86,7 @@ def diagnose(fit: Fit) -> Diagnosis:
             "bayeslaw.fit, or print it: its first line is its gate"
         )
     gate, learned = Gate.of(fit.tree), _learned(fit)
-    found = [str(modes(fit))] if gate.modes > 1 else []
+    found = [str(chain_modes(fit))] if gate.modes > 1 else []
     sentences = [
         gate.sentence,
         *found,

@@ -18,10 +18,10 @@ from bayeslaw._inference.pointwise import PointwiseDraws
 from bayeslaw._inference.posterior import posterior_dataset
 from bayeslaw._inference.prior_distribution import prior_draws
 from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
-from bayeslaw._sampling.compile_cache import compiled_density_of, variables_of
+from bayeslaw._sampling.compile_cache import compiled_density_of, recorded_variables
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import (
-    Draws,
+    PosteriorDraws,
     Sampler,
     SamplingInterrupted,
     labelled_unconstrained,
@@ -32,7 +32,7 @@ from bayeslaw.data.runs import check_runs, group_names, has_response
 from bayeslaw.errors import Interrupted, RunsError
 from bayeslaw.model.model import Model
 
-__all__ = ["Fit", "check_fittable", "fit", "fit_of"]
+__all__ = ["Fit", "assemble_fit", "check_fittable", "fit"]
 
 PRIOR_DRAWS = 500
 PREDICTIVE_DRAWS = 1000
@@ -137,11 +137,11 @@ def fit(
     try:
         found = sample_posterior(model, runs, run_arrays, compiled, sampler)
     except SamplingInterrupted as cut:
-        found, is_whole = cut.found, False
+        found, is_whole = cut.draws, False
     seen = _predictive(model, run_arrays, found, runs, random_seed)
     built = built_on(model, run_arrays, model_data, runs)
     prior = _prior(model, run_arrays, built, runs, random_seed)
-    made = fit_of(model, runs, found, sampler, seen | prior)
+    made = assemble_fit(model, runs, found, sampler, seen | prior)
     if not is_whole:
         raise Interrupted(made)
     return made
@@ -163,8 +163,12 @@ def check_fittable(model: Model, runs: xr.Dataset) -> None:
     warn_thin_groups(runs, group_names(runs), len(model.law.parameters))
 
 
-def fit_of(
-    model: Model, runs: xr.Dataset, found: Draws, sampler: Sampler, more: Mapping[str, xr.Dataset]
+def assemble_fit(
+    model: Model,
+    runs: xr.Dataset,
+    found: PosteriorDraws,
+    sampler: Sampler,
+    more: Mapping[str, xr.Dataset],
 ) -> Fit:
     """What was sampled as a fit, with more groups for its tree.
 
@@ -187,8 +191,8 @@ def fit_of(
     """
     tree = {
         "/posterior": found.posterior,
-        "/unconstrained_posterior": found.link,
-        "/sample_stats": found.stats,
+        "/unconstrained_posterior": found.unconstrained,
+        "/sample_stats": found.sample_stats,
     }
     result = xr.DataTree.from_dict({**tree, **more, **_data(runs)})
     result.attrs.update(_provenance(model, sampler, found))
@@ -198,11 +202,11 @@ def fit_of(
 def _predictive(
     model: Model,
     run_arrays: RunArrays,
-    found: Draws,
+    found: PosteriorDraws,
     runs: xr.Dataset,
     seed: int,
 ) -> dict[str, xr.Dataset]:
-    link, posterior = found.link, found.posterior
+    link, posterior = found.unconstrained, found.posterior
     response, rng = runs.attrs["response"], np.random.default_rng([seed, 1])
     draws = {name: posterior[name].values for name in model.roles}
     latent = link[LATENT].values if LATENT in link else None
@@ -225,7 +229,7 @@ def _prior(
     model: Model, run_arrays: RunArrays, built: Any, runs: xr.Dataset, seed: int
 ) -> dict[str, xr.Dataset]:
     rng = np.random.default_rng([seed, 2])
-    names = [name for name in variables_of(built) if name != LATENT]
+    names = [name for name in recorded_variables(built) if name != LATENT]
     draws = prior_draws(built, names, PRIOR_DRAWS, rng)
     link = labelled_unconstrained(model, run_arrays, draws)
     prior = posterior_dataset(model, run_arrays, link, runs)
@@ -255,7 +259,7 @@ def _data(runs: xr.Dataset) -> dict[str, xr.Dataset]:
     return {"/observed_data": observed, "/constant_data": constant}
 
 
-def _provenance(model: Model, sampler: Sampler, found: Draws) -> dict[str, str]:
+def _provenance(model: Model, sampler: Sampler, found: PosteriorDraws) -> dict[str, str]:
     packages = ("bayeslaw", "pymc", "pytensor", "nutpie", "arviz", "numpy", "xarray", "numba")
     return {
         "gate": found.gate.to_json(),
@@ -264,5 +268,5 @@ def _provenance(model: Model, sampler: Sampler, found: Draws) -> dict[str, str]:
         "versions": json.dumps(
             {"python": platform.python_version(), **{name: version(name) for name in packages}}
         ),
-        "sampler": json.dumps({**vars(sampler), "seconds": round(found.seconds, 2)}),
+        "sampler": json.dumps({**sampler.to_record(), "seconds": round(found.seconds, 2)}),
     }

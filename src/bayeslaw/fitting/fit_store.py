@@ -16,10 +16,10 @@ import xarray as xr
 
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.fitting.save import fit_of_tree, tree_of_fit
+from bayeslaw.fitting.save import fit_from_tree, fit_to_tree
 from bayeslaw.model.model import Model
 
-__all__ = ["FitStore", "key_of"]
+__all__ = ["FitStore", "store_key"]
 
 WITHOUT = {"cores", "progressbar"}  # settings that change no draw
 
@@ -58,7 +58,7 @@ class FitStore:
         with contextlib.suppress(self._was_faster):  # several write their first fits at once
             self._group(str(self.path), mode="a")
         aside = self.path / f".{key}-{secrets.token_hex(4)}"
-        tree_of_fit(fit).to_zarr(aside, zarr_format=3, consolidated=False)
+        fit_to_tree(fit).to_zarr(aside, zarr_format=3, consolidated=False)
         try:
             os.replace(aside, self.path / key)
         except OSError:  # another was faster
@@ -68,10 +68,10 @@ class FitStore:
         """A fit that is kept, of the model that it is of."""
         where = self.path / key
         with xr.open_datatree(where, engine="zarr", consolidated=False) as tree:
-            return fit_of_tree(tree.load(), where, model.law)
+            return fit_from_tree(tree.load(), where, model.law)
 
 
-def key_of(model: Model, runs: xr.Dataset, sampler: Sampler) -> str:
+def store_key(model: Model, runs: xr.Dataset, sampler: Sampler) -> str:
     """Name of a fit by its content: the model, the runs and how it is sampled.
 
     Parameters
@@ -93,7 +93,7 @@ def key_of(model: Model, runs: xr.Dataset, sampler: Sampler) -> str:
         told.update(name.encode())
         told.update(repr(values.tolist()).encode() if values.dtype == object else _bytes(values))
     told.update(json.dumps(runs.attrs, sort_keys=True, default=str).encode())
-    how = {name: value for name, value in vars(sampler).items() if name not in WITHOUT}
+    how = {name: value for name, value in sampler.to_record().items() if name not in WITHOUT}
     told.update(json.dumps(how, sort_keys=True, default=str).encode())
     return told.hexdigest()[:32]
 

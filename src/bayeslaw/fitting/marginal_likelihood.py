@@ -101,7 +101,7 @@ def marginal_likelihood(fit: Fit, *, random_seed: int = 0) -> MarginalLikelihood
     )
     with threadpool_limits(1):
         points, diverging = _points(fit, compiled, random_seed)
-        log, error = _bridge(compiled.density, points, np.random.default_rng([random_seed, 11]))
+        log, error = _bridge(compiled.log_density, points, np.random.default_rng([random_seed, 11]))
     return MarginalLikelihood(log, error, tuple(_caveats(fit, error, diverging)))
 
 

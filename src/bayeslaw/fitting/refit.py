@@ -23,8 +23,8 @@ from bayeslaw._sampling.compile_cache import compiled_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler, sample_posterior
-from bayeslaw.fitting.fit import Fit, check_fittable, fit_of
-from bayeslaw.fitting.fit_store import FitStore, key_of
+from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable
+from bayeslaw.fitting.fit_store import FitStore, store_key
 from bayeslaw.model.model import Model
 
 __all__ = ["refit"]
@@ -137,7 +137,7 @@ class _Job:
     @cached_property
     def key(self) -> str:
         """Name of the fit in a store."""
-        return key_of(self.model, self.runs, self.sampler)
+        return store_key(self.model, self.runs, self.sampler)
 
     @property
     def is_kept(self) -> bool:
@@ -206,12 +206,14 @@ def _fitted(job: _Job) -> Fit:
     run_arrays = run_arrays_of(job.model, job.runs)
     model_data = model_data_of(job.model, run_arrays)
     compiled = _compiled(job.model, job.runs, run_arrays, model_data)
-    first = replace(job.sampler, most=1, target_accept=job.sampler.attempts[0].target_accept)
+    first = replace(
+        job.sampler, max_draws_factor=1, target_accept=job.sampler.attempts[0].target_accept
+    )
     found = sample_posterior(job.model, job.runs, run_arrays, compiled, first)
-    if not found.gate.is_settled:
+    if not found.gate.is_final:
         again = _patient(job.sampler, found.gate)
         found = sample_posterior(job.model, job.runs, run_arrays, compiled, again)
-    return fit_of(job.model, job.runs, found, job.sampler, {})
+    return assemble_fit(job.model, job.runs, found, job.sampler, {})
 
 
 def _patient(sampler: Sampler, failed: Gate) -> Sampler:
@@ -219,7 +221,7 @@ def _patient(sampler: Sampler, failed: Gate) -> Sampler:
     steps = sampler.attempts[-1 if failed.divergences else 0].target_accept
     times = SMALLER_STEPS if failed.divergences else MORE_DRAWS
     more = {"tune": MORE_TUNE * sampler.tune, "draws": times * sampler.draws}
-    return replace(sampler, most=1, target_accept=steps, importance=False, **more)
+    return replace(sampler, max_draws_factor=1, target_accept=steps, importance=False, **more)
 
 
 _compiled_densities: OrderedDict[tuple[str, Any], CompiledDensity] = OrderedDict()
@@ -237,4 +239,4 @@ def _compiled(
         _compiled_densities.move_to_end(key)
         while len(_compiled_densities) > ENGINES:
             _compiled_densities.popitem(last=False)
-        return _compiled_densities[key].on(model_data)
+        return _compiled_densities[key].with_data(model_data)

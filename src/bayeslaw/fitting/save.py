@@ -23,7 +23,7 @@ from bayeslaw.fitting.fit import Fit
 from bayeslaw.model.model import Model, Pooling
 from bayeslaw.model.serialise import from_record, to_record
 
-__all__ = ["fit_of_tree", "load", "save", "tree_of_fit"]
+__all__ = ["fit_from_tree", "fit_to_tree", "load", "save"]
 
 FORMAT = 2
 RENAMED = {  # groups of files of format 1
@@ -116,16 +116,16 @@ def load(path: str | os.PathLike[str], *, law: Law | None = None) -> Fit:
     True
     """
     path = Path(path)
-    return fit_of_tree(_read(path), path, law)
+    return fit_from_tree(_read(path), path, law)
 
 
-def fit_of_tree(tree: xr.DataTree, path: Path, law: Law | None = None) -> Fit:
+def fit_from_tree(tree: xr.DataTree, path: Path, law: Law | None = None) -> Fit:
     """The fit that a tree holds.
 
     Parameters
     ----------
     tree : xarray.DataTree
-        As of `tree_of_fit`.
+        As of `fit_to_tree`.
     path : path
         Where it was found, for errors.
     law : Law, optional
@@ -183,7 +183,7 @@ def _check_format(record: Mapping[str, Any], path: Path) -> None:
 
 
 def _content(fit: Fit) -> memoryview:
-    tree = tree_of_fit(fit)
+    tree = fit_to_tree(fit)
     try:
         # In memory, because HDF5 crashes the process where a disk is full.
         return tree.to_netcdf(engine="h5netcdf")
@@ -191,7 +191,7 @@ def _content(fit: Fit) -> memoryview:
         raise StoreError(f"a file cannot hold this fit: {error}") from error
 
 
-def tree_of_fit(fit: Fit) -> xr.DataTree:
+def fit_to_tree(fit: Fit) -> xr.DataTree:
     """Model, runs and draws of a fit as one tree that a file can hold.
 
     Parameters
