@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import bayeslaw as bl
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the benchmarks are no part of the package
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the benchmarks are no part of the package
 from benchmarks.extrapolation import baselines, data, few, figure, published, report
 
 needs_data = pytest.mark.skipif(

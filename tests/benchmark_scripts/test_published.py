@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def published() -> ModuleType:
     """The benchmark, which is a script and no package."""
-    path = Path(__file__).parents[1] / "benchmarks" / "published.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "published.py"
     spec = importlib.util.spec_from_file_location("published", path)
     assert spec is not None
     assert spec.loader is not None
