@@ -16,7 +16,8 @@ from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import rescale, scales_of
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data.runs import read_runs, split_at
+from bayeslaw.data.runs import read_runs
+from bayeslaw.data.splits import split_at
 from bayeslaw.fitting.fit import Fit, fit
 from bayeslaw.laws import log_linear, power, pure_power
 from bayeslaw.model.model import Model

@@ -31,8 +31,8 @@ from .data import datasets as datasets
 from .data.runs import check_runs as check_runs
 from .data.runs import grid as grid
 from .data.runs import read_runs as read_runs
-from .data.runs import split_at as split_at
-from .data.runs import split_held_out as split_held_out
+from .data.splits import split_at as split_at
+from .data.splits import split_held_out as split_held_out
 from .data.tracker_exports import read_exports as read_exports
 from .decisions.allocation import training_flops as training_flops
 from .decisions.marginal_gain import marginal_gain as marginal_gain

@@ -10,7 +10,8 @@ import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import Grouping, groupings, hierarchy_layout, is_pooled, roles_of
-from bayeslaw.data.runs import curves_in, grid
+from bayeslaw.data.curves import curves_in
+from bayeslaw.data.runs import grid
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed

@@ -17,7 +17,7 @@ import xarray as xr
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.comparison.leave_one_out import leave_one_curve_out
-from bayeslaw.data.runs import curve_index, curves_in
+from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.diagnostics.diagnose import leave_one_out
 from bayeslaw.forecasting.scores import PERCENTS
 

@@ -14,7 +14,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw.comparison.contrast import BESIDE, contrast, contrast_table, crossing_table
-from bayeslaw.forecasting.forecast import NO_MISFIT
+from bayeslaw.forecasting.forecast import NO_DISCREPANCY
 from bayeslaw.laws import chinchilla, power, pure_power
 
 type Make = Callable[..., bl.Fit]
@@ -251,7 +251,7 @@ def test_labels(straight: bl.Fit) -> None:
     assert found["log_ratio"].dims == ("chain", "draw", "pair", "N")
     assert found["crossing"].dims == ("chain", "draw", "pair")
     assert found["probability"].dims == ("of", "pair", "N")
-    assert found.attrs["caveats"] == [NO_MISFIT]
+    assert found.attrs["caveats"] == [NO_DISCREPANCY]
     told = {name: found.attrs[name] for name in ("response", "law", "group")}
     assert told == {"response": "loss", "law": "pure_power", "group": "net"}
     band = bl.interval(found, 0.5)["log_ratio"]

@@ -21,7 +21,7 @@ from bayeslaw.comparison.paired_differences import (
     paired_differences,
     unclear,
 )
-from bayeslaw.data.runs import curves_in
+from bayeslaw.data.curves import curves_in
 
 TASKS, DATASETS = [f"t{i}" for i in range(8)], [f"d{i}" for i in range(6)]
 CROSSED = curves_in(bl.grid(N=1e8, task=TASKS, dataset=DATASETS))

@@ -51,9 +51,9 @@ def test_curve_index_finds_the_groups_again(labels):
         task=("run", list(first)), dataset=("run", list(second))
     )
     runs = runs.assign_attrs(groups=["task", "dataset"])
-    found = curves_in(runs).isel(curve=curve_index(runs, curves_in(runs)))
-    assert found["task"].values.tolist() == list(first)
-    assert found["dataset"].values.tolist() == list(second)
+    curves = curves_in(runs).isel(curve=curve_index(runs, curves_in(runs)))
+    assert curves["task"].values.tolist() == list(first)
+    assert curves["dataset"].values.tolist() == list(second)
 
 
 def test_unknown_curves_are_named():
@@ -63,7 +63,7 @@ def test_unknown_curves_are_named():
     assert str(caught.value) == (
         "unknown curve 'wiki / web'; the curves are: c4 / web, pile / web, code / web, and 1 more"
     )
-    with pytest.raises(RunsError, match=r"^the runs have no group 'dataset', the curves have$"):
+    with pytest.raises(RunsError, match=r"^the runs have no group 'dataset', but the curves do$"):
         curve_index(grid(N=1e9, task="c4"), known)
 
 

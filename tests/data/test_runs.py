@@ -1,4 +1,4 @@
-"""Tests of reading, checking, splitting and gridding runs."""
+"""Runs: reading, checking, attributes, and grids."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayeslaw.data import curves
-from bayeslaw.data import runs as module
-from bayeslaw.data import table as tables
 from bayeslaw.data.runs import (
     check_runs,
     grid,
@@ -25,8 +22,6 @@ from bayeslaw.data.runs import (
     reference_sizes,
     response_values,
     scaled_predictors,
-    split_at,
-    split_held_out,
 )
 from bayeslaw.errors import RunsError, RunsWarning
 
@@ -165,7 +160,7 @@ COLUMNS = "It has: params, tokens, loss, task, dataset, id"
         (
             {"reference": {"params": 0.0}},
             "reference of 'params': 0.0 is not positive: "
-            "a loss, a size or a standard error is above zero",
+            "losses, sizes and standard errors must be above zero",
         ),
         ({"reference": {"params": np.inf}}, "reference of 'params': inf is not finite"),
         ({"reference": {"params": "big"}}, "reference of 'params': 'big' is not a number"),
@@ -242,7 +237,7 @@ def test_all_that_was_warned_of_is_noted():
         (
             read().assign(N=("run", [1.0, 0.0, 2.0, -1.0])),
             "'N', position 1: 0.0 is not positive: "
-            "a loss, a size or a standard error is above zero (and 1 more)",
+            "losses, sizes and standard errors must be above zero (and 1 more)",
         ),
         (
             read().assign(loss=("run", [1.0, 1.0, np.inf, 1.0])),
@@ -284,84 +279,6 @@ def test_scaled_divides_what_is_asked_for():
         scaled_predictors(runs, {"C": 1.0})
 
 
-# Splits
-
-
-@given(sizes=st.lists(SIZES, min_size=2, max_size=20, unique=True), data=st.data())
-def test_split_at_partitions_the_runs(sizes, data):
-    limit = data.draw(st.sampled_from(sorted(sizes)[:-1]))
-    losses = np.arange(1.0, len(sizes) + 1)
-    frame = pd.DataFrame({"N": sizes, "loss": losses})
-    runs = read_runs(frame, predictors=["N"])
-    before = runs.copy(deep=True)
-    train, later = split_at(runs, N=limit)
-    assert (train["N"] <= limit).all()
-    assert (later["N"] > limit).all()
-    xr.testing.assert_identical(xr.concat([train, later], "run").sortby("run"), before)
-    xr.testing.assert_identical(runs, before)
-
-
-def test_several_limits_hold_together_and_attributes_stay():
-    runs = read_runs(table(), predictors={"N": "params", "D": "tokens"}, groups=["task"])
-    train, later = split_at(runs, N=1e8, D=2e8)
-    assert train["run"].values.tolist() == [0, 1]
-    assert later["run"].values.tolist() == [2, 3]
-    for part in (train, later):
-        assert part.attrs == runs.attrs
-        assert reference_sizes(part) == reference_sizes(runs)
-        check_runs(part)
-
-
-def test_a_predictor_may_be_called_runs():
-    train, _ = split_at(grid(runs=[1.0, 2.0]), runs=1.0)
-    assert train["runs"].values.tolist() == [1.0]
-
-
-@pytest.mark.parametrize(
-    ("limits", "message"),
-    [
-        ({}, "split_at needs a limit, such as split_at(runs, N=1e8)"),
-        ({"C": 1e8}, "'C' is not a predictor; there are: N, D"),
-        ({"N": 1e5}, "no run has N <= 100000: N in the data is 1e+06 to 1e+09"),
-        ({"N": 1e9}, "every run has N <= 1e+09: N in the data is 1e+06 to 1e+09"),
-        (
-            {"N": 1e7, "D": 1e7},
-            "no run has N <= 1e+07 and D <= 1e+07: "
-            "N in the data is 1e+06 to 1e+09, D in the data is 2e+07 to 2e+10",
-        ),
-        ({"N": np.nan}, "no run has N <= nan: N in the data is 1e+06 to 1e+09"),
-    ],
-)
-def test_limits_that_split_nothing(limits, message):
-    runs = read_runs(table(), predictors={"N": "params", "D": "tokens"})
-    with pytest.raises(RunsError) as caught:
-        split_at(runs, **limits)
-    assert str(caught.value) == message
-
-
-def test_split_held_out_follows_the_marks():
-    runs = read(held_out=[False, True, False, True])
-    train, held_out = split_held_out(runs)
-    assert train["run"].values.tolist() == [0, 2]
-    assert held_out["run"].values.tolist() == [1, 3]
-    assert train.attrs == held_out.attrs == runs.attrs
-    assert held_out["N"].attrs == runs["N"].attrs
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({}, "no run is marked: the table has no column 'held_out'"),
-        ({"held_out": [0, 0, 0, 0]}, "none of the 4 runs is marked as held out"),
-        ({"held_out": [1, 1, 1, 1]}, "all 4 runs are marked as held out"),
-    ],
-)
-def test_marks_that_split_nothing(changes, message):
-    with pytest.raises(RunsError) as caught:
-        split_held_out(read(**changes))
-    assert str(caught.value) == message
-
-
 # Grids
 
 
@@ -395,11 +312,11 @@ def test_grid_takes_arrays_and_integers():
         ({"N": 1.0, "task": []}, "task is empty: give a number, a text or a list of them"),
         (
             {"N": [1e9, 0.0]},
-            "N, item 1: 0.0 is not positive: a loss, a size or a standard error is above zero",
+            "N, item 1: 0.0 is not positive: losses, sizes and standard errors must be above zero",
         ),
         (
             {"N": -1.0},
-            "N, item 0: -1.0 is not positive: a loss, a size or a standard error is above zero",
+            "N, item 0: -1.0 is not positive: losses, sizes and standard errors must be above zero",
         ),
         ({"N": [np.inf, 1.0]}, "N, item 0: inf is not finite"),
         (
@@ -416,23 +333,11 @@ def test_bad_grids_are_named(values, message):
     assert str(caught.value) == message
 
 
-# The module
-
-
-@pytest.mark.parametrize(
-    ("home", "names"),
-    [(curves, curves.__all__), (tables, ["RunsError", "RunsWarning"])],
-)
-def test_the_vocabulary_of_runs_is_in_one_place(home, names):
-    assert set(names) <= set(module.__all__)
-    assert all(getattr(module, name) is getattr(home, name) for name in names)
-
-
 def test_import_is_cheap():
     load = (
-        "import sys, bayeslaw.runs; "
+        "import sys, bayeslaw.data.runs; "
         "print(sorted({'narwhals', 'matplotlib', 'pymc'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", load]
-    found = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\n"
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bayeslaw.data import datasets
-from bayeslaw.data.runs import split_held_out
+from bayeslaw.data.splits import split_held_out
 
 CURVE = ["corpus", "architecture"]
 CELL = [*CURVE, "n_params", "tokens"]

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.forecasting.forecast import LAW_ALONE, NO_MISFIT
+from bayeslaw.forecasting.forecast import LAW_ALONE, NO_DISCREPANCY
 from bayeslaw.laws import chinchilla, log_linear, power
 
 type Make = Callable[..., bl.Fit]
@@ -86,7 +86,7 @@ def test_labels_of_a_marginal(joint: bl.Fit, two_curves: bl.Fit) -> None:
     assert found["predictor"].values.tolist() == ["N", "D"]
     assert found["N"].values.tolist() == [1e9, 1e10]
     assert found["slope"].attrs == {"long_name": "change of loss per e-fold"}
-    assert found.attrs["caveats"] == [NO_MISFIT]
+    assert found.attrs["caveats"] == [NO_DISCREPANCY]
     band = bl.interval(found, 0.5)["slope"]
     assert np.all(band.sel(bound="lower") < band.sel(bound="upper"))
     every = bl.marginal_gain(two_curves, bl.grid(N=[1e9, 1e10]))

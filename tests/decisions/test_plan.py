@@ -17,7 +17,7 @@ import bayeslaw as bl
 from bayeslaw.decisions.allocation import Allocation, optimum, scale_of_cost
 from bayeslaw.decisions.autodiff import log_slope
 from bayeslaw.decisions.law_slice import LawSlice
-from bayeslaw.forecasting.forecast import NO_MISFIT
+from bayeslaw.forecasting.forecast import NO_DISCREPANCY
 from bayeslaw.laws import chinchilla
 
 type Make = Callable[..., bl.Fit]
@@ -141,7 +141,7 @@ def test_labels_of_a_plan(fit: bl.Fit) -> None:
     assert all(found[name].attrs["long_name"] for name in found)
     assert found["has_optimum"].values.tolist() == [[1.0, 1.0]]
     assert found["in_range"].values.tolist() == [[1.0, 0.0]]
-    assert found.attrs["caveats"] == [NO_MISFIT]
+    assert found.attrs["caveats"] == [NO_DISCREPANCY]
     assert (found.attrs["law"], found.attrs["cost"]) == ("chinchilla", "training_flops")
 
 

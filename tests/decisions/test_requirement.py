@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import bayeslaw as bl
 from bayeslaw.decisions.root_finding import first_crossing, scan
-from bayeslaw.forecasting.forecast import NO_MISFIT
+from bayeslaw.forecasting.forecast import NO_DISCREPANCY
 from bayeslaw.laws import chinchilla, log_linear, power, pure_power
 
 type Make = Callable[..., bl.Fit]
@@ -76,7 +76,7 @@ def test_a_size_is_the_inverse_of_the_law(single: bl.Fit) -> None:
     assert found["task"].values.tolist() == ["c4", "code"]
     assert found["probability"].values.tolist() == [[1.0, 1.0], [1.0, 1.0]]
     assert found["target"].attrs == {"long_name": "loss"}
-    assert found.attrs["caveats"] == [NO_MISFIT]
+    assert found.attrs["caveats"] == [NO_DISCREPANCY]
 
 
 def test_other_predictors_are_held(joint: bl.Fit) -> None:

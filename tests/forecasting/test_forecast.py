@@ -13,7 +13,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.forecasting.forecast import NO_MISFIT
+from bayeslaw.forecasting.forecast import NO_DISCREPANCY
 
 QUICK = {"draws": 100, "tune": 200, "chains": 2, "progressbar": False}
 ALL = 10**6  # more draws than any of these fits has
@@ -74,7 +74,7 @@ def test_labels_of_a_forecast(crossed_fit: bl.Fit) -> None:
     each = json.loads(found.attrs["observed_by_curve"])
     assert len(each) == 12
     assert each["code / news"] == {"N": [train.min(), train.max()]}
-    assert found.attrs["caveats"] == [NO_MISFIT]
+    assert found.attrs["caveats"] == [NO_DISCREPANCY]
 
 
 def test_runs_whose_response_was_dropped_are_a_grid(crossed_fit: bl.Fit) -> None:
@@ -89,9 +89,9 @@ def test_a_fit_that_failed_says_so_first(crossed_fit: bl.Fit) -> None:
     tree.attrs["gate"] = gate.to_json()
     grid = bl.grid(N=1e9, task="c4", dataset="web")
     found = bl.forecast(replace(crossed_fit, tree=tree), grid)
-    assert found.attrs["caveats"] == [gate.sentence, NO_MISFIT]
+    assert found.attrs["caveats"] == [gate.sentence, NO_DISCREPANCY]
     assert gate.sentence.startswith("NOT CONVERGED")
-    assert bl.forecast(crossed_fit, grid).attrs["caveats"] == [NO_MISFIT]
+    assert bl.forecast(crossed_fit, grid).attrs["caveats"] == [NO_DISCREPANCY]
 
 
 def test_a_known_curve_is_the_law_at_its_parameters(crossed_fit: bl.Fit) -> None:

@@ -20,7 +20,7 @@ from bayeslaw._law.law import Law
 from bayeslaw._law.units import rescale
 from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import Located, located
+from bayeslaw.forecasting.curve_lookup import CurveParameters, curve_parameters
 from bayeslaw.forecasting.predictive_at import discrepancy_at, response_distribution_at
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
@@ -158,7 +158,7 @@ def sizes_at(case: Case, log_folds: list[float]) -> dict[str, np.ndarray]:
 
 def assert_given(
     case: Case,
-    found: Located,
+    found: CurveParameters,
     sizes: dict[str, np.ndarray],
     curve: np.ndarray,
     new: dict[str, np.ndarray],
@@ -177,7 +177,7 @@ def assert_given(
 @every_case
 def test_at_the_runs_of_the_fit(case: Case) -> None:
     sizes = {name: case.runs[name].values for name in case.law.predictors}
-    assert_given(case, located(case.fit, case.runs), sizes, case.curve, {})
+    assert_given(case, curve_parameters(case.fit, case.runs), sizes, case.curve, {})
 
 
 @every_case
@@ -186,7 +186,7 @@ def test_beyond_the_runs_of_one_curve(case: Case, task: str) -> None:
     sizes = sizes_at(case, [0.5, 4.0, 4.0, -2.0])
     rows = grid(**{case.law.predictors[0]: sizes[case.law.predictors[0]]}, task=task)
     curve = np.full(4, "ab".index(task))
-    assert_given(case, located(case.fit, rows), sizes, curve, {})
+    assert_given(case, curve_parameters(case.fit, rows), sizes, curve, {})
 
 
 @every_case
@@ -200,7 +200,7 @@ def test_at_new_curves(case: Case) -> None:
         )
         for name, v in case.parameters.items()
     }
-    found = Located(parameters, np.array([1, -1, -1]), np.array([0, 1, 1, 2, 1]))
+    found = CurveParameters(parameters, np.array([1, -1, -1]), np.array([0, 1, 1, 2, 1]))
     new = {name: values[..., 1:] for name, values in parameters.items()}
     assert_given(case, found, sizes, np.array([1, 2, 2, 3, 2]), new)
 
@@ -211,7 +211,7 @@ def test_draws_are_joint(law: Law) -> None:
     sizes = sizes_at(case, [1.0, 3.0, 3.0, -1.0, 2.0, 4.0, 2.0])
     parameters = {n: np.concatenate([v, v[..., :1]], axis=-1) for n, v in case.parameters.items()}
     curve = np.array([0, 0, 0, 0, 1, 2, 2])
-    found = Located(parameters, np.array([0, 1, -1]), curve)
+    found = CurveParameters(parameters, np.array([0, 1, -1]), curve)
     wrong = discrepancy_at(case.fit, found, sizes, np.random.default_rng(5))
     new = {name: values[..., 2:] for name, values in parameters.items()}
     mean, covariance = case.given((0, 0), sizes, curve, new)
@@ -227,7 +227,9 @@ def test_without_a_discrepancy_nothing_is_wrong() -> None:
     case = CASES["one predictor"]
     fit = Fit(Model(case.law, discrepancy=None), case.runs, case.fit.tree)
     sizes = {"N": case.runs["N"].values}
-    wrong = discrepancy_at(fit, located(case.fit, case.runs), sizes, np.random.default_rng(1))
+    wrong = discrepancy_at(
+        fit, curve_parameters(case.fit, case.runs), sizes, np.random.default_rng(1)
+    )
     for item in (wrong.mean, wrong.variance, wrong.draw):
         np.testing.assert_array_equal(item, np.zeros((2, case.draws, 10)))
 
@@ -235,7 +237,7 @@ def test_without_a_discrepancy_nothing_is_wrong() -> None:
 @every_case
 def test_scatter_is_about_the_law_without_known_errors(case: Case) -> None:
     sizes = {name: case.runs[name].values for name in case.law.predictors}
-    found = response_distribution_at(case.fit, located(case.fit, case.runs), sizes)
+    found = response_distribution_at(case.fit, curve_parameters(case.fit, case.runs), sizes)
     at = {name: values[..., case.curve] for name, values in case.parameters.items()}
     law = case.law(*sizes.values(), **{name: at[name] for name in case.law.parameters})
     np.testing.assert_allclose(found.law, law, rtol=1e-9)
@@ -249,7 +251,7 @@ def test_scatter_at_sizes_that_differ_between_draws() -> None:
     case = CASES["one predictor"]
     sizes = REFERENCE["N"] * np.exp(np.random.default_rng(6).normal(size=(2, case.draws, 2)))
     found = response_distribution_at(
-        case.fit, Located(case.parameters, np.arange(2), np.arange(2)), {"N": sizes}
+        case.fit, CurveParameters(case.parameters, np.arange(2), np.arange(2)), {"N": sizes}
     )
     law = case.law(sizes, **{name: case.parameters[name] for name in case.law.parameters})
     np.testing.assert_allclose(found.law, law, rtol=1e-12)
@@ -260,7 +262,7 @@ def test_noise_may_vary_with_a_predictor() -> None:
     model = Model(case.law, discrepancy=Brownian(), noise=StudentT(varies_with="N"))
     fit = Fit(model, case.runs, case.fit.tree)
     slope = {"sigma_slope": np.full((2, case.draws, 2), -0.5)}
-    found = Located({**case.parameters, **slope}, np.arange(2), np.array([0, 1, 1]))
+    found = CurveParameters({**case.parameters, **slope}, np.arange(2), np.array([0, 1, 1]))
     sizes = {"N": REFERENCE["N"] * np.array([1.0, 4.0, 0.25])}
     expected = case.parameters["sigma"][..., [0, 1, 1]] * [1.0, 0.5, 2.0]
     np.testing.assert_allclose(response_distribution_at(fit, found, sizes).sigma, expected)

@@ -21,7 +21,7 @@ from bayeslaw.forecasting.scores import (
     curve_means,
     score,
     score_table,
-    scores_given,
+    scores_from_draws,
     standard_error,
 )
 from bayeslaw.model.noise import StudentT
@@ -59,14 +59,14 @@ def density_of(mean: np.ndarray, observed: np.ndarray, sigma: float = SIGMA) -> 
 
 def scored(mean: np.ndarray, observed: np.ndarray, sigma: float = SIGMA) -> xr.Dataset:
     density = density_of(mean, observed, sigma).reshape(2, -1, observed.size)
-    return scores_given(forecast_of(mean, sigma), observed, density)
+    return scores_from_draws(forecast_of(mean, sigma), observed, density)
 
 
 def scored_draws(new_run: np.ndarray, observed: np.ndarray) -> xr.Dataset:
     """Scores where only the draws of new runs, (draw, run), matter."""
     values = new_run[None]
     made = dict.fromkeys(("mean", "new_run"), (("chain", "draw", "run"), values))
-    return scores_given(xr.Dataset(made), observed, np.zeros_like(values))
+    return scores_from_draws(xr.Dataset(made), observed, np.zeros_like(values))
 
 
 def draws(n: int = 400) -> np.ndarray:
@@ -105,7 +105,7 @@ def test_monte_carlo_error_is_the_spread_over_repetitions() -> None:
         steps[:, i] += persistence * steps[:, i - 1]
     density = 0.3 * steps
     made = {name: (("chain", "draw", "run"), np.exp(density)) for name in ("mean", "new_run")}
-    found = scores_given(xr.Dataset(made), np.ones(repetitions), density)
+    found = scores_from_draws(xr.Dataset(made), np.ones(repetitions), density)
     spread = found["log_score"].values.std(ddof=1)
     error = np.sqrt(np.mean(found["log_score_mcse"].values ** 2))
     # A standard deviation from n values has a relative error of 1 / sqrt(2 n).
@@ -121,7 +121,7 @@ def test_batches_are_within_chains(chains: int, length: int, batches: int) -> No
     level = np.arange(1.0, chains + 1)  # each chain has one density, so its batches have it
     density = np.log(level)[:, None, None] + np.zeros((chains, length, 1))
     made = {name: (("chain", "draw", "run"), np.exp(density)) for name in ("mean", "new_run")}
-    found = scores_given(xr.Dataset(made), np.ones(1), density)
+    found = scores_from_draws(xr.Dataset(made), np.ones(1), density)
     batch = found["log_score_batch"].sel(run=0).values
     assert batch.size == batches
     np.testing.assert_allclose(np.unique(batch.round(12)), level / level.mean())

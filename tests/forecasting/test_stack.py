@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.forecasting.forecast import NO_MISFIT, log_density
+from bayeslaw.forecasting.forecast import NO_DISCREPANCY, log_density
 from bayeslaw.forecasting.scores import score
 from bayeslaw.forecasting.stack import Stack, stack, stack_forecasts
 
@@ -185,10 +185,10 @@ def test_levels_that_were_not_scored(fits: dict[str, bl.Fit], label: str) -> Non
 
 def test_caveats_say_whose_they_are(fits: dict[str, bl.Fit], later: xr.Dataset) -> None:
     found = bl.forecast(stack(fits, WEIGHTS), later).attrs["caveats"]
-    assert found == [f"{NO_MISFIT} (power, log-linear)"]
+    assert found == [f"{NO_DISCREPANCY} (power, log-linear)"]
     two = {name: fits[name] for name in ("power", "log-linear")}
     halves = pd.Series(0.5, list(two))
-    assert bl.forecast(stack(two, halves), later).attrs["caveats"] == [NO_MISFIT]
+    assert bl.forecast(stack(two, halves), later).attrs["caveats"] == [NO_DISCREPANCY]
 
 
 def test_a_member_that_failed_says_so_first(fits: dict[str, bl.Fit], later: xr.Dataset) -> None:
@@ -199,7 +199,7 @@ def test_a_member_that_failed_says_so_first(fits: dict[str, bl.Fit], later: xr.D
     assert found[0].startswith("NOT CONVERGED, do not use: 7 divergences")
     assert found[0].endswith("(discrepant)")
     without = pd.Series({"power": 1.0, "log-linear": 0.0, "discrepant": 0.0})
-    assert bl.forecast(stack(some, without), later).attrs["caveats"] == [NO_MISFIT]
+    assert bl.forecast(stack(some, without), later).attrs["caveats"] == [NO_DISCREPANCY]
 
 
 # What cannot be mixed

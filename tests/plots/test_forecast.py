@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.data.runs import grid, split_at
+from bayeslaw.data.runs import grid
+from bayeslaw.data.splits import split_at
 from bayeslaw.forecasting.forecast import interval
 from bayeslaw.plots import plot_forecast
 from bayeslaw.plots.style import LIGHT

@@ -13,7 +13,7 @@ __all__ = ["check", "compare", "fit"]
 
 def check(table: Table, *, say: Say = Say()) -> int:
     """Report on a table of runs before anything is fitted."""
-    from bayeslaw.data.runs import curves_in
+    from bayeslaw.data.curves import curves_in
     from bayeslaw.diagnostics.diagnose import describe_runs
 
     runs = table.read()

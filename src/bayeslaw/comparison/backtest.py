@@ -19,14 +19,14 @@ import xarray as xr
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.comparison.baselines import baselines, require_names
 from bayeslaw.comparison.paired_differences import few_curves, joined, paired_differences, unclear
+from bayeslaw.data.checks import require, require_valid, why_not_positive
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import check_runs, group_names, predictor_names, response_values
-from bayeslaw.data.table import reject, require, size_fault
 from bayeslaw.decisions.allocation import training_flops
 from bayeslaw.errors import RunsError
 from bayeslaw.fitting.refit import refit
 from bayeslaw.forecasting.forecast import forecast
-from bayeslaw.forecasting.scores import curve_means, infinite, score, score_table
+from bayeslaw.forecasting.scores import curve_means, score, score_table, why_infinite
 from bayeslaw.model.model import Model
 
 __all__ = ["backtest", "backtest_table"]
@@ -199,7 +199,7 @@ def _sizes(runs: xr.Dataset, along: str) -> np.ndarray:
     if along not in numbers:
         raise RunsError(f"along={along!r} is no number of the runs; those are {numbers}")
     values = runs[along].values.astype(float)
-    reject(f"{along!r}, position", values.tolist(), size_fault)
+    require_valid(f"{along!r}, position", values.tolist(), why_not_positive)
     return values
 
 
@@ -323,6 +323,6 @@ def _caveats(own: xr.Dataset, row: Mapping[Any, Any], attrs: Mapping[str, Any]) 
             for origin in origins.tolist()
             if left_out[origin]
         ),
-        infinite(own, ("squared_log_error", "log_score", "crps")),
+        why_infinite(own, ("squared_log_error", "log_score", "crps")),
         unclear(difference, error, curves) if difference != 0 else "",
     )

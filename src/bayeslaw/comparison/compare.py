@@ -28,7 +28,7 @@ from bayeslaw.diagnostics.diagnose import leave_one_out
 from bayeslaw.diagnostics.region_probabilities import region_probabilities
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast
-from bayeslaw.forecasting.scores import curve_means, infinite, score, score_table
+from bayeslaw.forecasting.scores import curve_means, score, score_table, why_infinite
 
 __all__ = ["compare"]
 
@@ -176,7 +176,7 @@ def _outside(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
     rows = {name: score_table(each)[list(SCORES)].loc["all"] for name, each in scored.items()}
     told = pd.DataFrame.from_dict({**rows, **_baselines(next(iter(fits.values())), later)}, "index")
     shown = ("squared_log_error", "log_score", "crps")
-    told[WHY] = pd.Series({name: infinite(each, shown) for name, each in scored.items()})
+    told[WHY] = pd.Series({name: why_infinite(each, shown) for name, each in scored.items()})
     return told.join(paired_differences(scored, _trusted(fits)))
 
 

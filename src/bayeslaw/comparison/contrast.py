@@ -20,7 +20,7 @@ from bayeslaw.decisions.results import amounts
 from bayeslaw.decisions.root_finding import crossing, first_crossing, scan
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import parameters_at
-from bayeslaw.forecasting.forecast import caveats_of, forecast, observed_range
+from bayeslaw.forecasting.forecast import fit_caveats, forecast, observed_range
 
 __all__ = ["contrast", "contrast_table", "crossing_table"]
 
@@ -123,7 +123,7 @@ def contrast(
     return found.assign(probability=(("of", "pair", grown), np.stack(likely))).assign_attrs(
         response=fit.runs.attrs["response"], law=fit.model.law.name, group=group,
         levels=list(sides), along=grown, searched=[smallest, largest * reach],
-        caveats=[*caveats_of(fit), *([BESIDE] if fit.model.discrepancy else [])],
+        caveats=[*fit_caveats(fit), *([BESIDE] if fit.model.discrepancy else [])],
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Tables become runs: reading, checking, splitting, and the data sets that come with the package."""
+"""From tables to runs: reading, validation, train/test splits, and public data sets."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Curves: the distinct combinations of the groups of runs."""
+"""Curves: the distinct combinations of the groups' levels."""
 
 from __future__ import annotations
 
@@ -7,36 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data.table import names_in, require, shorten, warn
+from bayeslaw.data.checks import names_in, require, shorten, warn
 from bayeslaw.errors import RunsError
 
 __all__ = ["curve_index", "curves_in", "warn_thin_groups"]
 
 
 def curves_in(runs: xr.Dataset) -> xr.Dataset:
-    """List the distinct combinations of the groups, in order of first appearance.
-
-    Parameters
-    ----------
-    runs : xarray.Dataset
-        Runs.
-
-    Returns
-    -------
-    xarray.Dataset
-        Without variables, on dimension ``curve``: a label per curve, and its groups.
-
-    Raises
-    ------
-    RunsError
-        If two combinations get one label, as "a / b", "c" and "a", "b / c" do.
-
-    Examples
-    --------
-    >>> from bayeslaw.data.runs import grid
-    >>> curves_in(grid(N=[1e9, 1e10], task=["c4", "pile"], dataset="web"))["curve"].values.tolist()
-    ['c4 / web', 'pile / web']
-    """
+    """Distinct combinations of the groups, on dim curve in order of appearance."""
     names = names_in(runs, "groups")
     distinct = list(dict.fromkeys(_combinations(runs, names)))
     _check_distinct(names, distinct)
@@ -49,55 +27,21 @@ def curves_in(runs: xr.Dataset) -> xr.Dataset:
 
 
 def curve_index(runs: xr.Dataset, curves: xr.Dataset) -> np.ndarray:
-    """Find the position of each run's curve among the curves.
-
-    Parameters
-    ----------
-    runs : xarray.Dataset
-        Runs.
-    curves : xarray.Dataset
-        What `curves` returned, perhaps for other runs.
-
-    Returns
-    -------
-    numpy.ndarray of int
-
-    Examples
-    --------
-    >>> from bayeslaw.data.runs import grid
-    >>> runs = grid(N=[1e9, 1e10], task=["c4", "pile"])
-    >>> curve_index(runs, curves_in(runs)).tolist()
-    [0, 1, 0, 1]
-    """
+    """Position of each run's curve among the curves, int (run,)."""
     names = names_in(curves, "groups")
     for name in names:
-        require(name in runs.coords, f"the runs have no group {name!r}, the curves have")
+        require(name in runs.coords, f"the runs have no group {name!r}, but the curves do")
     position = {labels: index for index, labels in enumerate(_combinations(curves, names))}
-    wanted = _combinations(runs, names)
-    unknown = list(dict.fromkeys(labels for labels in wanted if labels not in position))
+    requested = _combinations(runs, names)
+    unknown = list(dict.fromkeys(labels for labels in requested if labels not in position))
     if unknown:
         known = shorten([_curve_label(labels) for labels in position])
         raise RunsError(f"unknown curve {_curve_label(unknown[0])!r}; the curves are: {known}")
-    return np.array([position[labels] for labels in wanted], dtype=int)
+    return np.array([position[labels] for labels in requested], dtype=int)
 
 
 def warn_thin_groups(runs: xr.Dataset, groups: Sequence[str], n_parameters: int) -> None:
-    """Warn of curves with fewer distinct sizes than a law has parameters.
-
-    Parameters
-    ----------
-    runs : xarray.Dataset
-        Runs.
-    groups : list of str
-        Groups that tell curves apart.
-    n_parameters : int
-        Number of parameters of the law.
-
-    Examples
-    --------
-    >>> from bayeslaw.data.runs import grid
-    >>> warn_thin_groups(grid(N=[1e7, 1e8, 1e9], task=["c4", "pile"]), ["task"], 3)
-    """
+    """Warn of curves with fewer distinct sizes than a law has parameters."""
     predictors = names_in(runs, "predictors")
     sizes: dict[tuple[str, ...], set[tuple[float, ...]]] = {}
     settings = zip(*(runs[name].values.tolist() for name in predictors), strict=True)
@@ -131,7 +75,7 @@ def _check_distinct(names: Sequence[str], combinations: Sequence[tuple[str, ...]
     for labels in combinations:
         text = _curve_label(labels)
         if text in labels_of:
-            both = " and ".join(_spell_out(names, found) for found in (labels_of[text], labels))
+            both = " and ".join(_spell_out(names, each) for each in (labels_of[text], labels))
             raise RunsError(f"two curves are called {text!r}: {both}; rename a label")
         labels_of[text] = labels
 

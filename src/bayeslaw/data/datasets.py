@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.data.checks import notes
 from bayeslaw.data.public_files import describe, local_files, table_names
 from bayeslaw.data.public_tables import read_table
 from bayeslaw.data.runs import read_runs
-from bayeslaw.data.table import notes
 from bayeslaw.errors import FetchError
 
 if TYPE_CHECKING:

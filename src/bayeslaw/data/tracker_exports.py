@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.data.table import open_table, require, shorten, warn
+from bayeslaw.data.checks import require, shorten, warn
+from bayeslaw.data.table_files import open_table
 from bayeslaw.errors import RunsError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from bayeslaw.decisions.autodiff import log_slope
 from bayeslaw.decisions.law_slice import Known, LawSlice
 from bayeslaw.decisions.root_finding import REACH, crossing, root, scan
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import At, prediction_points
+from bayeslaw.forecasting.curve_lookup import At, prediction_grid
 
 __all__ = [
     "Allocation",
@@ -187,7 +187,7 @@ def allocation_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Allocation:
     cost : callable
         The cost.
     rows : xarray.Dataset
-        As of `bayeslaw.forecasting.curve_lookup.prediction_points`.
+        As of `bayeslaw.forecasting.curve_lookup.prediction_grid`.
 
     Returns
     -------
@@ -238,19 +238,19 @@ def places_of_cost(fit: Fit, cost: Cost, at: At) -> xr.Dataset:
     cost : callable
         The cost.
     at : mapping, xarray.Dataset or None
-        As of `bayeslaw.forecasting.curve_lookup.prediction_points`.
+        As of `bayeslaw.forecasting.curve_lookup.prediction_grid`.
 
     Returns
     -------
     xarray.Dataset
     """
     if isinstance(at, xr.Dataset) or not isinstance(at, Mapping):
-        return prediction_points(fit, at)  # a grid, nothing, or what it refuses
+        return prediction_grid(fit, at)  # a grid, nothing, or what it refuses
     own = [n for n in inspect.signature(cost).parameters if n not in fit.model.law.predictors]
     given = {name: np.asarray(at[name]) for name in own if name in at}
     numbers = {name: values for name, values in given.items() if values.dtype.kind in "fi"}
     # A grid holds sizes, which are above zero.
-    rows = prediction_points(
+    rows = prediction_grid(
         fit, {**at, **{n: np.where(v == 0, NONE, v) for n, v in numbers.items()}}
     )
     return rows.assign({name: rows[name].where(rows[name] != NONE, 0.0) for name in numbers})

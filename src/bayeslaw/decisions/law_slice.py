@@ -75,7 +75,7 @@ def law_slice(law: Law, along: str | None, rows: xr.Dataset) -> LawSlice:
     along : str or None
         The predictor; None for the only one that is not held.
     rows : xarray.Dataset
-        As of `bayeslaw.forecasting.curve_lookup.prediction_points`.
+        As of `bayeslaw.forecasting.curve_lookup.prediction_grid`.
 
     Returns
     -------

@@ -18,10 +18,10 @@ from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import (
     At,
     parameters_at,
-    prediction_points,
+    prediction_grid,
     require_predictors,
 )
-from bayeslaw.forecasting.forecast import caveats_of_law
+from bayeslaw.forecasting.forecast import law_caveats
 
 __all__ = ["marginal_gain", "saturation"]
 
@@ -64,7 +64,7 @@ def marginal_gain(
     >>> gain = bl.marginal_gain(fit, bl.grid(N=1e10, D=[1e11, 1e12]))  # doctest: +SKIP
     >>> bl.interval(gain)["doubling"].sel(predictor="D")  # doctest: +SKIP
     """
-    rows = prediction_points(fit, at)
+    rows = prediction_grid(fit, at)
     require_predictors(fit, rows)
     law, parameters = fit.model.law, parameters_at(fit, rows, draw_new, random_seed)
     known = (None, *(parameters[name] for name in law.parameters))
@@ -82,7 +82,7 @@ def marginal_gain(
             _stacked(doubling, level),
             {"long_name": f"change of {told} per doubling"},
         ),
-    ).assign_attrs(response=told, law=law.name, caveats=caveats_of_law(fit))
+    ).assign_attrs(response=told, law=law.name, caveats=law_caveats(fit))
 
 
 def _stacked(changes: list[np.ndarray], like: np.ndarray) -> np.ndarray:
@@ -133,7 +133,7 @@ def saturation(
     >>> enough = bl.saturation(fit, 0.01, along="N", at={"D": 1e12})  # doctest: +SKIP
     >>> bl.interval(enough)["N"]  # doctest: +SKIP
     """
-    rows, thresholds = prediction_points(fit, at), amounts("threshold", threshold)
+    rows, thresholds = prediction_grid(fit, at), amounts("threshold", threshold)
     line = law_slice(fit.model.law, along, rows)
     [doubled] = line.free
     known = line.known(thresholds, rows, parameters_at(fit, rows, draw_new, random_seed))

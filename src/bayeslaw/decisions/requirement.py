@@ -22,7 +22,7 @@ from bayeslaw.decisions.law_slice import Known, LawSlice, law_slice
 from bayeslaw.decisions.results import amounts, labelled
 from bayeslaw.decisions.root_finding import REACH, first_crossing, scan
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import At, parameters_at, prediction_points
+from bayeslaw.forecasting.curve_lookup import At, parameters_at, prediction_grid
 
 __all__ = ["requirement"]
 
@@ -86,7 +86,7 @@ def requirement(
     >>> bl.interval(need, 0.9)["N"], need["probability"]  # doctest: +SKIP
     >>> bl.requirement(fit, [2.1, 2.0], along=bl.training_flops, largest=1e25)  # doctest: +SKIP
     """
-    rows = places_of_cost(fit, along, at) if callable(along) else prediction_points(fit, at)
+    rows = places_of_cost(fit, along, at) if callable(along) else prediction_grid(fit, at)
     targets = amounts("target", target)
     parameters = parameters_at(fit, rows, draw_new, random_seed)
     if callable(along):

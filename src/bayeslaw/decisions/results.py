@@ -12,7 +12,7 @@ from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import with_groups
-from bayeslaw.forecasting.forecast import caveats_of_law
+from bayeslaw.forecasting.forecast import law_caveats
 
 __all__ = ["amounts", "labelled"]
 
@@ -59,7 +59,7 @@ def labelled(fit: Fit, rows: xr.Dataset, asked: xr.Variable, drawn: Told, told: 
     fit : Fit
         The fit.
     rows : xarray.Dataset
-        As of `bayeslaw.forecasting.curve_lookup.prediction_points`; they become entries of dim curve.
+        As of `bayeslaw.forecasting.curve_lookup.prediction_grid`; they become entries of dim curve.
     asked : xarray.Variable
         Amounts, on a dim of their own.
     drawn : mapping of str to (array, str)
@@ -79,7 +79,7 @@ def labelled(fit: Fit, rows: xr.Dataset, asked: xr.Variable, drawn: Told, told: 
     }
     coords = {**_labels(fit, rows), str(asked.dims[0]): asked}
     attrs = {"response": fit.runs.attrs["response"], "law": fit.model.law.name}
-    return xr.Dataset(variables, coords, attrs | {"caveats": caveats_of_law(fit)})
+    return xr.Dataset(variables, coords, attrs | {"caveats": law_caveats(fit)})
 
 
 def _labels(fit: Fit, rows: xr.Dataset) -> dict[str, xr.Variable]:

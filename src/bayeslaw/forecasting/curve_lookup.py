@@ -20,10 +20,10 @@ from bayeslaw.fitting.fit import Fit
 
 __all__ = [
     "At",
-    "Located",
-    "located",
+    "CurveParameters",
+    "curve_parameters",
     "parameters_at",
-    "prediction_points",
+    "prediction_grid",
     "require_predictors",
     "with_groups",
 ]
@@ -31,7 +31,7 @@ __all__ = [
 type At = Mapping[str, Any] | xr.Dataset | None
 
 
-def prediction_points(fit: Fit, at: At) -> xr.Dataset:
+def prediction_grid(fit: Fit, at: At) -> xr.Dataset:
     """Rows of what is held, for every curve of a fit where nothing tells curves apart.
 
     Parameters
@@ -125,12 +125,12 @@ def parameters_at(
         If the rows lack a group of the fit, or have a level that the fit has not seen and that
         `draw_new` does not name, or `draw_new` names what is no group of the fit.
     """
-    found = located(fit, rows, draw_new, random_seed)
+    found = curve_parameters(fit, rows, draw_new, random_seed)
     return {name: values[..., found.curve] for name, values in found.parameters.items()}
 
 
 @dataclass(frozen=True)
-class Located:
+class CurveParameters:
     """The curves that rows are on.
 
     Parameters
@@ -148,9 +148,9 @@ class Located:
     curve: np.ndarray
 
 
-def located(
+def curve_parameters(
     fit: Fit, rows: xr.Dataset, draw_new: Sequence[str] = (), random_seed: int = 0
-) -> Located:
+) -> CurveParameters:
     """Find or draw the curves that rows are on; arguments and errors as of `parameters_at`.
 
     Parameters
@@ -175,7 +175,7 @@ def located(
     number = _numbers(fit, wanted)
     _require_known_levels(fit, wanted, number, tuple(draw_new))
     parameters = _parameters(fit, wanted, number, random_seed)
-    return Located(parameters, number, curve_index(grouped, wanted))
+    return CurveParameters(parameters, number, curve_index(grouped, wanted))
 
 
 def require_predictors(fit: Fit, rows: xr.Dataset) -> None:

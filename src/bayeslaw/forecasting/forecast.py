@@ -17,7 +17,7 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import located, require_predictors
+from bayeslaw.forecasting.curve_lookup import curve_parameters, require_predictors
 from bayeslaw.forecasting.predictive_at import (
     DiscrepancyAt,
     discrepancy_at,
@@ -28,17 +28,17 @@ from bayeslaw.model.serialise import from_record, to_record
 from bayeslaw.priors import Fixed, LogNormal
 
 __all__ = [
-    "answer",
-    "caveats_of",
-    "caveats_of_law",
+    "fit_caveats",
     "forecast",
+    "forecast_dataset",
     "interval",
+    "law_caveats",
     "log_density",
-    "observed_by_curve",
     "observed_range",
+    "observed_range_by_curve",
 ]
 
-NO_MISFIT = (
+NO_DISCREPANCY = (
     "Beyond the data these bands hold only if the law does: this model has no discrepancy, so what "
     "the law gets wrong is not in them."
 )
@@ -110,7 +110,7 @@ def forecast(
         return stack_forecasts(each, fit.weights)
     require_predictors(fit, grid)
     fit, rng = _thinned(fit, draws), np.random.default_rng([random_seed, 3])
-    found = located(fit, grid, draw_new, random_seed)
+    found = curve_parameters(fit, grid, draw_new, random_seed)
     sizes = {name: grid[name].values for name in fit.model.law.predictors}
     scatter, wrong = (
         response_distribution_at(fit, found, sizes),
@@ -121,7 +121,7 @@ def forecast(
         scatter = replace(scatter, sigma=drawn[..., found.curve])
     if "stderr" in grid:
         scatter = _with_errors(scatter, grid["stderr"].values)
-    return answer(fit, grid, scatter, wrong, rng)
+    return forecast_dataset(fit, grid, scatter, wrong, rng)
 
 
 def _thinned(fit: Fit, draws: int) -> Fit:
@@ -198,7 +198,7 @@ def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
     return bands.assign_attrs(forecast.attrs, prob=prob)
 
 
-def answer(
+def forecast_dataset(
     fit: Fit,
     grid: xr.Dataset,
     scatter: ResponseDistribution,
@@ -249,9 +249,9 @@ def answer(
         groups=group_names(fit.runs),
         law=fit.model.law.name,
         observed=json.dumps(observed_range(fit.runs)),
-        observed_by_curve=json.dumps(observed_by_curve(fit.runs)),
+        observed_range_by_curve=json.dumps(observed_range_by_curve(fit.runs)),
         scatter=json.dumps({"noise": to_record("noise", scatter.noise), "unit": scatter.unit}),
-        caveats=caveats_of(fit),
+        caveats=fit_caveats(fit),
     )
 
 
@@ -288,7 +288,7 @@ def _log_density(forecast: xr.Dataset, kept: dict[str, Any], observed: np.ndarra
     )
 
 
-def caveats_of(fit: Fit) -> list[str]:
+def fit_caveats(fit: Fit) -> list[str]:
     """What every answer of a fit is subject to, the failure of its gate first.
 
     Parameters
@@ -303,10 +303,10 @@ def caveats_of(fit: Fit) -> list[str]:
     """
     gate = Gate.of(fit.tree)
     failed = [] if gate.passed else [gate.sentence]
-    return failed if fit.model.discrepancy else [*failed, NO_MISFIT]
+    return failed if fit.model.discrepancy else [*failed, NO_DISCREPANCY]
 
 
-def caveats_of_law(fit: Fit) -> list[str]:
+def law_caveats(fit: Fit) -> list[str]:
     """What every answer is subject to that is read off the law itself.
 
     Parameters
@@ -319,7 +319,7 @@ def caveats_of_law(fit: Fit) -> list[str]:
     list of str
         Sentences.
     """
-    return [*caveats_of(fit), LAW_ALONE] if fit.model.discrepancy else caveats_of(fit)
+    return [*fit_caveats(fit), LAW_ALONE] if fit.model.discrepancy else fit_caveats(fit)
 
 
 def observed_range(runs: xr.Dataset) -> dict[str, tuple[float, float]]:
@@ -345,7 +345,7 @@ def observed_range(runs: xr.Dataset) -> dict[str, tuple[float, float]]:
     }
 
 
-def observed_by_curve(runs: xr.Dataset) -> dict[str, dict[str, tuple[float, float]]]:
+def observed_range_by_curve(runs: xr.Dataset) -> dict[str, dict[str, tuple[float, float]]]:
     """Smallest and largest value of each predictor, by the label of each curve.
 
     Parameters
@@ -360,7 +360,7 @@ def observed_by_curve(runs: xr.Dataset) -> dict[str, dict[str, tuple[float, floa
     Examples
     --------
     >>> runs = grid(N=[1.0, 10.0], task=["c4", "books"])
-    >>> observed_by_curve(runs.isel(run=slice(3)))
+    >>> observed_range_by_curve(runs.isel(run=slice(3)))
     {'c4': {'N': (1.0, 10.0)}, 'books': {'N': (1.0, 1.0)}}
     """
     curves = curves_in(runs)

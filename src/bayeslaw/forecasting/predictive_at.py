@@ -18,7 +18,7 @@ from bayeslaw._inference.posterior import law_values
 from bayeslaw._inference.run_arrays import run_arrays_of, unit_of
 from bayeslaw._law.units import scales_of
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import Located
+from bayeslaw.forecasting.curve_lookup import CurveParameters
 
 __all__ = ["DiscrepancyAt", "discrepancy_at", "response_distribution_at"]
 
@@ -39,7 +39,7 @@ class DiscrepancyAt:
 
 
 def response_distribution_at(
-    fit: Fit, found: Located, sizes: dict[str, np.ndarray]
+    fit: Fit, found: CurveParameters, sizes: dict[str, np.ndarray]
 ) -> ResponseDistribution:
     """Responses about the law at places, without known standard errors.
 
@@ -65,7 +65,7 @@ def response_distribution_at(
 
 
 def discrepancy_at(
-    fit: Fit, found: Located, sizes: dict[str, np.ndarray], rng: np.random.Generator
+    fit: Fit, found: CurveParameters, sizes: dict[str, np.ndarray], rng: np.random.Generator
 ) -> DiscrepancyAt:
     """What the law gets wrong at places, given the runs of the fit.
 

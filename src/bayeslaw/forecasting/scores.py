@@ -15,11 +15,11 @@ from bayeslaw.forecasting.forecast import interval, log_density
 __all__ = [
     "PERCENTS",
     "curve_means",
-    "infinite",
     "score",
     "score_table",
-    "scores_given",
+    "scores_from_draws",
     "standard_error",
+    "why_infinite",
 ]
 
 PERCENTS = (50, 80, 90, 95)  # probabilities of the bands that are scored
@@ -88,7 +88,7 @@ def score(forecast: xr.Dataset, observed: xr.Dataset) -> xr.Dataset:
             f"the forecast is of {forecast.sizes['run']} runs and {values.size} were observed; "
             "forecast the observed runs, in their order"
         )
-    scores = scores_given(forecast, values, log_density(forecast, values))
+    scores = scores_from_draws(forecast, values, log_density(forecast, values))
     told = {name: observed.attrs[name] for name in ("response", "groups")}
     return scores.assign_coords(observed.coords).assign_attrs(told)
 
@@ -136,7 +136,7 @@ def score_table(scores: xr.Dataset, by: str | None = None) -> pd.DataFrame:
     return _with_caveats(rows.rename_axis(by), [*parts.values()])
 
 
-def infinite(scores: xr.Dataset, names: Sequence[str] = tuple(INFINITE)) -> str:
+def why_infinite(scores: xr.Dataset, names: Sequence[str] = tuple(INFINITE)) -> str:
     """Say why scores of runs are infinite, and at how many; nothing if they are not.
 
     Parameters
@@ -152,7 +152,7 @@ def infinite(scores: xr.Dataset, names: Sequence[str] = tuple(INFINITE)) -> str:
 
     Examples
     --------
-    >>> infinite(xr.Dataset({"crps": ("run", [1.0, np.inf])}), ["crps"])
+    >>> why_infinite(xr.Dataset({"crps": ("run", [1.0, np.inf])}), ["crps"])
     'infinite: infinite draws (crps) at 1 of 2 runs'
     """
     counts = {name: int(np.isinf(scores[name].values).sum()) for name in names}
@@ -162,7 +162,7 @@ def infinite(scores: xr.Dataset, names: Sequence[str] = tuple(INFINITE)) -> str:
 
 
 def _with_caveats(rows: pd.DataFrame, parts: Sequence[xr.Dataset]) -> pd.DataFrame:
-    caveats = [infinite(own) for own in parts]
+    caveats = [why_infinite(own) for own in parts]
     return rows.assign(caveats=caveats) if any(caveats) else rows
 
 
@@ -217,7 +217,9 @@ def standard_error(values: np.ndarray) -> np.ndarray:
         return values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
-def scores_given(forecast: xr.Dataset, observed: np.ndarray, log_density: np.ndarray) -> xr.Dataset:
+def scores_from_draws(
+    forecast: xr.Dataset, observed: np.ndarray, log_density: np.ndarray
+) -> xr.Dataset:
     """Scores of a forecast, given the density of what was observed.
 
     Parameters

@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import Located, located
-from bayeslaw.forecasting.forecast import answer
+from bayeslaw.forecasting.curve_lookup import CurveParameters, curve_parameters
+from bayeslaw.forecasting.forecast import forecast_dataset
 from bayeslaw.forecasting.predictive_at import (
     DiscrepancyAt,
     discrepancy_at,
@@ -66,7 +66,7 @@ def two_stage_forecast(
     rng = np.random.default_rng([random_seed, 7])
     on_runs = {name: at for name, at in first.coords.items() if set(at.dims) <= {"run"}}
     places = xr.Dataset(coords=on_runs)
-    found = located(fit, places, draw_new, random_seed)
+    found = curve_parameters(fit, places, draw_new, random_seed)
     shape = (*found.parameters["sigma"].shape[:2], found.curve.size)
     meeting = rng.permutation(np.resize(np.arange(first["mean"][..., 0].size), shape[0] * shape[1]))
 
@@ -80,7 +80,7 @@ def two_stage_forecast(
         response_distribution_at(fit, found, {law.predictors[0]: likely}),
         path.at(likely),
     )
-    told = answer(fit, places, scatter, DiscrepancyAt(wrong, np.zeros(shape), wrong), rng)
+    told = forecast_dataset(fit, places, scatter, DiscrepancyAt(wrong, np.zeros(shape), wrong), rng)
     told["mean"] = told["mean"].copy(data=mean)
     caveats = list(dict.fromkeys([*first.attrs["caveats"], *told.attrs["caveats"]]))
     names = ("predictors", "groups", "observed", "observed_by_curve")
@@ -100,7 +100,9 @@ class _Path:
     draws: np.ndarray
 
     @classmethod
-    def of(cls, fit: Fit, found: Located, sizes: np.ndarray, rng: np.random.Generator) -> _Path:
+    def of(
+        cls, fit: Fit, found: CurveParameters, sizes: np.ndarray, rng: np.random.Generator
+    ) -> _Path:
         """On one grid of sizes (POINTS,) for all curves."""
         [predictor] = fit.model.law.predictors
         sizes = sizes[sizes > 0]

@@ -17,9 +17,9 @@ import xarray as xr
 
 from bayeslaw._law.latex import plain
 from bayeslaw._sampling.gate import Gate
+from bayeslaw.data.checks import notes
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import predictor_names, response_values
-from bayeslaw.data.table import notes
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.report.blocks import Block, Paragraph, Section, Table
 from bayeslaw.report.describe import discrepancy_told, noise_told, pooling_told, scale_told

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bayeslaw.data.runs import group_names, response_values
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import prediction_points
+from bayeslaw.forecasting.curve_lookup import prediction_grid
 from bayeslaw.forecasting.forecast import forecast, interval, observed_range
 
 __all__ = ["LEVELS", "Line", "grid_of", "lines_of", "nearest", "number"]
@@ -99,7 +99,7 @@ def lines_of(
     -------
     list of Line
     """
-    asked = _frame(_default(fit) if at is None else prediction_points(fit, at), fit)
+    asked = _frame(_default(fit) if at is None else prediction_grid(fit, at), fit)
     x = _moving(asked, fit)
     names = [name for name in asked if name != x]
     found = _apart(asked, names)

@@ -16,9 +16,9 @@ from bayeslaw._inference.hierarchy import groupings, is_pooled, roles_of
 from bayeslaw._inference.run_arrays import prior_of, run_arrays_of
 from bayeslaw._law.latex import plain
 from bayeslaw._law.law import Law
+from bayeslaw.data.checks import notes
 from bayeslaw.data.curves import curves_in, warn_thin_groups
 from bayeslaw.data.runs import group_names, predictor_names, reference_sizes
-from bayeslaw.data.table import notes
 from bayeslaw.diagnostics.diagnose import describe_runs
 from bayeslaw.errors import RunsWarning
 from bayeslaw.fitting.fit import Fit
