@@ -10,11 +10,11 @@ import pytest
 import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import roles_of
+from bayeslaw._inference.hierarchy import coordinate_roles
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
-from bayeslaw._law.units import rescale, scales_of
+from bayeslaw._law.units import predictor_scales, rescale
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import read_runs
 from bayeslaw.data.splits import split_at
@@ -133,9 +133,9 @@ def known_fit() -> Callable[..., Fit]:
         )  # sampled in their roles' links
         priors["sigma"] = Fixed(SIGMA)
         model = Model(law, pooling=None, discrepancy=None, priors=priors)
-        to_reference = {name: 1 / scale for name, scale in scales_of(law, runs).items()}
+        to_reference = {name: 1 / scale for name, scale in predictor_scales(law, runs).items()}
         at_reference = rescale(law, to_reference, parameters)
-        roles, run_arrays = roles_of(model, coordinates(model)), run_arrays_of(model, runs)
+        roles, run_arrays = coordinate_roles(model, coordinates(model)), run_arrays_of(model, runs)
         theta = [role.link.forward(at_reference[name]) for name, role in roles.items()]
         link = unconstrained_dataset(
             {"theta": np.stack(theta, axis=2)}, roles, None, run_arrays.curves

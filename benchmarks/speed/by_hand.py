@@ -57,7 +57,7 @@ def given_of(engine: CompiledDensity) -> Given:
     names = [*same, "pivot_0", "predictor_0", "observed", "known_error"]
     arrays = {name: np.ascontiguousarray(numbers[name]) for name in names}
     logs = [np.log(arrays.pop(name)) for name in ("pivot_0", "predictor_0", "observed")]
-    where = [numbers[f"where_{name}"] for name in ("order", "step", "first", "owner")]
+    where = [numbers[f"discrepancy_{name}"] for name in ("order", "step", "first", "owner")]
     return Given(*(arrays[name] for name in same), *logs, arrays["known_error"] ** 2, *where)
 
 

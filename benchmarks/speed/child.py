@@ -20,7 +20,8 @@ from types import SimpleNamespace
 from typing import Any
 
 PARTS = {  # functions of bayeslaw.fit, and what they are parts of
-    "run_arrays_of": "build", "model_data_of": "build", "built_on": "build", "compiled_density_of": "compile",
+    "run_arrays_of": "build", "model_data_of": "build", "build_graph": "build",
+    "compiled_density_of": "compile",
     "sampled": "sample", "_predictive": "predictive groups", "_prior": "predictive groups",
 }  # fmt: skip
 SHORT = 2  # doublings of a trajectory

@@ -15,8 +15,8 @@ from scipy.special import expit
 from bayeslaw._inference.coordinates import (
     Coordinates,
     Frame,
-    Links,
-    SignedPair,
+    LevelAndTrend,
+    LinkScale,
     SingleTerm,
     SumOfTerms,
     coordinates,
@@ -69,21 +69,21 @@ CASES: dict[str, tuple[Model, type]] = {
     "power, known exponent": (Model(power, priors={"alpha": Fixed(0.7)}), SumOfTerms),
     "pure power": (Model(pure_power), SingleTerm),
     "pure power, known exponent": (Model(pure_power, priors={"alpha": Fixed(0.3)}), SingleTerm),
-    "pure power, known scale": (Model(pure_power, priors={"N_c": Fixed(3.0)}), Links),
-    "pure power, prior of the scale": (Model(pure_power, priors={"N_c": ANY}), Links),
-    "log-linear": (Model(log_linear), SignedPair),
-    "log-linear, prior of the constant": (Model(log_linear, priors={"a": ANY}), Links),
+    "pure power, known scale": (Model(pure_power, priors={"N_c": Fixed(3.0)}), LinkScale),
+    "pure power, prior of the scale": (Model(pure_power, priors={"N_c": ANY}), LinkScale),
+    "log-linear": (Model(log_linear), LevelAndTrend),
+    "log-linear, prior of the constant": (Model(log_linear, priors={"a": ANY}), LinkScale),
     "shifted": (Model(shifted), SumOfTerms),
     "shifted, known scale": (Model(shifted, priors={"c": Fixed(2.0)}), SumOfTerms),
     "sum": (Model(chinchilla), SumOfTerms),
     "sum, tied exponents": (Model(chinchilla, tie={"beta": "alpha"}), SumOfTerms),
-    "sum, tied amplitudes": (Model(unitless_sum, tie={"B": "A"}), Links),
+    "sum, tied amplitudes": (Model(unitless_sum, tie={"B": "A"}), LinkScale),
     "sum, known floor": (Model(chinchilla, priors={"E": Fixed(1.69)}), SumOfTerms),
     "sum, no floor": (Model(chinchilla, priors={"E": Fixed(0.0)}), SumOfTerms),
     "sum, known term": (Model(chinchilla, priors={"A": Fixed(0.7)}), SumOfTerms),
     "sum, prior of a term": (Model(chinchilla, priors={"B": ANY}), SumOfTerms),
-    "product": (Model(product), Links),
-    "sum inside a power": (Model(summed_inside), Links),
+    "product": (Model(product), LinkScale),
+    "sum inside a power": (Model(summed_inside), LinkScale),
 }
 every_case = pytest.mark.parametrize("case", CASES)
 COORDINATE = st.floats(-3, 2)
@@ -115,7 +115,9 @@ def test_kind_is_found(case: str) -> None:
     model, kind = CASES[case]
     system = coordinates(model)
     assert type(system) is kind
-    assert tuple(system.roles) == tuple(name for name in model.free if name not in model.beside)
+    assert tuple(system.roles) == tuple(
+        name for name in model.free if name not in model.nuisance_roles
+    )
 
 
 @pytest.mark.parametrize(

@@ -258,7 +258,7 @@ def by_hand(case: Hand, at: dict[str, np.ndarray]) -> float:
         total += stats.norm(mean, spread[:, None]).logpdf(theta).sum()
     else:
         total += stats.norm(means[:, None], sds[:, None]).logpdf(theta).sum()
-    names, n_law = list(case.model.beside), len(case.model.law.parameters)
+    names, n_law = list(case.model.nuisance_roles), len(case.model.law.parameters)
     free = [name for name in names if name in case.model.free]
     beside = dict(zip(free, theta[n_law:], strict=True))
     beside = {name: row if name == "sigma_slope" else np.exp(row) for name, row in beside.items()}

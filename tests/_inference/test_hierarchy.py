@@ -9,7 +9,14 @@ import pytest
 import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import Grouping, groupings, hierarchy_layout, is_pooled, roles_of
+from bayeslaw._inference.hierarchy import (
+    Grouping,
+    coordinate_roles,
+    groupings,
+    hierarchy_layout,
+    is_pooled,
+    mean_given_population,
+)
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import grid
 from bayeslaw.laws import power
@@ -19,30 +26,30 @@ from bayeslaw.priors import Fixed
 CROSSED = curves_in(grid(N=1e6, task=["a", "b"], data=["x", "y", "z"]))
 
 
-def kept(pooling: Any, table: xr.Dataset = CROSSED) -> dict[str, Grouping]:
+def groupings_of(pooling: Any, table: xr.Dataset = CROSSED) -> dict[str, Grouping]:
     return groupings(Model(power, pooling=pooling), table)
 
 
 def test_levels_are_counted_through_the_groups() -> None:
-    found = kept(["task", "data"])["alpha"]
-    assert found.groups == ("task", "data")
-    assert found.levels == (("a", "b"), ("x", "y", "z"))
-    np.testing.assert_array_equal(found.codes, [[0, 0, 0, 1, 1, 1], [2, 3, 4, 2, 3, 4]])
-    assert (found.size, found.starts) == (5, [0, 2])
-    assert found.codes.dtype == np.int64
+    grouping = groupings_of(["task", "data"])["alpha"]
+    assert grouping.groups == ("task", "data")
+    assert grouping.levels == (("a", "b"), ("x", "y", "z"))
+    np.testing.assert_array_equal(grouping.codes, [[0, 0, 0, 1, 1, 1], [2, 3, 4, 2, 3, 4]])
+    assert (grouping.size, grouping.starts) == (5, [0, 2])
+    assert grouping.codes.dtype == np.int64
 
 
 def test_each_parameter_has_its_own_groups() -> None:
-    found = kept({"alpha": ["data"], "L0": ["task", "data"]})
-    assert {name: grouping.groups for name, grouping in found.items()} == {
+    by_parameter = groupings_of({"alpha": ["data"], "L0": ["task", "data"]})
+    assert {name: grouping.groups for name, grouping in by_parameter.items()} == {
         "L0": ("task", "data"),
         "k": (),
         "alpha": ("data",),
         "sigma": (),
         "tau": (),
     }
-    assert found["k"].codes.shape == (0, 6)
-    assert (found["k"].size, found["k"].starts) == (0, [])
+    assert by_parameter["k"].codes.shape == (0, 6)
+    assert (by_parameter["k"].size, by_parameter["k"].starts) == (0, [])
 
 
 def named(**labels: list[str]) -> xr.Dataset:
@@ -64,7 +71,7 @@ def named(**labels: list[str]) -> xr.Dataset:
     ],
 )
 def test_groups_that_tell_nothing_are_dropped(labels: dict, expected: tuple[str, ...]) -> None:
-    assert kept(["task", "data"], named(**labels))["alpha"].groups == expected
+    assert groupings_of(["task", "data"], named(**labels))["alpha"].groups == expected
 
 
 @pytest.mark.parametrize(
@@ -87,60 +94,76 @@ def test_groups_that_tell_nothing_are_dropped(labels: dict, expected: tuple[str,
 )
 def test_unknown_groups_are_named(group: str, message: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        kept({"alpha": [group]})
+        groupings_of({"alpha": [group]})
     assert str(error.value) == message
 
 
 def test_layout_of_spreads_and_levels() -> None:
-    where = hierarchy_layout(
-        kept({"alpha": ["data"], "L0": ["task", "data"]}), ["L0", "k", "alpha"]
+    layout = hierarchy_layout(
+        groupings_of({"alpha": ["data"], "L0": ["task", "data"]}), ["L0", "k", "alpha"]
     )
-    assert where.spreads == [
+    assert layout.spreads == [
         *[(name, "own") for name in ("L0", "k", "alpha")],
         ("L0", "task"),
         ("L0", "data"),
         ("alpha", "data"),
     ]
     labels = [("task", "a"), ("task", "b"), ("data", "x"), ("data", "y"), ("data", "z")]
-    assert where.levels == [
+    assert layout.levels == [
         *[("L0", *label) for label in labels],
         *[("alpha", *label) for label in labels[2:]],
     ]
-    assert where.spread_of_level == [3, 3, 4, 4, 4, 5, 5, 5]
-    np.testing.assert_array_equal(where.bounds, [[0, 2, 0, 5], [2, 2, 5, 5], [2, 3, 5, 8]])
+    assert layout.spread_of_level == [3, 3, 4, 4, 4, 5, 5, 5]
+    np.testing.assert_array_equal(layout.bounds, [[0, 2, 0, 5], [2, 2, 5, 5], [2, 3, 5, 8]])
     np.testing.assert_array_equal(
-        where.codes, [[0, 0, 0, 1, 1, 1], [2, 3, 4, 2, 3, 4], [5, 6, 7, 5, 6, 7]]
+        layout.codes, [[0, 0, 0, 1, 1, 1], [2, 3, 4, 2, 3, 4], [5, 6, 7, 5, 6, 7]]
     )
 
 
 def test_layout_agrees_with_labels_of_the_curves() -> None:
-    where = hierarchy_layout(kept(["task", "data"]), ["L0", "k", "alpha", "sigma"])
-    for row, (first, last, low, high) in enumerate(where.bounds):
-        for codes in where.codes[first:last]:
+    layout = hierarchy_layout(groupings_of(["task", "data"]), ["L0", "k", "alpha", "sigma"])
+    for row, (first, last, low, high) in enumerate(layout.bounds):
+        for codes in layout.codes[first:last]:
             assert np.all((low <= codes) & (codes < high))
             for curve, code in enumerate(codes):
-                name, group, level = where.levels[code]
+                name, group, level = layout.levels[code]
                 assert name == ["L0", "k", "alpha", "sigma"][row]
                 assert level == str(CROSSED[group].values[curve])
 
 
+def test_mean_of_a_curve_is_the_center_and_the_effects_of_its_groups() -> None:
+    names = ["L0", "k", "alpha"]
+    layout = hierarchy_layout(groupings_of({"alpha": ["data"], "L0": ["task", "data"]}), names)
+    rng = np.random.default_rng(3)
+    center, effects = rng.normal(size=3), rng.normal(size=len(layout.levels))
+    mean = mean_given_population(center, effects, layout.codes, layout.bounds)
+    for row, name in enumerate(names):
+        for curve in range(CROSSED.sizes["curve"]):
+            own = [
+                effect
+                for effect, (owner, group, level) in zip(effects, layout.levels, strict=True)
+                if owner == name and str(CROSSED[group].values[curve]) == level
+            ]
+            np.testing.assert_allclose(mean[row, curve], center[row] + sum(own), rtol=1e-14)
+
+
 def test_nothing_pooled_has_no_levels() -> None:
-    where = hierarchy_layout(kept(()), ["L0", "k"])
-    assert (where.levels, where.spread_of_level) == ([], [])
-    assert where.codes.shape == (0, 6)
+    layout = hierarchy_layout(groupings_of(()), ["L0", "k"])
+    assert (layout.levels, layout.spread_of_level) == ([], [])
+    assert layout.codes.shape == (0, 6)
 
 
 def test_roles_of_law_noise_and_discrepancy() -> None:
     model = Model(power, priors={"alpha": Fixed(0.3)})
-    found = roles_of(model, coordinates(model))
-    assert {name: role.name for name, role in found.items()} == {
+    roles = coordinate_roles(model, coordinates(model))
+    assert {name: role.name for name, role in roles.items()} == {
         "L0": "share",
         "k": "level",
         "sigma": "noise",
         "tau": "discrepancy",
     }
     silent = Model(power, priors={"sigma": Fixed(0.01)}, discrepancy=None)
-    assert list(roles_of(silent, coordinates(silent))) == ["L0", "k", "alpha"]
+    assert list(coordinate_roles(silent, coordinates(silent))) == ["L0", "k", "alpha"]
 
 
 @pytest.mark.parametrize(

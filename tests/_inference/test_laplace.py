@@ -21,7 +21,7 @@ from bayeslaw._inference.laplace import (
 from bayeslaw._inference.map_gls import GlsExpansion
 from bayeslaw._inference.map_search import Search, is_plain
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.run_arrays import prior_of, run_arrays_of
+from bayeslaw._inference.run_arrays import population_prior, run_arrays_of
 from bayeslaw._kernels.curve_transform import heard
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor
@@ -119,7 +119,7 @@ def test_position_is_in_e_folds_from_the_middle_of_the_curve() -> None:
     expected = [[*np.log([0.1, 1.0, 10.0]), *np.log([1 / 1000**0.5, 1000**0.5])]]
     np.testing.assert_allclose(run_arrays.position, expected, atol=1e-12)
     # Where there is no curve yet, from the reference.
-    elsewhere = run_arrays.from_middle(np.array([[10.0, 10.0, 10.0]]), np.array([0, 1, 2]))
+    elsewhere = run_arrays.position_of(np.array([[10.0, 10.0, 10.0]]), np.array([0, 1, 2]))
     middle = np.log([1.0, 1000**0.5, 1.0])
     np.testing.assert_allclose(elsewhere, [np.log(10.0) - middle], atol=1e-12)
 
@@ -151,12 +151,12 @@ def test_runs_without_response_are_refused() -> None:
 def test_default_priors_are_in_units_of_the_median_response() -> None:
     model = Model(power, priors={"alpha": LogNormal(0.35, 1.5)})
     roles = coordinates(model).roles
-    assert prior_of(model, "k", roles["k"], 2.0) == Normal(2.0, 1.0)
-    assert prior_of(model, "L0", roles["L0"], 2.0) == roles["L0"].prior
-    assert prior_of(model, "alpha", roles["alpha"], 2.0) == LogNormal(0.35, 1.5)
+    assert population_prior(model, "k", roles["k"], 2.0) == Normal(2.0, 1.0)
+    assert population_prior(model, "L0", roles["L0"], 2.0) == roles["L0"].prior
+    assert population_prior(model, "alpha", roles["alpha"], 2.0) == LogNormal(0.35, 1.5)
     explicit = Model(power, priors={"L0": LogNormal(1.7, 1.1)})
     role = coordinates(explicit).roles["k"]
-    found = prior_of(explicit, "k", role, np.log(3.0))
+    found = population_prior(explicit, "k", role, np.log(3.0))
     assert isinstance(found, LogNormal)
     np.testing.assert_allclose([found.median, found.factor], [3.0, 4.5], rtol=1e-14)
 
@@ -435,14 +435,14 @@ def test_laws_that_are_plain_sums_of_powers(law: str, plain: bool) -> None:
 
 def test_chosen_curves_may_come_twice() -> None:
     run_arrays = run_arrays_of(Model(power), read(table([1e5, 1e6, 1e8])))
-    chosen = run_arrays.chosen(np.array([1, 0, 1]))
-    np.testing.assert_array_equal(chosen.curve, [0, 0, 0, 1, 1, 1, 2, 2, 2])
+    selected = run_arrays.select_curves(np.array([1, 0, 1]))
+    np.testing.assert_array_equal(selected.curve, [0, 0, 0, 1, 1, 1, 2, 2, 2])
     first, second = run_arrays.response[:3], run_arrays.response[3:]
-    np.testing.assert_array_equal(chosen.response, [*second, *first, *second])
-    np.testing.assert_array_equal(chosen.values, np.log(chosen.response))
-    assert chosen.known_error.shape == (9,)
-    assert chosen.unit == run_arrays.unit
-    assert chosen.n_curves == 3
+    np.testing.assert_array_equal(selected.response, [*second, *first, *second])
+    np.testing.assert_array_equal(selected.values, np.log(selected.response))
+    assert selected.known_error.shape == (9,)
+    assert selected.unit == run_arrays.unit
+    assert selected.n_curves == 3
 
 
 def finite(laplace: LaplaceApproximation) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from scipy import stats
 
 from bayeslaw import laws
-from bayeslaw._inference.likelihood import observe
+from bayeslaw._inference.likelihood import add_likelihood
 from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw.data.runs import read_runs
@@ -80,7 +80,7 @@ class Case:
             arrays = model_data_of(self.model, run_arrays).arrays
             data = {name: pm.Data(name, values) for name, (values, _) in arrays.items()}
             tensors = {name: pt.as_tensor(value) for name, value in parameters.items()}
-            observe("loss", self.model, run_arrays, data, tensors, self.latent)
+            add_likelihood("loss", self.model, run_arrays, data, tensors, self.latent)
         return built
 
     @property

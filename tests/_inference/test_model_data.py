@@ -104,8 +104,10 @@ def test_only_the_kind_of_a_prior_that_is_among_the_numbers_matters_to_a_density
     crossed_split: tuple[xr.Dataset, xr.Dataset], how: Any, second: Any, is_same: bool
 ) -> None:
     pair = [Model(power, **how, priors=priors) for priors in (FIRST, second)]
-    forms = [model.form(model_data(model, crossed_split[0]).given) for model in pair]
-    assert (forms[0] == forms[1]) is is_same
+    structures = [
+        model.structure(model_data(model, crossed_split[0]).priors_as_data) for model in pair
+    ]
+    assert (structures[0] == structures[1]) is is_same
     assert pair[0].content != pair[1].content
 
 
@@ -113,5 +115,7 @@ def test_the_value_of_a_prior_of_another_kind_matters(
     crossed_split: tuple[xr.Dataset, xr.Dataset],
 ) -> None:
     pair = [Model(power, priors={"alpha": HalfNormal(sd)}) for sd in (0.3, 0.5)]
-    forms = [model.form(model_data(model, crossed_split[0]).given) for model in pair]
-    assert forms[0] != forms[1]
+    structures = [
+        model.structure(model_data(model, crossed_split[0]).priors_as_data) for model in pair
+    ]
+    assert structures[0] != structures[1]

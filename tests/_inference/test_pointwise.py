@@ -15,11 +15,11 @@ from scipy import stats
 from bayeslaw import laws
 from bayeslaw._inference import pointwise as observation
 from bayeslaw._inference.pointwise import (
-    PointwiseDraws,
+    DrawsAtRuns,
     PredictionPoints,
     ResponseDistribution,
     response_distribution,
-    taus,
+    tau_by_predictor,
 )
 from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw._law.law import Law
@@ -96,10 +96,8 @@ class Case:
         return np.random.default_rng(4).gamma(2.0, 0.5, shape)
 
     @property
-    def fitted(self) -> PointwiseDraws:
-        return PointwiseDraws.of(
-            self.model, self.run_arrays, self.parameters, self.runs, self.latent
-        )
+    def fitted(self) -> DrawsAtRuns:
+        return DrawsAtRuns.of(self.model, self.run_arrays, self.parameters, self.runs, self.latent)
 
     def law(self, s: tuple[int, int]) -> np.ndarray:
         """The law at the runs, from the raw sizes."""
@@ -129,7 +127,7 @@ class Case:
 
     def tau2(self, s: tuple[int, int]) -> np.ndarray:
         """Squared tau (predictors, curves)."""
-        names = [name for name in self.model.beside if name.startswith("tau")]
+        names = [name for name in self.model.nuisance_roles if name.startswith("tau")]
         return np.array([self.parameters[name][s] ** 2 for name in names])
 
     def prior(self, s: tuple[int, int], position: np.ndarray, curve: np.ndarray) -> np.ndarray:
@@ -160,7 +158,7 @@ every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 @every_case
 def test_left_out_is_the_dense_leave_one_out(case: Case) -> None:
-    found, loss = case.fitted.left_out(), case.runs["loss"].values
+    found, loss = case.fitted.pointwise_log_likelihood(), case.runs["loss"].values
     raw = isinstance(case.model.noise.scale, RawScale)
     slope = np.full(loss.size, -np.log(np.median(loss))) if raw else -np.log(loss)
     for s in np.ndindex(CHAINS, DRAWS):
@@ -179,7 +177,7 @@ def test_left_out_is_the_dense_leave_one_out(case: Case) -> None:
 @pytest.mark.parametrize("noise", [Gaussian(), StudentT(3.0)])
 def test_without_a_discrepancy_runs_are_independent(noise: Noise) -> None:
     case = Case(Model(laws.power, noise=noise, discrepancy=None))
-    found, loss = case.fitted.left_out(), case.runs["loss"].values
+    found, loss = case.fitted.pointwise_log_likelihood(), case.runs["loss"].values
     kind = stats.norm if isinstance(noise, Gaussian) else stats.t(3.0)
     for s in np.ndindex(CHAINS, DRAWS):
         sigma = case.parameters["sigma"][s][[0, 1] * 6]
@@ -242,7 +240,9 @@ def test_wrong_in_new_curves_is_measured_from_the_reference(case: Case, curve: l
 def test_before_the_responses_are_known_the_law_is_wrong_as_the_prior_says(name: str) -> None:
     case = CASES[name]
     places, position = asked(case, [0, 0, 1, 2])
-    mean, variance, _ = case.fitted.discrepancy_at(places, np.random.default_rng(1), is_seen=False)
+    mean, variance, _ = case.fitted.discrepancy_at(
+        places, np.random.default_rng(1), is_conditional=False
+    )
     np.testing.assert_array_equal(mean, np.zeros(mean.shape))
     for s in np.ndindex(CHAINS, DRAWS):
         tau2 = np.hstack([case.tau2(s), places.tau[s] ** 2])
@@ -250,18 +250,18 @@ def test_before_the_responses_are_known_the_law_is_wrong_as_the_prior_says(name:
         np.testing.assert_allclose(variance[s], prior, rtol=1e-9)
 
 
-@pytest.mark.parametrize("is_seen", [True, False])
+@pytest.mark.parametrize("is_conditional", [True, False])
 @pytest.mark.parametrize("name", ["one predictor", "two predictors"])
-def test_draws_at_the_runs_are_joint(name: str, is_seen: bool) -> None:
+def test_draws_at_the_runs_are_joint(name: str, is_conditional: bool) -> None:
     case, size = CASES[name], 5000
     one = {n: np.broadcast_to(v[:1, :1], (2, size, 2)) for n, v in case.parameters.items()}
-    fitted = PointwiseDraws.of(case.model, case.run_arrays, one, case.runs)
-    draw = fitted.discrepancy_at_runs(np.random.default_rng(6), is_seen=is_seen).reshape(
-        2 * size, -1
-    )
+    fitted = DrawsAtRuns.of(case.model, case.run_arrays, one, case.runs)
+    draw = fitted.discrepancy_at_runs(
+        np.random.default_rng(6), is_conditional=is_conditional
+    ).reshape(2 * size, -1)
     position, curve = case.run_arrays.position, case.run_arrays.curve
     mean, covariance = np.zeros(curve.size), case.prior((0, 0), position, curve)
-    if is_seen:
+    if is_conditional:
         mean, covariance = case.given((0, 0), position, curve)
     sd, away = np.sqrt(np.maximum(np.diag(covariance), 0)), draw - mean
     assert np.all(np.abs(away.mean(axis=0)) <= 4.5 * sd / np.sqrt(2 * size) + 1e-9)
@@ -273,7 +273,7 @@ def test_runs_are_seen_unless_told_otherwise() -> None:
     fitted = CASES["one predictor"].fitted
     default, seen = (
         fitted.discrepancy_at_runs(np.random.default_rng(1), **more)
-        for more in ({}, {"is_seen": True})
+        for more in ({}, {"is_conditional": True})
     )
     np.testing.assert_array_equal(default, seen)
 
@@ -286,7 +286,10 @@ def test_a_part_at_a_time_is_all_at_once(
     fitted, (places, _) = case.fitted, asked(case, [0, 1, 2, 1])
 
     def found() -> list[np.ndarray]:
-        return [fitted.left_out(), *fitted.discrepancy_at(places, np.random.default_rng(1))[:2]]
+        return [
+            fitted.pointwise_log_likelihood(),
+            *fitted.discrepancy_at(places, np.random.default_rng(1))[:2],
+        ]
 
     whole = found()
     monkeypatch.setattr(observation, "AT_ONCE", at_once)
@@ -361,8 +364,8 @@ def test_what_a_law_gets_wrong_is_added_on_the_scale() -> None:
 
 def test_taus_come_in_the_order_of_the_predictors() -> None:
     parameters = drawn(Model(laws.chinchilla, discrepancy=Brownian()))
-    found = taus(Model(laws.chinchilla, discrepancy=Brownian()), parameters)
+    found = tau_by_predictor(Model(laws.chinchilla, discrepancy=Brownian()), parameters)
     np.testing.assert_array_equal(found[:, :, 0], parameters["tau_N"])
     np.testing.assert_array_equal(found[:, :, 1], parameters["tau_D"])
-    none = taus(Model(laws.chinchilla, discrepancy=None), parameters)
+    none = tau_by_predictor(Model(laws.chinchilla, discrepancy=None), parameters)
     assert none.shape == (CHAINS, DRAWS, 0, 2)

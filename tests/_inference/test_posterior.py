@@ -11,12 +11,12 @@ import xarray as xr
 from scipy.special import expit
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, roles_of
+from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout
 from bayeslaw._inference.posterior import (
-    dim_of,
     law_values,
-    natural,
+    level_dim,
     posterior_dataset,
+    to_user_units,
     unconstrained_dataset,
 )
 from bayeslaw._inference.run_arrays import run_arrays_of
@@ -45,7 +45,7 @@ def made(model: Model, seed: int = 1) -> tuple[xr.Dataset, xr.Dataset]:
     """Random values of the sampler's variables, labelled, and what they become."""
     table = runs()
     run_arrays = run_arrays_of(model, table)
-    roles, rng = roles_of(model, coordinates(model)), np.random.default_rng(seed)
+    roles, rng = coordinate_roles(model, coordinates(model)), np.random.default_rng(seed)
     where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
     draws = {
         "theta": rng.normal(size=(*SHAPE, len(roles), 6)),
@@ -70,7 +70,7 @@ def units(share: Any, level: Any, alpha: Any) -> dict[str, Any]:
     [("task", "task"), ("model", "model_level"), ("draw", "draw_level"), ("x", "x_level")],
 )
 def test_dim_of(group: str, dim: str) -> None:
-    assert dim_of(group) == dim
+    assert level_dim(group) == dim
 
 
 def test_link_has_labels() -> None:
@@ -129,7 +129,7 @@ def test_reserved_names_of_groups_become_levels() -> None:
 def test_without_pooling_there_is_no_population() -> None:
     model = Model(power, pooling=None, priors={"alpha": Fixed(0.4)})
     table = runs()
-    run_arrays, roles = run_arrays_of(model, table), roles_of(model, coordinates(model))
+    run_arrays, roles = run_arrays_of(model, table), coordinate_roles(model, coordinates(model))
     theta = np.random.default_rng(1).normal(size=(*SHAPE, 4, 6))
     link = unconstrained_dataset({"theta": theta}, roles, None, run_arrays.curves)
     posterior = posterior_dataset(model, run_arrays, link, table)
@@ -140,7 +140,7 @@ def test_without_pooling_there_is_no_population() -> None:
 def test_fixed_noise_has_the_shape_of_the_draws() -> None:
     model = Model(power, priors={"sigma": Fixed(0.02)})
     theta = {name: np.zeros((2, 5)) for name in ("L0", "k", "alpha", "tau")}
-    values = natural(model, coordinates(model), theta, {"N": 100.0})
+    values = to_user_units(model, coordinates(model), theta, {"N": 100.0})
     assert {value.shape for value in values.values()} == {(2, 5)}
     np.testing.assert_array_equal(values["sigma"], 0.02)
     np.testing.assert_allclose(values["k"], 0.5 * 100.0, rtol=1e-15)
@@ -149,7 +149,7 @@ def test_fixed_noise_has_the_shape_of_the_draws() -> None:
 def test_numbers_beyond_the_largest_are_infinite_without_a_warning() -> None:
     model = Model(power, discrepancy=None)
     theta = {"L0": np.zeros(1), "k": np.zeros(1), "alpha": np.array([8.0]), "sigma": np.zeros(1)}
-    assert np.isinf(natural(model, coordinates(model), theta, {"N": 1e9})["k"])
+    assert np.isinf(to_user_units(model, coordinates(model), theta, {"N": 1e9})["k"])
 
 
 def test_law_values_at_runs() -> None:
@@ -165,6 +165,8 @@ def test_law_values_at_runs() -> None:
 def test_terms_below_the_smallest_number_are_no_warning() -> None:
     model = Model(exponential)
     system = coordinates(model)
-    theta = {name: np.zeros(3) for name in roles_of(model, system)} | {"c": np.full(3, -8.0)}
-    values = natural(model, system, theta, {"N": 1e6})
+    theta = {name: np.zeros(3) for name in coordinate_roles(model, system)} | {
+        "c": np.full(3, -8.0)
+    }
+    values = to_user_units(model, system, theta, {"N": 1e6})
     assert np.all(np.isinf(values["k"]))  # of a term that is over long before the reference

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 import bayeslaw as bl
-from bayeslaw._law.latex import plain
+from bayeslaw._law.latex import plain_formula
 
 
 @pytest.mark.parametrize("name", bl.laws.names())
 def test_formulas_are_plain(name: str) -> None:
-    formula = plain(bl.laws.find(name).latex or "")
+    formula = plain_formula(bl.laws.find(name).latex or "")
     assert formula
     assert not set(formula) & set("\\{}")
     assert formula.count("(") == formula.count(")")

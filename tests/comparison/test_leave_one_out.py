@@ -17,8 +17,8 @@ from scipy import stats
 
 import bayeslaw as bl
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, roles_of
-from bayeslaw._inference.pointwise import PointwiseDraws
+from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout
+from bayeslaw._inference.pointwise import DrawsAtRuns
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.gate import Gate
@@ -96,12 +96,12 @@ def exact_fit(model: bl.Model, runs: xr.Dataset, seed: int, draws: int = 500) ->
     spread = np.broadcast_to([OWN, OF_TASK], (4, draws, 2))
     values = {"center": drawn[..., :1], "effects": drawn[..., 1 : 1 + tasks], "spread": spread}
     values["theta"] = drawn[..., None, 1 + tasks :]
-    roles = roles_of(model, coordinates(model))
+    roles = coordinate_roles(model, coordinates(model))
     where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
     link = unconstrained_dataset(values, roles, where, run_arrays.curves)
     posterior = posterior_dataset(model, run_arrays, link, runs)
     parameters = {name: posterior[name].values for name in model.roles}
-    density = PointwiseDraws.of(model, run_arrays, parameters, runs).left_out()
+    density = DrawsAtRuns.of(model, run_arrays, parameters, runs).pointwise_log_likelihood()
     likelihood = xr.Dataset({"loss": (("chain", "draw", "run"), density)}, {"run": runs["run"]})
     likelihood = likelihood.assign_coords(chain=range(4), draw=range(draws))
     groups = {

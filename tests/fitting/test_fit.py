@@ -398,6 +398,6 @@ def test_runs_without_a_response_are_refused() -> None:
 
 def test_thin_curves_are_told_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = np.array([1e6, 1e7])
-    monkeypatch.setattr(module, "built_on", lambda *_: pytest.fail("built before it warned"))
+    monkeypatch.setattr(module, "build_graph", lambda *_: pytest.fail("built before it warned"))
     with pytest.raises(RunsWarning, match=r"\bhas 2\b"):
         fit(Model(power), lone(np.array([3.0, 2.0]), sizes, 1e6), random_seed=1)

@@ -13,7 +13,7 @@ from dense import brownian
 
 from bayeslaw import laws
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import roles_of
+from bayeslaw._inference.hierarchy import coordinate_roles
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
@@ -89,7 +89,7 @@ class Case:
     @cached_property
     def fit(self) -> Fit:
         model, runs = self.model, self.runs
-        roles, run_arrays = roles_of(model, coordinates(model)), run_arrays_of(model, runs)
+        roles, run_arrays = coordinate_roles(model, coordinates(model)), run_arrays_of(model, runs)
         theta = [role.link.forward(self.at_reference[name]) for name, role in roles.items()]
         variables = {"theta": np.stack(theta, axis=2)}
         variables |= {"latent": self.latent} if model.is_augmented else {}

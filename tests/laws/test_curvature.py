@@ -9,7 +9,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayeslaw._inference.coordinates import Frame, Links, Recentred, coordinates
+from bayeslaw._inference.coordinates import Frame, LinkScale, Recentred, coordinates
 from bayeslaw.data.runs import grid, read_runs, reference_sizes
 from bayeslaw.diagnostics.diagnose import diagnose
 from bayeslaw.fitting.fit import Fit, fit
@@ -101,11 +101,11 @@ def test_parameters_refer_to_the_reference() -> None:
 @pytest.mark.parametrize(
     ("name", "prior", "kind"),
     [
-        ("m", LogNormal(1.0, 2.0), Links),
-        ("s", LogNormal(0.1, 2.0), Links),
-        ("N_0", LogNormal(1.0, 2.0), Links),
-        ("N_0", Fixed(2.0), Links),
-        ("kappa", Fixed(0.5), Links),
+        ("m", LogNormal(1.0, 2.0), LinkScale),
+        ("s", LogNormal(0.1, 2.0), LinkScale),
+        ("N_0", LogNormal(1.0, 2.0), LinkScale),
+        ("N_0", Fixed(2.0), LinkScale),
+        ("kappa", Fixed(0.5), LinkScale),
         ("kappa", Normal(0.0, 0.5), Recentred),
         ("sigma", Fixed(0.01), Recentred),
         ("sd_kappa", HalfNormal(0.1), Recentred),

@@ -28,7 +28,7 @@ def two(
 def test_defaults() -> None:
     model = Model(power)
     assert list(model.roles) == ["L0", "k", "alpha", "sigma", "tau"]
-    assert list(model.beside) == ["sigma", "tau"]
+    assert list(model.nuisance_roles) == ["sigma", "tau"]
     assert model.free == ("L0", "k", "alpha", "sigma", "tau")
     assert model.fixed == {}
     assert model.discrepancy == Brownian(knots=8)
@@ -42,7 +42,7 @@ def test_defaults_of_a_law_in_several_predictors() -> None:
     assert model.discrepancy is None
     assert model.noise == StudentT(nu=4.0)
     asked = Model(two, discrepancy=Brownian())
-    assert list(asked.beside) == ["sigma", "tau_N", "tau_D"]
+    assert list(asked.nuisance_roles) == ["sigma", "tau_N", "tau_D"]
     assert asked.noise == Gaussian()
 
 
@@ -76,7 +76,7 @@ def test_parameters_beside_the_laws(
     law: Any, noise: Any, discrepancy: Any, names: list[str], is_augmented: bool
 ) -> None:
     model = Model(law, noise=noise, discrepancy=discrepancy)
-    assert list(model.beside) == names
+    assert list(model.nuisance_roles) == names
     assert list(model.roles) == [*law.parameters, *names]
     assert model.is_augmented is is_augmented
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from bayeslaw._law.roles import SIGMA, SLOPE
-from bayeslaw.model.noise import Gaussian, Noise, StudentT, Undertuned, spread
+from bayeslaw.model.noise import Gaussian, Noise, StudentT, Undertuned, sigma_at
 from bayeslaw.response_scales import LogScale, RawScale
 
 KINDS = {
@@ -198,11 +198,11 @@ def test_degrees_of_freedom_give_a_variance(nu: float) -> None:
 
 
 def test_spread_is_sigma() -> None:
-    assert spread(StudentT(), {"sigma": 0.02}, {"N": np.ones(3)}) == 0.02
+    assert sigma_at(StudentT(), {"sigma": 0.02}, {"N": np.ones(3)}) == 0.02
 
 
 def test_spread_is_a_power_of_the_predictor_that_it_varies_with() -> None:
     sizes = {"N": np.array([0.25, 1.0, 4.0]), "D": np.full(3, np.nan)}
     beside = {"sigma": np.array([0.1, 0.2, 0.3]), "sigma_slope": np.array([0.5, 1.0, -0.5])}
-    found = spread(Gaussian(varies_with="N"), beside, sizes)
+    found = sigma_at(Gaussian(varies_with="N"), beside, sizes)
     np.testing.assert_allclose(found, [0.05, 0.2, 0.15])

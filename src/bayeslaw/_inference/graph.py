@@ -17,24 +17,24 @@ from pymc.logprob.transforms import Transform
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
 from bayeslaw._inference.group_effects_operations import gather_effects, place
-from bayeslaw._inference.hierarchy import roles_of
-from bayeslaw._inference.likelihood import observe
+from bayeslaw._inference.hierarchy import coordinate_roles
+from bayeslaw._inference.likelihood import add_likelihood
 from bayeslaw._inference.model_data import (
+    CURVE_WHITENING_ARRAYS,
     FRAME_ENDS,
-    PLACED,
-    THETA,
-    TYPICAL,
+    POPULATION_WHITENING_ARRAYS,
+    THETA_DIMS,
     ModelData,
     model_data_of,
 )
-from bayeslaw._inference.run_arrays import RunArrays, prior_of, run_arrays_of, spread_prior_of
+from bayeslaw._inference.run_arrays import RunArrays, population_prior, run_arrays_of, spread_prior
 from bayeslaw._inference.whitening import CurveWhitening, PopulationWhitening
 from bayeslaw._law.roles import Role, link_normal
-from bayeslaw._law.units import rescale, scales_of
+from bayeslaw._law.units import predictor_scales, rescale
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Prior
 
-__all__ = ["LATENT", "build", "built_on"]
+__all__ = ["LATENT", "build", "build_graph"]
 
 LATENT = "latent"  # the number of each run that some noise is Gaussian given
 
@@ -75,10 +75,10 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
     ['spread', 'center', 'effects', 'theta']
     """
     run_arrays = run_arrays_of(model, runs)
-    return built_on(model, run_arrays, model_data_of(model, run_arrays), runs)
+    return build_graph(model, run_arrays, model_data_of(model, run_arrays), runs)
 
 
-def built_on(
+def build_graph(
     model: Model, run_arrays: RunArrays, model_data: ModelData, runs: xr.Dataset
 ) -> pm.Model:
     """The PyMC model on numbers that are known.
@@ -99,8 +99,10 @@ def built_on(
     pymc.Model
     """
     system = coordinates(model)
-    roles = roles_of(model, system)
-    priors = {name: prior_of(model, name, role, run_arrays.level) for name, role in roles.items()}
+    roles = coordinate_roles(model, system)
+    priors = {
+        name: population_prior(model, name, role, run_arrays.level) for name, role in roles.items()
+    }
     with pm.Model(coords=dict(model_data.coords), check_bounds=False) as built:
         # All that depends on the runs is data, so that one compiled function serves other runs.
         data = {
@@ -116,7 +118,7 @@ def built_on(
             theta = _curves(system, roles, mean, spread, {}, data)
         named = {name: theta[row] for row, name in enumerate(roles)}
         parameters = _parameters(model, system, run_arrays, named, runs)
-        observe(runs.attrs["response"], model, run_arrays, data, parameters, latent)
+        add_likelihood(runs.attrs["response"], model, run_arrays, data, parameters, latent)
     return built
 
 
@@ -151,12 +153,13 @@ def _centers(
 ) -> Any:
     if "center_mean" in data:
         frame = _frame(system, data, "typical_")
-        placed = [data[name] for name in TYPICAL]
+        placed = [data[name] for name in POPULATION_WHITENING_ARRAYS]
         ends = ",(o)" * len(frame)
         return pm.CustomDist(
             "center", data["center_mean"], data["center_sd"], spread, *placed, *frame,
             logp=_normal_log_density, random=_draw_normal, transform=_CenterTransform(system),
-            signature=f"(p),(p),(s),{','.join(TYPICAL.values())}{ends}->(p)", dims="parameter",
+            signature=f"(p),(p),(s),{','.join(POPULATION_WHITENING_ARRAYS.values())}{ends}->(p)",
+            dims="parameter",
         )  # fmt: skip
     normals = {name: link_normal(priors[name], role.link) for name, role in roles.items()}
     each = [
@@ -173,7 +176,7 @@ def _spreads(model: Model, roles: Mapping[str, Role], data: Mapping[str, Any]) -
         return pm.HalfNormal("spread", data["spread_scale"], dims="spread_of")
     labels = pm.modelcontext(None).coords["spread_of"] or ()
     owners = [str(label).partition(" ")[0] for label in labels]
-    priors = [spread_prior_of(model, name, roles[name]) for name in owners]
+    priors = [spread_prior(model, name, roles[name]) for name in owners]
     each = [prior.to_pymc(f"spread_{i}") for i, prior in enumerate(priors)]
     return pm.Deterministic("spread", pt.stack(each), dims="spread_of")
 
@@ -235,12 +238,12 @@ def _curves(
         return pt.sum(pt.stack(rows))
 
     frame = _frame(system, data)
-    placed = [data[name] for name in PLACED]
+    placed = [data[name] for name in CURVE_WHITENING_ARRAYS]
     ends = ",(c)" * len(frame)
     return pm.CustomDist(
-        "theta", mean, spread, *placed, *frame, logp=log_density, random=draw, dims=THETA,
+        "theta", mean, spread, *placed, *frame, logp=log_density, random=draw, dims=THETA_DIMS,
         transform=_CurveTransform(system),
-        signature=f"(p,c),(p,o),{",".join(PLACED.values())}{ends}->(p,c)",
+        signature=f"(p,c),(p,o),{",".join(CURVE_WHITENING_ARRAYS.values())}{ends}->(p,c)",
     )  # fmt: skip
 
 
@@ -267,9 +270,9 @@ def _parameters(
     law = system.parameters({name: theta[name] for name in system.roles})
     beside = {
         name: role.link.inverse(theta[name]) if name in theta else pt.as_tensor(model.fixed[name])
-        for name, role in model.beside.items()
+        for name, role in model.nuisance_roles.items()
     }
-    in_units = rescale(model.law, scales_of(model.law, runs), law)
+    in_units = rescale(model.law, predictor_scales(model.law, runs), law)
     for name, value in {**in_units, **beside}.items():
         pm.Deterministic(name, value * pt.ones(run_arrays.n_curves), dims="curve")
     return {**law, **beside}
@@ -312,8 +315,8 @@ class _CenterTransform(_Placed):
 
     def _whitening(self, inputs: tuple[Any, ...]) -> PopulationWhitening:
         size = len(FRAME_ENDS) * len(self.system.law.predictors)
-        mean, sd, spread, *typical = inputs[-size - len(TYPICAL) - 3 : -size]
-        model_data = dict(zip(TYPICAL, typical, strict=True))
+        mean, sd, spread, *typical = inputs[-size - len(POPULATION_WHITENING_ARRAYS) - 3 : -size]
+        model_data = dict(zip(POPULATION_WHITENING_ARRAYS, typical, strict=True))
         frame = _as_frame([end[0] for end in inputs[-size:]])
         return PopulationWhitening(self.system, mean, sd, spread, model_data, frame)
 
@@ -335,8 +338,8 @@ class _CurveTransform(_Placed):
 
     def _whitening(self, inputs: tuple[Any, ...]) -> CurveWhitening:
         size = len(FRAME_ENDS) * len(self.system.law.predictors)
-        mean, spread, *laplace = inputs[-size - len(PLACED) - 2 : -size]
-        model_data = dict(zip(PLACED, laplace, strict=True))
+        mean, spread, *laplace = inputs[-size - len(CURVE_WHITENING_ARRAYS) - 2 : -size]
+        model_data = dict(zip(CURVE_WHITENING_ARRAYS, laplace, strict=True))
         return CurveWhitening(self.system, mean, spread, model_data, _as_frame(inputs[-size:]))
 
     def backward(self, value: Any, *inputs: Any) -> Any:

@@ -10,10 +10,19 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.coordinates import Coordinates
+from bayeslaw._kernels.group_effects import gather_effects
 from bayeslaw._law.roles import Role
 from bayeslaw.model.model import Model
 
-__all__ = ["Grouping", "HierarchyLayout", "groupings", "hierarchy_layout", "is_pooled", "roles_of"]
+__all__ = [
+    "Grouping",
+    "HierarchyLayout",
+    "coordinate_roles",
+    "groupings",
+    "hierarchy_layout",
+    "is_pooled",
+    "mean_given_population",
+]
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ def hierarchy_layout(kept: Mapping[str, Grouping], names: list[str]) -> Hierarch
     )
 
 
-def roles_of(model: Model, system: Coordinates) -> dict[str, Role]:
+def coordinate_roles(model: Model, system: Coordinates) -> dict[str, Role]:
     """The free parameters of the model and their roles as coordinates, in order, the law's first.
 
     Parameters
@@ -115,7 +124,7 @@ def roles_of(model: Model, system: Coordinates) -> dict[str, Role]:
     -------
     dict of str to Role
     """
-    beside = {name: role for name, role in model.beside.items() if name in model.free}
+    beside = {name: role for name, role in model.nuisance_roles.items() if name in model.free}
     return {**system.roles, **beside}
 
 
@@ -189,3 +198,14 @@ def _coded(group: str, curves: xr.Dataset) -> tuple[tuple[str, ...], np.ndarray]
     labels = [str(label) for label in curves[group].values]
     levels = tuple(dict.fromkeys(labels))
     return levels, np.array([levels.index(label) for label in labels], dtype=np.int64)
+
+
+def mean_given_population(
+    center: np.ndarray, effects: np.ndarray, codes: np.ndarray, bounds: np.ndarray
+) -> np.ndarray:
+    """Mean of each curve given its population, shape (parameters, curves).
+
+    `center` is (parameters,), `effects` are group effects on the link scale (levels,); `codes` and
+    `bounds` are those of `HierarchyLayout`.
+    """
+    return center[:, None] + gather_effects(effects, codes, bounds)

@@ -15,15 +15,15 @@ import numpy as np
 from bayeslaw._inference.coordinates import Coordinates, Frame, SumOfTerms
 from bayeslaw._inference.hierarchy import (
     HierarchyLayout,
+    coordinate_roles,
     groupings,
     hierarchy_layout,
     is_pooled,
-    roles_of,
 )
 from bayeslaw._inference.map_gls import GlsExpansion, gls_mode
 from bayeslaw._inference.map_search import Search, derivative, spread_of, wide
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.run_arrays import RunArrays, prior_of
+from bayeslaw._inference.run_arrays import RunArrays, population_prior
 from bayeslaw._law.roles import link_normal
 from bayeslaw.model.model import Model
 
@@ -211,7 +211,7 @@ def _noise(
     told: Callable[[np.ndarray], Mapping[str, np.ndarray]],
 ) -> tuple[np.ndarray, np.ndarray]:
     """See `LocalExpansion`: from what is told of the law where each scale is some e-folds away."""
-    beside = [name for name in search.model.beside if name in search.model.free]
+    beside = [name for name in search.model.nuisance_roles if name in search.model.free]
     share = np.zeros((len(search.names), len(beside), search.run_arrays.n_curves))
     alone = np.zeros_like(share)
 
@@ -234,7 +234,7 @@ def _noise(
 
 def _completed(search: Search, known: Mapping[str, Any], which: int) -> dict[str, np.ndarray]:
     """Modes (0) or information (1) of all that is beside the law; else it is the prior's."""
-    roles = {n: r for n, r in search.model.beside.items() if n in search.model.free}
+    roles = {n: r for n, r in search.model.nuisance_roles.items() if n in search.model.free}
     if not roles:
         return {}
     center, precision = search.prior(roles)
@@ -248,13 +248,13 @@ def _expected(search: Search, found: _Found, where: HierarchyLayout) -> dict[str
     Ridge regression of the modes, as precise as the curves tell them, with the usual spreads.
     """
     out, own = {}, _by_themselves(search, found)[1]
-    for row, (name, role) in enumerate(roles_of(search.model, search.coordinates).items()):
+    for row, (name, role) in enumerate(coordinate_roles(search.model, search.coordinates).items()):
         first, last, low, high = where.bounds[row]
         levels = np.zeros((search.run_arrays.n_curves, high - low))
         for codes in where.codes[first:last]:
             levels[np.arange(len(levels)), codes - low] = 1
         members = np.column_stack([np.ones(len(levels)), levels])
-        prior = link_normal(prior_of(search.model, name, role, search.level), role.link)
+        prior = link_normal(population_prior(search.model, name, role, search.level), role.link)
         prior = prior or wide(role.prior, role)
         spread = spread_of(role)
         mode, told = own[name]
@@ -285,7 +285,7 @@ def _by_themselves(search: Search, found: _Found) -> tuple[dict[str, Any], dict[
     pivot = {n: pivot.get(n, pair) for n, pair in reference.items()}
     if search.expected is None:  # the prior is wide: it does not matter
         return pivot, reference
-    roles = roles_of(search.model, search.coordinates)
+    roles = coordinate_roles(search.model, search.coordinates)
     center, precision = (dict(zip(roles, rows, strict=True)) for rows in search.prior(roles))
     there = search.coordinates.to_pivot({n: center[n] for n in law}, search.frame, search.whole)
     own = {n: _own(m, center[n], precision[n], told) for n, (m, told) in reference.items()}

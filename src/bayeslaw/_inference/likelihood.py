@@ -13,15 +13,15 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy, marginal_discrepancy
-from bayeslaw._inference.model_data import WHERE
+from bayeslaw._inference.model_data import DISCREPANCY_PREFIX
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw.model.model import Model
-from bayeslaw.model.noise import Gaussian, Noise, spread
+from bayeslaw.model.noise import Gaussian, Noise, sigma_at
 
-__all__ = ["observe"]
+__all__ = ["add_likelihood"]
 
 
-def observe(
+def add_likelihood(
     name: str,
     model: Model,
     run_arrays: RunArrays,
@@ -51,7 +51,7 @@ def observe(
     on_runs = {n: v[curve] if getattr(v, "ndim", 0) else v for n, v in parameters.items()}
     law = model.law(*sizes.values(), **{n: on_runs[n] for n in model.law.parameters})
     unit = data["unit"]
-    center, sigma = model.noise.scale.forward(law, unit), spread(model.noise, on_runs, sizes)
+    center, sigma = model.noise.scale.forward(law, unit), sigma_at(model.noise, on_runs, sizes)
     noise: Noise = model.noise
     if latent is not None:
         shift, sigma = model.noise.given(latent, sigma, on_runs)
@@ -106,7 +106,7 @@ def _dependent(
         ]
         return noise.scale.inverse(center + delta + sigma * rng.standard_normal(sigma.shape), unit)
 
-    where = [data[f"{WHERE}{key}"] for key in wrong.arrays]
+    where = [data[f"{DISCREPANCY_PREFIX}{key}"] for key in wrong.arrays]
     shapes = ",".join(["(r)", "(r)", "(p,c)", "()", *wrong.signature])
     pm.CustomDist(
         name, center, sigma, tau, data["unit"], *where,

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from bayeslaw._inference.coordinates import Coordinates, SumOfTerms
-from bayeslaw._inference.run_arrays import RunArrays, prior_of
+from bayeslaw._inference.run_arrays import RunArrays, population_prior
 from bayeslaw._law.roles import LEVEL, Role, link_normal
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed, HalfNormal, Normal, Prior
@@ -82,7 +82,7 @@ class Search:
         """
         known, ones = self.expected or {}, np.ones(self.run_arrays.n_curves)
         normals = {
-            name: wide(prior_of(self.model, name, role, self.level), role)
+            name: wide(population_prior(self.model, name, role, self.level), role)
             for name, role in roles.items()
         }
         center = np.array([known.get(name, normal.mean * ones) for name, normal in normals.items()])
@@ -119,7 +119,9 @@ class Search:
 
     def on(self, curves: np.ndarray) -> Search:
         """The same search on some of the curves."""
-        return Search(self.model, self.coordinates, self.run_arrays.chosen(curves), self.level)
+        return Search(
+            self.model, self.coordinates, self.run_arrays.select_curves(curves), self.level
+        )
 
     def start(self) -> np.ndarray:
         """The middle of the prior, at the curves' own levels."""

@@ -12,21 +12,29 @@ import numpy as np
 from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
 from bayeslaw._inference.hierarchy import (
     HierarchyLayout,
+    coordinate_roles,
     groupings,
     hierarchy_layout,
     is_pooled,
-    roles_of,
 )
 from bayeslaw._inference.laplace import LaplaceApproximation, TypicalCurve, laplace_approximation
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.run_arrays import RunArrays, prior_of, spread_prior_of
+from bayeslaw._inference.run_arrays import RunArrays, population_prior, spread_prior
 from bayeslaw._law.roles import Role, link_normal
 from bayeslaw.model.model import Model
 from bayeslaw.priors import HalfNormal, Prior
 
-__all__ = ["FRAME_ENDS", "PLACED", "THETA", "TYPICAL", "WHERE", "ModelData", "model_data_of"]
+__all__ = [
+    "CURVE_WHITENING_ARRAYS",
+    "DISCREPANCY_PREFIX",
+    "FRAME_ENDS",
+    "POPULATION_WHITENING_ARRAYS",
+    "THETA_DIMS",
+    "ModelData",
+    "model_data_of",
+]
 
-PLACED = {  # numbers of the pilot that place curves, and their dimensions
+CURVE_WHITENING_ARRAYS = {  # numbers of the pilot that place curves, and their dimensions
     "pivot_mode": "(p,c)",
     "pivot_information": "(p,c)",
     "mode": "(p,c)",
@@ -35,7 +43,7 @@ PLACED = {  # numbers of the pilot that place curves, and their dimensions
     "noise_shift": "(l,c)",
     "bend": "(l,l,c)",
 }
-TYPICAL = {  # numbers that place the population
+POPULATION_WHITENING_ARRAYS = {  # numbers that place the population
     "typical_mode": "(p,c)",
     "typical_information": "(p,c)",
     "curve_mixed": "(c,p,p)",
@@ -44,8 +52,8 @@ TYPICAL = {  # numbers that place the population
     "typical_blocks": "(b,t)",
 }
 FRAME_ENDS = ("pivot", "smallest", "largest")
-THETA = ("parameter", "curve")
-WHERE = "where_"  # how the arrays of a discrepancy begin
+THETA_DIMS = ("parameter", "curve")
+DISCREPANCY_PREFIX = "discrepancy_"  # how the arrays of a discrepancy begin
 
 type Array = tuple[np.ndarray, str | tuple[str, ...] | None]
 
@@ -69,7 +77,7 @@ class ModelData:
     arrays: Mapping[str, Array]
     coords: Mapping[str, Any]
     level: float | None = None
-    given: frozenset[str] = frozenset()
+    priors_as_data: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> np.ndarray:
         """An array, or the length of a dimension."""
@@ -104,19 +112,23 @@ def model_data_of(model: Model, run_arrays: RunArrays) -> ModelData:
     ModelData
     """
     system = coordinates(model)
-    roles, wrong = roles_of(model, system), marginal_discrepancy(model, run_arrays)
-    priors = {name: prior_of(model, name, role, run_arrays.level) for name, role in roles.items()}
+    roles, wrong = coordinate_roles(model, system), marginal_discrepancy(model, run_arrays)
+    priors = {
+        name: population_prior(model, name, role, run_arrays.level) for name, role in roles.items()
+    }
     laplace = laplace_approximation(model, system, run_arrays)
     arrays = _of_runs(run_arrays) | _of_pilot(laplace, tuple(roles))
     if wrong is not None:
-        arrays |= {f"{WHERE}{name}": (values, None) for name, values in wrong.arrays.items()}
+        arrays |= {
+            f"{DISCREPANCY_PREFIX}{name}": (values, None) for name, values in wrong.arrays.items()
+        }
     curves = run_arrays.curves["curve"].values.tolist()
     coords = {"run": np.arange(run_arrays.response.size), "curve": curves, "parameter": list(roles)}
     if not is_pooled(model, run_arrays.curves):
         normal = {n for n, role in roles.items() if link_normal(priors[n], role.link)}
         spreads = {f"sd_{name}" for name in model.roles}
         arrays |= _of_curves_alone(roles, priors, run_arrays.n_curves)
-        return ModelData(arrays, coords, given=frozenset(normal | spreads))
+        return ModelData(arrays, coords, priors_as_data=frozenset(normal | spreads))
     where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
     coords |= {"spread_of": [" ".join(item) for item in where.spreads]}
     coords |= {"effect_of": [" ".join(item) for item in where.levels]}
@@ -150,7 +162,7 @@ def _of_pilot(laplace: LaplaceApproximation, names: tuple[str, ...]) -> dict[str
         for key in ("pivot_mode", "pivot_information", "mode", "information")
     }
     rows: dict[str, Array] = {
-        key: (np.array([values[n] for n in names]), THETA) for key, values in placed.items()
+        key: (np.array([values[n] for n in names]), THETA_DIMS) for key, values in placed.items()
     }
     return rows | {key: (values, None) for key, values in vars(laplace.nearby).items()}
 
@@ -163,7 +175,7 @@ def _of_population(
     if None not in normals:
         arrays["center_mean"] = np.array([n.mean for n in normals if n]), "parameter"
         arrays["center_sd"] = np.array([n.sd for n in normals if n]), "parameter"
-    spreads = [spread_prior_of(model, name, roles[name]) for name, _ in where.spreads]
+    spreads = [spread_prior(model, name, roles[name]) for name, _ in where.spreads]
     if all(isinstance(prior, HalfNormal) for prior in spreads):
         arrays["spread_scale"] = np.array([prior.sd for prior in spreads]), "spread_of"  # type: ignore[union-attr]
     if where.levels:
@@ -191,7 +203,13 @@ def _of_typical(
         share[names.index(where.spreads[i][0]), i] = 1 / levels[i]
     ends = [0, *range(len(system.roles), len(names) + 1)]  # parameters of the noise are not mixed
     blocks = np.array([*itertools.pairwise(ends)])
-    arrays = dict(zip(TYPICAL, [*found, found.mixed.mean(axis=0), share, blocks], strict=True))
+    arrays = dict(
+        zip(
+            POPULATION_WHITENING_ARRAYS,
+            [*found, found.mixed.mean(axis=0), share, blocks],
+            strict=True,
+        )
+    )
     for end, values in zip(FRAME_ENDS, frame.ends, strict=True):
         arrays |= {f"typical_{end}_{i}": np.array([x]) for i, x in enumerate(values)}
     return {name: (values, None) for name, values in arrays.items()}
@@ -207,4 +225,4 @@ def _of_curves_alone(
     ]
     mean = np.array([[normal.mean] * n_curves for normal in normals if normal])
     sd = np.array([normal.sd for normal in normals if normal])
-    return {"prior_mean": (mean, THETA), "prior_sd": (sd, "parameter")}
+    return {"prior_mean": (mean, THETA_DIMS), "prior_sd": (sd, "parameter")}

@@ -18,14 +18,14 @@ from bayeslaw._inference.posterior import law_values
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._kernels.brownian import aside
 from bayeslaw.model.model import Model
-from bayeslaw.model.noise import Gaussian, Noise, spread
+from bayeslaw.model.noise import Gaussian, Noise, sigma_at
 
 __all__ = [
-    "PointwiseDraws",
+    "DrawsAtRuns",
     "PredictionPoints",
     "ResponseDistribution",
     "response_distribution",
-    "taus",
+    "tau_by_predictor",
 ]
 
 AT_ONCE = 4_000_000  # draws times places that are worked on together
@@ -47,7 +47,7 @@ class ResponseDistribution:
         Scatter that is left, known standard errors included.
     noise : Noise
         Its kind.
-    beside : mapping of str to array
+    parameters : mapping of str to array
         Its parameters.
     """
 
@@ -56,7 +56,7 @@ class ResponseDistribution:
     center: np.ndarray
     sigma: np.ndarray
     noise: Noise
-    beside: Mapping[str, np.ndarray]
+    parameters: Mapping[str, np.ndarray]
 
     def curve(self, wrong: Any = 0.0) -> np.ndarray:
         """The law and what it gets wrong, in the response's units."""
@@ -64,14 +64,16 @@ class ResponseDistribution:
 
     def draw(self, rng: np.random.Generator, wrong: Any = 0.0) -> np.ndarray:
         """New responses, in the response's units."""
-        return self._in_units(self.center + wrong + self.noise.draw(rng, self.sigma, self.beside))
+        return self._in_units(
+            self.center + wrong + self.noise.draw(rng, self.sigma, self.parameters)
+        )
 
     def log_density(self, observed: np.ndarray) -> np.ndarray:
         """Log density of raw responses, minus infinity where the center is not a number."""
         scale = self.noise.scale
         with np.errstate(invalid="ignore", divide="ignore"):
             residual = scale.forward(observed, self.unit) - self.center
-            density = self.noise.log_density(residual, self.sigma, self.beside)
+            density = self.noise.log_density(residual, self.sigma, self.parameters)
             density = density + np.log(scale.slope(observed, self.unit))
         return np.where(np.isnan(self.center), -np.inf, density)
 
@@ -104,7 +106,7 @@ def response_distribution(
     model: Model,
     law: np.ndarray,
     unit: float,
-    beside: Mapping[str, np.ndarray],
+    parameters: Mapping[str, np.ndarray],
     sizes: Mapping[str, np.ndarray],
     latent: np.ndarray | None = None,
 ) -> ResponseDistribution:
@@ -118,7 +120,7 @@ def response_distribution(
         Values of the law.
     unit : float
         Unit of the scale of the noise.
-    beside : mapping of str to array (chain, draw, run)
+    parameters : mapping of str to array (chain, draw, run)
         Parameters of noise and discrepancy.
     sizes : mapping of str to array (run,)
         Predictors in units of their reference.
@@ -130,19 +132,19 @@ def response_distribution(
     Scatter
     """
     noise: Noise = model.noise
-    sigma = spread(noise, beside, sizes)
+    sigma = sigma_at(noise, parameters, sizes)
     with np.errstate(invalid="ignore", divide="ignore"):
         center = np.where(noise.scale.holds(law), noise.scale.forward(law, unit), np.nan)
     if latent is not None:
-        shift, sigma = noise.given(latent, sigma, beside)
+        shift, sigma = noise.given(latent, sigma, parameters)
         center, noise = center + shift, Gaussian(noise.scale)
     return ResponseDistribution(
-        law, unit, center, np.broadcast_to(sigma, center.shape), noise, beside
+        law, unit, center, np.broadcast_to(sigma, center.shape), noise, parameters
     )
 
 
 @dataclass(frozen=True)
-class PointwiseDraws:
+class DrawsAtRuns:
     """The runs that were fitted, as draws see them.
 
     Parameters
@@ -159,7 +161,7 @@ class PointwiseDraws:
 
     model: Model
     run_arrays: RunArrays
-    scatter: ResponseDistribution
+    distribution: ResponseDistribution
     tau: np.ndarray
 
     @classmethod
@@ -170,17 +172,17 @@ class PointwiseDraws:
         parameters: Mapping[str, np.ndarray],
         runs: xr.Dataset,
         latent: np.ndarray | None = None,
-    ) -> PointwiseDraws:
-        """From parameters (chain, draw, curve) in the user's units; latent as of `response_distribution`."""
+    ) -> DrawsAtRuns:
+        """From parameters (chain, draw, curve) in the user's units."""
         predictors = {name: runs[name].values for name in model.law.predictors}
         law = law_values(model, parameters, predictors, run_arrays.curve)
-        beside = {name: parameters[name][..., run_arrays.curve] for name in model.beside}
+        beside = {name: parameters[name][..., run_arrays.curve] for name in model.nuisance_roles}
         sizes = dict(zip(model.law.predictors, run_arrays.predictors, strict=True))
         found = response_distribution(model, law, run_arrays.unit, beside, sizes, latent)
         found = replace(found, sigma=np.hypot(found.sigma, run_arrays.known_error))
-        return cls(model, run_arrays, found, taus(model, parameters))
+        return cls(model, run_arrays, found, tau_by_predictor(model, parameters))
 
-    def left_out(self) -> np.ndarray:
+    def pointwise_log_likelihood(self) -> np.ndarray:
         """Log density of each raw response given the parameters and, if they depend, all others.
 
         Returns
@@ -189,7 +191,7 @@ class PointwiseDraws:
         """
         wrong, run_arrays = marginal_discrepancy(self.model, self.run_arrays), self.run_arrays
         if wrong is None:
-            return self.scatter.log_density(run_arrays.response)
+            return self.distribution.log_density(run_arrays.response)
         slope = np.log(self.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
 
         def each(part: slice) -> tuple[np.ndarray]:
@@ -200,16 +202,16 @@ class PointwiseDraws:
 
         return self._in_parts(each, run_arrays.curve.size)[0]
 
-    def discrepancy_at_runs(self, rng: np.random.Generator, *, is_seen: bool = True) -> Any:
+    def discrepancy_at_runs(self, rng: np.random.Generator, *, is_conditional: bool = True) -> Any:
         """A joint draw of what the law gets wrong at the runs; zero without a discrepancy."""
         if self.model.discrepancy is None:
             return 0.0
         none = np.empty((*self.tau.shape[:3], 0))
         here = PredictionPoints(np.array(self.run_arrays.predictors), self.run_arrays.curve, none)
-        return self.discrepancy_at(here, rng, is_seen=is_seen)[2]
+        return self.discrepancy_at(here, rng, is_conditional=is_conditional)[2]
 
     def discrepancy_at(
-        self, places: PredictionPoints, rng: np.random.Generator, *, is_seen: bool = True
+        self, places: PredictionPoints, rng: np.random.Generator, *, is_conditional: bool = True
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What the law gets wrong at places.
 
@@ -219,7 +221,7 @@ class PointwiseDraws:
             Where.
         rng : numpy.random.Generator
             Source of randomness.
-        is_seen : bool
+        is_conditional : bool
             Whether the responses of the runs are known.
 
         Returns
@@ -229,12 +231,12 @@ class PointwiseDraws:
         """
         run_arrays, wrong = self.run_arrays, marginal_discrepancy(self.model, self.run_arrays)
         assert wrong is not None
-        position = run_arrays.from_middle(places.sizes, places.curve)
+        position = run_arrays.position_of(places.sizes, places.curve)
         tau = np.concatenate([self.tau, places.tau], axis=-1)
 
         def each(part: slice) -> tuple[np.ndarray, ...]:
             residual, variance, _ = self._draws(part)
-            if not is_seen:
+            if not is_conditional:
                 residual, variance = np.zeros(residual.shape), np.full(variance.shape, np.inf)
             tau2 = _flat(tau)[part] ** 2
             return wrong.given(residual, variance, tau2, position, places.curve, rng)
@@ -244,20 +246,20 @@ class PointwiseDraws:
 
     def _draws(self, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals, variances and squared tau of some draws."""
-        residual = self.run_arrays.values - _flat(self.scatter.center)[part]
-        return residual, _flat(self.scatter.sigma)[part] ** 2, _flat(self.tau)[part] ** 2
+        residual = self.run_arrays.values - _flat(self.distribution.center)[part]
+        return residual, _flat(self.distribution.sigma)[part] ** 2, _flat(self.tau)[part] ** 2
 
     def _in_parts(
         self, each: Callable[[slice], tuple[np.ndarray, ...]], width: int
     ) -> list[np.ndarray]:
         """Results (chain, draw, ...) of a function of some of the draws, a part at a time."""
-        shape = self.scatter.center.shape[:2]
+        shape = self.distribution.center.shape[:2]
         size, step = shape[0] * shape[1], max(1, AT_ONCE // max(width, 1))
         parts = [each(slice(low, low + step)) for low in range(0, size, step)]
         return [np.concatenate(values).reshape(*shape, -1) for values in zip(*parts, strict=True)]
 
 
-def taus(model: Model, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
+def tau_by_predictor(model: Model, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
     """The discrepancy of curves, one predictor after the other.
 
     Parameters

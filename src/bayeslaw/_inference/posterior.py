@@ -21,11 +21,11 @@ from bayeslaw._inference.hierarchy import (
 )
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._law.roles import Role
-from bayeslaw._law.units import rescale, scales_of
+from bayeslaw._law.units import predictor_scales, rescale
 from bayeslaw.data.runs import group_names
 from bayeslaw.model.model import Model
 
-__all__ = ["dim_of", "law_values", "natural", "posterior_dataset", "unconstrained_dataset"]
+__all__ = ["law_values", "level_dim", "posterior_dataset", "to_user_units", "unconstrained_dataset"]
 
 # Dimension names that ArviZ and its plots keep for themselves, or that the tree uses.
 RESERVED = frozenset(
@@ -48,7 +48,7 @@ RESERVED = frozenset(
 )
 
 
-def dim_of(group: str) -> str:
+def level_dim(group: str) -> str:
     """The dimension under which the levels of a group stand in a fit's tree.
 
     Parameters
@@ -63,13 +63,13 @@ def dim_of(group: str) -> str:
 
     Examples
     --------
-    >>> dim_of("task"), dim_of("model")
+    >>> level_dim("task"), level_dim("model")
     ('task', 'model_level')
     """
     return f"{group}_level" if group in RESERVED else group
 
 
-def natural(
+def to_user_units(
     model: Model, system: Coordinates, theta: Mapping[str, Any], reference: Mapping[str, float]
 ) -> dict[str, np.ndarray]:
     """All parameters in the user's units from reference coordinates.
@@ -95,7 +95,7 @@ def natural(
         law = rescale(model.law, reference, system.parameters({n: theta[n] for n in system.roles}))
     beside = {
         name: role.link.inverse(theta[name]) if name in theta else model.fixed[name]
-        for name, role in model.beside.items()
+        for name, role in model.nuisance_roles.items()
     }
     shape = np.shape(next(iter(theta.values())))
     return {name: np.broadcast_to(value, shape) for name, value in {**law, **beside}.items()}
@@ -156,10 +156,10 @@ def posterior_dataset(
         ``<parameter>_<group>_effect``: what a level of a group adds to it;
         ``sd_<parameter>_own`` and ``sd_<parameter>_<group>``: spreads on the link scale.
     """
-    system, reference = coordinates(model), scales_of(model.law, runs)
+    system, reference = coordinates(model), predictor_scales(model.law, runs)
     theta = link["theta"].values
     rows = {name: theta[..., row, :] for row, name in enumerate(link["parameter"].values)}
-    curve = natural(model, system, rows, reference)
+    curve = to_user_units(model, system, rows, reference)
     coords: dict[str, Any] = {"curve": run_arrays.curves["curve"].values}
     for group in group_names(runs):
         coords[f"{group}_of_curve"] = ("curve", run_arrays.curves[group].values.astype(str))
@@ -182,7 +182,7 @@ def _population(
     names = list(link["parameter"].values)
     where = hierarchy_layout(kept, names)
     center = {name: link["center"].values[..., row] for row, name in enumerate(names)}
-    typical = natural(model, system, center, reference)
+    typical = to_user_units(model, system, center, reference)
     variables: dict[str, Any] = {
         f"{name}_population": ([], values) for name, values in typical.items()
     }
@@ -194,11 +194,11 @@ def _population(
             name: center[name][..., None] + _effect(link, where, name, group, labels)
             for name in names
         }
-        for name, values in natural(model, system, moved, reference).items():
+        for name, values in to_user_units(model, system, moved, reference).items():
             with np.errstate(invalid="ignore"):  # of two that are beyond the largest number
                 effect = values - typical[name][..., None]
-            variables[f"{name}_{group}_effect"] = ([dim_of(group)], effect)
-    return variables, {dim_of(group): list(labels) for group, labels in levels.items()}
+            variables[f"{name}_{group}_effect"] = ([level_dim(group)], effect)
+    return variables, {level_dim(group): list(labels) for group, labels in levels.items()}
 
 
 def _levels(kept: Mapping[str, Grouping]) -> dict[str, tuple[str, ...]]:

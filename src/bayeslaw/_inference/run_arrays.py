@@ -11,7 +11,7 @@ import xarray as xr
 from bayeslaw._inference.coordinates import Frame
 from bayeslaw._kernels.group_effects import sums
 from bayeslaw._law.roles import LEVEL, Role
-from bayeslaw._law.units import scales_of
+from bayeslaw._law.units import predictor_scales
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import (
     check_runs,
@@ -24,7 +24,7 @@ from bayeslaw.model.model import Model
 from bayeslaw.priors import Normal, Population, Prior
 from bayeslaw.response_scales import ResponseScale
 
-__all__ = ["RunArrays", "prior_of", "run_arrays_of", "spread_prior_of", "unit_of"]
+__all__ = ["RunArrays", "population_prior", "response_unit", "run_arrays_of", "spread_prior"]
 
 AMOUNTS = ("Floor", "Amplitude", "Rate")  # default priors are in units of the median response
 
@@ -67,16 +67,16 @@ class RunArrays:
         flat = np.ascontiguousarray(values, dtype=float).reshape(-1, self.curve.size)
         return sums(flat, self.curve, self.n_curves).reshape(*values.shape[:-1], self.n_curves)
 
-    def chosen(self, curves: np.ndarray) -> RunArrays:
+    def select_curves(self, curves: np.ndarray) -> RunArrays:
         """The runs of some curves, by their numbers; a curve may come several times."""
-        every = self.runs_of(curves)
+        every = self.run_indices(curves)
         counts = np.bincount(self.curve, minlength=self.n_curves)[curves]
         curve = np.repeat(np.arange(len(curves)), counts)
         predictors = tuple(x[every] for x in self.predictors)
         amounts = self.response[every], self.values[every], self.known_error[every]
         return RunArrays(predictors, *amounts, curve, self.curves.isel(curve=curves), self.unit)
 
-    def runs_of(self, curves: np.ndarray) -> np.ndarray:
+    def run_indices(self, curves: np.ndarray) -> np.ndarray:
         """Indices of the runs of some curves, one curve after the other."""
         order = np.argsort(self.curve, kind="stable")
         bounds = np.searchsorted(self.curve[order], np.arange(self.n_curves + 1))
@@ -86,9 +86,9 @@ class RunArrays:
     @property
     def position(self) -> np.ndarray:
         """Signed e-folds of each run from the middle of its curve's range (predictors, runs)."""
-        return self.from_middle(np.array(self.predictors), self.curve)
+        return self.position_of(np.array(self.predictors), self.curve)
 
-    def from_middle(self, sizes: np.ndarray, curve: np.ndarray) -> np.ndarray:
+    def position_of(self, sizes: np.ndarray, curve: np.ndarray) -> np.ndarray:
         """Signed e-folds of places (predictors, places) from the middle of their curves' ranges.
 
         Curves that are not there are measured from the reference.
@@ -125,9 +125,9 @@ def run_arrays_of(model: Model, runs: xr.Dataset) -> RunArrays:
             f"{predictor_names(runs)}. Read it, or use law.of(...)"
         )
     _require_reference(model, runs)
-    scaled = scaled_predictors(runs, scales_of(model.law, runs))
+    scaled = scaled_predictors(runs, predictor_scales(model.law, runs))
     found = curves_in(runs)
-    response, unit = response_values(runs).values, unit_of(runs)
+    response, unit = response_values(runs).values, response_unit(runs)
     scale = model.noise.scale
     _require_on_scale(scale, response, runs)
     error = runs["stderr"].values if "stderr" in runs else np.zeros(response.size)
@@ -154,7 +154,7 @@ def _require_reference(model: Model, runs: xr.Dataset) -> None:
             )
 
 
-def unit_of(runs: xr.Dataset) -> float:
+def response_unit(runs: xr.Dataset) -> float:
     """The median response, the unit that noise and discrepancy are relative to.
 
     Parameters
@@ -180,7 +180,7 @@ def _require_on_scale(scale: ResponseScale, response: np.ndarray, runs: xr.Datas
         )
 
 
-def prior_of(model: Model, name: str, role: Role, level: float) -> Prior:
+def population_prior(model: Model, name: str, role: Role, level: float) -> Prior:
     """Prior of the population's coordinate: the user's, or the default of its role.
 
     Parameters
@@ -207,7 +207,7 @@ def prior_of(model: Model, name: str, role: Role, level: float) -> Prior:
     return role.prior
 
 
-def spread_prior_of(model: Model, name: str, role: Role) -> Prior:
+def spread_prior(model: Model, name: str, role: Role) -> Prior:
     """Prior of the spread of a coordinate, between curves and between levels of a group.
 
     Parameters

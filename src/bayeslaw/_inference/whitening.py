@@ -22,7 +22,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, SumOfTerms
-from bayeslaw._inference.model_data import PLACED, TYPICAL
+from bayeslaw._inference.model_data import CURVE_WHITENING_ARRAYS, POPULATION_WHITENING_ARRAYS
 from bayeslaw._inference.transform_operations import settle, transform_population
 
 __all__ = ["CurveWhitening", "PopulationWhitening"]
@@ -100,7 +100,7 @@ class CurveWhitening:
         laplace = self.laplace
         return settle(
             value, noise - laplace["pivot_mode"][self._n_law :], self._expected, self.mean,
-            self.spread, *(laplace[name] for name in PLACED),
+            self.spread, *(laplace[name] for name in CURVE_WHITENING_ARRAYS),
         )  # fmt: skip
 
     @cached_property
@@ -156,7 +156,7 @@ class PopulationWhitening:
 
     def _settled(self, value: Any) -> Any:
         """As `bayeslaw._kernels.population_transform.transform_population`."""
-        model_data = [self.typical[name] for name in TYPICAL]
+        model_data = [self.typical[name] for name in POPULATION_WHITENING_ARRAYS]
         return transform_population(value, self.spread, self._prior, self.sd, *model_data)
 
     @cached_property

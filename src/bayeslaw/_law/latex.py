@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["plain"]
+__all__ = ["plain_formula"]
 
 
-def plain(latex: str) -> str:
+def plain_formula(latex: str) -> str:
     r"""A formula as one line of text.
 
     Parameters
@@ -21,7 +21,7 @@ def plain(latex: str) -> str:
 
     Examples
     --------
-    >>> plain(r"L_0 + \frac{k}{1 + (N/d)^{\alpha}}")
+    >>> plain_formula(r"L_0 + \frac{k}{1 + (N/d)^{\alpha}}")
     'L_0 + k / (1 + (N/d)^alpha)'
     """
     text = re.sub(r"\\(?:left|right|quad)(?![a-z])|\\,", "", latex)

@@ -17,10 +17,10 @@ import xarray as xr
 from bayeslaw._law.law import Law
 from bayeslaw.data.runs import reference_sizes
 
-__all__ = ["rescale", "scales_of"]
+__all__ = ["predictor_scales", "rescale"]
 
 
-def scales_of(law: Law, runs: xr.Dataset) -> dict[str, float]:
+def predictor_scales(law: Law, runs: xr.Dataset) -> dict[str, float]:
     """The scale in whose units a law is evaluated on runs, for each of its predictors.
 
     Parameters
@@ -38,7 +38,7 @@ def scales_of(law: Law, runs: xr.Dataset) -> dict[str, float]:
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> scales_of(bl.laws.power.of("D"), bl.datasets.load("learners")).keys()
+    >>> predictor_scales(bl.laws.power.of("D"), bl.datasets.load("learners")).keys()
     dict_keys(['D'])
     """
     reference = reference_sizes(runs)

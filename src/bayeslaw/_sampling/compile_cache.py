@@ -25,7 +25,7 @@ import pymc as pm
 import pytensor
 import xarray as xr
 
-from bayeslaw._inference.graph import LATENT, built_on
+from bayeslaw._inference.graph import LATENT, build_graph
 from bayeslaw._inference.model_data import ModelData
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._progress import progress
@@ -70,7 +70,7 @@ def compiled_density_of(
     if kept is not None:
         return kept
     with progress("Compiling, once for a law and its groupings", None, shown=progressbar):
-        built = built_on(model, run_arrays, model_data, runs)
+        built = build_graph(model, run_arrays, model_data, runs)
         compiled = compile_density(built, recorded_variables(built), key)
     if key:
         _keep(key, compiled)
@@ -114,7 +114,7 @@ def _parts(item: Any) -> Iterable[Any]:
 def _key(model: Model, model_data: ModelData) -> str:
     names, *others = model_data.structure
     kinds = [(name, *_kind(model_data[name])) for name in sorted(names)]
-    told = f"{model.form(model_data.given)} {kinds} {others} {_versions()}"
+    told = f"{model.structure(model_data.priors_as_data)} {kinds} {others} {_versions()}"
     return hashlib.sha256(told.encode()).hexdigest()[:40]
 
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from bayeslaw._inference.coordinates import Coordinates, coordinates
-from bayeslaw._inference.hierarchy import roles_of
+from bayeslaw._inference.hierarchy import coordinate_roles, mean_given_population
 from bayeslaw._inference.laplace import distinct_modes
 from bayeslaw._inference.map_search import is_plain
-from bayeslaw._inference.model_data import PLACED
+from bayeslaw._inference.model_data import CURVE_WHITENING_ARRAYS
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._inference.whitening import CurveWhitening
-from bayeslaw._kernels.group_effects import gather_effects
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw.model.model import Model
 
@@ -42,7 +41,7 @@ def initial_points_of(
     optima = [] if is_plain(system) else distinct_modes(model, system, run_arrays)
     if len(optima) < 2:
         return compiled
-    names = list(roles_of(model, system))
+    names = list(coordinate_roles(model, system))
     rows = [np.array([optimum[name] for name in names]) for optimum in optima]
     points = _points(compiled, rows, system, run_arrays)
     return replace(compiled, initial_points=points[np.all(np.isfinite(points), axis=1)])
@@ -60,7 +59,7 @@ def _points(
         if "prior_mean" in model_data.names
         else _population(compiled, found)
     )
-    laplace = {name: model_data[name] for name in PLACED}
+    laplace = {name: model_data[name] for name in CURVE_WHITENING_ARRAYS}
     whitening = CurveWhitening(system, mean, own[:, None], laplace, run_arrays.frame)
     with np.errstate(all="ignore"):
         values = [whitening.value(row) for row in rows]
@@ -72,8 +71,9 @@ def _points(
 
 def _population(compiled: CompiledDensity, found: dict[str, np.ndarray]) -> np.ndarray:
     """What population and groups expect of each curve."""
-    center = np.repeat(found["center"][:, None], found["theta"].shape[1], axis=1)
+    center = found["center"]
     if "effects" not in found:
-        return center
+        return np.repeat(center[:, None], found["theta"].shape[1], axis=1)
     scale, codes, bounds = (compiled.model_data[n] for n in ("spread_of_level", "codes", "bounds"))
-    return center + gather_effects(found["spread"][scale] * found["effects"], codes, bounds)
+    effects = found["spread"][scale] * found["effects"]
+    return mean_given_population(center, effects, codes, bounds)

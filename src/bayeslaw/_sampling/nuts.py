@@ -13,7 +13,7 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled, roles_of
+from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout, is_pooled
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._progress import progress
@@ -211,7 +211,7 @@ def labelled_unconstrained(
     -------
     xarray.Dataset
     """
-    roles = roles_of(model, coordinates(model))
+    roles = coordinate_roles(model, coordinates(model))
     pooled = is_pooled(model, run_arrays.curves)
     where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles)) if pooled else None
     return unconstrained_dataset(draws, roles, where, run_arrays.curves)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import bayeslaw as bl
-from bayeslaw._law.latex import plain
+from bayeslaw._law.latex import plain_formula
 from bayeslaw.cli.console import answer
 from bayeslaw.cli.options import Say
 
@@ -68,7 +68,7 @@ def _all_laws() -> dict[str, Any]:
     rows = [
         {
             "law": name,
-            "formula": plain(law.latex or ""),
+            "formula": plain_formula(law.latex or ""),
             "predictors": list(law.predictors),
             "parameters": {each: role.name for each, role in law.parameters.items()},
             "about": law.doc.partition("\n")[0].replace("``", ""),
@@ -99,7 +99,7 @@ def _one_law(law: bl.Law) -> dict[str, Any]:
     ]
     return {
         "law": law.name,
-        "formula": plain(law.latex or ""),
+        "formula": plain_formula(law.latex or ""),
         "latex": law.latex,
         "about": law.doc.splitlines(),
         "predictors": pd.DataFrame(predictors),

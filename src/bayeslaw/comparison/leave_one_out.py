@@ -13,7 +13,7 @@ import xarray as xr
 
 from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.pointwise import PointwiseDraws
+from bayeslaw._inference.pointwise import DrawsAtRuns
 from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import group_names
@@ -163,7 +163,7 @@ def _joint(fit: Fit, run_arrays: RunArrays) -> np.ndarray:
     parts = math.ceil(posterior.sizes["draw"] * run_arrays.curve.size / AT_ONCE)
     some = np.array_split(np.arange(posterior.sizes["draw"]), parts)
     seen = (
-        PointwiseDraws.of(
+        DrawsAtRuns.of(
             model, run_arrays, {n: each[:, few] for n, each in parameters.items()}, fit.runs
         )
         for few in some
@@ -171,8 +171,8 @@ def _joint(fit: Fit, run_arrays: RunArrays) -> np.ndarray:
     return np.concatenate([_of_curves(fitted) for fitted in seen], axis=1)
 
 
-def _of_curves(fitted: PointwiseDraws) -> np.ndarray:
-    run_arrays, scatter = fitted.run_arrays, fitted.scatter
+def _of_curves(fitted: DrawsAtRuns) -> np.ndarray:
+    run_arrays, scatter = fitted.run_arrays, fitted.distribution
     wrong = marginal_discrepancy(fitted.model, run_arrays)
     if wrong is None:
         return run_arrays.sums(scatter.log_density(run_arrays.response))

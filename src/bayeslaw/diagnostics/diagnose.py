@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import roles_of
+from bayeslaw._inference.hierarchy import coordinate_roles
 from bayeslaw._sampling.chain_modes import chain_modes
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curve_index, curves_in
@@ -304,7 +304,7 @@ def _identified(learned: pd.DataFrame) -> list[str]:
 
 
 def _separable(fit: Fit) -> str:
-    roles = roles_of(fit.model, coordinates(fit.model))
+    roles = coordinate_roles(fit.model, coordinates(fit.model))
     shares = [name for name, role in roles.items() if role.name == "share"]
     exponents = [name for name, role in roles.items() if role.name == "Exponent"]
     theta = fit.tree["unconstrained_posterior"].to_dataset()["theta"]

@@ -16,11 +16,11 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, roles_of
+from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.pointwise import PointwiseDraws
+from bayeslaw._inference.pointwise import DrawsAtRuns
 from bayeslaw._inference.prior_distribution import prior_log_density
-from bayeslaw._inference.run_arrays import RunArrays, prior_of, run_arrays_of, spread_prior_of
+from bayeslaw._inference.run_arrays import RunArrays, population_prior, run_arrays_of, spread_prior
 from bayeslaw._law.roles import IDENTITY, Link, link_normal
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.priors import Fixed, HalfNormal, Prior
@@ -125,11 +125,13 @@ def log_prior(fit: Fit) -> np.ndarray:
         not pooled: of each curve's parameters.
     """
     model, link = fit.model, fit.tree["unconstrained_posterior"].to_dataset()
-    roles, level = roles_of(model, coordinates(model)), run_arrays_of(model, fit.runs).level
+    roles, level = coordinate_roles(model, coordinates(model)), run_arrays_of(model, fit.runs).level
     pooled = "center" in link
     at = link["center"] if pooled else link["theta"]
     parts = [
-        _log_density(prior_of(model, name, role, level), role.link, at.sel(parameter=name).values)
+        _log_density(
+            population_prior(model, name, role, level), role.link, at.sel(parameter=name).values
+        )
         for name, role in roles.items()
     ]
     if pooled:
@@ -137,7 +139,7 @@ def log_prior(fit: Fit) -> np.ndarray:
             groupings(model, run_arrays_of(model, fit.runs).curves), list(roles)
         )
         for i, (name, _) in enumerate(where.spreads):
-            prior = spread_prior_of(model, name, roles[name])
+            prior = spread_prior(model, name, roles[name])
             parts.append(_log_density(prior, IDENTITY, link["spread"].values[..., i]))
     return np.sum(parts, axis=0)
 
@@ -173,22 +175,21 @@ def log_likelihood(fit: Fit) -> np.ndarray:
     )
     draws = {name: posterior[name].values for name in model.roles}
     latent = link["latent"].values if "latent" in link else None
-    fitted = PointwiseDraws.of(model, run_arrays, draws, fit.runs, latent)
+    fitted = DrawsAtRuns.of(model, run_arrays, draws, fit.runs, latent)
     if model.discrepancy is None:
-        return run_arrays.sums(fitted.scatter.log_density(run_arrays.response))
+        return run_arrays.sums(fitted.distribution.log_density(run_arrays.response))
     return _dependent(fitted, run_arrays)
 
 
-def _dependent(fitted: PointwiseDraws, run_arrays: RunArrays) -> np.ndarray:
+def _dependent(fitted: DrawsAtRuns, run_arrays: RunArrays) -> np.ndarray:
     """Joint log densities of each curve's residuals, draw by draw."""
     wrong = marginal_discrepancy(fitted.model, run_arrays)
     assert wrong is not None
-    shape = fitted.scatter.center.shape[:2]
+    about_law = fitted.distribution
+    shape = about_law.center.shape[:2]
     flat = [
         each.reshape(-1, *each.shape[2:])
-        for each in (
-            run_arrays.values - fitted.scatter.center, fitted.scatter.sigma**2, fitted.tau**2
-        )
-    ]  # fmt: skip
+        for each in (run_arrays.values - about_law.center, about_law.sigma**2, fitted.tau**2)
+    ]
     densities = [wrong.densities(*draw) for draw in zip(*flat, strict=True)]
     return np.array(densities).reshape(*shape, run_arrays.n_curves)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayeslaw._inference.posterior import dim_of
+from bayeslaw._inference.posterior import level_dim
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.data.runs import group_names
 from bayeslaw.fitting.fit import Fit
@@ -89,7 +89,7 @@ def parts_of(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
         for name in names:
             if f"{name}_{group}_effect" in posterior:
                 level = posterior[f"{name}_population"] + posterior[f"{name}_{group}_effect"]
-                yield (group, name), level.rename({dim_of(group): "label"})
+                yield (group, name), level.rename({level_dim(group): "label"})
     for name in names:
         yield ("curve", name), posterior[name].reset_coords(drop=True).rename(curve="label")
 

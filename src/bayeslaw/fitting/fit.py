@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw._inference.graph import LATENT, built_on
+from bayeslaw._inference.graph import LATENT, build_graph
 from bayeslaw._inference.model_data import model_data_of
-from bayeslaw._inference.pointwise import PointwiseDraws
+from bayeslaw._inference.pointwise import DrawsAtRuns
 from bayeslaw._inference.posterior import posterior_dataset
 from bayeslaw._inference.prior_distribution import prior_draws
 from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
@@ -139,7 +139,7 @@ def fit(
     except SamplingInterrupted as cut:
         found, is_whole = cut.draws, False
     seen = _predictive(model, run_arrays, found, runs, random_seed)
-    built = built_on(model, run_arrays, model_data, runs)
+    built = build_graph(model, run_arrays, model_data, runs)
     prior = _prior(model, run_arrays, built, runs, random_seed)
     made = assemble_fit(model, runs, found, sampler, seen | prior)
     if not is_whole:
@@ -210,13 +210,13 @@ def _predictive(
     response, rng = runs.attrs["response"], np.random.default_rng([seed, 1])
     draws = {name: posterior[name].values for name in model.roles}
     latent = link[LATENT].values if LATENT in link else None
-    density = PointwiseDraws.of(model, run_arrays, draws, runs, latent).left_out()
+    density = DrawsAtRuns.of(model, run_arrays, draws, runs, latent).pointwise_log_likelihood()
     every = max(1, density.shape[0] * density.shape[1] // PREDICTIVE_DRAWS)
     few = {name: values[:, ::every] for name, values in draws.items()}
-    seen = PointwiseDraws.of(
+    seen = DrawsAtRuns.of(
         model, run_arrays, few, runs, None if latent is None else latent[:, ::every]
     )
-    new = PointwiseDraws.of(model, run_arrays, few, runs).scatter
+    new = DrawsAtRuns.of(model, run_arrays, few, runs).distribution
     return {
         "/log_likelihood": _on_runs(response, density, runs),
         "/posterior_predictive": _on_runs(
@@ -233,10 +233,10 @@ def _prior(
     draws = prior_draws(built, names, PRIOR_DRAWS, rng)
     link = labelled_unconstrained(model, run_arrays, draws)
     prior = posterior_dataset(model, run_arrays, link, runs)
-    fitted = PointwiseDraws.of(
+    fitted = DrawsAtRuns.of(
         model, run_arrays, {name: prior[name].values for name in model.roles}, runs
     )
-    response = fitted.scatter.draw(rng, fitted.discrepancy_at_runs(rng, is_seen=False))
+    response = fitted.distribution.draw(rng, fitted.discrepancy_at_runs(rng, is_conditional=False))
     return {
         "/prior": prior,
         "/unconstrained_prior": link,

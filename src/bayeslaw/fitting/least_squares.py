@@ -13,10 +13,10 @@ from scipy import optimize
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
 from bayeslaw._inference.map_search import Search
-from bayeslaw._inference.run_arrays import RunArrays, prior_of, run_arrays_of
+from bayeslaw._inference.run_arrays import RunArrays, population_prior, run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._law.roles import LEVEL, link_normal
-from bayeslaw._law.units import rescale, scales_of
+from bayeslaw._law.units import predictor_scales, rescale
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.model.model import Model
 
@@ -78,7 +78,7 @@ def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None)
     run_arrays, system = run_arrays_of(model, runs), coordinates(model)
     search = Search(model, system, run_arrays, run_arrays.level)
     laplace = search.named(search.optima()[0])
-    reference, told = scales_of(model.law, runs), []
+    reference, told = predictor_scales(model.law, runs), []
     for i in range(run_arrays.n_curves):
         curve = _Curve.of(model, system, run_arrays, i)
         first = np.array([laplace[name][i] for name in system.roles])
@@ -155,7 +155,7 @@ def _starts(model: Model, curve: _Curve, first: np.ndarray) -> Iterator[np.ndarr
     rng, roles = np.random.default_rng(SEED), curve.system.roles
     level, whole = float(curve.log_response.mean()), dict.fromkeys(roles, 1.0)
     priors = {
-        name: link_normal(prior_of(model, name, role, level), role.link)
+        name: link_normal(population_prior(model, name, role, level), role.link)
         or link_normal(role.prior, role.link)
         for name, role in roles.items()
     }

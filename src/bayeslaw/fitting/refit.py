@@ -232,7 +232,7 @@ def _compiled(
     model: Model, runs: xr.Dataset, run_arrays: RunArrays, model_data: ModelData
 ) -> CompiledDensity:
     """The compiled model on these numbers; one thread compiles, the others wait for it."""
-    key = model.form(model_data.given), model_data.structure
+    key = model.structure(model_data.priors_as_data), model_data.structure
     with _lock:
         if key not in _compiled_densities:
             _compiled_densities[key] = compiled_density_of(model, runs, run_arrays, model_data)

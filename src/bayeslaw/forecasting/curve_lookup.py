@@ -12,8 +12,8 @@ import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
-from bayeslaw._inference.posterior import natural
-from bayeslaw._law.units import scales_of
+from bayeslaw._inference.posterior import to_user_units
+from bayeslaw._law.units import predictor_scales
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import grid, group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
@@ -245,7 +245,9 @@ def _parameters(
     ]
     theta = np.stack(columns, axis=-1)
     rows = {name: theta[:, :, row] for row, name in enumerate(names)}
-    return natural(fit.model, coordinates(fit.model), rows, scales_of(fit.model.law, fit.runs))
+    return to_user_units(
+        fit.model, coordinates(fit.model), rows, predictor_scales(fit.model.law, fit.runs)
+    )
 
 
 def _levels(runs: xr.Dataset, group: str) -> list[str]:

@@ -233,7 +233,7 @@ def forecast_dataset(
         "center": scatter.center + (wrong.mean if absorbs else wrong.draw),
         "scale": np.hypot(scatter.sigma, np.sqrt(wrong.variance)) if absorbs else scatter.sigma,
         "noise": scatter.sigma,
-        **{name: scatter.beside[name] for name in scatter.noise.parameters if name == "excess"},
+        **{name: scatter.parameters[name] for name in scatter.noise.parameters if name == "excess"},
     }
     outside = {"not_positive": float(np.mean(~scatter.noise.scale.holds(mean)))}
     made = grid[[name for name in grid if name in fit.model.law.predictors]]

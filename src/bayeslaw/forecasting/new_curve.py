@@ -7,7 +7,7 @@ import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import is_pooled
-from bayeslaw._inference.posterior import natural
+from bayeslaw._inference.posterior import to_user_units
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import grid, group_names
 from bayeslaw.fitting.fit import Fit
@@ -82,4 +82,4 @@ def _of_population(population: Population, seed: int) -> dict[str, np.ndarray]:
         for name, prior in population.items()
         if isinstance(prior, LinkNormal)
     }
-    return natural(model, coordinates(model), theta, scales)
+    return to_user_units(model, coordinates(model), theta, scales)

@@ -8,15 +8,15 @@ import numpy as np
 
 from bayeslaw._inference.graph import LATENT
 from bayeslaw._inference.pointwise import (
-    PointwiseDraws,
+    DrawsAtRuns,
     PredictionPoints,
     ResponseDistribution,
     response_distribution,
-    taus,
+    tau_by_predictor,
 )
 from bayeslaw._inference.posterior import law_values
-from bayeslaw._inference.run_arrays import run_arrays_of, unit_of
-from bayeslaw._law.units import scales_of
+from bayeslaw._inference.run_arrays import response_unit, run_arrays_of
+from bayeslaw._law.units import predictor_scales
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import CurveParameters
 
@@ -56,12 +56,12 @@ def response_distribution_at(
     -------
     Scatter
     """
-    model, reference = fit.model, scales_of(fit.model.law, fit.runs)
+    model, reference = fit.model, predictor_scales(fit.model.law, fit.runs)
     at = {name: found.parameters[name][..., found.curve] for name in model.roles}
     law = law_values(model, at, sizes, slice(None))
     scaled = {name: values / reference[name] for name, values in sizes.items()}
-    beside = {name: at[name] for name in model.beside}
-    return response_distribution(model, law, unit_of(fit.runs), beside, scaled)
+    beside = {name: at[name] for name in model.nuisance_roles}
+    return response_distribution(model, law, response_unit(fit.runs), beside, scaled)
 
 
 def discrepancy_at(
@@ -88,18 +88,18 @@ def discrepancy_at(
     if model.discrepancy is None:
         shape = next(iter(found.parameters.values())).shape[:2]
         return DiscrepancyAt(*np.zeros((3, *shape, found.curve.size)))
-    reference = scales_of(model.law, fit.runs)
+    reference = predictor_scales(model.law, fit.runs)
     scaled = np.array([sizes[name] / reference[name] for name in model.law.predictors])
     known, new = np.unique(found.number[found.number >= 0]), np.flatnonzero(found.number < 0)
     number = np.searchsorted(known, found.number)
     number[new] = known.size + np.arange(new.size)
-    tau = taus(model, found.parameters)[..., new]
+    tau = tau_by_predictor(model, found.parameters)[..., new]
     return DiscrepancyAt(
         *_fitted(fit, known).discrepancy_at(PredictionPoints(scaled, number[found.curve], tau), rng)
     )
 
 
-def _fitted(fit: Fit, curves: np.ndarray) -> PointwiseDraws:
+def _fitted(fit: Fit, curves: np.ndarray) -> DrawsAtRuns:
     """The runs of some curves, by their numbers, which they have in this order from zero."""
     draws, link = (
         fit.tree["posterior"].to_dataset(),
@@ -107,7 +107,7 @@ def _fitted(fit: Fit, curves: np.ndarray) -> PointwiseDraws:
     )
     parameters = {name: draws[name].values[..., curves] for name in fit.model.roles}
     run_arrays = run_arrays_of(fit.model, fit.runs)
-    own = run_arrays.runs_of(curves)
+    own = run_arrays.run_indices(curves)
     latent = link[LATENT].values[..., own] if LATENT in link else None
     runs = fit.runs.isel(run=own)
-    return PointwiseDraws.of(fit.model, run_arrays.chosen(curves), parameters, runs, latent)
+    return DrawsAtRuns.of(fit.model, run_arrays.select_curves(curves), parameters, runs, latent)

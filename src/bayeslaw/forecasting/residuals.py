@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw._inference.run_arrays import unit_of
+from bayeslaw._inference.run_arrays import response_unit
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import response_values
 from bayeslaw.fitting.fit import Fit
@@ -52,7 +52,7 @@ def residuals(fit: Fit, *, draws: int = 4000, random_seed: int = 0) -> xr.Datase
     >>> bl.interval(residuals, 0.9)["discrepancy"]  # doctest: +SKIP
     """
     seen = forecast(fit, fit.runs, draws=draws, random_seed=random_seed)
-    scale, unit = fit.model.noise.scale, unit_of(fit.runs)
+    scale, unit = fit.model.noise.scale, response_unit(fit.runs)
 
     def less_law(response: xr.DataArray) -> xr.DataArray:
         with np.errstate(invalid="ignore", divide="ignore"):

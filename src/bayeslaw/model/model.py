@@ -116,10 +116,10 @@ class Model:
     @property
     def roles(self) -> dict[str, Role]:
         """All parameters of the model, of the law first, and their roles."""
-        return {**self.law.parameters, **self.beside}
+        return {**self.law.parameters, **self.nuisance_roles}
 
     @property
-    def beside(self) -> dict[str, Role]:
+    def nuisance_roles(self) -> dict[str, Role]:
         """Parameters beside the law's, of noise and discrepancy, and their roles."""
         more = self.discrepancy.parameters(self.law) if self.discrepancy else {}
         return {**self.noise.parameters, **more}
@@ -129,9 +129,9 @@ class Model:
         """Everything that makes the model what it is, with the formula and the roles of its law."""
         return self._told(self.priors)
 
-    def form(self, given: Collection[str]) -> str:
+    def structure(self, priors_as_data: Collection[str]) -> str:
         """The same, but of the priors whose numbers are given apart only what kind they are."""
-        kinds = {n: type(p).__name__ if n in given else p for n, p in self.priors.items()}
+        kinds = {n: type(p).__name__ if n in priors_as_data else p for n, p in self.priors.items()}
         return self._told(kinds)
 
     def _told(self, priors: Mapping[str, Any]) -> str:
@@ -191,7 +191,7 @@ def _require_kinds(model: Model) -> None:
 
 
 def _require_apart(model: Model) -> None:
-    clash = set(model.law.parameters) & set(model.beside)
+    clash = set(model.law.parameters) & set(model.nuisance_roles)
     if clash:
         raise ValueError(
             f"law {model.law.name!r} and the noise or discrepancy both have {sorted(clash)}"

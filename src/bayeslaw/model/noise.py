@@ -18,7 +18,7 @@ from scipy import special
 from bayeslaw._law.roles import SIGMA, SLOPE, Role
 from bayeslaw.response_scales import LogScale, ResponseScale
 
-__all__ = ["Gaussian", "Noise", "StudentT", "Undertuned", "spread"]
+__all__ = ["Gaussian", "Noise", "StudentT", "Undertuned", "sigma_at"]
 
 NO_TAIL = 1e6  # degrees of freedom at which Student-t is normal
 
@@ -306,7 +306,7 @@ class Undertuned:
         return parameters["excess"] * latent, sigma
 
 
-def spread(noise: Noise, parameters: Mapping[str, Any], sizes: Mapping[str, Any]) -> Any:
+def sigma_at(noise: Noise, parameters: Mapping[str, Any], sizes: Mapping[str, Any]) -> Any:
     """Size of the noise of runs.
 
     Parameters
@@ -325,7 +325,7 @@ def spread(noise: Noise, parameters: Mapping[str, Any], sizes: Mapping[str, Any]
     Examples
     --------
     >>> parameters = {"sigma": 0.02, "sigma_slope": -0.5}
-    >>> spread(Gaussian(varies_with="N"), parameters, {"N": 4.0})
+    >>> sigma_at(Gaussian(varies_with="N"), parameters, {"N": 4.0})
     0.01
     """
     if noise.varies_with is None:

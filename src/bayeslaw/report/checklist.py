@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayeslaw._law.latex import plain
+from bayeslaw._law.latex import plain_formula
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.checks import notes
 from bayeslaw.data.curves import curves_in
@@ -108,7 +108,9 @@ def _row(item: Item, facts: Facts, given: Mapping[str, str]) -> dict[str, str]:
 
 def _form(facts: Facts) -> str:
     law = facts.fit.model.law
-    return f"{law.name}: {plain(law.latex)}" if law.latex else f"{law.name}, without a formula"
+    return (
+        f"{law.name}: {plain_formula(law.latex)}" if law.latex else f"{law.name}, without a formula"
+    )
 
 
 def _variables(facts: Facts) -> str:

@@ -12,9 +12,9 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, is_pooled, roles_of
-from bayeslaw._inference.run_arrays import prior_of, run_arrays_of
-from bayeslaw._law.latex import plain
+from bayeslaw._inference.hierarchy import coordinate_roles, groupings, is_pooled
+from bayeslaw._inference.run_arrays import population_prior, run_arrays_of
+from bayeslaw._law.latex import plain_formula
 from bayeslaw._law.law import Law
 from bayeslaw.data.checks import notes
 from bayeslaw.data.curves import curves_in, warn_thin_groups
@@ -74,7 +74,7 @@ def about_model(fit: Fit) -> Section:
     law, model = fit.model.law, fit.model
     left = rf"\mathrm{{{fit.runs.attrs['response']}}} = "
     formula: list[Block] = [
-        Formula(left + law.latex, plain(law.latex))
+        Formula(left + law.latex, plain_formula(law.latex))
         if law.latex
         else Paragraph(f"Law {law.name} gives no formula; it is a function of its author's.")
     ]
@@ -200,10 +200,10 @@ def _varies(groups: tuple[str, ...], is_free: bool, is_pooled: bool) -> str:
 
 def _priors(fit: Fit) -> pd.DataFrame:
     run_arrays = run_arrays_of(fit.model, fit.runs)
-    roles = roles_of(fit.model, coordinates(fit.model))
+    roles = coordinate_roles(fit.model, coordinates(fit.model))
     rows = []
     for name, role in roles.items():
-        prior = prior_of(fit.model, name, role, run_arrays.level)
+        prior = population_prior(fit.model, name, role, run_arrays.level)
         row = {"parameter": name, "on its": role.name.lower(), "prior": _prior_told(prior)}
         rows.append({**row, **_quantiles(fit, name)})
     if is_pooled(fit.model, run_arrays.curves):

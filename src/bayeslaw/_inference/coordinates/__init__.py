@@ -13,8 +13,8 @@ reference scale.
 from __future__ import annotations
 
 from bayeslaw._inference.coordinates.base import Coordinates, Frame
-from bayeslaw._inference.coordinates.other import Links, Recentred, SingleTerm
-from bayeslaw._inference.coordinates.sum_of_terms import SignedPair, SumOfTerms
+from bayeslaw._inference.coordinates.other import LinkScale, Recentred, SingleTerm
+from bayeslaw._inference.coordinates.sum_of_terms import LevelAndTrend, SumOfTerms
 from bayeslaw._law.law import Law
 from bayeslaw._law.structure import Structure
 from bayeslaw.model.model import Model
@@ -23,9 +23,9 @@ from bayeslaw.priors import Fixed, LinkNormal, Prior
 __all__ = [
     "Coordinates",
     "Frame",
-    "Links",
+    "LevelAndTrend",
+    "LinkScale",
     "Recentred",
-    "SignedPair",
     "SingleTerm",
     "SumOfTerms",
     "coordinates",
@@ -50,7 +50,7 @@ def coordinates(model: Model) -> Coordinates:
     >>> type(coordinates(bl.Model(bl.laws.power))).__name__
     'SumOfTerms'
     >>> type(coordinates(bl.Model(bl.laws.log_linear))).__name__
-    'SignedPair'
+    'LevelAndTrend'
     """
     law, tie = model.law, dict(model.tie)
     fixed = {name: value for name, value in model.fixed.items() if name in law.parameters}
@@ -69,8 +69,8 @@ def coordinates(model: Model) -> Coordinates:
             explicit = bool(given.keys() & set(terms))
             return SumOfTerms(law, fixed, tie, terms, steepens, explicit)
         if probe.is_signed_pair and not given.keys() & set(probe.terms):
-            return SignedPair(law, *probe.terms)
-    return Links(law, fixed, tie)
+            return LevelAndTrend(law, *probe.terms)
+    return LinkScale(law, fixed, tie)
 
 
 def _given(model: Model) -> dict[str, Prior]:

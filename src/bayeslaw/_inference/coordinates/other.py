@@ -13,11 +13,11 @@ from bayeslaw._law.law import Law, maximum
 from bayeslaw._law.roles import LEVEL, TREND, Role
 from bayeslaw._law.structure import reference_point
 
-__all__ = ["Links", "Recentred", "SingleTerm"]
+__all__ = ["LinkScale", "Recentred", "SingleTerm"]
 
 
 @dataclass(frozen=True)
-class Links:
+class LinkScale:
     """Each parameter on the scale of its role's link: for laws without a known structure."""
 
     law: Law

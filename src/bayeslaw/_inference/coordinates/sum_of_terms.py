@@ -15,7 +15,7 @@ from bayeslaw._law.law import Law, maximum, minimum
 from bayeslaw._law.roles import LEVEL, SHARE, TREND, Role
 from bayeslaw._law.structure import reference_point
 
-__all__ = ["SignedPair", "SumOfTerms"]
+__all__ = ["LevelAndTrend", "SumOfTerms"]
 
 SOME = 0.37  # a value of a shape parameter that is nothing special
 
@@ -188,7 +188,7 @@ class SumOfTerms:
 
 
 @dataclass(frozen=True)
-class SignedPair:
+class LevelAndTrend:
     """A constant and a trend that may cross zero, such as ``a - b log N``.
 
     With ``f = a (1 - rho h(x))``, rho is bounded so that f is positive wherever the curve was
