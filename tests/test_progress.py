@@ -1,4 +1,4 @@
-"""How far long work is, told where it can be seen."""
+"""Progress reports: in a log, in a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -30,34 +30,34 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 def _count(wait: Callable[[float], None], done: int = 0) -> None:
     """To ten, with two seconds for each."""
-    with progress("Counting", 10, done=done) as tell:
+    with progress("Counting", 10, done=done) as update:
         for each in range(done, 10):
             wait(2)
-            tell(each + 1, "well" if each else "")
+            update(each + 1, "well" if each else "")
 
 
-def test_a_log_has_a_line_now_and_then(
+def test_a_log_gets_occasional_lines(
     wait: Callable[[float], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _count(wait)
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.splitlines() == [
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.splitlines() == [
         "Counting: 10%, 18 s left",
         "Counting: 90%, 2 s left, well",
         "Counting: done in 20 s, well",
     ]
 
 
-def test_time_left_is_by_what_was_done_since(
+def test_time_left_is_estimated_from_what_was_done_since_the_start(
     wait: Callable[[float], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Fits that a store had took no time, and say nothing of that of the others."""
+    """Fits that a store had took no time, and say nothing about how long the others take."""
     _count(wait, done=7)
     assert capsys.readouterr().err.startswith("Counting: 80%, 4 s left, well\n")
 
 
-def test_what_is_quick_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quick_tasks_are_not_reported(capsys: pytest.CaptureFixture[str]) -> None:
     _count(lambda _: None)
     assert capsys.readouterr() == ("", "")
 
@@ -72,18 +72,18 @@ def test_work_of_unknown_length(
     assert re.fullmatch(r"Compiling: done in \d+ s\n", capsys.readouterr().err)
 
 
-def test_an_error_is_told_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="wrong"), progress("Writing", None):
-        raise ValueError("wrong")
+def test_a_failed_task_is_not_reported_as_done(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="invalid"), progress("Writing", None):
+        raise ValueError("invalid")
     assert capsys.readouterr() == ("", "")
 
 
-def test_nothing_is_told_where_nobody_asks(
+def test_nothing_is_reported_unless_shown(
     wait: Callable[[float], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with progress("Counting", 9, shown=False) as tell:
+    with progress("Counting", 9, shown=False) as update:
         wait(30)
-        tell(8)
+        update(8)
     assert capsys.readouterr() == ("", "")
 
 
@@ -95,23 +95,23 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     monkeypatch.setenv("TERM", "xterm")
     _count(lambda _: None)
-    told = terminal.getvalue()
-    assert "Counting" in told
-    assert "100%" in told
-    assert "well" in told
+    output = terminal.getvalue()
+    assert "Counting" in output
+    assert "100%" in output
+    assert "well" in output
 
 
-def test_a_notebook_has_a_line_that_is_written_over() -> None:
+def test_a_notebook_has_a_line_that_is_overwritten() -> None:
     """Without widgets, which would have to be installed."""
     code = """
     import bayeslaw._progress as module
     module.PATIENCE = module.IN_NOTEBOOK = 0
-    with module.progress("Counting", 4) as tell:
-        tell(1)
-        tell(4)
+    with module.progress("Counting", 4) as update:
+        update(1)
+        update(4)
     """
     cell = nbformat.v4.new_code_cell("\n".join(line.strip() for line in code.splitlines()))
-    cell.source = cell.source.replace("\ntell", "\n    tell")
+    cell.source = cell.source.replace("\nupdate", "\n    update")
     notebook = nbformat.v4.new_notebook(cells=[cell])
     NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
     [line] = notebook.cells[0].outputs

@@ -1,4 +1,4 @@
-"""How far long work is: a bar in a terminal, a line in a notebook, lines now and then in a log."""
+"""Progress reports: a bar in a terminal, one line in a notebook, occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -13,78 +13,61 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-__all__ = ["Tell", "progress"]
+__all__ = ["ProgressUpdate", "progress"]
 
 PATIENCE = 2.0  # seconds before the first line
 IN_LOG, IN_NOTEBOOK = 15.0, 0.5  # seconds between two lines
 
-type Tell = Callable[..., None]
+type ProgressUpdate = Callable[..., None]
 
 
 @contextmanager
-def progress(what: str, total: int | None, *, shown: bool = True, done: int = 0) -> Iterator[Tell]:
-    """Tell how far work is, and how long it will still take, on the error stream.
+def progress(
+    task: str, total: int | None, *, shown: bool = True, done: int = 0
+) -> Iterator[ProgressUpdate]:
+    """Report progress and the time left on the error stream: `update(done, remark="")`.
 
-    Parameters
-    ----------
-    what : str
-        The work.
-    total : int, optional
-        How much there is to do; none where nobody knows.
-    shown : bool
-        Whether to tell.
-    done : int
-        How much was done before.
-
-    Yields
-    ------
-    callable
-        Takes how much is done now and, if there is more to say, a remark.
-
-    Examples
-    --------
-    >>> with progress("Counting", 3, shown=False) as tell:
-    ...     for i in range(3):
-    ...         tell(i + 1)
+    `total` is None where the amount of work is unknown; `done` is what was finished before.
     """
     console = Console(stderr=True)
     if not shown:
         yield lambda done, remark="": None
     elif console.is_terminal:
-        with _bar(console, what, total, done) as tell:
-            yield tell
+        with _bar(console, task, total, done) as update:
+            yield update
     else:
-        lines = _Lines(what, total, done, *_place(console))
-        with lines.begun():
-            yield lines.tell
+        write, interval = _line_writer(console)
+        lines = _Lines(task, total, done, write, interval)
+        with lines.announced():
+            yield lines.update
         lines.end()
 
 
 @contextmanager
-def _bar(console: Console, what: str, total: int | None, done: int) -> Iterator[Tell]:
+def _bar(console: Console, task: str, total: int | None, done: int) -> Iterator[ProgressUpdate]:
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[told]}"), console=console) as bar:
-        task = bar.add_task(what, total=total, completed=done, told="")
-        yield lambda done, remark="": bar.update(task, completed=done, told=remark)
+    with Progress(*columns, TextColumn("{task.fields[remark]}"), console=console) as bar:
+        task_id = bar.add_task(task, total=total, completed=done, remark="")
+        yield lambda done, remark="": bar.update(task_id, completed=done, remark=remark)
 
 
 @dataclass
 class _Lines:
-    """Lines of text, not too many."""
+    """Progress as lines of text, at most one per interval."""
 
-    what: str
+    task: str
     total: int | None
-    before: int
-    say: Callable[[str], None]
-    every: float
+    done_before: int
+    write: Callable[[str], None]
+    interval: float  # seconds
     started: float = field(default_factory=lambda: time.monotonic())
     due: float = field(default_factory=lambda: PATIENCE)
-    last: str = ""
+    remark: str = ""
 
     @contextmanager
-    def begun(self) -> Iterator[None]:
-        """Say what the work is, if it takes long until somebody can tell how far it is."""
-        self.timer = Timer(2 * PATIENCE, self.say, [self.what])
+    def announced(self) -> Iterator[None]:
+        """Name the task, if the first update takes long."""
+        self.timer = Timer(2 * PATIENCE, self.write, [self.task])
         self.timer.daemon = True
         self.timer.start()
         try:
@@ -92,41 +75,43 @@ class _Lines:
         finally:
             self.timer.cancel()
 
-    def tell(self, done: int, remark: str = "") -> None:
-        """What is done now."""
-        self.last = f", {remark}" if remark else ""
-        if self.total and self.passed >= self.due:
+    def update(self, done: int, remark: str = "") -> None:
+        """Report how much is done, if a line is due."""
+        self.remark = f", {remark}" if remark else ""
+        if self.total and self.elapsed >= self.due:
             self.timer.cancel()
-            self.due = self.passed + self.every
-            self.say(f"{self.what}: {done / self.total:.0%}{self._left(done)}{self.last}")
+            self.due = self.elapsed + self.interval
+            time_left = self._time_left(done)
+            self.write(f"{self.task}: {done / self.total:.0%}{time_left}{self.remark}")
 
     def end(self) -> None:
-        """That it is done, if it took long."""
-        if self.passed >= PATIENCE:
-            self.say(f"{self.what}: done in {self.passed:.0f} s{self.last}")
+        """Report the end of a task that took long."""
+        if self.elapsed >= PATIENCE:
+            self.write(f"{self.task}: done in {self.elapsed:.0f} s{self.remark}")
 
     @property
-    def passed(self) -> float:
+    def elapsed(self) -> float:
         """Seconds since the start."""
         return time.monotonic() - self.started
 
-    def _left(self, done: int) -> str:
-        if self.total is None or done <= self.before:
+    def _time_left(self, done: int) -> str:
+        if self.total is None or done <= self.done_before:
             return ""
-        return f", {self.passed * (self.total - done) / (done - self.before):.0f} s left"
+        seconds = self.elapsed * (self.total - done) / (done - self.done_before)
+        return f", {seconds:.0f} s left"
 
 
-def _place(console: Console) -> tuple[Callable[[str], None], float]:
-    """Where lines go, and the seconds between two of them."""
-    return (_cell(), IN_NOTEBOOK) if console.is_jupyter else (_log, IN_LOG)
+def _line_writer(console: Console) -> tuple[Callable[[str], None], float]:
+    """A function that writes a line, and the seconds between two lines."""
+    return (_notebook_line(), IN_NOTEBOOK) if console.is_jupyter else (_log_line, IN_LOG)
 
 
-def _log(line: str) -> None:
+def _log_line(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _cell() -> Callable[[str], None]:
-    """A line below a cell of a notebook that is written over; rich's bar would need widgets."""
+def _notebook_line() -> Callable[[str], None]:
+    """A line below a notebook cell that is overwritten; rich's bar would need widgets."""
     from IPython.display import display
 
     handle: Any = display({"text/plain": ""}, raw=True, display_id=True)

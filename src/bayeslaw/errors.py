@@ -1,4 +1,4 @@
-"""Errors and warnings of the package, each named after what it is about."""
+"""Exceptions and warnings of the package."""
 
 from __future__ import annotations
 
@@ -11,24 +11,36 @@ __all__ = ["FetchError", "Interrupted", "RunsError", "RunsWarning", "StoreError"
 
 
 class FetchError(ValueError):
-    """A file of a public data set that cannot be had; the message names the culprit."""
+    """A file of a public data set is missing, altered or cannot be downloaded.
+
+    The message names the file and, where there is a way, says how to get it.
+
+    Examples
+    --------
+    >>> import bayeslaw as bl
+    >>> try:
+    ...     files = bl.datasets.fetch("llm_families", ["nothing.csv"])
+    ... except bl.errors.FetchError as error:
+    ...     print(error)  # doctest: +ELLIPSIS
+    data set 'llm_families' has no file 'nothing.csv'...
+    """
 
 
 class Interrupted(KeyboardInterrupt):
-    """A fit was interrupted while it was sampled; what was sampled is a fit too.
+    """`bayeslaw.fit` was interrupted, with Ctrl-C, while it was sampling.
 
     Parameters
     ----------
     fit : Fit
-        Of the draws so far. Its gate says what it is worth.
+        The fit with the draws so far. Its convergence gate says whether they can be used.
 
     Examples
     --------
     >>> import bayeslaw as bl
     >>> try:  # doctest: +SKIP
     ...     fit = bl.fit(model, runs, random_seed=1)
-    ... except bl.Interrupted as stopped:
-    ...     fit = stopped.fit
+    ... except bl.errors.Interrupted as interrupted:
+    ...     fit = interrupted.fit
     """
 
     def __init__(self, fit: Fit) -> None:
@@ -37,43 +49,47 @@ class Interrupted(KeyboardInterrupt):
 
 
 class RunsError(ValueError):
-    """A table or data set that cannot be read as runs; the message names the culprit.
+    """A table cannot be read as runs, or runs lack what was asked of them.
+
+    The message names the column, row or group at fault.
 
     Examples
     --------
     >>> import bayeslaw as bl
     >>> try:
     ...     runs = bl.read_runs("nothing.csv", predictors=["N"])
-    ... except bl.RunsError as error:
+    ... except bl.errors.RunsError as error:
     ...     print(error)
     there is no file 'nothing.csv'
     """
 
 
 class RunsWarning(UserWarning):
-    """Something in the runs that a fit survives but its reader should know.
+    """Something about the runs that does not prevent a fit but matters when reading it.
 
     Examples
     --------
+    Such as a group with a single level:
+
     >>> import warnings
     >>> import pandas as pd
     >>> import bayeslaw as bl
     >>> table = pd.DataFrame({"loss": [3.0, 2.0], "N": [1e6, 1e8], "task": "c4"})
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", bl.RunsWarning)  # that there is one task
+    ...     warnings.simplefilter("ignore", bl.errors.RunsWarning)
     ...     runs = bl.read_runs(table, predictors=["N"], groups=["task"])
     """
 
 
 class StoreError(ValueError):
-    """A fit that cannot be saved or loaded; the message names the culprit.
+    """A fit cannot be saved or loaded; the message names the file and the reason.
 
     Examples
     --------
     >>> import bayeslaw as bl
     >>> try:
     ...     fit = bl.load("nothing.nc")
-    ... except bl.StoreError as error:
+    ... except bl.errors.StoreError as error:
     ...     print(error)
     cannot read 'nothing.nc': No such file or directory
     """

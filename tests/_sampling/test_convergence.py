@@ -1,4 +1,4 @@
-"""R-hat and effective sample sizes of many quantities: those of ArviZ."""
+"""R-hat and effective sample sizes of many quantities, compared with ArviZ."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CASES = {
 
 @pytest.mark.parametrize("draws", CASES.values(), ids=CASES.keys())
 def test_same_as_arviz(draws: np.ndarray) -> None:
-    found = convergence(draws)
+    result = convergence(draws)
     data = xr.Dataset({"x": (("quantity", "chain", "draw"), draws)})
     expected = {
         "r_hat": az.rhat(data),
@@ -45,14 +45,14 @@ def test_same_as_arviz(draws: np.ndarray) -> None:
         "ess_tail": az.ess(data, method="tail", prob=(0.05, 0.95)),
     }
     for name, values in expected.items():
-        np.testing.assert_allclose(getattr(found, name), values["x"], rtol=1e-9, err_msg=name)
+        np.testing.assert_allclose(getattr(result, name), values["x"], rtol=1e-9, err_msg=name)
 
 
-def test_what_does_not_move_or_is_not_finite_has_no_r_hat() -> None:
+def test_r_hat_of_constant_or_non_finite_draws_is_nan() -> None:
     draws = autoregressive(0.0, (3, 4, 100))
     draws[0] = 1.0
     draws[1, 2, 5] = np.inf
-    found = convergence(draws)
-    np.testing.assert_array_equal(np.isnan(found.r_hat), [True, True, False])
-    np.testing.assert_array_equal(np.isnan(found.ess_bulk), [False, True, False])
-    assert found.ess_bulk[0] == 400
+    result = convergence(draws)
+    np.testing.assert_array_equal(np.isnan(result.r_hat), [True, True, False])
+    np.testing.assert_array_equal(np.isnan(result.ess_bulk), [False, True, False])
+    assert result.ess_bulk[0] == 400

@@ -1,4 +1,4 @@
-"""The gate and its sentences."""
+"""The convergence gate and its sentences."""
 
 from __future__ import annotations
 
@@ -48,8 +48,7 @@ def test_independent_draws_pass() -> None:
     assert gate.failures == []
     assert gate.draws == 2000
     assert gate.worst in ("L0", "alpha")
-    # Independent draws: the effective size is their number, in a few per cent, at the least of
-    # four quantities.
+    # The smallest effective size of four quantities, which is near the number of draws.
     assert 1200 < gate.ess_bulk < 2600
 
 
@@ -59,7 +58,7 @@ def stuck() -> xr.Dataset:
     return posterior(alpha=(("chain", "draw"), draws))
 
 
-def apart() -> xr.Dataset:
+def separate_chains() -> xr.Dataset:
     draws = np.random.default_rng(3).normal(size=(4, 500)) + np.arange(4)[:, None]
     return posterior(alpha=(("chain", "draw"), draws))
 
@@ -69,32 +68,32 @@ def wandering() -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("draws", "statistics", "fault", "helps"),
+    ("draws", "statistics", "failure", "helps"),
     [
-        (apart(), stats(), "R-hat", True),
+        (separate_chains(), stats(), "R-hat", True),
         (stuck(), stats(), "R-hat", True),
         (posterior(alpha=(("chain", "draw"), wandering())), stats(), "R-hat", True),
         (posterior().isel(draw=slice(40)), stats(), "effective sample size", True),
         (posterior(), stats(diverging=3), "3 divergences", False),
-        (posterior(), stats(energy=wandering()), "energy information", False),
+        (posterior(), stats(energy=wandering()), "BFMI", False),
     ],
-    ids=["apart", "stuck", "wandering", "short", "diverging", "energy"],
+    ids=["separate", "stuck", "wandering", "short", "diverging", "energy"],
 )
-def test_faults_are_found(
-    draws: xr.Dataset, statistics: xr.Dataset, fault: str, helps: bool
+def test_failures_are_detected(
+    draws: xr.Dataset, statistics: xr.Dataset, failure: str, helps: bool
 ) -> None:
     gate = check_convergence(draws, statistics)
     assert not gate.passed
-    assert any(fault in sentence for sentence in gate.failures), gate.failures
+    assert any(failure in sentence for sentence in gate.failures), gate.failures
     assert gate.would_more_draws_help is helps
 
 
 def test_the_worst_quantity_is_named() -> None:
-    assert check_convergence(apart(), stats()).worst == "alpha"
+    assert check_convergence(separate_chains(), stats()).worst == "alpha"
 
 
-def test_effects_and_constants_are_not_judged() -> None:
-    bad = apart()["alpha"].values
+def test_effects_and_constants_are_ignored() -> None:
+    bad = separate_chains()["alpha"].values
     draws = posterior(
         alpha_task_effect=(("chain", "draw", "task"), bad[..., None]),
         beta=(("chain", "draw"), np.full((4, 500), 0.5)),
@@ -102,7 +101,7 @@ def test_effects_and_constants_are_not_judged() -> None:
     assert check_convergence(draws, stats()) == check_convergence(posterior(), stats())
 
 
-def test_constant_curves_beside_moving_ones_fail() -> None:
+def test_constant_curves_among_varying_ones_fail() -> None:
     values = posterior()["L0"].values.copy()
     values[..., 1] = 2.0
     gate = check_convergence(posterior(L0=(("chain", "draw", "curve"), values)), stats())
@@ -111,8 +110,8 @@ def test_constant_curves_beside_moving_ones_fail() -> None:
     assert gate.r_hat == np.inf
 
 
-def test_numbers_that_are_not_fail() -> None:
-    draws = apart()["alpha"].values.copy()
+def test_nan_draws_fail() -> None:
+    draws = separate_chains()["alpha"].values.copy()
     draws[0, 0] = np.nan
     gate = check_convergence(posterior(alpha=(("chain", "draw"), draws)), stats())
     assert not gate.passed
@@ -128,17 +127,17 @@ def test_sentence_of_a_fit_that_passes() -> None:
 @pytest.mark.parametrize(
     ("changes", "failures"),
     [
-        ({"r_hat": 1.01}, "R-hat 1.010 of alpha (below 1.01 is right)"),
-        ({"ess_tail": 400.0}, "effective sample size 400 (above 400 is right)"),
-        ({"ess_bulk": 12.3}, "effective sample size 12 (above 400 is right)"),
-        ({"divergences": 2}, "2 divergences (none is right)"),
-        ({"bfmi": 0.3}, "energy information 0.30 (above 0.3 is right)"),
-        ({"modes": 2}, "chains in 2 modes, which are not averaged (one is right)"),
-        ({"r_hat": float("nan")}, "R-hat nan of alpha (below 1.01 is right)"),
+        ({"r_hat": 1.01}, "R-hat 1.010 of alpha (should be below 1.01)"),
+        ({"ess_tail": 400.0}, "effective sample size 400 (should be above 400)"),
+        ({"ess_bulk": 12.3}, "effective sample size 12 (should be above 400)"),
+        ({"divergences": 2}, "2 divergences (should be none)"),
+        ({"bfmi": 0.3}, "BFMI 0.30 (should be above 0.3)"),
+        ({"modes": 2}, "chains in 2 modes, which are not averaged (should be one)"),
+        ({"r_hat": float("nan")}, "R-hat nan of alpha (should be below 1.01)"),
         (
             {"r_hat": 2.5, "divergences": 1, "bfmi": 0.1, "ess_bulk": 5.0},
-            "R-hat 2.500 of alpha (below 1.01 is right); effective sample size 5 (above 400 is "
-            "right); 1 divergences (none is right); energy information 0.10 (above 0.3 is right)",
+            "R-hat 2.500 of alpha (should be below 1.01); effective sample size 5 (should be "
+            "above 400); 1 divergences (should be none); BFMI 0.10 (should be above 0.3)",
         ),
     ],
 )
@@ -148,14 +147,14 @@ def test_sentence_of_a_fit_that_fails(changes: dict[str, Any], failures: str) ->
     assert gate.sentence == f"NOT CONVERGED, do not use: {failures}."
 
 
-def test_sampling_is_settled_when_nothing_would_change_the_verdict() -> None:
+def test_a_gate_is_final_when_nothing_would_change_the_verdict() -> None:
     assert Gate(**GOOD).is_final
     assert Gate(**{**GOOD, "modes": 2}).is_final
     assert not Gate(**{**GOOD, "r_hat": 1.1}).is_final
     assert not Gate(**{**GOOD, "modes": 2, "divergences": 3}).is_final  # smaller steps may help
 
 
-def test_a_gate_that_was_kept_before_modes_were_counted_is_read() -> None:
+def test_a_gate_stored_before_modes_were_counted_can_be_read() -> None:
     tree = xr.DataTree()
     tree.attrs["gate"] = json.dumps(GOOD)
     assert Gate.of(tree).modes == 1
@@ -168,7 +167,7 @@ def test_a_tree_carries_its_gate() -> None:
     assert Gate.of(tree) == gate
 
 
-def test_where_nothing_moved_nothing_is_trusted() -> None:
+def test_constant_draws_fail() -> None:
     still = posterior(
         L0=(("chain", "draw", "curve"), np.ones((4, 500, 3))),
         alpha=(("chain", "draw"), np.ones((4, 500))),

@@ -122,7 +122,7 @@ def test_a_forecast_of_a_fit_that_failed(run: Run, folder: Path) -> None:
     where = ["--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web"]
     code, text, _ = run("forecast", folder / "failed.nc", *where)
     assert code == 1
-    assert text.startswith("NOT CONVERGED, do not use: 7 divergences (none is right).\n")
+    assert text.startswith("NOT CONVERGED, do not use: 7 divergences (should be none).\n")
     code, text, _ = run("forecast", folder / "failed.nc", *where, "--json")
     assert (code, json.loads(text)["converged"]) == (1, False)
 

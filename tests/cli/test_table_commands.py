@@ -132,7 +132,7 @@ def test_a_failed_gate_exits_with_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bl, "fit", lambda *_, **__: failed_fit)
-    sentence = "NOT CONVERGED, do not use: 7 divergences (none is right)."
+    sentence = "NOT CONVERGED, do not use: 7 divergences (should be none)."
     out = ["--out", tmp_path / "fit.nc"]
     code, text, _ = run("fit", folder / "runs.csv", *GROUPED, *out)
     assert code == 1

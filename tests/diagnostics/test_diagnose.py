@@ -54,7 +54,7 @@ def test_fits_of_refit_are_refused(lone_fit: bl.Fit) -> None:
 
 def test_a_fit_that_failed_says_so_first(crossed_fit: bl.Fit) -> None:
     found = bl.diagnose(with_attributes(crossed_fit, divergences=3))
-    assert str(found).startswith("NOT CONVERGED, do not use: 3 divergences (none is right).\n")
+    assert str(found).startswith("NOT CONVERGED, do not use: 3 divergences (should be none).\n")
     assert not found.gate.passed
 
 

@@ -1,4 +1,4 @@
-"""Chains that settled in different places: several modes, which no average describes."""
+"""Chains that converged to different posterior modes, which must not be averaged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import xarray as xr
 
 __all__ = ["Modes", "chain_modes", "group_chains"]
 
-CENTRAL = (0.05, 0.95)  # chains whose draws between these quantiles do not meet are apart
+CENTRAL = (0.05, 0.95)  # chains whose intervals between these quantiles are disjoint are separate
 STATIONARY = 1.05  # split R-hat of one chain
 SHOWN = 4  # parameters in a sentence
 
@@ -22,7 +22,7 @@ type Group = tuple[int, ...]  # chains of a mode
 
 @dataclass(frozen=True)
 class Modes:
-    """The modes that the chains of a fit found, the one of highest density first.
+    """The posterior modes that the chains are in, the one of highest density first.
 
     Parameters
     ----------
@@ -30,9 +30,10 @@ class Modes:
         The chains of each mode.
     log_density : tuple of float
         Mean log posterior density of each mode's draws, in the sampler's coordinates. The mass
-        of a mode is its density times its width, so this alone does not say which is right.
+        of a mode is its density times its volume, so the density alone does not say which mode
+        is right.
     medians : pandas.DataFrame
-        The parameters that tell the modes apart, indexed by ``parameter`` and ``label`` (the
+        The parameters that differ between the modes, indexed by ``parameter`` and ``label`` (the
         curve or group; empty for one value), a column of medians per mode.
     """
 
@@ -41,51 +42,38 @@ class Modes:
     medians: pd.DataFrame
 
     def __len__(self) -> int:
-        """How many modes there are."""
+        """The number of modes."""
         return len(self.chains)
 
     def __str__(self) -> str:
-        """The modes in a sentence."""
+        """The modes in a few sentences."""
         if len(self) == 1:
             return "The chains found one mode."
-        told = "; ".join(self._told(mode) for mode in range(len(self)))
+        described = "; ".join(self._describe(mode) for mode in range(len(self)))
         return (
-            f"The chains found {len(self)} modes: {told}. They are not averaged: chains stay "
-            "where they started, so their number says nothing of a mode's probability. A prior "
-            "or runs that decide between the modes help, more draws do not."
+            f"The chains found {len(self)} modes: {described}. They are not averaged: a chain "
+            "stays in the mode where it started, so the number of chains in a mode says nothing "
+            "about its probability. More draws do not help; an informative prior, or runs that "
+            "distinguish the modes, would."
         )
 
-    def _told(self, mode: int) -> str:
+    def _describe(self, mode: int) -> str:
         first = self.medians[mode].iloc[:SHOWN]
         values = [f"{' of '.join(filter(None, key))} = {x:.3g}" for key, x in first.items()]
         density = f"log density {self.log_density[mode]:.1f}"
         return f"{_listed(self.chains[mode])} ({', '.join([density, *values])})"
 
 
-class _Sampled(Protocol):
+class _HasTree(Protocol):
     @property
     def tree(self) -> xr.DataTree: ...
 
 
-def chain_modes(fit: _Sampled) -> Modes:
-    """The modes that the chains of a fit found.
+def chain_modes(fit: _HasTree) -> Modes:
+    """The posterior modes that the chains of a fit are in.
 
-    Two chains are in different modes if there is a parameter that moves steadily within each of
-    them and whose central 90% in one do not meet those in the other.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-
-    Returns
-    -------
-    Modes
-
-    Examples
-    --------
-    >>> len(chain_modes(fit))  # doctest: +SKIP
-    2
+    Two chains are in different modes if, for some parameter, both are stationary and their
+    central 90% intervals are disjoint.
     """
     posterior = fit.tree["posterior"].to_dataset()
     density = fit.tree["sample_stats"].to_dataset()["logp"].mean("draw").values
@@ -98,28 +86,17 @@ def chain_modes(fit: _Sampled) -> Modes:
 
 
 def group_chains(posterior: xr.Dataset) -> list[Group]:
-    """Chains grouped by mode.
-
-    Parameters
-    ----------
-    posterior : xarray.Dataset
-        Parameters with dims chain and draw.
-
-    Returns
-    -------
-    list of tuple of int
-        One group of all chains if they agree, or if they did not settle.
-    """
-    apart = np.zeros((posterior.sizes["chain"],) * 2, dtype=bool)
+    """Chains by mode: one group if they agree, or if they are not stationary."""
+    separate = np.zeros((posterior.sizes["chain"],) * 2, dtype=bool)
     for _, draws in _quantities(posterior):
-        between = _apart(draws)
-        if between.any() and _is_stationary(draws):
-            apart |= between
-    return _connected(~apart)
+        disjoint = _disjoint(draws)
+        if disjoint.any() and _is_stationary(draws):
+            separate |= disjoint
+    return _connected(~separate)
 
 
 def _quantities(posterior: xr.Dataset) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
-    """Name, label and draws (chain, draw) of every number that the gate judges."""
+    """Name, label and draws (chain, draw) of every quantity that the gate judges."""
     for name in posterior.data_vars:
         if str(name).endswith("_effect"):
             continue
@@ -127,47 +104,47 @@ def _quantities(posterior: xr.Dataset) -> Iterator[tuple[tuple[str, str], np.nda
         labels = values[str(values.dims[2])].values.tolist() if values.ndim == 3 else [""]
         flat = values.to_numpy().reshape(*values.shape[:2], -1)
         for i, label in enumerate(labels):
-            # A lone curve is called "all", which would tell a reader nothing.
+            # A single curve is called "all", which means nothing to a reader.
             yield (str(name), "" if label == "all" else str(label)), flat[..., i]
 
 
-def _apart(draws: np.ndarray) -> np.ndarray:
-    """Whether two chains have nothing in common, for each pair."""
+def _disjoint(draws: np.ndarray) -> np.ndarray:
+    """Whether the central intervals of two chains are disjoint, for each pair (chain, chain)."""
     with np.errstate(invalid="ignore"):
         low, high = np.quantile(draws, CENTRAL, axis=1)
-    beyond = low[:, None] > high[None]
-    return beyond | beyond.T
+    above = low[:, None] > high[None]
+    return above | above.T
 
 
 def _is_stationary(draws: np.ndarray) -> bool:
-    """Whether the halves of each chain agree."""
+    """Whether the two halves of each chain (chain, draw) agree."""
     half = draws.shape[1] // 2
     for chain in draws:
         halves = np.stack([chain[:half], chain[-half:]])
         with np.errstate(invalid="ignore"):
-            r_hat = float(az.rhat(halves))  # not a number where nothing moves
+            r_hat = float(az.rhat(halves))  # NaN for constant draws
         if not r_hat < STATIONARY:
             return False
     return True
 
 
 def _connected(near: np.ndarray) -> list[Group]:
-    """Groups of chains that are near each other, by way of others if need be."""
+    """Connected components of the graph of chains that are near each other."""
     reach = np.linalg.matrix_power(near.astype(float), len(near)) > 0
     return sorted({tuple(int(i) for i in np.flatnonzero(row)) for row in reach})
 
 
 def _medians(posterior: xr.Dataset, groups: list[Group]) -> pd.DataFrame:
-    """Medians per mode of what tells the modes apart, the most distant first."""
+    """Medians per mode of the parameters that differ between modes, the most distant first."""
     rows, distance = {}, []
     for key, draws in _quantities(posterior):
-        between = _apart(draws)
-        if any(between[np.ix_(a, b)].all() for a in groups for b in groups if a != b):
+        disjoint = _disjoint(draws)
+        if any(disjoint[np.ix_(a, b)].all() for a in groups for b in groups if a != b):
             rows[key] = [float(np.median(draws[list(group)])) for group in groups]
             distance.append(np.ptp(rows[key]) / draws.std(axis=1).mean())
     index = pd.MultiIndex.from_tuples(list(rows), names=["parameter", "label"])
-    found = pd.DataFrame(list(rows.values()), index, columns=range(len(groups)))
-    return found.iloc[np.argsort(distance, kind="stable")[::-1]]
+    table = pd.DataFrame(list(rows.values()), index, columns=range(len(groups)))
+    return table.iloc[np.argsort(distance, kind="stable")[::-1]]
 
 
 def _listed(chains: Group) -> str:

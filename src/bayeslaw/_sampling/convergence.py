@@ -1,7 +1,7 @@
 """R-hat and effective sample sizes of many quantities at once (Vehtari et al. 2021).
 
-ArviZ has them for one quantity at a time, some 5 ms each: with hundreds of quantities, judged again
-at every extension of sampling, that is longer than sampling. Here quantities are one more axis.
+ArviZ computes them for one quantity at a time, about 5 ms each. For hundreds of quantities, checked
+at every extension of sampling, that takes longer than sampling. Here quantities are an array axis.
 """
 
 from __future__ import annotations
@@ -19,13 +19,9 @@ TAILS = (0.05, 0.95)
 
 @dataclass(frozen=True)
 class Convergence:
-    """How well chains agree, quantity by quantity.
+    """Rank-normalised R-hat, bulk and 5% tail effective sample sizes, each (quantities,).
 
-    Parameters
-    ----------
-    r_hat, ess_bulk, ess_tail : array (quantities,)
-        The larger of the R-hat of ranks and of folded ranks, and effective sample sizes of the
-        bulk and of the 5% tails. NaN where a draw is not finite; R-hat is also where nothing moves.
+    NaN where a draw is not finite; R-hat is NaN also for constant draws.
     """
 
     r_hat: np.ndarray
@@ -34,47 +30,32 @@ class Convergence:
 
 
 def convergence(draws: np.ndarray) -> Convergence:
-    """Judge the draws of many quantities.
-
-    Parameters
-    ----------
-    draws : array (quantities, chains, draws)
-        At least two chains of four draws.
-
-    Returns
-    -------
-    Convergence
-
-    Examples
-    --------
-    >>> draws = np.random.default_rng(1).normal(size=(3, 4, 500))
-    >>> convergence(draws).r_hat.round(1)
-    array([1., 1., 1.])
-    """
+    """Convergence of draws (quantities, chains, draws): two chains of four draws or more."""
     parts = [_batch(draws[i : i + BATCH]) for i in range(0, len(draws), BATCH)]
     return Convergence(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 def _batch(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    whole = np.isfinite(draws).all(axis=(1, 2))
-    draws = np.where(whole[:, None, None], draws, 0.0)
+    is_finite = np.isfinite(draws).all(axis=(1, 2))
+    draws = np.where(is_finite[:, None, None], draws, 0.0)
     halves = _split(draws)
     bulk = _normal_scores(halves)
-    away = np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True))
-    r_hat = np.maximum(_r_hat(bulk), _r_hat(_normal_scores(away)))
-    # Two tails of quantiles over all draws, each an indicator.
+    folded = np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True))
+    r_hat = np.maximum(_r_hat(bulk), _r_hat(_normal_scores(folded)))
+    # The tail ESS is that of the indicator of each tail.
     ends = np.quantile(draws, TAILS, axis=(1, 2))[..., None, None]
     tail = np.minimum(*(_ess(_split((draws <= end).astype(float))) for end in ends))
-    return tuple(np.where(whole, values, np.nan) for values in (r_hat, _ess(bulk), tail))  # type: ignore[return-value]
+    return tuple(np.where(is_finite, values, np.nan) for values in (r_hat, _ess(bulk), tail))  # type: ignore[return-value]
 
 
 def _split(draws: np.ndarray) -> np.ndarray:
-    """Halves of chains as chains."""
+    """Split each chain in two."""
     half = draws.shape[-1] // 2
     return np.concatenate([draws[..., :half], draws[..., -half:]], axis=1)
 
 
 def _normal_scores(draws: np.ndarray) -> np.ndarray:
+    """Rank-normalised draws."""
     flat = draws.reshape(len(draws), -1)
     size = flat.shape[1]
     order = np.argsort(flat, axis=1)
@@ -84,7 +65,7 @@ def _normal_scores(draws: np.ndarray) -> np.ndarray:
     tied = np.flatnonzero((in_order[:, 1:] == in_order[:, :-1]).any(axis=1))
     if tied.size:
         ranks[tied] = stats.rankdata(flat[tied], axis=1)
-    # Ranks are halves of whole numbers, so that a table of scores is shorter than the draws.
+    # Ranks are multiples of one half, so the scores of all possible ranks fit in a short table.
     scores = special.ndtri((np.arange(2 * size + 1) / 2 - 0.375) / (size + 0.25))
     return scores[(2 * ranks).astype(int)].reshape(draws.shape)
 
@@ -106,22 +87,22 @@ def _ess(chains: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation = 1 - (within[:, None] - covariance) / total[:, None]
     correlation[:, 0] = 1.0
-    last = max(0, -(-(n - 2) // 2) - 1)  # pair of lags that is looked at last
+    last = max(0, -(-(n - 2) // 2) - 1)  # pair of lags considered last
     pairs = correlation[:, : 2 * last + 2].reshape(len(chains), last + 1, 2).sum(axis=2)
     stop = np.argmax((pairs < 0) | (np.arange(last + 1) == last), axis=1)
-    kept = np.arange(last + 1) < stop[:, None]
-    monotone = np.where(kept, np.minimum.accumulate(pairs, axis=1), 0.0).sum(axis=1)
+    is_used = np.arange(last + 1) < stop[:, None]
+    monotone = np.where(is_used, np.minimum.accumulate(pairs, axis=1), 0.0).sum(axis=1)
     beyond = np.maximum(np.take_along_axis(correlation, 2 * stop[:, None], axis=1)[:, 0], 0.0)
     size = n_chains * n
     time = np.maximum(-1 + 2 * monotone + beyond, 1 / np.log10(size))
-    still = np.ptp(chains, axis=(1, 2)) < np.finfo(float).resolution
-    return np.where(still, size, size / time)
+    is_constant = np.ptp(chains, axis=(1, 2)) < np.finfo(float).resolution
+    return np.where(is_constant, size, size / time)
 
 
 def _autocovariance(chains: np.ndarray) -> np.ndarray:
-    """Mean over chains, by lag."""
+    """Autocovariance (quantities, lags), averaged over chains."""
     n = chains.shape[-1]
     size = fft.next_fast_len(2 * n, real=True)
-    moved = np.fft.rfft(chains - chains.mean(axis=2, keepdims=True), n=size, axis=2)
-    power = np.square(np.abs(moved)).mean(axis=1)
+    spectrum = np.fft.rfft(chains - chains.mean(axis=2, keepdims=True), n=size, axis=2)
+    power = np.square(np.abs(spectrum)).mean(axis=1)
     return np.fft.irfft(power, n=size, axis=1)[:, :n] / n

@@ -1,4 +1,4 @@
-"""The gate that every fit has to pass, and the sentence that says whether it did."""
+"""The convergence gate: R-hat, effective sample sizes, divergences, BFMI and modes of a fit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_CONVERGED = "NOT CONVERGED"
 
 @dataclass(frozen=True)
 class Gate:
-    """Convergence of a fit, over parameters per curve, population and spreads.
+    """Convergence of a fit, over the parameters of curves, of the population and spreads.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ class Gate:
     divergences : int
         Divergent transitions after tuning.
     bfmi : float
-        The lowest energy Bayesian fraction of missing information among chains; infinite where
-        draws were made without energies (`bayeslaw.importance`).
+        The lowest Bayesian fraction of missing information (energy) of any chain; infinite for
+        draws by importance sampling, which have no energy.
     draws : int
         Draws in all chains.
     modes : int
-        Modes that the chains found; see `bayeslaw.chain_modes`.
+        Posterior modes among which the chains are split.
     """
 
     r_hat: float
@@ -50,25 +50,29 @@ class Gate:
 
     @property
     def failures(self) -> list[str]:
-        """What did not pass, each with its number."""
+        """The criteria that failed, each with its value."""
         ess = min(self.ess_bulk, self.ess_tail)
-        found = {
-            f"chains in {self.modes} modes, which are not averaged (one is right)": self.modes == 1,
-            f"R-hat {self.r_hat:.3f} of {self.worst} (below {R_HAT} is right)": self.r_hat < R_HAT,
-            f"effective sample size {ess:.0f} (above {ESS:.0f} is right)": ess > ESS,
-            f"{self.divergences} divergences (none is right)": self.divergences == 0,
-            f"energy information {self.bfmi:.2f} (above {BFMI} is right)": self.bfmi > BFMI,
+        is_met = {
+            f"chains in {self.modes} modes, which are not averaged (should be one)": (
+                self.modes == 1
+            ),
+            f"R-hat {self.r_hat:.3f} of {self.worst} (should be below {R_HAT})": (
+                self.r_hat < R_HAT
+            ),
+            f"effective sample size {ess:.0f} (should be above {ESS:.0f})": ess > ESS,
+            f"{self.divergences} divergences (should be none)": self.divergences == 0,
+            f"BFMI {self.bfmi:.2f} (should be above {BFMI})": self.bfmi > BFMI,
         }
-        return [sentence for sentence, good in found.items() if not good]
+        return [criterion for criterion, met in is_met.items() if not met]
 
     @property
     def passed(self) -> bool:
-        """Whether all is well."""
+        """Whether every criterion is met."""
         return not self.failures
 
     @property
     def would_more_draws_help(self) -> bool:
-        """Whether only precision is lacking, not the geometry."""
+        """Whether only precision is lacking, not the exploration of the posterior."""
         return self.divergences == 0 and self.bfmi > BFMI and self.modes == 1
 
     @property
@@ -87,44 +91,32 @@ class Gate:
         return f"{NOT_CONVERGED}, do not use: {'; '.join(self.failures)}."
 
     def to_json(self) -> str:
-        """The gate as text, for the attributes of a tree."""
+        """The gate as text, for the attributes of a fit's tree."""
         return json.dumps(asdict(self))
 
     @classmethod
     def of(cls, tree: xr.DataTree) -> Gate:
-        """The gate that a fit's tree carries."""
+        """The gate stored in the attributes of a fit's tree."""
         return cls(**json.loads(tree.attrs["gate"]))
 
 
-def check_convergence(posterior: xr.Dataset, stats: xr.Dataset) -> Gate:
-    """Judge the convergence of draws.
-
-    Parameters
-    ----------
-    posterior : xarray.Dataset
-        Parameters with dims chain and draw.
-    stats : xarray.Dataset
-        Sampler statistics ``diverging`` and, unless draws are independent, ``energy``.
-
-    Returns
-    -------
-    Gate
-    """
+def check_convergence(posterior: xr.Dataset, sample_stats: xr.Dataset) -> Gate:
+    """The gate of draws; `sample_stats` has ``diverging`` and, for NUTS, ``energy``."""
     judged = posterior[[name for name in posterior if not str(name).endswith("_effect")]]
-    moved = judged.drop_vars([name for name in judged if _is_constant(judged[name])])
-    judged = moved if moved.data_vars else judged  # where nothing moved, all of it is judged
+    varying = judged.drop_vars([name for name in judged if _is_constant(judged[name])])
+    judged = varying if varying.data_vars else judged  # if every chain is stuck, all are judged
     draws, names = _quantities(judged)
-    found = convergence(draws)
-    # A quantity that did not move has no R-hat: that is a failure, not a missing number.
-    r_hat = np.nan_to_num(found.r_hat, nan=np.inf)
+    result = convergence(draws)
+    # The R-hat of a quantity that does not vary is NaN: that is a failure, not a missing value.
+    r_hat = np.nan_to_num(result.r_hat, nan=np.inf)
     worst = int(np.argmax(r_hat))
     return Gate(
         r_hat=float(r_hat[worst]),
-        ess_bulk=float(np.nan_to_num(found.ess_bulk, nan=0.0).min()),
-        ess_tail=float(np.nan_to_num(found.ess_tail, nan=0.0).min()),
+        ess_bulk=float(np.nan_to_num(result.ess_bulk, nan=0.0).min()),
+        ess_tail=float(np.nan_to_num(result.ess_tail, nan=0.0).min()),
         worst=names[worst],
-        divergences=int(stats["diverging"].sum()),
-        bfmi=float(az.bfmi(stats)["energy"].min()) if "energy" in stats else np.inf,
+        divergences=int(sample_stats["diverging"].sum()),
+        bfmi=float(az.bfmi(sample_stats)["energy"].min()) if "energy" in sample_stats else np.inf,
         draws=posterior.sizes["chain"] * posterior.sizes["draw"],
         modes=1 if r_hat[worst] < R_HAT else len(group_chains(judged)),
     )
