@@ -15,8 +15,8 @@ import xarray as xr
 
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import group_names, reference_sizes
-from bayeslaw.decisions.law_slice import LawSlice, law_slice
-from bayeslaw.decisions.results import amounts
+from bayeslaw.decisions.law_slice import LawSlice, slice_along
+from bayeslaw.decisions.results import positive_array
 from bayeslaw.decisions.root_finding import crossing, first_crossing, scan
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import parameters_at
@@ -108,7 +108,7 @@ def contrast(
     sides, line, held = _sides(fit, group, levels), *_line(fit, along, at or {})
     [grown] = line.free
     smallest, largest = observed_range(fit.runs)[grown]
-    sizes = amounts(grown, (at or {}).get(grown, np.array(TIMES) * largest))
+    sizes = positive_array(grown, (at or {}).get(grown, np.array(TIMES) * largest))
     pairs = _pairs(fit, group, sides, at or {})
     rows = _rows(fit, group, sides, pairs)
     systems = _Systems(line, held, parameters_at(fit, rows, draw_new, random_seed), len(pairs))
@@ -249,7 +249,7 @@ class _Systems:
         return told | self._crossing((*first, *second), np.linspace(ends[0], ends[1], STEPS + 1))
 
     def _short(self, log_size: Any, target: Any, *second: Any) -> Any:
-        return self.line.falls * (self.level(log_size, second) - target)
+        return self.line.decrease_sign * (self.level(log_size, second) - target)
 
     def _behind(self, log_size: Any, *known: Any) -> Any:
         """How far the first is behind the second."""
@@ -293,8 +293,8 @@ def _line(fit: Fit, along: str | None, at: Mapping[str, Any]) -> tuple[LawSlice,
     if along is None and len(law.predictors) == 1:
         along = law.predictors[0]
     held = [name for name in at if name in law.predictors and name != along]
-    line = law_slice(law, along, xr.Dataset(attrs={"predictors": held}))
-    values = {name: amounts(name, at[name]) for name in held}
+    line = slice_along(law, along, xr.Dataset(attrs={"predictors": held}))
+    values = {name: positive_array(name, at[name]) for name in held}
     for name, value in values.items():
         if value.size != 1:
             raise ValueError(f"a contrast along {line.free[0]!r} takes one {name}, got {at[name]}")

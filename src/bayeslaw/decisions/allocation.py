@@ -1,4 +1,4 @@
-"""Two predictors of a law that a cost trades against each other."""
+"""Compute-optimal allocation: a law in two predictors, under a cost that takes both."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ import xarray as xr
 
 from bayeslaw.data.runs import predictor_names, reference_sizes
 from bayeslaw.decisions.autodiff import log_slope
-from bayeslaw.decisions.law_slice import Known, LawSlice
+from bayeslaw.decisions.law_slice import Arguments, LawSlice
 from bayeslaw.decisions.root_finding import REACH, crossing, root, scan
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import At, prediction_grid
 
 __all__ = [
-    "Allocation",
+    "AllocationProblem",
     "Cost",
-    "allocation_of",
+    "allocation_problem",
     "optimum",
     "optimum_near",
-    "places_of_cost",
+    "prediction_grid_with_cost",
     "require_optimum",
-    "scale_of_cost",
-    "scale_of_target",
+    "scale_at_budget",
+    "scale_at_target",
     "training_flops",
 ]
 
 type Cost = Callable[..., Any]
-type Path = Callable[[Allocation, Any, Known], np.ndarray]
+type Constraint = Callable[[AllocationProblem, Any, Arguments], np.ndarray]
 
-NONE = 1e-300  # an amount of nothing, among sizes
-NOISE = 1e-14  # slopes that cancel to this share of themselves cancel
+ZERO_AMOUNT = 1e-300  # stands for zero in a grid, which takes positive sizes only
+ROUNDING = 1e-14  # a difference of returns below this share of their sum is rounding error
 
 
 def training_flops(N: Any, D: Any) -> Any:
-    """The FLOPs to train a dense transformer: 6 N D (Kaplan et al. 2020, section 2.1).
+    """FLOPs to train a dense transformer: 6 N D (Kaplan et al. 2020, section 2.1).
 
-    Two for the forward pass and four for the backward pass, per parameter and token; attention
-    over the context is left out.
+    Two per parameter and token for the forward pass and four for the backward pass; attention
+    over the context is not counted.
 
     Parameters
     ----------
     N : number or array
-        Parameters, without embeddings.
+        Number of parameters, without embeddings.
     D : number or array
-        Tokens.
+        Number of training tokens.
 
     Returns
     -------
     number or array
-        FLOPs.
+        Training compute, in FLOPs.
 
     Examples
     --------
@@ -65,221 +65,167 @@ def training_flops(N: Any, D: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Allocation:
-    """A law in two predictors, and a cost that trades one against the other.
+class AllocationProblem:
+    """A law in two free predictors, and a cost that trades one against the other.
 
-    A pair of sizes is written as the logarithms of their ratio (second to first) and of their
-    geometric mean, the scale: at every ratio there is one scale that costs a budget or reaches a
-    target.
-
-    Parameters
-    ----------
-    plane : Slice
-        The law in the two predictors.
-    cost : callable
-        The cost.
-    centre : tuple of (float, float)
-        Ratio and scale about which to search: those of the data.
+    A pair of sizes is written as the logarithms of its ratio (second to first) and of its
+    geometric mean, the scale: at each ratio one scale costs the budget, or reaches the target.
+    The search starts from the ratio and scale of the data, `centre`.
     """
 
-    plane: LawSlice
+    law_slice: LawSlice
     cost: Cost
     centre: tuple[float, float]
 
     @property
     def name(self) -> str:
-        """What the cost is called."""
+        """Name of the cost."""
         return _name(self.cost)
 
-    def sizes(self, ratio: Any, scale: Any, known: Known) -> dict[str, Any]:
-        """All arguments of law and cost."""
-        first, second = self.plane.free
+    def sizes(self, ratio: Any, scale: Any, arguments: Arguments) -> dict[str, Any]:
+        """All arguments of the law and the cost."""
+        first, second = self.law_slice.free
         pair = {first: np.exp(scale - ratio / 2), second: np.exp(scale + ratio / 2)}
-        return self.plane.sizes(pair, known)
+        return self.law_slice.sizes(pair, arguments)
 
-    def price(self, sizes: Mapping[str, Any]) -> Any:
-        """The cost."""
-        wanted = inspect.signature(self.cost).parameters
-        return self.cost(**{name: size for name, size in sizes.items() if name in wanted})
+    def cost_at(self, sizes: Mapping[str, Any]) -> Any:
+        """The cost of a run of these sizes."""
+        names = inspect.signature(self.cost).parameters
+        return self.cost(**{name: size for name, size in sizes.items() if name in names})
 
-    def pull(self, ratio: Any, scale: Any, known: Known) -> Any:
-        """Which predictor gains more for what it costs: 1 only the second, -1 only the first."""
-        sizes, response = self.sizes(ratio, scale, known), partial(self.plane.response, known=known)
-        gain, price = (
-            [log_slope(function, name, sizes) for name in self.plane.free]
-            for function in (response, self.price)
+    def return_difference(self, ratio: Any, scale: Any, arguments: Arguments) -> Any:
+        """Difference in marginal return per cost: 1 if only the second pays off, -1 the first."""
+        sizes = self.sizes(ratio, scale, arguments)
+        response = partial(self.law_slice.response, arguments=arguments)
+        gain, cost = (
+            [log_slope(function, name, sizes) for name in self.law_slice.free]
+            for function in (response, self.cost_at)
         )
-        first, second = gain[0] * price[1], gain[1] * price[0]
-        pull = self.plane.sense * (first - second) / (abs(first) + abs(second))
-        return np.where(abs(pull) < NOISE, 0.0, pull)
+        first, second = gain[0] * cost[1], gain[1] * cost[0]
+        difference = self.law_slice.sense * (first - second) / (abs(first) + abs(second))
+        return np.where(abs(difference) < ROUNDING, 0.0, difference)
 
 
-def scale_of_cost(trade: Allocation, ratio: Any, known: Known) -> np.ndarray:
-    """The scale at which a pair of this ratio costs the budget, known[0]."""
+def scale_at_budget(problem: AllocationProblem, ratio: Any, arguments: Arguments) -> np.ndarray:
+    """The scale at which a pair of this ratio costs the budget, arguments[0]."""
 
-    def left(scale: Any, ratio: Any, *known: Any) -> Any:
-        return np.log(known[0]) - np.log(trade.price(trade.sizes(ratio, scale, known)))
+    def remaining(scale: Any, ratio: Any, *arguments: Any) -> Any:
+        sizes = problem.sizes(ratio, scale, arguments)
+        return np.log(arguments[0]) - np.log(problem.cost_at(sizes))
 
-    # The law has no say: without its parameters the arrays are smaller.
-    return _scale(trade, left, ratio, known[: 1 + len(trade.plane.held)])
-
-
-def scale_of_target(trade: Allocation, ratio: Any, known: Known) -> np.ndarray:
-    """The scale at which a pair of this ratio reaches the target, known[0]."""
-
-    def left(scale: Any, ratio: Any, *known: Any) -> Any:
-        sizes = trade.sizes(ratio, scale, known)
-        return trade.plane.sense * (trade.plane.response(sizes, known) - known[0])
-
-    return _scale(trade, left, ratio, known)
+    # The law's parameters play no part: without them the arrays are smaller.
+    return _scale(problem, remaining, ratio, arguments[: 1 + len(problem.law_slice.held)])
 
 
-def _scale(trade: Allocation, left: Callable[..., Any], ratio: Any, known: Known) -> np.ndarray:
-    _, centre = trade.centre
-    return root(left, centre - REACH, centre + REACH, (ratio, *known))
+def scale_at_target(problem: AllocationProblem, ratio: Any, arguments: Arguments) -> np.ndarray:
+    """The scale at which a pair of this ratio reaches the target, arguments[0]."""
+
+    def remaining(scale: Any, ratio: Any, *arguments: Any) -> Any:
+        response = problem.law_slice.response(problem.sizes(ratio, scale, arguments), arguments)
+        return problem.law_slice.sense * (response - arguments[0])
+
+    return _scale(problem, remaining, ratio, arguments)
 
 
-def optimum(trade: Allocation, path: Path, known: Known) -> tuple[np.ndarray, np.ndarray]:
-    """Ratio and scale where nothing is gained by trading, along a path of equal cost or loss.
+def _scale(
+    problem: AllocationProblem, remaining: Callable[..., Any], ratio: Any, arguments: Arguments
+) -> np.ndarray:
+    _, centre = problem.centre
+    return root(remaining, centre - REACH, centre + REACH, (ratio, *arguments))
 
-    Parameters
-    ----------
-    trade : Trade
-        What is traded.
-    path : callable
-        `scale_of_cost` or `scale_of_target`.
-    known : tuple of array
-        Budgets or targets, then `Slice.known`.
 
-    Returns
-    -------
-    ratio, scale : array
-        NaN where there is no such point; where there are several, that in the best surroundings.
+def optimum(
+    problem: AllocationProblem, constraint: Constraint, arguments: Arguments
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ratio and scale of the best pair that meets a constraint: the budget, or the target.
+
+    The constraint is `scale_at_budget` or `scale_at_target`. NaN where there is no optimum; of
+    several local optima, the best.
     """
 
-    def worse(ratio: Any, *known: Any) -> Any:  # one of the terms is constant along the path
-        sizes = trade.sizes(ratio, path(trade, ratio, known), known)
-        return trade.plane.sense * trade.plane.response(sizes, known) + np.log(trade.price(sizes))
+    def objective(ratio: Any, *arguments: Any) -> Any:  # one of its terms is constant
+        sizes = problem.sizes(ratio, constraint(problem, ratio, arguments), arguments)
+        response = problem.law_slice.response(sizes, arguments)
+        return problem.law_slice.sense * response + np.log(problem.cost_at(sizes))
 
-    ratio = crossing(_pull_along(trade, path), scan(trade.centre[0]), known, worse)
-    return ratio, path(trade, ratio, known)
+    condition = _first_order_condition(problem, constraint)
+    ratio = crossing(condition, scan(problem.centre[0]), arguments, objective)
+    return ratio, constraint(problem, ratio, arguments)
 
 
 def optimum_near(
-    trade: Allocation, path: Path, known: Known, ratio: Any
+    problem: AllocationProblem, constraint: Constraint, arguments: Arguments, ratio: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ratio and scale of the optimum, given nearly its ratio; see `optimum`."""
-    ratio = root(_pull_along(trade, path), ratio - 0.5, ratio + 0.5, known)
-    return ratio, path(trade, ratio, known)
+    """Ratio and scale of the optimum near a given ratio; see `optimum`."""
+    condition = _first_order_condition(problem, constraint)
+    ratio = root(condition, ratio - 0.5, ratio + 0.5, arguments)
+    return ratio, constraint(problem, ratio, arguments)
 
 
-def _pull_along(trade: Allocation, path: Path) -> Callable[..., Any]:
-    return lambda ratio, *known: trade.pull(ratio, path(trade, ratio, known), known)
-
-
-def allocation_of(fit: Fit, cost: Cost, rows: xr.Dataset) -> Allocation:
-    """What a cost trades in the law of a fit, given rows of what is held.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    cost : callable
-        The cost.
-    rows : xarray.Dataset
-        As of `bayeslaw.forecasting.curve_lookup.prediction_grid`.
-
-    Returns
-    -------
-    Trade
-
-    Raises
-    ------
-    ValueError
-        If law, cost and rows do not leave two predictors.
-    """
-    law, held = fit.model.law, tuple(predictor_names(rows))
-    name, arguments = _name(cost), inspect.signature(cost).parameters
-    needed = [n for n, argument in arguments.items() if argument.default is argument.empty]
-    called = f"cost {name}({', '.join(arguments)})"
-    _refuse(
-        [n for n in held if n not in law.predictors and n not in arguments],
-        f"at holds {{}}, which neither law {law.name!r} nor {called} takes",
+def _first_order_condition(
+    problem: AllocationProblem, constraint: Constraint
+) -> Callable[..., Any]:
+    """A function of the ratio that is zero where both predictors return the same per cost."""
+    return lambda ratio, *arguments: problem.return_difference(
+        ratio, constraint(problem, ratio, arguments), arguments
     )
-    _refuse(
-        [n for n in needed if n not in law.predictors and n not in held],
-        f"{called} takes {{}}, which is no predictor of law {law.name!r}; those are "
+
+
+def allocation_problem(fit: Fit, cost: Cost, rows: xr.Dataset) -> AllocationProblem:
+    """The allocation problem of a fit and a cost, given rows of values held constant."""
+    law, held = fit.model.law, tuple(predictor_names(rows))
+    name, parameters = _name(cost), inspect.signature(cost).parameters
+    required = [n for n, parameter in parameters.items() if parameter.default is parameter.empty]
+    signature = f"cost {name}({', '.join(parameters)})"
+    _raise_if_any(
+        [n for n in held if n not in law.predictors and n not in parameters],
+        f"at holds {{}}, which neither law {law.name!r} nor {signature} takes",
+    )
+    _raise_if_any(
+        [n for n in required if n not in law.predictors and n not in held],
+        f"{signature} takes {{}}, which is no predictor of law {law.name!r}; those are "
         f"{list(law.predictors)}; take a law that has it, or hold it at a value: at={{{{}}: ...}}",
     )
-    _refuse(
-        [n for n in law.predictors if n not in arguments and n not in held],
-        f"law {law.name!r} needs {{}}, which {called} does not take; hold it at a value: "
+    _raise_if_any(
+        [n for n in law.predictors if n not in parameters and n not in held],
+        f"law {law.name!r} needs {{}}, which {signature} does not take; hold it at a value: "
         "at={{}: ...}",
     )
     free = [n for n in law.predictors if n not in held]
     if len(free) != 2:
         raise ValueError(
-            f"two predictors can be traded, and law {law.name!r} with {called} leaves "
+            f"two predictors can be traded, and law {law.name!r} with {signature} leaves "
             f"{free or 'none'}; hold all others with at={{...}}"
         )
     first, second = (float(np.log(reference_sizes(fit.runs)[n])) for n in free)
-    return Allocation(
+    return AllocationProblem(
         LawSlice(law, tuple(free), held), cost, (second - first, (first + second) / 2)
     )
 
 
-def places_of_cost(fit: Fit, cost: Cost, at: At) -> xr.Dataset:
-    """Rows of what is held, where amounts that the cost alone takes may be zero.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    cost : callable
-        The cost.
-    at : mapping, xarray.Dataset or None
-        As of `bayeslaw.forecasting.curve_lookup.prediction_grid`.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
+def prediction_grid_with_cost(fit: Fit, cost: Cost, at: At) -> xr.Dataset:
+    """Rows as of `prediction_grid`, where arguments of the cost alone may be zero."""
     if isinstance(at, xr.Dataset) or not isinstance(at, Mapping):
-        return prediction_grid(fit, at)  # a grid, nothing, or what it refuses
+        return prediction_grid(fit, at)
     own = [n for n in inspect.signature(cost).parameters if n not in fit.model.law.predictors]
     given = {name: np.asarray(at[name]) for name in own if name in at}
-    numbers = {name: values for name, values in given.items() if values.dtype.kind in "fi"}
-    # A grid holds sizes, which are above zero.
-    rows = prediction_grid(
-        fit, {**at, **{n: np.where(v == 0, NONE, v) for n, v in numbers.items()}}
-    )
-    return rows.assign({name: rows[name].where(rows[name] != NONE, 0.0) for name in numbers})
+    numeric = {name: values for name, values in given.items() if values.dtype.kind in "fi"}
+    positive = {n: np.where(values == 0, ZERO_AMOUNT, values) for n, values in numeric.items()}
+    rows = prediction_grid(fit, {**at, **positive})
+    return rows.assign({n: rows[n].where(rows[n] != ZERO_AMOUNT, 0.0) for n in numeric})
 
 
-def require_optimum(trade: Allocation, ratio: np.ndarray) -> None:
-    """Raise if the law has no compute-optimal point in any draw.
-
-    Parameters
-    ----------
-    trade : Trade
-        Law and cost.
-    ratio : array
-        The ratio of the optimum, NaN where there is none.
-
-    Raises
-    ------
-    ValueError
-        If all are NaN.
-    """
+def require_optimum(problem: AllocationProblem, ratio: np.ndarray) -> None:
+    """Raise if no draw has a compute-optimal point: if all ratios are NaN."""
     if np.all(np.isnan(ratio)):
         raise ValueError(
-            f"law {trade.plane.law.name!r} has no compute-optimal point in any draw: at equal "
-            f"{trade.name} the response is the same everywhere, or best where one of "
-            f"{' and '.join(trade.plane.free)} is as small as can be"
+            f"law {problem.law_slice.law.name!r} has no compute-optimal point in any draw: at "
+            f"equal {problem.name} the response is the same everywhere, or best where one of "
+            f"{' and '.join(problem.law_slice.free)} is as small as can be"
         )
 
 
-def _refuse(names: list[str], sentence: str) -> None:
+def _raise_if_any(names: list[str], sentence: str) -> None:
     if names:
         raise ValueError(sentence.replace("{}", repr(names[0])))
 

@@ -1,4 +1,4 @@
-"""Exact derivatives of laws and costs, carried along with their values."""
+"""Forward-mode automatic differentiation of laws and costs, by dual numbers."""
 
 from __future__ import annotations
 
@@ -14,41 +14,18 @@ __all__ = ["log_slope"]
 def log_slope(
     function: Callable[[Mapping[str, Any]], Any], along: str, sizes: Mapping[str, Any]
 ) -> np.ndarray:
-    """Derivative of a function with respect to the logarithm of one of its arguments.
+    """Exact derivative with respect to the logarithm of one argument, by forward-mode dual numbers.
 
-    Parameters
-    ----------
-    function : callable
-        A formula of a mapping of names to arrays, written as a law is: with operators, ``np.exp``
-        and its like, and `bayeslaw.maximum`, `bayeslaw.minimum`.
-    along : str
-        The argument.
-    sizes : mapping of str to array
-        Where.
-
-    Returns
-    -------
-    array
-        Exact up to rounding.
-
-    Raises
-    ------
-    TypeError
-        If the formula uses a function of NumPy that is not known here.
-
-    Examples
-    --------
-    >>> cost = lambda sizes: 6 * sizes["N"] * sizes["D"] ** 2
-    >>> float(log_slope(cost, "D", {"N": np.array(2.0), "D": np.array(5.0)}))
-    600.0
+    The function takes a mapping of names to arrays and is written as a law is: with operators,
+    ``np.exp`` and its like, `bayeslaw.maximum` and `bayeslaw.minimum`.
     """
     size = np.asarray(sizes[along], dtype=float)
-    found = function({**sizes, along: _Dual(size, size)})
-    return found.slope if isinstance(found, _Dual) else np.zeros_like(size)
+    value = function({**sizes, along: _Dual(size, size)})
+    return value.slope if isinstance(value, _Dual) else np.zeros_like(size)
 
 
 class _Dual(NDArrayOperatorsMixin):
-    """A value and its derivative."""
+    """Dual number: a value and its derivative."""
 
     def __init__(self, value: Any, slope: Any) -> None:
         self.value, self.slope = value, slope
@@ -57,26 +34,27 @@ class _Dual(NDArrayOperatorsMixin):
         if method != "__call__" or ufunc not in PARTIALS:
             raise TypeError(
                 f"np.{ufunc.__name__} has no derivative here; write laws and costs with operators "
-                f"and {', '.join(sorted(f'np.{known.__name__}' for known in PARTIALS))}"
+                f"and {', '.join(sorted(f'np.{each.__name__}' for each in PARTIALS))}"
             )
-        plain = [each.value if isinstance(each, _Dual) else each for each in inputs]
-        value = ufunc(*plain)
-        parts = zip(inputs, PARTIALS[ufunc], strict=True)
-        slopes = [d(value, *plain) * x.slope for x, d in parts if isinstance(x, _Dual)]
+        values = [each.value if isinstance(each, _Dual) else each for each in inputs]
+        value = ufunc(*values)
+        partials = zip(inputs, PARTIALS[ufunc], strict=True)
+        slopes = [d(value, *values) * x.slope for x, d in partials if isinstance(x, _Dual)]
         return _Dual(value, sum(slopes[1:], start=slopes[0]))
 
 
-def _of_base(power: Any, base: Any, exponent: Any) -> Any:
+def _power_by_base(power: Any, base: Any, exponent: Any) -> Any:
+    """Partial derivative of base ** exponent with respect to the base."""
     return np.where(np.equal(exponent, 0), 0.0, exponent * np.power(base, np.subtract(exponent, 1)))
 
 
-# Derivatives of a ufunc's value y with respect to each of its inputs, from y and the inputs.
+# Partial derivatives of a ufunc's value y by each of its inputs, given y and the inputs.
 PARTIALS: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.add: (lambda y, a, b: 1.0, lambda y, a, b: 1.0),
     np.subtract: (lambda y, a, b: 1.0, lambda y, a, b: -1.0),
     np.multiply: (lambda y, a, b: b, lambda y, a, b: a),
     np.true_divide: (lambda y, a, b: 1 / b, lambda y, a, b: -y / b),
-    np.power: (_of_base, lambda y, a, b: y * np.log(a)),
+    np.power: (_power_by_base, lambda y, a, b: y * np.log(a)),
     np.negative: (lambda y, a: -1.0,),
     np.positive: (lambda y, a: 1.0,),
     np.absolute: (lambda y, a: np.sign(a),),

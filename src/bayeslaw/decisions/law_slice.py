@@ -1,4 +1,4 @@
-"""A law in some of its predictors, the others held."""
+"""A law as a function of some of its predictors, the others held constant."""
 
 from __future__ import annotations
 
@@ -12,25 +12,17 @@ import xarray as xr
 from bayeslaw._law.law import Law
 from bayeslaw.data.runs import predictor_names
 
-__all__ = ["Known", "LawSlice", "law_slice"]
+__all__ = ["Arguments", "LawSlice", "slice_along"]
 
-type Known = tuple[Any, ...]  # budgets, targets or thresholds; what is held; the law's parameters
+# Budgets, targets or thresholds; values that are held constant; the law's parameters.
+type Arguments = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class LawSlice:
-    """A law in some of its predictors, the others held row by row.
+    """A law of its free predictors; `held` names predictors, or arguments of a cost, held constant.
 
     Arrays have the dims chain, draw, row and one of budgets, targets or thresholds.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    free : tuple of str
-        Predictors that move.
-    held : tuple of str
-        What is held: predictors, or other arguments of a cost.
     """
 
     law: Law
@@ -39,63 +31,38 @@ class LawSlice:
 
     @property
     def sense(self) -> int:
-        """1 if the lowest response is the best, -1 if the highest is."""
+        """Sense of the optimisation: 1 if a low response is good, -1 if a high one is."""
         return -1 if self.law.higher_is_better else 1
 
     @property
-    def falls(self) -> int:
+    def decrease_sign(self) -> int:
         """1 if the response falls as all free predictors grow, -1 if it rises."""
         return -1 if all(self.law.direction.get(name) == 1 for name in self.free) else 1
 
-    def known(
-        self, asked: np.ndarray, rows: xr.Dataset, parameters: Mapping[str, np.ndarray]
-    ) -> Known:
-        """What is asked for, what is held and the law's parameters, as arrays that broadcast."""
+    def arguments(
+        self, amounts: np.ndarray, rows: xr.Dataset, parameters: Mapping[str, np.ndarray]
+    ) -> Arguments:
+        """Amounts (amount,), held values (row, 1) and parameters (chain, draw, row, 1)."""
         held = [rows[name].values[:, None] for name in self.held]
-        return (asked, *held, *(parameters[name][..., None] for name in self.law.parameters))
+        return (amounts, *held, *(parameters[name][..., None] for name in self.law.parameters))
 
-    def sizes(self, moving: Mapping[str, Any], known: Known) -> dict[str, Any]:
-        """All predictors: those that move and those that are held."""
-        return {**moving, **dict(zip(self.held, known[1:], strict=False))}
+    def sizes(self, free: Mapping[str, Any], arguments: Arguments) -> dict[str, Any]:
+        """All predictors, free and held."""
+        return {**free, **dict(zip(self.held, arguments[1:], strict=False))}
 
-    def response(self, sizes: Mapping[str, Any], known: Known) -> Any:
-        """The law."""
-        values = known[1 + len(self.held) :]
+    def response(self, sizes: Mapping[str, Any], arguments: Arguments) -> Any:
+        """Value of the law."""
+        values = arguments[1 + len(self.held) :]
         parameters = dict(zip(self.law.parameters, values, strict=True))
         return self.law(*(sizes[name] for name in self.law.predictors), **parameters)
 
 
-def law_slice(law: Law, along: str | None, rows: xr.Dataset) -> LawSlice:
-    """A law along one predictor, given rows of the others.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    along : str or None
-        The predictor; None for the only one that is not held.
-    rows : xarray.Dataset
-        As of `bayeslaw.forecasting.curve_lookup.prediction_grid`.
-
-    Returns
-    -------
-    Slice
-
-    Raises
-    ------
-    ValueError
-        If other predictors are not held, or what is held is not another predictor.
-
-    Examples
-    --------
-    >>> import bayeslaw as bl
-    >>> law_slice(bl.laws.chinchilla, "N", bl.grid(D=1e12)).free
-    ('N',)
-    """
+def slice_along(law: Law, along: str | None, rows: xr.Dataset) -> LawSlice:
+    """A law along one predictor (None: the only one that is not held), given rows of the others."""
     held = tuple(predictor_names(rows))
-    left = [name for name in law.predictors if name not in held]
-    if along is None and len(left) == 1:
-        along = left[0]
+    free = [name for name in law.predictors if name not in held]
+    if along is None and len(free) == 1:
+        along = free[0]
     if along not in law.predictors:
         more = f", and hold the others: at={{{law.predictors[-1]!r}: ...}}"
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a little more of a predictor changes, and where it is no longer worth while."""
+"""Marginal gain of a predictor, and the size at which it saturates."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import xarray as xr
 
 from bayeslaw.data.runs import reference_sizes
 from bayeslaw.decisions.autodiff import log_slope
-from bayeslaw.decisions.law_slice import LawSlice, law_slice
-from bayeslaw.decisions.results import amounts, labelled
+from bayeslaw.decisions.law_slice import LawSlice, slice_along
+from bayeslaw.decisions.results import positive_array, result_dataset
 from bayeslaw.decisions.root_finding import first_crossing, scan
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import (
@@ -25,32 +25,32 @@ from bayeslaw.forecasting.forecast import law_caveats
 
 __all__ = ["marginal_gain", "saturation"]
 
-DRAWN = ("chain", "draw", "run", "predictor")
+DIMS = ("chain", "draw", "run", "predictor")
 
 
 def marginal_gain(
     fit: Fit, at: xr.Dataset, *, draw_new: Sequence[str] = (), random_seed: int = 0
 ) -> xr.Dataset:
-    """Posterior draws of what more of each predictor changes at given sizes.
+    """Posterior draws of the marginal gain of each predictor at given sizes.
 
     Parameters
     ----------
     fit : Fit
         The fit.
     at : xarray.Dataset
-        Where: `bayeslaw.grid` of all predictors, or runs; for all curves of the fit unless the
+        Sizes: a `bayeslaw.grid` of all predictors, or runs; for all curves of the fit unless the
         grid names groups.
     draw_new : sequence of str, optional
-        Groups whose levels that the fit has not seen are drawn from the population.
+        Groups whose unseen levels are drawn from the population.
     random_seed : int
-        Seed of what is drawn from the population.
+        Seed of the draws from the population.
 
     Returns
     -------
     xarray.Dataset
         With dims chain, draw, run, predictor: ``slope``, the exact derivative of the curve with
         respect to the logarithm of the predictor (the response's units per e-fold), and
-        ``doubling``, what the curve changes by when the predictor doubles. Negative where the
+        ``doubling``, the change of the curve when the predictor doubles. Negative where the
         response falls.
 
     Raises
@@ -67,22 +67,22 @@ def marginal_gain(
     rows = prediction_grid(fit, at)
     require_predictors(fit, rows)
     law, parameters = fit.model.law, parameters_at(fit, rows, draw_new, random_seed)
-    known = (None, *(parameters[name] for name in law.parameters))
-    response = partial(LawSlice(law, law.predictors, ()).response, known=known)
+    arguments = (None, *(parameters[name] for name in law.parameters))
+    response = partial(LawSlice(law, law.predictors, ()).response, arguments=arguments)
     sizes = {name: rows[name].values for name in law.predictors}
     level = response(sizes)
     slope = [log_slope(response, name, sizes) for name in sizes]
     doubling = [response({**sizes, name: 2 * size}) - level for name, size in sizes.items()]
-    told = fit.runs.attrs["response"]
-    where = rows[list(sizes)].set_coords(list(sizes)).assign_coords(predictor=list(sizes))
-    return where.assign(
-        slope=(DRAWN, _stacked(slope, level), {"long_name": f"change of {told} per e-fold"}),
+    name = fit.runs.attrs["response"]
+    points = rows[list(sizes)].set_coords(list(sizes)).assign_coords(predictor=list(sizes))
+    return points.assign(
+        slope=(DIMS, _stacked(slope, level), {"long_name": f"change of {name} per e-fold"}),
         doubling=(
-            DRAWN,
+            DIMS,
             _stacked(doubling, level),
-            {"long_name": f"change of {told} per doubling"},
+            {"long_name": f"change of {name} per doubling"},
         ),
-    ).assign_attrs(response=told, law=law.name, caveats=law_caveats(fit))
+    ).assign_attrs(response=name, law=law.name, caveats=law_caveats(fit))
 
 
 def _stacked(changes: list[np.ndarray], like: np.ndarray) -> np.ndarray:
@@ -105,21 +105,22 @@ def saturation(
     fit : Fit
         The fit.
     threshold : float or sequence of float
-        Gains of the curve per doubling, in the response's units.
+        Gain of the curve per doubling, in the response's units.
     along : str, optional
-        The predictor that is doubled, all others being held; by default the one that is not held.
+        The predictor that is doubled, all others held constant; by default the one that is not
+        held.
     at : mapping, optional
         Which curves, all of the fit unless given, and the other predictors: what `bayeslaw.grid`
         takes, such as ``{"task": "c4", "D": 1e12}``, or such a grid.
     draw_new : sequence of str, optional
-        Groups whose levels that the fit has not seen are drawn from the population.
+        Groups whose unseen levels are drawn from the population.
     random_seed : int
-        Seed of what is drawn from the population.
+        Seed of the draws from the population.
 
     Returns
     -------
     xarray.Dataset
-        The predictor, with dims chain, draw, curve, threshold: zero where no doubling gains as
+        The predictor, with dims chain, draw, curve, threshold: zero where no doubling gains that
         much, infinite where all do. `bayeslaw.interval` gives bands.
 
     Raises
@@ -133,23 +134,24 @@ def saturation(
     >>> enough = bl.saturation(fit, 0.01, along="N", at={"D": 1e12})  # doctest: +SKIP
     >>> bl.interval(enough)["N"]  # doctest: +SKIP
     """
-    rows, thresholds = prediction_grid(fit, at), amounts("threshold", threshold)
-    line = law_slice(fit.model.law, along, rows)
-    [doubled] = line.free
-    known = line.known(thresholds, rows, parameters_at(fit, rows, draw_new, random_seed))
-    # Downwards: a curve may start with a plateau, where doublings gain nothing yet.
+    rows, thresholds = prediction_grid(fit, at), positive_array("threshold", threshold)
+    law_slice = slice_along(fit.model.law, along, rows)
+    [doubled] = law_slice.free
+    parameters = parameters_at(fit, rows, draw_new, random_seed)
+    arguments = law_slice.arguments(thresholds, rows, parameters)
+    # Scan downwards: a curve may start with a plateau, where doublings gain nothing yet.
     points = scan(np.log(reference_sizes(fit.runs)[doubled]))[::-1]
-    found = np.exp(first_crossing(partial(_wasted, line), points, known))
-    about = f"{doubled} beyond which a doubling gains less than the threshold"
-    asked = xr.Variable("threshold", thresholds, {"long_name": fit.runs.attrs["response"]})
-    return labelled(fit, rows, asked, {doubled: (found, about)}, {})
+    size = np.exp(first_crossing(partial(_shortfall, law_slice), points, arguments))
+    label = f"{doubled} beyond which a doubling gains less than the threshold"
+    amounts = xr.Variable("threshold", thresholds, {"long_name": fit.runs.attrs["response"]})
+    return result_dataset(fit, rows, amounts, {doubled: (size, label)}, {})
 
 
-def _wasted(line: LawSlice, log_size: Any, *known: Any) -> Any:
+def _shortfall(law_slice: LawSlice, log_size: Any, *arguments: Any) -> Any:
     """How far the gain of a doubling is below the threshold."""
-    [doubled] = line.free
+    [doubled] = law_slice.free
+    sizes = ({doubled: factor * np.exp(log_size)} for factor in (1, 2))
     before, after = (
-        line.response(line.sizes({doubled: factor * np.exp(log_size)}, known), known)
-        for factor in (1, 2)
+        law_slice.response(law_slice.sizes(size, arguments), arguments) for size in sizes
     )
-    return known[0] - line.falls * (before - after)
+    return arguments[0] - law_slice.decrease_sign * (before - after)

@@ -1,4 +1,4 @@
-"""How large a run must be to reach a target."""
+"""The size, or the budget, that a run needs to reach a target."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import xarray as xr
 
 from bayeslaw.data.runs import reference_sizes
 from bayeslaw.decisions.allocation import (
-    Allocation,
+    AllocationProblem,
     Cost,
-    allocation_of,
+    allocation_problem,
     optimum,
-    places_of_cost,
+    prediction_grid_with_cost,
     require_optimum,
-    scale_of_target,
+    scale_at_target,
 )
-from bayeslaw.decisions.law_slice import Known, LawSlice, law_slice
-from bayeslaw.decisions.results import amounts, labelled
+from bayeslaw.decisions.law_slice import Arguments, LawSlice, slice_along
+from bayeslaw.decisions.results import positive_array, result_dataset
 from bayeslaw.decisions.root_finding import REACH, first_crossing, scan
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import At, parameters_at, prediction_grid
@@ -39,9 +39,9 @@ def requirement(
 ) -> xr.Dataset:
     """Posterior draws of the size, or of the budget, at which the curve reaches a target.
 
-    The smallest size at which the response is as low as the target, or as high for a predictor
-    with which it rises. Where growth makes it worse (time, or accuracy along the loss) it is the
-    largest size that still keeps the target.
+    The smallest size at which the response is down to the target, or up to it along a predictor
+    with which it rises. Where growth makes the response worse (time, or accuracy along the loss),
+    the largest size that still meets the target.
 
     Parameters
     ----------
@@ -50,28 +50,28 @@ def requirement(
     target : float or sequence of float
         Responses to reach, in the response's units.
     along : str or callable, optional
-        What grows: a predictor, all others being held; or a cost, such as
-        `bayeslaw.training_flops`, spent as `bayeslaw.plan` says. By default the one predictor
-        that is not held.
+        What grows: a predictor, all others held constant; or a cost, such as
+        `bayeslaw.training_flops`, with the compute-optimal split of `bayeslaw.plan`. By default
+        the one predictor that is not held.
     at : mapping, optional
-        Which curves, all of the fit unless given, and what is held: what `bayeslaw.grid` takes,
-        such as ``{"task": "c4", "T": [1e11, 1e12]}``, or such a grid. What a cost alone takes
-        may be zero.
+        Which curves, all of the fit unless given, and values of predictors held constant: what
+        `bayeslaw.grid` takes, such as ``{"task": "c4", "T": [1e11, 1e12]}``, or such a grid.
+        Arguments of a cost alone may be zero.
     largest : float
-        Largest size or budget that could be had, in its units.
+        Largest size or budget that is available, in its units.
     draw_new : sequence of str, optional
-        Groups whose levels that the fit has not seen are drawn from the population.
+        Groups whose unseen levels are drawn from the population.
     random_seed : int
-        Seed of what is drawn from the population.
+        Seed of the draws from the population.
 
     Returns
     -------
     xarray.Dataset
         With dims chain, draw, curve, target: the predictor, or for a cost ``budget`` and both
         predictors there; infinite where the target is out of reach, zero where any size reaches
-        it, NaN where no split of a budget is best; where growth makes the response worse, zero
-        where no size keeps the target, infinite where any does. With dims curve, target:
-        ``probability`` that the target is reached at all, by `largest` if it is given.
+        it, NaN where no split of a budget is best. Where growth makes the response worse, zero
+        where no size meets the target, infinite where any does. With dims curve, target:
+        ``probability`` that the target is reached at all, and within `largest` if it is given.
         `bayeslaw.interval` gives bands.
 
     Raises
@@ -86,49 +86,53 @@ def requirement(
     >>> bl.interval(need, 0.9)["N"], need["probability"]  # doctest: +SKIP
     >>> bl.requirement(fit, [2.1, 2.0], along=bl.training_flops, largest=1e25)  # doctest: +SKIP
     """
-    rows = places_of_cost(fit, along, at) if callable(along) else prediction_grid(fit, at)
-    targets = amounts("target", target)
+    is_cost = callable(along)
+    rows = prediction_grid_with_cost(fit, along, at) if is_cost else prediction_grid(fit, at)
+    targets = positive_array("target", target)
     parameters = parameters_at(fit, rows, draw_new, random_seed)
-    if callable(along):
-        trade, worsens = allocation_of(fit, along, rows), False
-        found = _budgets(trade, trade.plane.known(targets, rows, parameters))
+    if is_cost:
+        problem, worsens = allocation_problem(fit, along, rows), False
+        required = _budgets(problem, problem.law_slice.arguments(targets, rows, parameters))
     else:
-        line = law_slice(fit.model.law, along, rows)
-        worsens = line.falls != line.sense
-        points = scan(np.log(reference_sizes(fit.runs)[line.free[0]]))
-        found = _sizes(line, points, line.known(targets, rows, parameters))
-    grown, response = next(iter(found)), fit.runs.attrs["response"]
-    drawn = {name: (values, f"{name} at the target") for name, values in found.items()}
-    sizes = found[grown]
+        law_slice = slice_along(fit.model.law, along, rows)
+        worsens = law_slice.decrease_sign != law_slice.sense
+        points = scan(np.log(reference_sizes(fit.runs)[law_slice.free[0]]))
+        required = _sizes(law_slice, points, law_slice.arguments(targets, rows, parameters))
+    name, response = next(iter(required)), fit.runs.attrs["response"]
+    draws = {each: (values, f"{each} at the target") for each, values in required.items()}
+    sizes = required[name]
     reached = sizes > 0 if worsens else np.isfinite(sizes) & (sizes <= largest)
-    told = {"probability": (reached, f"probability that {grown} up to {largest:g} is enough")}
-    asked = xr.Variable("target", targets, {"long_name": response})
-    return labelled(fit, rows, asked, drawn, told).assign_attrs(largest=largest)
+    events = {"probability": (reached, f"probability that {name} up to {largest:g} is enough")}
+    amounts = xr.Variable("target", targets, {"long_name": response})
+    return result_dataset(fit, rows, amounts, draws, events).assign_attrs(largest=largest)
 
 
-def _sizes(line: LawSlice, points: np.ndarray, known: Known) -> dict[str, np.ndarray]:
-    [along] = line.free
+def _sizes(law_slice: LawSlice, points: np.ndarray, arguments: Arguments) -> dict[str, np.ndarray]:
+    """The free predictor where the law reaches the target."""
+    [along] = law_slice.free
 
-    def short(log_size: Any, *known: Any) -> Any:
-        response = line.response(line.sizes({along: np.exp(log_size)}, known), known)
-        return line.falls * (response - known[0])
+    def excess(log_size: Any, *arguments: Any) -> Any:
+        sizes = law_slice.sizes({along: np.exp(log_size)}, arguments)
+        return law_slice.decrease_sign * (law_slice.response(sizes, arguments) - arguments[0])
 
-    return {along: np.exp(first_crossing(short, points, known))}
+    return {along: np.exp(first_crossing(excess, points, arguments))}
 
 
-def _budgets(trade: Allocation, known: Known) -> dict[str, np.ndarray]:
+def _budgets(problem: AllocationProblem, arguments: Arguments) -> dict[str, np.ndarray]:
     """The budget and the two predictors where the cheapest run reaches the target."""
-    ratio, scale = optimum(trade, scale_of_target, known)
-    missed = _missed(trade, known)
-    require_optimum(trade, np.where(missed, np.inf, ratio))
-    sizes = trade.sizes(ratio, scale, known)
-    found = {"budget": trade.price(sizes)} | {name: sizes[name] for name in trade.plane.free}
-    return {name: np.where(missed, np.inf, values) for name, values in found.items()}
+    ratio, scale = optimum(problem, scale_at_target, arguments)
+    unreachable = _is_unreachable(problem, arguments)
+    require_optimum(problem, np.where(unreachable, np.inf, ratio))
+    sizes = problem.sizes(ratio, scale, arguments)
+    required = {"budget": problem.cost_at(sizes)}
+    required |= {name: sizes[name] for name in problem.law_slice.free}
+    return {name: np.where(unreachable, np.inf, values) for name, values in required.items()}
 
 
-def _missed(trade: Allocation, known: Known) -> np.ndarray:
+def _is_unreachable(problem: AllocationProblem, arguments: Arguments) -> np.ndarray:
     """Where not even the largest sizes reach the target."""
-    ratio, scale = trade.centre
-    farthest = trade.sizes(ratio, scale + REACH, known)
+    ratio, scale = problem.centre
+    largest = problem.sizes(ratio, scale + REACH, arguments)
     with np.errstate(all="ignore"):
-        return trade.plane.sense * (trade.plane.response(farthest, known) - known[0]) > 0
+        response = problem.law_slice.response(largest, arguments)
+        return problem.law_slice.sense * (response - arguments[0]) > 0

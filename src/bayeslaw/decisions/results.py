@@ -1,4 +1,4 @@
-"""Amounts that are asked for, and draws of the answer with their labels."""
+"""Labelled posterior draws of a decision, and checks of the amounts it is made for."""
 
 from __future__ import annotations
 
@@ -14,79 +14,47 @@ from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import with_groups
 from bayeslaw.forecasting.forecast import law_caveats
 
-__all__ = ["amounts", "labelled"]
+__all__ = ["positive_array", "result_dataset"]
 
-type Told = Mapping[str, tuple[np.ndarray, str]]  # values and what they are
+type Variables = Mapping[str, tuple[np.ndarray, str]]  # values and their long name
 
 
-def amounts(name: str, values: float | Sequence[float] | np.ndarray) -> np.ndarray:
-    """Positive numbers as an array of one dimension.
-
-    Parameters
-    ----------
-    name : str
-        What they are, for the error.
-    values : number or sequence of numbers
-        The numbers.
-
-    Returns
-    -------
-    array
-
-    Raises
-    ------
-    ValueError
-        If there is none, or one is not a positive number.
-
-    Examples
-    --------
-    >>> amounts("budget", 1e21)
-    array([1.e+21])
-    """
-    found = np.atleast_1d(np.asarray(values, dtype=float))
-    wrong = found[~(np.isfinite(found) & (found > 0))]
-    if found.ndim != 1 or not found.size or wrong.size:
-        got = wrong[0] if wrong.size else values
+def positive_array(name: str, values: float | Sequence[float] | np.ndarray) -> np.ndarray:
+    """Positive numbers as an array of one dimension; `name` is for the error message."""
+    array = np.atleast_1d(np.asarray(values, dtype=float))
+    invalid = array[~(np.isfinite(array) & (array > 0))]
+    if array.ndim != 1 or not array.size or invalid.size:
+        got = invalid[0] if invalid.size else values
         raise ValueError(f"{name} takes a positive number or a list of them, got {got}")
-    return found
+    return array
 
 
-def labelled(fit: Fit, rows: xr.Dataset, asked: xr.Variable, drawn: Told, told: Told) -> xr.Dataset:
-    """Draws and probabilities for each row and each amount that was asked for.
+def result_dataset(
+    fit: Fit, rows: xr.Dataset, amounts: xr.Variable, draws: Variables, events: Variables
+) -> xr.Dataset:
+    """Draws, and probabilities of events, for each row of held values and each amount.
 
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    rows : xarray.Dataset
-        As of `bayeslaw.forecasting.curve_lookup.prediction_grid`; they become entries of dim curve.
-    asked : xarray.Variable
-        Amounts, on a dim of their own.
-    drawn : mapping of str to (array, str)
-        Values (chain, draw, row, amount) and what they are.
-    told : mapping of str to (array, str)
-        Values (chain, draw, row, amount), true or false, whose probability is told.
-
-    Returns
-    -------
-    xarray.Dataset
+    Draws and events are (chain, draw, row, amount); events are true or false. The amounts have a
+    dimension of their own.
     """
-    dims: tuple[Any, ...] = ("chain", "draw", "curve", *asked.dims)
-    shares = {name: (values.mean(axis=(0, 1)), about) for name, (values, about) in told.items()}
-    variables = {
-        name: (dims[4 - values.ndim :], values, {"long_name": about})
-        for name, (values, about) in {**drawn, **shares}.items()
+    dims: tuple[Any, ...] = ("chain", "draw", "curve", *amounts.dims)
+    probabilities = {
+        name: (values.mean(axis=(0, 1)), label) for name, (values, label) in events.items()
     }
-    coords = {**_labels(fit, rows), str(asked.dims[0]): asked}
+    variables = {
+        name: (dims[4 - values.ndim :], values, {"long_name": label})
+        for name, (values, label) in {**draws, **probabilities}.items()
+    }
+    coords = {**_labels(fit, rows), str(amounts.dims[0]): amounts}
     attrs = {"response": fit.runs.attrs["response"], "law": fit.model.law.name}
     return xr.Dataset(variables, coords, attrs | {"caveats": law_caveats(fit)})
 
 
 def _labels(fit: Fit, rows: xr.Dataset) -> dict[str, xr.Variable]:
-    """The curve's label, its groups and what is held."""
+    """The curve's label, its groups and the held values, row by row."""
     grouped = with_groups(fit, rows)
-    known = curves_in(grouped)
-    label = known["curve"].values[curve_index(grouped, known)]
+    curves = curves_in(grouped)
+    label = curves["curve"].values[curve_index(grouped, curves)]
     names = [*group_names(fit.runs), *predictor_names(rows)]
     columns = {"curve": label} | {name: rows[name].values for name in names}
     return {name: xr.Variable("curve", values) for name, values in columns.items()}
