@@ -17,7 +17,10 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from bayeslaw._kernels.group_effects import place, place_gradient
+from bayeslaw._kernels.group_effects import (
+    partially_centred_effects,
+    partially_centred_effects_adjoint,
+)
 from bayeslaw._sampling.compiled import CompiledDensity
 
 HALF_LOG_2PI = math.log(2 * math.pi) / 2
@@ -260,7 +263,7 @@ def density(g, point, gradient):
     center, spread, z = point[:n_rows], np.exp(point[n_rows:low]), point[low:high]
     center_bar, spread_bar = gradient[:n_rows], gradient[n_rows:low]
     scale, weight, residual = _population(g, center, spread)
-    effects, log_det = place(z, weight, residual, scale, g.codes, g.bounds)
+    effects, log_det = partially_centred_effects(z, weight, residual, scale, g.codes, g.bounds)
     expected, expected_bar = _gathered(g, center, scale * effects), np.zeros(g.mode.shape)
     standard = point[high:].reshape(n_rows, n_curves)
     standard_bar = gradient[high:].reshape(n_rows, n_curves)
@@ -270,7 +273,7 @@ def density(g, point, gradient):
     for p in range(n_rows):
         center_bar[p] = -(center[p] - g.center_mean[p]) / g.center_sd[p] ** 2
     scaled_bar = _scattered(g, expected_bar, center_bar, n_levels)
-    z_bar, weight_bar, residual_bar, scale_bar = place_gradient(
+    z_bar, weight_bar, residual_bar, scale_bar = partially_centred_effects_adjoint(
         z, weight, residual, scale, g.codes, g.bounds, scaled_bar * scale - effects, -1.0
     )
     gradient[low:high] = z_bar

@@ -22,7 +22,7 @@ from bayeslaw._inference.map_gls import GlsExpansion
 from bayeslaw._inference.map_search import Search, is_plain
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
 from bayeslaw._inference.run_arrays import population_prior, run_arrays_of
-from bayeslaw._kernels.curve_transform import heard
+from bayeslaw._kernels.curve_transform import information_ratio
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor
 from bayeslaw.data.runs import grid, read_runs
@@ -325,7 +325,7 @@ def test_information_is_known_where_there_is_other_noise(
     logs = np.array([laplace.pivot_mode[name] for name in ("sigma", "tau")])
     scatter = GlsExpansion(search, wrong, eta, logs)
     told = [np.array([*scatter.told(np.array(by)).values()]) for by in ((0.0, 0.0), away)]
-    louder, moved = heard(
+    louder, moved = information_ratio(
         np.full((2, eta.shape[1]), np.array(away)[:, None]), near.noise_alone, near.noise_share
     )[:2]
     np.testing.assert_allclose(louder, told[1] / told[0], rtol=error)

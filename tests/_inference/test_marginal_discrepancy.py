@@ -109,7 +109,7 @@ def test_density_in_a_graph_is_the_dense_one(p: Problem) -> None:
 
 @every_problem
 def test_densities_are_those_of_the_curves(p: Problem) -> None:
-    found = p.wrong.densities(p.residual[0], p.variance[0], p.known[0])
+    found = p.wrong.log_density_by_curve(p.residual[0], p.variance[0], p.known[0])
     assert found.shape == (CURVES,)
     for c, value in enumerate(found):
         own = p.curve == c
@@ -134,7 +134,7 @@ def test_gradients_are_the_dense_ones(p: Problem) -> None:
 @every_problem
 def test_given_is_dense_conditioning(p: Problem) -> None:
     rng = np.random.default_rng(1)
-    found = p.wrong.given(p.residual, p.variance, p.tau2, p.target, p.target_curve, rng)
+    found = p.wrong.conditional(p.residual, p.variance, p.tau2, p.target, p.target_curve, rng)
     assert [item.shape for item in found] == [(DRAWS, p.target_curve.size)] * 3
     for s in range(DRAWS):
         mean, covariance = p.given(s)
@@ -146,7 +146,7 @@ def test_given_is_dense_conditioning(p: Problem) -> None:
 def test_draws_have_the_conditional_covariance(p: Problem) -> None:
     size, rng = 20_000, np.random.default_rng(2)
     many = (np.repeat(item[:1], size, axis=0) for item in (p.residual, p.variance, p.tau2))
-    draw = p.wrong.given(*many, p.target, p.target_curve, rng)[2]
+    draw = p.wrong.conditional(*many, p.target, p.target_curve, rng)[2]
     mean, covariance = p.given(0)
     sd, away = np.sqrt(np.maximum(np.diag(covariance), 0)), draw - mean
     assert np.all(np.abs(away.mean(axis=0)) <= 4.5 * sd / np.sqrt(size) + 1e-9)
@@ -158,7 +158,7 @@ def test_draws_have_the_conditional_covariance(p: Problem) -> None:
 def test_runs_that_were_not_observed_tell_nothing(p: Problem) -> None:
     unseen = np.zeros((1, RUNS)), np.full((1, RUNS), np.inf)
     rng = np.random.default_rng(1)
-    mean, variance, _ = p.wrong.given(*unseen, p.tau2[:1], p.target, p.target_curve, rng)
+    mean, variance, _ = p.wrong.conditional(*unseen, p.tau2[:1], p.target, p.target_curve, rng)
     prior = np.diag(brownian(p.target, p.target_curve, p.tau2[0]))
     np.testing.assert_array_equal(mean, np.zeros(mean.shape))
     np.testing.assert_allclose(variance[0], prior, rtol=1e-9, atol=1e-12)
@@ -169,7 +169,7 @@ def test_places_do_not_depend_on_their_order(p: Problem) -> None:
     order = np.random.default_rng(3).permutation(p.target_curve.size)
     shuffled = replace(p, target=p.target[:, order], target_curve=p.target_curve[order])
     one, other = (
-        item.wrong.given(
+        item.wrong.conditional(
             p.residual, p.variance, p.tau2, item.target, item.target_curve, np.random.default_rng(1)
         )
         for item in (p, shuffled)

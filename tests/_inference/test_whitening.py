@@ -59,7 +59,7 @@ def standard(place: CurveWhitening, seed: int) -> np.ndarray:
 def test_round_trip(name: str, seed: int) -> None:
     place = whitening(name, seed)
     value = standard(place, seed)
-    np.testing.assert_allclose(place.value(place.theta(value)), value, atol=1e-7)
+    np.testing.assert_allclose(place.inverse(place.forward(value)), value, atol=1e-7)
 
 
 @every_exact
@@ -72,7 +72,7 @@ def test_log_jacobian_is_that_of_finite_differences(name: str, seed: int) -> Non
     def moved(i: int, by: float) -> np.ndarray:
         changed = value.copy().ravel()
         changed[i] += by
-        return place.theta(changed.reshape(value.shape)).ravel()
+        return place.forward(changed.reshape(value.shape)).ravel()
 
     slopes = [(moved(i, step) - moved(i, -step)) / (2 * step) for i in range(value.size)]
     _, log_determinant = np.linalg.slogdet(slopes)
@@ -91,14 +91,14 @@ def test_tensors_agree_with_arrays(name: str) -> None:
     )
     value = standard(place, 4)
     outputs: list[Any] = [
-        graph.theta(symbol),
+        graph.forward(symbol),
         graph.log_jacobian(symbol),
-        graph.value(graph.theta(symbol)),
+        graph.inverse(graph.forward(symbol)),
     ]
     found = pytensor.function([symbol], outputs, mode="FAST_COMPILE")(value)
     assert isinstance(found, list)
     for left, right in zip(
-        found, (place.theta(value), place.log_jacobian(value), value), strict=True
+        found, (place.forward(value), place.log_jacobian(value), value), strict=True
     ):
         np.testing.assert_allclose(left, right, atol=1e-8)
 
@@ -106,7 +106,7 @@ def test_tensors_agree_with_arrays(name: str) -> None:
 def test_curves_that_hardly_differ_are_what_is_expected_of_them() -> None:
     # Whatever the data say: else a funnel would be left where the spread is small.
     place = whitening("power", 1, spread=1e-6)
-    away = np.abs(place.theta(standard(place, 2)) - place.mean) / place.spread
+    away = np.abs(place.forward(standard(place, 2)) - place.mean) / place.spread
     assert away.max() < 4
 
 
@@ -115,7 +115,7 @@ def test_curves_that_differ_much_follow_their_data() -> None:
     nearby = {**place.laplace, "noise_shift": 0 * place.laplace["noise_shift"]}
     at = CurveWhitening(place.system, place.mean, place.spread, nearby, place.frame)
     names, ones = list(at.system.roles), dict.fromkeys(at.system.roles, 1.0)
-    theta = at.theta(np.zeros(at.mean.shape))
+    theta = at.forward(np.zeros(at.mean.shape))
     there = at.system.to_pivot(dict(zip(names, theta, strict=False)), at.frame, ones)
     found = np.array([there[name] for name in names])
     np.testing.assert_allclose(found, at.laplace["pivot_mode"][: len(names)], atol=1e-3)
@@ -151,7 +151,7 @@ def test_log_jacobian_of_populations_is_that_of_finite_differences(name: str, se
     place = population(name, seed)
     value = np.random.default_rng(seed).normal(size=place.mean.shape)
     steps = 1e-6 * np.eye(value.size)
-    slopes = [(place.center(value + by) - place.center(value - by)) / 2e-6 for by in steps]
+    slopes = [(place.forward(value + by) - place.forward(value - by)) / 2e-6 for by in steps]
     _, log_determinant = np.linalg.slogdet(slopes)
     assert place.log_jacobian(value) == pytest.approx(log_determinant, abs=1e-4)
 
@@ -159,8 +159,8 @@ def test_log_jacobian_of_populations_is_that_of_finite_differences(name: str, se
 def test_the_less_curves_differ_the_better_they_tell_their_population() -> None:
     def scale(spread: float) -> np.ndarray:
         place = population("log-linear", 1, spread)
-        middle = place.center(np.zeros(place.mean.size))
-        ways = [place.center(unit) - middle for unit in np.eye(place.mean.size)]
+        middle = place.forward(np.zeros(place.mean.size))
+        ways = [place.forward(unit) - middle for unit in np.eye(place.mean.size)]
         return np.sqrt(np.sum(np.square(ways), axis=0))
 
     scales = [scale(spread) for spread in (1e-6, 0.1, 1e6)]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
 
-from bayeslaw._kernels import brownian as walk
+from bayeslaw._kernels import brownian
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Problem:
     @property
     def arguments(self) -> tuple[np.ndarray, ...]:
         """Arguments of `bayeslaw._kernels.brownian.density`."""
-        where = walk.chains(self.position, self.curve)
+        where = brownian.filter_order(self.position, self.curve)
         return (self.residual, self.variance, self.tau2, *where)
 
     @property
@@ -105,7 +105,9 @@ def dense_given(p: Problem, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_chains_lead_outwards() -> None:
-    found = walk.chains(np.array([-1.0, 3.0, 0.0, -4.0, 1.0, 3.0]), np.array([1, 0, 0, 1, 1, 0]))
+    found = brownian.filter_order(
+        np.array([-1.0, 3.0, 0.0, -4.0, 1.0, 3.0]), np.array([1, 0, 0, 1, 1, 0])
+    )
     np.testing.assert_array_equal(found.order, [2, 1, 5, 4, 0, 3])
     np.testing.assert_array_equal(found.step, [0.0, 3.0, 0.0, 1.0, 1.0, 3.0])
     np.testing.assert_array_equal(found.first, [1, 0, 0, 1, 1, 0])
@@ -114,29 +116,29 @@ def test_chains_lead_outwards() -> None:
 
 
 def test_no_runs_have_no_chains() -> None:
-    found = walk.chains(np.empty(0), np.empty(0, dtype=int))
+    found = brownian.filter_order(np.empty(0), np.empty(0, dtype=int))
     assert [item.size for item in found] == [0, 0, 0, 0]
-    assert walk.density(np.empty(0), np.empty(0), np.ones(1), *found) == 0
+    assert brownian.log_density(np.empty(0), np.empty(0), np.ones(1), *found) == 0
 
 
 @every_problem
 def test_density_is_the_dense_one(p: Problem) -> None:
     expected = multivariate_normal(cov=p.covariance).logpdf(p.residual)
-    np.testing.assert_allclose(walk.density(*p.arguments), expected, rtol=1e-8)
+    np.testing.assert_allclose(brownian.log_density(*p.arguments), expected, rtol=1e-8)
 
 
 @every_problem
 def test_density_is_the_sum_over_curves(p: Problem) -> None:
-    found = walk.density_by_curve(*p.arguments)
+    found = brownian.log_density_by_curve(*p.arguments)
     parts = [p.some(p.curve == c) for c in range(p.tau2.size)]
-    np.testing.assert_allclose(found, [walk.density(*part.arguments) for part in parts])
-    np.testing.assert_allclose(walk.density(*p.arguments), found.sum(), rtol=1e-12)
+    np.testing.assert_allclose(found, [brownian.log_density(*part.arguments) for part in parts])
+    np.testing.assert_allclose(brownian.log_density(*p.arguments), found.sum(), rtol=1e-12)
 
 
 @every_problem
 @pytest.mark.parametrize("bar", [1.0, -0.7])
 def test_gradient_is_the_dense_one(p: Problem, bar: float) -> None:
-    found = [bar * slope for slope in walk.with_gradient(*p.arguments)[1:]]
+    found = [bar * slope for slope in brownian.value_and_gradients(*p.arguments)[1:]]
     for gradient, expected in zip(found, dense_gradient(p), strict=True):
         scale = np.max(np.abs(expected))
         np.testing.assert_allclose(gradient, bar * expected, rtol=1e-8, atol=1e-11 * scale)
@@ -148,10 +150,14 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
     value, expected = getattr(p, name), []
     for unit in np.eye(value.size):
         sides = [replace(p, **{name: value + step * unit}) for step in (1e-6, -1e-6)]
-        up, down = (walk.density(*side.arguments) for side in sides)
+        up, down = (brownian.log_density(*side.arguments) for side in sides)
         expected.append((up - down) / 2e-6)
     found = dict(
-        zip(("residual", "variance", "tau2"), walk.with_gradient(*p.arguments)[1:], strict=True)
+        zip(
+            ("residual", "variance", "tau2"),
+            brownian.value_and_gradients(*p.arguments)[1:],
+            strict=True,
+        )
     )
     np.testing.assert_allclose(found[name], expected, rtol=1e-6, atol=1e-8)
 
@@ -160,9 +166,9 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
 @given(p=random_problems)
 def test_density_and_gradient_of_random_problems(p: Problem) -> None:
     expected = multivariate_normal(cov=p.covariance).logpdf(p.residual)
-    np.testing.assert_allclose(walk.density(*p.arguments), expected, rtol=1e-8)
+    np.testing.assert_allclose(brownian.log_density(*p.arguments), expected, rtol=1e-8)
     for gradient, slope in zip(
-        walk.with_gradient(*p.arguments)[1:], dense_gradient(p), strict=True
+        brownian.value_and_gradients(*p.arguments)[1:], dense_gradient(p), strict=True
     ):
         np.testing.assert_allclose(gradient, slope, rtol=1e-8, atol=1e-10)
 
@@ -172,14 +178,14 @@ def test_density_and_gradient_of_random_problems(p: Problem) -> None:
 def test_order_of_runs_does_not_matter(p: Problem, shuffle: Any) -> None:
     order = list(range(p.curve.size))
     shuffle.shuffle(order)
-    found = walk.density(*p.some(order).arguments)
-    np.testing.assert_allclose(found, walk.density(*p.arguments), rtol=1e-10)
+    found = brownian.log_density(*p.some(order).arguments)
+    np.testing.assert_allclose(found, brownian.log_density(*p.arguments), rtol=1e-10)
 
 
 @every_problem
 def test_ahead_is_the_conditional_of_those_before(p: Problem) -> None:
-    mean, variance = walk.ahead(*p.arguments)
-    order, _, first, _ = walk.chains(p.position, p.curve)
+    mean, variance = brownian.ahead(*p.arguments)
+    order, _, first, _ = brownian.filter_order(p.position, p.curve)
     begin = 0
     for k, i in enumerate(order):
         begin = k if first[k] else begin
@@ -192,24 +198,26 @@ def test_ahead_is_the_conditional_of_those_before(p: Problem) -> None:
 
 @every_problem
 def test_density_is_that_of_the_steps_ahead(p: Problem) -> None:
-    mean, variance = walk.ahead(*p.arguments)
+    mean, variance = brownian.ahead(*p.arguments)
     total = norm.logpdf(p.residual, mean, np.sqrt(variance)).sum()
-    np.testing.assert_allclose(walk.density(*p.arguments), total, rtol=1e-10)
+    np.testing.assert_allclose(brownian.log_density(*p.arguments), total, rtol=1e-10)
 
 
 @settings(max_examples=40, deadline=None)
 @given(p=random_problems, reach=st.floats(0, 2))
 def test_what_is_further_out_does_not_change_the_steps_ahead(p: Problem, reach: float) -> None:
     inside = np.abs(p.position) <= reach
-    whole, part = walk.ahead(*p.arguments), walk.ahead(*p.some(inside).arguments)
+    whole, part = brownian.ahead(*p.arguments), brownian.ahead(*p.some(inside).arguments)
     for found, expected in zip(part, whole, strict=True):
         np.testing.assert_array_equal(found, expected[inside])
 
 
 @every_problem
 def test_aside_is_the_conditional_of_all_others(p: Problem) -> None:
-    residual_bar, variance_bar, _ = walk.with_gradient(*p.arguments)[1:]
-    mean, variance = walk.aside(p.residual, p.variance, residual_bar, variance_bar)
+    residual_bar, variance_bar, _ = brownian.value_and_gradients(*p.arguments)[1:]
+    mean, variance = brownian.leave_one_out_moments(
+        p.residual, p.variance, residual_bar, variance_bar
+    )
     for i in range(p.curve.size):
         others = np.arange(p.curve.size) != i
         gain = np.linalg.solve(p.covariance[np.ix_(others, others)], p.covariance[others, i])
@@ -230,7 +238,7 @@ def unseen(p: Problem, seen: np.ndarray) -> Problem:
 def assert_given(p: Problem, seen: np.ndarray) -> None:
     """Moments of delta are those of dense conditioning."""
     q = unseen(p, seen)
-    found, spread, draw = walk.given(*q.arguments, np.zeros(seen.size))
+    found, spread, draw = brownian.given(*q.arguments, np.zeros(seen.size))
     mean, covariance = dense_given(p, seen)
     np.testing.assert_allclose(found, mean, rtol=1e-8, atol=1e-11)
     np.testing.assert_allclose(spread, np.diag(covariance), rtol=1e-8, atol=1e-11)
@@ -258,7 +266,7 @@ def test_draws_have_the_conditional_covariance(p: Problem) -> None:
     seen = np.arange(p.curve.size) % 3 != 1
     q = unseen(p, seen)
     mean, covariance = dense_given(p, seen)
-    factor = [walk.given(*q.arguments, unit)[2] - mean for unit in np.eye(seen.size)]
+    factor = [brownian.given(*q.arguments, unit)[2] - mean for unit in np.eye(seen.size)]
     np.testing.assert_allclose(np.transpose(factor) @ factor, covariance, rtol=1e-8, atol=1e-10)
 
 
@@ -267,7 +275,7 @@ def test_draws_scatter_as_they_should() -> None:
     seen = np.arange(p.curve.size) % 2 == 0
     q = unseen(p, seen)
     normal = np.random.default_rng(1).normal(size=(size, seen.size))
-    draws = walk.given_draws(
+    draws = brownian.given_draws(
         *(np.tile(item, (size, 1)) for item in q.arguments[:3]), *q.arguments[3:], normal
     )[2]
     mean, covariance = dense_given(p, seen)
@@ -280,7 +288,7 @@ def test_draws_scatter_as_they_should() -> None:
 
 def test_places_at_the_same_distance_share_a_draw() -> None:
     p = replace(random_problem(9), variance=np.full(17, np.inf))
-    _, _, draw = walk.given(*p.arguments, np.random.default_rng(1).normal(size=17))
+    _, _, draw = brownian.given(*p.arguments, np.random.default_rng(1).normal(size=17))
     keys = np.stack([p.position, p.curve])
     distinct, index = np.unique(keys, axis=1, return_inverse=True)
     assert distinct.shape[1] < 17
@@ -291,7 +299,7 @@ def test_places_at_the_same_distance_share_a_draw() -> None:
 
 def test_no_discrepancy_is_zero_everywhere() -> None:
     p = replace(random_problem(4), tau2=np.zeros(4))
-    found = walk.given(*p.arguments, np.ones(17))
+    found = brownian.given(*p.arguments, np.ones(17))
     np.testing.assert_array_equal(found, np.zeros((3, 17)))
 
 
@@ -302,17 +310,17 @@ def test_many_draws_are_each_of_them() -> None:
     where = problems[0].arguments[3:]
     stacked = [np.stack(items) for items in zip(*(p.arguments[:3] for p in problems), strict=True)]
     normal = np.random.default_rng(1).normal(size=(2, 17))
-    gradients = walk.gradients(*stacked, *where)
-    steps = walk.aheads(*stacked, *where)
-    draws = walk.given_draws(*stacked, *where, normal)
-    asides = walk.aside(*stacked[:2], *gradients[:2])
+    gradients = brownian.gradients(*stacked, *where)
+    steps = brownian.aheads(*stacked, *where)
+    draws = brownian.given_draws(*stacked, *where, normal)
+    asides = brownian.leave_one_out_moments(*stacked[:2], *gradients[:2])
     for s, p in enumerate(problems):
-        gradient = walk.with_gradient(*p.arguments)[1:]
+        gradient = brownian.value_and_gradients(*p.arguments)[1:]
         pairs = [
             (gradients, gradient),
-            (steps, walk.ahead(*p.arguments)),
-            (draws, walk.given(*p.arguments, normal[s])),
-            (asides, walk.aside(p.residual, p.variance, *gradient[:2])),
+            (steps, brownian.ahead(*p.arguments)),
+            (draws, brownian.given(*p.arguments, normal[s])),
+            (asides, brownian.leave_one_out_moments(p.residual, p.variance, *gradient[:2])),
         ]
         for many, one in pairs:
             for found, expected in zip(many, one, strict=True):

@@ -14,7 +14,7 @@ LAW, NOISE, CURVES = 3, 2, 4
 
 
 def curves(seed: int, noise: int = NOISE) -> list[np.ndarray]:
-    """Some arguments of `settle`; the first five have gradients."""
+    """Some arguments of `transform_curves`; the first five have gradients."""
     rng = np.random.default_rng(seed)
     size = LAW + noise, CURVES
     return [
@@ -37,24 +37,24 @@ def curves(seed: int, noise: int = NOISE) -> list[np.ndarray]:
 def test_the_gradient_of_curves_is_that_of_finite_differences(seed: int, noise: int) -> None:
     arguments, rng = curves(seed, noise), np.random.default_rng(seed + 1)
     bars = [*rng.normal(size=(3, LAW, CURVES)), np.asarray(rng.normal())]
-    found = settling.settle_gradient(*arguments, *bars)
-    expected = slopes(settling.settle, arguments, bars, len(found))
+    found = settling.transform_curves_adjoint(*arguments, *bars)
+    expected = slopes(settling.transform_curves, arguments, bars, len(found))
     for bar, slope in zip(found, expected, strict=True):
         np.testing.assert_allclose(bar, slope, rtol=1e-5, atol=1e-6)
 
 
 def test_all_curves_alone_are_settled_as_together() -> None:
     arguments = curves(3)
-    together = settling.settle(*arguments)[0]
+    together = settling.transform_curves(*arguments)[0]
     for g in range(CURVES):
         one = [a if a.shape[-1] == 1 else a[..., g : g + 1].copy() for a in arguments]
-        np.testing.assert_array_equal(settling.settle(*one)[0], together[:, g : g + 1])
+        np.testing.assert_array_equal(settling.transform_curves(*one)[0], together[:, g : g + 1])
 
 
 def heard(alone: float, share: tuple[float, float], away: tuple[float, float]) -> np.ndarray:
     """Times more that is told, and how far the mode moves, of noise so many e-folds away."""
     parts = np.array([[[alone], [0.0]]]), np.array(share)[None, :, None]
-    return np.ravel(settling.heard(np.array(away)[:, None], *parts)[:2])
+    return np.ravel(settling.information_ratio(np.array(away)[:, None], *parts)[:2])
 
 
 @pytest.mark.parametrize("alone", [0.0, 0.3, 0.9])

@@ -74,7 +74,7 @@ def dense_place(p: Problem) -> tuple[np.ndarray, float]:
 @pytest.mark.parametrize("seed", range(3))
 def test_place_is_the_dense_formula(layout: tuple, seed: int) -> None:
     p = problem(seed, layout)
-    effects, log_det = kernels.place(*astuple(p))
+    effects, log_det = kernels.partially_centred_effects(*astuple(p))
     expected, expected_log_det = dense_place(p)
     np.testing.assert_allclose(effects, expected, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(log_det, expected_log_det, rtol=1e-12)
@@ -87,9 +87,12 @@ def test_placed_effects_have_the_conditional_distribution() -> None:
     design = members @ scale
     covariance = np.linalg.inv(np.eye(5) + design.T @ np.diag(p.weight[0]) @ design)
     mean = covariance @ design.T @ (p.weight[0] * p.residual[0])
-    center = kernels.place(*astuple(replace(p, z=np.zeros(5))))[0]
+    center = kernels.partially_centred_effects(*astuple(replace(p, z=np.zeros(5))))[0]
     np.testing.assert_allclose(center, mean, rtol=1e-10)
-    columns = [kernels.place(*astuple(replace(p, z=unit)))[0] - center for unit in np.eye(5)]
+    columns = [
+        kernels.partially_centred_effects(*astuple(replace(p, z=unit)))[0] - center
+        for unit in np.eye(5)
+    ]
     spread = np.array(columns).T
     np.testing.assert_allclose(spread @ spread.T, covariance, rtol=1e-9, atol=1e-13)
 
@@ -101,10 +104,10 @@ def test_place_gradient_is_that_of_finite_differences(layout: tuple) -> None:
     effects_bar, log_det_bar = rng.normal(size=p.z.size), 0.7
 
     def objective(q: Problem) -> float:
-        effects, log_det = kernels.place(*astuple(q))
+        effects, log_det = kernels.partially_centred_effects(*astuple(q))
         return float(effects @ effects_bar + log_det * log_det_bar)
 
-    found = kernels.place_gradient(*astuple(p), effects_bar, log_det_bar)
+    found = kernels.partially_centred_effects_adjoint(*astuple(p), effects_bar, log_det_bar)
     for name, gradient in zip(("z", "weight", "residual", "scale"), found, strict=True):
         value = getattr(p, name)
         expected = np.zeros(value.shape)
@@ -121,17 +124,17 @@ def test_no_scale_leaves_the_coordinates(layout: tuple) -> None:
     p = problem(1, layout)
     for scale in (0.0, 1e-300, 1e-12):
         q = replace(p, scale=np.full(p.z.size, scale))
-        effects, log_det = kernels.place(*astuple(q))
+        effects, log_det = kernels.partially_centred_effects(*astuple(q))
         np.testing.assert_allclose(effects, p.z, rtol=1e-9)
         assert abs(log_det) < 1e-9
-        gradients = kernels.place_gradient(*astuple(q), np.ones(p.z.size), 1.0)
+        gradients = kernels.partially_centred_effects_adjoint(*astuple(q), np.ones(p.z.size), 1.0)
         assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
 
 
 def test_overwhelming_weights_are_finite() -> None:
     p = problem(1, ((2, 3),))
     q = replace(p, weight=p.weight * 1e12)
-    effects, log_det = kernels.place(*astuple(q))
+    effects, log_det = kernels.partially_centred_effects(*astuple(q))
     expected, expected_log_det = dense_place(q)
     # The data tell the sums over both groupings, so the matrix is singular but for the one in
     # it: a relative 1e-12 of its pivot, known to 2e-16 / 1e-12.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayeslaw._kernels import knot_layout as knot_places
+from bayeslaw._kernels import knot_layout
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Layout:
     curve: np.ndarray
     target: np.ndarray
     target_curve: np.ndarray
-    most: int
+    max_per_side: int
 
     @property
-    def knots(self) -> knot_places.Knots:
-        return knot_places.knots(self.position, self.curve, self.most)
+    def knots(self) -> knot_layout.Knots:
+        return knot_layout.knots_of(self.position, self.curve, self.max_per_side)
 
     @property
-    def places(self) -> knot_places.KnotNeighbours:
-        return knot_places.knot_neighbours(self.knots, self.target, self.target_curve)
+    def places(self) -> knot_layout.KnotNeighbours:
+        return knot_layout.knot_neighbours(self.knots, self.target, self.target_curve)
 
     def outermost(self, p: int, c: int, sign: int) -> float:
         """Distance of the farthest run from the pivot, on one side of one curve."""
@@ -46,14 +46,14 @@ class Layout:
 
 
 def layout(
-    seed: int, runs: int = 23, curves: int = 2, predictors: int = 2, most: int = 3
+    seed: int, runs: int = 23, curves: int = 2, predictors: int = 2, max_per_side: int = 3
 ) -> Layout:
     """Interleaved curves, with duplicates and runs at the pivot; places among them and beyond."""
     rng = np.random.default_rng(seed)
     position = rng.integers(-8, 9, (predictors, runs)) / 2
     target = rng.integers(-12, 13, (predictors, 9)) / 2
     curve, there = rng.integers(0, curves, runs), rng.integers(0, curves + 1, 9)
-    return Layout(position, curve, target, there, most)
+    return Layout(position, curve, target, there, max_per_side)
 
 
 layouts = st.builds(
@@ -66,7 +66,7 @@ layouts = st.builds(
 )
 
 
-def weights(places: knot_places.KnotNeighbours, p: int, i: int, size: int) -> np.ndarray:
+def weights(places: knot_layout.KnotNeighbours, p: int, i: int, size: int) -> np.ndarray:
     """Weights of all knots at a place, along one predictor."""
     out = np.zeros(size + 1)  # the last is the pivot, knot -1
     out[places.left[p, i]] += 1 - places.share[p, i]
@@ -76,7 +76,7 @@ def weights(places: knot_places.KnotNeighbours, p: int, i: int, size: int) -> np
 
 def test_knots_are_counted_through() -> None:
     position = np.array([[1.0, -1.0, 2.0, 2.0, 0.0], [0.0, 3.0, 0.0, 1.0, 2.0]])
-    found = knot_places.knots(position, np.array([0, 1, 0, 1, 1]), most=2)
+    found = knot_layout.knots_of(position, np.array([0, 1, 0, 1, 1]), max_per_side=2)
     np.testing.assert_array_equal(found.start, [0, 2, 6])
     np.testing.assert_array_equal(found.at, [1.0, 2.0, -1.0, 2.0, 1.5, 3.0])
     np.testing.assert_array_equal(found.before, [-1, 0, -1, -1, -1, 4])
@@ -90,24 +90,24 @@ def test_knots_are_counted_through() -> None:
 
 def test_a_side_has_eight_knots_unless_told_otherwise() -> None:
     position = np.linspace(-1, 2, 100)[None]
-    found = knot_places.knots(position, np.zeros(100, dtype=int))
+    found = knot_layout.knots_of(position, np.zeros(100, dtype=int))
     np.testing.assert_allclose(found.at[8:], np.arange(1, 9) / 4)
     assert found.at.size == 16
 
 
 def test_no_runs_have_no_knots() -> None:
-    found = knot_places.knots(np.empty((2, 0)), np.empty(0, dtype=int))
+    found = knot_layout.knots_of(np.empty((2, 0)), np.empty(0, dtype=int))
     assert [item.size for item in found] == [0, 1, 0, 0, 0, 1, 0, 0, 0]
 
 
 def test_a_side_without_knots_is_refused() -> None:
-    with pytest.raises(ValueError, match="most is 0: a side has one knot or more"):
-        knot_places.knots(np.ones((1, 1)), np.zeros(1, dtype=int), most=0)
+    with pytest.raises(ValueError, match="max_per_side must be at least 1, got 0"):
+        knot_layout.knots_of(np.ones((1, 1)), np.zeros(1, dtype=int), max_per_side=0)
 
 
 @given(p=layouts)
 def test_runs_are_placed_where_they_are(p: Layout) -> None:
-    found = knot_places.knot_neighbours(p.knots, p.position, p.curve)
+    found = knot_layout.knot_neighbours(p.knots, p.position, p.curve)
     for name in ("order", "bounds", "left", "right", "share"):
         np.testing.assert_array_equal(getattr(found, name), getattr(p.knots, name))
     np.testing.assert_array_equal(found.beyond, np.zeros(p.position.shape))
@@ -146,7 +146,7 @@ def test_extended_draws_scatter_as_they_should(seed: int) -> None:
     known = np.repeat(rng.random((1, 9)), size, axis=0), rng.normal(size=(size, 9))
     every = np.repeat(tau2[None], size, axis=0)
     before = [item.copy() for item in known]
-    found = knot_places.extended(*known, p.target, p.target_curve, p.places.beyond, every, rng)
+    found = knot_layout.extended(*known, p.target, p.target_curve, p.places.beyond, every, rng)
     for item, kept in zip(known, before, strict=True):
         np.testing.assert_array_equal(item, kept)
     covariance = p.beyond(tau2)
@@ -163,7 +163,7 @@ def test_extended_draws_follow_from_the_generator() -> None:
     none, tau2 = np.zeros((1, 9)), np.ones((1, 2, 3))
     rest = (none, none, p.target, p.target_curve, p.places.beyond, tau2)
     one, same, other = (
-        knot_places.extended(*rest, np.random.default_rng(seed))[1] for seed in (1, 1, 2)
+        knot_layout.extended(*rest, np.random.default_rng(seed))[1] for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)
     assert np.any(one != other)

@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from bayeslaw._kernels import brownian as walk
-from bayeslaw._kernels import knot_layout as knot_places
-from bayeslaw._kernels import knots
+from bayeslaw._kernels import brownian, knot_layout, knots
 
 
 @dataclass(frozen=True)
@@ -27,19 +25,19 @@ class Problem:
     residual: np.ndarray
     variance: np.ndarray
     tau2: np.ndarray
-    most: int
+    max_per_side: int
 
     @property
-    def knots(self) -> knot_places.Knots:
-        return knot_places.knots(self.position, self.curve, self.most)
+    def knots(self) -> knot_layout.Knots:
+        return knot_layout.knots_of(self.position, self.curve, self.max_per_side)
 
     @property
-    def places(self) -> knot_places.KnotNeighbours:
-        return knot_places.knot_neighbours(self.knots, self.target, self.target_curve)
+    def places(self) -> knot_layout.KnotNeighbours:
+        return knot_layout.knot_neighbours(self.knots, self.target, self.target_curve)
 
     @property
     def arguments(self) -> tuple[np.ndarray, ...]:
-        """Arguments of `bayeslaw._kernels.knots.density`."""
+        """Arguments of `bayeslaw._kernels.knots.log_density`."""
         return (self.residual, self.variance, self.tau2, *self.knots)
 
     def delta(self) -> np.ndarray:
@@ -51,7 +49,7 @@ class Problem:
             for p, u in enumerate(position):
                 for sign in (-1, 1):
                     runs = sign * self.position[p, self.curve == c]
-                    ends = dense_knots(runs[runs > 0], self.most)
+                    ends = dense_knots(runs[runs > 0], self.max_per_side)
                     if ends.size:
                         design = hats(np.where(curve == c, sign * u, 0), ends)
                         covariance = self.tau2[p, c] * np.minimum(ends[:, None], ends)
@@ -65,12 +63,12 @@ class Problem:
         return self.delta()[:size, :size] + np.diag(self.variance)
 
 
-def dense_knots(distance: np.ndarray, most: int) -> np.ndarray:
+def dense_knots(distance: np.ndarray, max_per_side: int) -> np.ndarray:
     """Knots of one side."""
     distinct = np.unique(distance)
-    if distinct.size <= most:
+    if distinct.size <= max_per_side:
         return distinct
-    return distinct[-1] * np.arange(1, most + 1) / most
+    return distinct[-1] * np.arange(1, max_per_side + 1) / max_per_side
 
 
 def hats(distance: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -80,7 +78,7 @@ def hats(distance: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(distance, grid, unit) for unit in units], axis=1)
 
 
-def problem(position: Any, curve: Any, most: int = 8, seed: int = 0) -> Problem:
+def problem(position: Any, curve: Any, max_per_side: int = 8, seed: int = 0) -> Problem:
     """Random residuals, variances and places; the last curve has no runs."""
     rng = np.random.default_rng(seed)
     position, curve = np.asarray(position, dtype=float), np.asarray(curve)
@@ -93,17 +91,17 @@ def problem(position: Any, curve: Any, most: int = 8, seed: int = 0) -> Problem:
         rng.normal(size=size),
         np.exp(rng.normal(size=size)),
         np.exp(rng.normal(size=(position.shape[0], curves))),
-        most,
+        max_per_side,
     )
 
 
 def random_problem(
-    seed: int, runs: int = 23, curves: int = 2, predictors: int = 2, most: int = 3
+    seed: int, runs: int = 23, curves: int = 2, predictors: int = 2, max_per_side: int = 3
 ) -> Problem:
     """Interleaved curves, with duplicates and runs at the pivot."""
     rng = np.random.default_rng(seed)
     position = rng.integers(-8, 9, (predictors, runs)) / 2
-    return problem(position, rng.integers(0, curves, runs), most, seed)
+    return problem(position, rng.integers(0, curves, runs), max_per_side, seed)
 
 
 def drawn_problem(seed: int, noise: float) -> Problem:
@@ -119,11 +117,11 @@ PROBLEMS = {
     "one side of each": problem([[0.5, 2.0, 1.0], [-0.5, -1.0, -3.0]], [0, 0, 0]),
     "duplicates": problem([[1.0, 1.0, -2.0, 1.0], [0.5, 0.5, 1.0, 0.5]], [0] * 4),
     "a predictor at the pivot": problem([[1.0, 2.0, -1.0], [0.0, 0.0, 0.0]], [0, 0, 0]),
-    "one knot a side": random_problem(2, most=1),
+    "one knot a side": random_problem(2, max_per_side=1),
     "few knots": random_problem(3),
-    "a knot at every place": random_problem(4, most=8),
+    "a knot at every place": random_problem(4, max_per_side=8),
     "one predictor": random_problem(5, predictors=1),
-    "three predictors": random_problem(6, predictors=3, most=2),
+    "three predictors": random_problem(6, predictors=3, max_per_side=2),
     "a curve without runs": problem([[1.0, -1.0, 2.0]] * 2, [2, 0, 2]),
     "no discrepancy": replace(random_problem(7), tau2=np.zeros((2, 3))),
     "nearly no discrepancy": replace(random_problem(8), tau2=np.full((2, 3), 1e-12)),
@@ -172,8 +170,8 @@ def given_one(p: Problem, normal: np.ndarray) -> tuple[np.ndarray, ...]:
 def assert_density_and_gradient(p: Problem, bar: float) -> None:
     """Both are those of the dense formulas."""
     expected = multivariate_normal(cov=p.covariance).logpdf(p.residual)
-    np.testing.assert_allclose(knots.density(*p.arguments), expected, rtol=1e-8)
-    found = [bar * slope for slope in knots.with_gradient(*p.arguments)[1:]]
+    np.testing.assert_allclose(knots.log_density(*p.arguments), expected, rtol=1e-8)
+    found = [bar * slope for slope in knots.value_and_gradients(*p.arguments)[1:]]
     for gradient, slope in zip(found, dense_gradient(p), strict=True):
         scale = np.max(np.abs(slope))
         np.testing.assert_allclose(gradient, bar * slope, rtol=1e-8, atol=1e-9 * scale)
@@ -193,8 +191,8 @@ def test_density_and_gradient_of_random_problems(p: Problem) -> None:
 
 @every_problem
 def test_density_is_the_sum_over_curves(p: Problem) -> None:
-    found = knots.density_by_curve(*p.arguments)
-    np.testing.assert_allclose(knots.density(*p.arguments), found.sum(), rtol=1e-12)
+    found = knots.log_density_by_curve(*p.arguments)
+    np.testing.assert_allclose(knots.log_density(*p.arguments), found.sum(), rtol=1e-12)
     for c, value in enumerate(found):
         own = p.curve == c
         covariance = p.covariance[np.ix_(own, own)]
@@ -211,11 +209,11 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
         step = np.zeros(value.shape)
         step[index] = 1e-6
         up, down = (
-            knots.density(*replace(p, **{name: value + s}).arguments) for s in (step, -step)
+            knots.log_density(*replace(p, **{name: value + s}).arguments) for s in (step, -step)
         )
         expected[index] = (up - down) / 2e-6
     names = ("residual", "variance", "tau2")
-    found = dict(zip(names, knots.with_gradient(*p.arguments)[1:], strict=True))
+    found = dict(zip(names, knots.value_and_gradients(*p.arguments)[1:], strict=True))
     np.testing.assert_allclose(found[name], expected, rtol=1e-6, atol=1e-8)
 
 
@@ -224,25 +222,33 @@ def test_gradient_holds_whatever_the_noise(noise: float) -> None:
     # With one run the density is that of a single normal: total variance tau2 * 2 + noise.
     p = replace(problem([[2.0]], [0]), variance=np.array([noise]))
     total, r = 2 * p.tau2[0, 0] + noise, p.residual[0]
-    _, _, found = knots.with_gradient(*p.arguments)[1:]
+    _, _, found = knots.value_and_gradients(*p.arguments)[1:]
     np.testing.assert_allclose(found, [[r**2 / total**2 - 1 / total, 0.0]], rtol=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), runs=st.integers(1, 25), curves=st.integers(1, 4))
 def test_a_knot_at_every_place_is_the_walk(seed: int, runs: int, curves: int) -> None:
-    p = random_problem(seed, runs, curves, predictors=1, most=8)
-    other = (p.residual, p.variance, p.tau2[0], *walk.chains(p.position[0], p.curve))
-    np.testing.assert_allclose(knots.density(*p.arguments), walk.density(*other), rtol=1e-9)
-    pairs = zip(knots.with_gradient(*p.arguments)[1:], walk.with_gradient(*other)[1:], strict=True)
+    p = random_problem(seed, runs, curves, predictors=1, max_per_side=8)
+    other = (p.residual, p.variance, p.tau2[0], *brownian.filter_order(p.position[0], p.curve))
+    np.testing.assert_allclose(
+        knots.log_density(*p.arguments), brownian.log_density(*other), rtol=1e-9
+    )
+    pairs = zip(
+        knots.value_and_gradients(*p.arguments)[1:],
+        brownian.value_and_gradients(*other)[1:],
+        strict=True,
+    )
     for found, expected in pairs:
         np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-8, atol=1e-10)
 
 
 @every_problem
 def test_aside_is_the_conditional_of_all_others(p: Problem) -> None:
-    residual_bar, variance_bar, _ = knots.with_gradient(*p.arguments)[1:]
-    mean, variance = walk.aside(p.residual, p.variance, residual_bar, variance_bar)
+    residual_bar, variance_bar, _ = knots.value_and_gradients(*p.arguments)[1:]
+    mean, variance = brownian.leave_one_out_moments(
+        p.residual, p.variance, residual_bar, variance_bar
+    )
     covariance = p.covariance
     for i in range(p.curve.size):
         others = np.arange(p.curve.size) != i
@@ -253,8 +259,8 @@ def test_aside_is_the_conditional_of_all_others(p: Problem) -> None:
 
 
 def test_no_runs_have_density_one() -> None:
-    found = knot_places.knots(np.empty((2, 0)), np.empty(0, dtype=int))
-    assert knots.density(np.empty(0), np.empty(0), np.ones((2, 1)), *found) == 0
+    found = knot_layout.knots_of(np.empty((2, 0)), np.empty(0, dtype=int))
+    assert knots.log_density(np.empty(0), np.empty(0), np.ones((2, 1)), *found) == 0
 
 
 @every_problem
@@ -293,6 +299,9 @@ def test_many_draws_are_each_of_them() -> None:
     draws = knots.given_draws(*stacked, *base.knots, *base.places[:-1], normal)
     for s, p in enumerate(problems):
         one = [item[0] for item in given_one(p, normal[s : s + 1])]
-        for many, single in ((gradients, knots.with_gradient(*p.arguments)[1:]), (draws, one)):
+        for many, single in (
+            (gradients, knots.value_and_gradients(*p.arguments)[1:]),
+            (draws, one),
+        ):
             for found, expected in zip(many, single, strict=True):
                 np.testing.assert_array_equal(found[s], expected)

@@ -36,7 +36,7 @@ def population(seed: int) -> list[np.ndarray]:
 def test_the_gradient_of_populations_is_that_of_finite_differences(seed: int) -> None:
     arguments, rng = population(seed), np.random.default_rng(seed + 1)
     bars = [rng.normal(size=LAW + NOISE), np.asarray(rng.normal())]
-    found = settling_population.transform_population_gradient(*arguments, *bars)
+    found = settling_population.transform_population_adjoint(*arguments, *bars)
     expected = slopes(settling_population.transform_population, arguments, bars, len(found))
     for bar, slope in zip(found, expected, strict=True):
         np.testing.assert_allclose(bar, slope, rtol=1e-5, atol=1e-6)

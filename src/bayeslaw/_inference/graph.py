@@ -16,8 +16,8 @@ import xarray as xr
 from pymc.logprob.transforms import Transform
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
-from bayeslaw._inference.group_effects_operations import gather_effects, place
 from bayeslaw._inference.hierarchy import coordinate_roles
+from bayeslaw._inference.kernel_operations import gather_effects, partially_centred_effects
 from bayeslaw._inference.likelihood import add_likelihood
 from bayeslaw._inference.model_data import (
     CURVE_WHITENING_ARRAYS,
@@ -295,7 +295,7 @@ class _EffectTransform(_Placed):
     def _place(self, value: Any, inputs: tuple[Any, ...]) -> Any:
         scale, center, own, mode, information, codes, bounds = inputs[-7:]
         weight = information / (1 + own**2 * information)
-        return place(value, weight, mode - center, scale, codes, bounds)
+        return partially_centred_effects(value, weight, mode - center, scale, codes, bounds)
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         return self._place(value, inputs)[0]
@@ -321,7 +321,7 @@ class _CenterTransform(_Placed):
         return PopulationWhitening(self.system, mean, sd, spread, model_data, frame)
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        return self._whitening(inputs).center(value)
+        return self._whitening(inputs).forward(value)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         return self._whitening(inputs).log_jacobian(value)
@@ -343,7 +343,7 @@ class _CurveTransform(_Placed):
         return CurveWhitening(self.system, mean, spread, model_data, _as_frame(inputs[-size:]))
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        return self._whitening(inputs).theta(value)
+        return self._whitening(inputs).forward(value)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         return self._whitening(inputs).log_jacobian(value)

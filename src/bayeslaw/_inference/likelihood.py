@@ -101,9 +101,9 @@ def _dependent(
         center: Any, sigma: Any, tau: Any, unit: Any, *where: Any, rng: Any = None, size: Any = None
     ) -> Any:
         unseen = np.zeros((1, sigma.size)), np.full((1, sigma.size), np.inf)
-        delta = wrong.given(*unseen, tau[None] ** 2, run_arrays.position, run_arrays.curve, rng)[2][
-            0
-        ]
+        delta = wrong.conditional(
+            *unseen, tau[None] ** 2, run_arrays.position, run_arrays.curve, rng
+        )[2][0]
         return noise.scale.inverse(center + delta + sigma * rng.standard_normal(sigma.shape), unit)
 
     where = [data[f"{DISCREPANCY_PREFIX}{key}"] for key in wrong.arrays]

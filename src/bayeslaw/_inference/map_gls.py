@@ -276,7 +276,7 @@ class _Scales:
     def value(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:
         """Log posterior of each curve."""
         away = np.sum(self.precision * (logs - self.mean) ** 2, axis=0)
-        density = self.wrong.densities(seen.residual, *self.amounts(logs))
+        density = self.wrong.log_density_by_curve(seen.residual, *self.amounts(logs))
         return density - away / 2 - self._volume(seen, logs)
 
     def _volume(self, seen: _Seen, logs: np.ndarray) -> np.ndarray:

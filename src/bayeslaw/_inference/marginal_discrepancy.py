@@ -14,11 +14,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bayeslaw._inference.discrepancy_operations import knots_density, walk_density
+from bayeslaw._inference.kernel_operations import brownian_log_density, knots_log_density
 from bayeslaw._inference.run_arrays import RunArrays
-from bayeslaw._kernels import brownian as walk
-from bayeslaw._kernels import knot_layout as knot_places
-from bayeslaw._kernels import knots
+from bayeslaw._kernels import brownian, knot_layout, knots
 from bayeslaw.model.model import Model
 
 __all__ = ["MarginalDiscrepancy", "marginal_discrepancy"]
@@ -48,7 +46,9 @@ class MarginalDiscrepancy(Protocol):
         """Joint log density of the residuals in a graph; variance is that of the noise."""
         ...
 
-    def densities(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> np.ndarray:
+    def log_density_by_curve(
+        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
+    ) -> np.ndarray:
         """Joint log density of the residuals (runs,) of each curve; tau2 (predictors, curves)."""
         ...
 
@@ -56,7 +56,7 @@ class MarginalDiscrepancy(Protocol):
         """Gradients of the density for draws, with respect to all three."""
         ...
 
-    def given(
+    def conditional(
         self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray,
         position: np.ndarray, curve: np.ndarray, rng: np.random.Generator,
     ) -> Draws:  # fmt: skip
@@ -95,8 +95,8 @@ class BrownianDiscrepancy:
     curve: np.ndarray
 
     @cached_property
-    def _chains(self) -> walk.Chains:
-        return walk.chains(self.position[0], self.curve)
+    def _chains(self) -> brownian.FilterOrder:
+        return brownian.filter_order(self.position[0], self.curve)
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
@@ -110,32 +110,34 @@ class BrownianDiscrepancy:
 
     def log_density(self, residual: Any, variance: Any, tau2: Any, where: Any) -> Any:
         """Joint log density in a graph."""
-        return walk_density(residual, variance, tau2[0], *where)
+        return brownian_log_density(residual, variance, tau2[0], *where)
 
-    def densities(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> np.ndarray:
+    def log_density_by_curve(
+        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
+    ) -> np.ndarray:
         """Joint log density of each curve."""
-        return walk.density_by_curve(residual, variance, tau2[0], *self._chains)
+        return brownian.log_density_by_curve(residual, variance, tau2[0], *self._chains)
 
     def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
         """Gradients for draws."""
-        slopes = walk.gradients(
+        slopes = brownian.gradients(
             residual, variance, np.ascontiguousarray(tau2[:, 0]), *self.arrays.values()
         )
         return slopes[0], slopes[1], slopes[2][:, None]
 
-    def given(
+    def conditional(
         self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray,
         position: np.ndarray, curve: np.ndarray, rng: np.random.Generator,
     ) -> Draws:  # fmt: skip
         """At places given the runs: places are runs that were not observed."""
-        here = walk.chains(
+        here = brownian.filter_order(
             np.concatenate([self.position[0], position[0]]), np.concatenate([self.curve, curve])
         )
         unseen = len(residual), curve.size
         residual = np.concatenate([residual, np.zeros(unseen)], axis=1)
         variance = np.concatenate([variance, np.full(unseen, np.inf)], axis=1)
         normal = rng.standard_normal(residual.shape)
-        every = walk.given_draws(
+        every = brownian.given_draws(
             residual, variance, np.ascontiguousarray(tau2[:, 0]), *here, normal
         )
         mean, spread, draw = (values[:, self.curve.size :] for values in every)
@@ -152,8 +154,8 @@ class KnotDiscrepancy:
     most: int
 
     @cached_property
-    def _knots(self) -> knot_places.Knots:
-        return knot_places.knots(self.position, self.curve, self.most)
+    def _knots(self) -> knot_layout.Knots:
+        return knot_layout.knots_of(self.position, self.curve, self.most)
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
@@ -167,25 +169,27 @@ class KnotDiscrepancy:
 
     def log_density(self, residual: Any, variance: Any, tau2: Any, where: Any) -> Any:
         """Joint log density in a graph."""
-        return knots_density(residual, variance, tau2, *where)
+        return knots_log_density(residual, variance, tau2, *where)
 
-    def densities(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> np.ndarray:
+    def log_density_by_curve(
+        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
+    ) -> np.ndarray:
         """Joint log density of each curve."""
-        return knots.density_by_curve(residual, variance, tau2, *self._knots)
+        return knots.log_density_by_curve(residual, variance, tau2, *self._knots)
 
     def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
         """Gradients for draws."""
         return knots.gradients(residual, variance, tau2, *self._knots)
 
-    def given(
+    def conditional(
         self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray,
         position: np.ndarray, curve: np.ndarray, rng: np.random.Generator,
     ) -> Draws:  # fmt: skip
         """At places given the runs."""
         found = self._knots
-        places = knot_places.knot_neighbours(found, position, curve)
+        places = knot_layout.knot_neighbours(found, position, curve)
         normal = rng.standard_normal((len(residual), found.at.size))
         mean, spread, draw = knots.given_draws(
             residual, variance, tau2, *found, *places[:-1], normal
         )
-        return mean, *knot_places.extended(spread, draw, position, curve, places.beyond, tau2, rng)
+        return mean, *knot_layout.extended(spread, draw, position, curve, places.beyond, tau2, rng)

@@ -16,7 +16,7 @@ import xarray as xr
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
 from bayeslaw._inference.posterior import law_values
 from bayeslaw._inference.run_arrays import RunArrays
-from bayeslaw._kernels.brownian import aside
+from bayeslaw._kernels.brownian import leave_one_out_moments
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, Noise, sigma_at
 
@@ -197,7 +197,7 @@ class DrawsAtRuns:
         def each(part: slice) -> tuple[np.ndarray]:
             residual, variance, tau2 = self._draws(part)
             bars = wrong.gradients(residual, variance, tau2)
-            mean, total = aside(residual, variance, *bars[:2])
+            mean, total = leave_one_out_moments(residual, variance, *bars[:2])
             return (Gaussian().log_density(residual - mean, np.sqrt(total), {}) + slope,)
 
         return self._in_parts(each, run_arrays.curve.size)[0]
@@ -239,7 +239,7 @@ class DrawsAtRuns:
             if not is_conditional:
                 residual, variance = np.zeros(residual.shape), np.full(variance.shape, np.inf)
             tau2 = _flat(tau)[part] ** 2
-            return wrong.given(residual, variance, tau2, position, places.curve, rng)
+            return wrong.conditional(residual, variance, tau2, position, places.curve, rng)
 
         mean, variance, draw = self._in_parts(each, run_arrays.curve.size + places.curve.size)
         return mean, variance, draw

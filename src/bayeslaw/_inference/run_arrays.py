@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.coordinates import Frame
-from bayeslaw._kernels.group_effects import sums
+from bayeslaw._kernels.group_effects import sums_by_curve
 from bayeslaw._law.roles import LEVEL, Role
 from bayeslaw._law.units import predictor_scales
 from bayeslaw.data.curves import curve_index, curves_in
@@ -65,7 +65,9 @@ class RunArrays:
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sums over the runs of each curve; values of shape (..., runs)."""
         flat = np.ascontiguousarray(values, dtype=float).reshape(-1, self.curve.size)
-        return sums(flat, self.curve, self.n_curves).reshape(*values.shape[:-1], self.n_curves)
+        return sums_by_curve(flat, self.curve, self.n_curves).reshape(
+            *values.shape[:-1], self.n_curves
+        )
 
     def select_curves(self, curves: np.ndarray) -> RunArrays:
         """The runs of some curves, by their numbers; a curve may come several times."""

@@ -22,8 +22,8 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from bayeslaw._inference.coordinates import Coordinates, Frame, SumOfTerms
+from bayeslaw._inference.kernel_operations import transform_curves, transform_population
 from bayeslaw._inference.model_data import CURVE_WHITENING_ARRAYS, POPULATION_WHITENING_ARRAYS
-from bayeslaw._inference.transform_operations import settle, transform_population
 
 __all__ = ["CurveWhitening", "PopulationWhitening"]
 
@@ -53,14 +53,14 @@ class CurveWhitening:
     laplace: Mapping[str, Any]
     frame: Frame
 
-    def theta(self, value: Any) -> Any:
+    def forward(self, value: Any) -> Any:
         """Reference coordinates from standard ones."""
         noise = self._noise(value)
         eta, weight, near, _ = self._settled(value, noise)
         law = self.system.from_pivot(self._rows(eta), self._frame(near), self._rows(weight))
         return _joined([_stacked(law), noise])
 
-    def value(self, theta: Any) -> Any:
+    def inverse(self, theta: Any) -> Any:
         """Standard coordinates from reference ones."""
         nothing, noise = 0 * theta, theta[self._n_law :]
         middle, weight, near, _ = self._settled(nothing, noise)
@@ -70,7 +70,7 @@ class CurveWhitening:
         return _joined([(_stacked(eta) - middle) / scale, (noise - beside) / apart])
 
     def log_jacobian(self, value: Any) -> Any:
-        """Log determinant of `theta`."""
+        """Log determinant of `forward`."""
         eta, weight, near, log_determinant = self._settled(value, self._noise(value))
         bent = self.system.log_jacobian(self._rows(eta), self._frame(near), self._rows(weight))
         return log_determinant + np.log(self._noise_place[1]).sum() + _summed(bent)
@@ -96,9 +96,9 @@ class CurveWhitening:
         return mode + (mean - mode) / apart, spread / np.sqrt(apart)
 
     def _settled(self, value: Any, noise: Any) -> Any:
-        """As `bayeslaw._kernels.curve_transform.settle`."""
+        """As `bayeslaw._kernels.curve_transform.transform_curves`."""
         laplace = self.laplace
-        return settle(
+        return transform_curves(
             value, noise - laplace["pivot_mode"][self._n_law :], self._expected, self.mean,
             self.spread, *(laplace[name] for name in CURVE_WHITENING_ARRAYS),
         )  # fmt: skip
@@ -146,12 +146,12 @@ class PopulationWhitening:
     typical: Mapping[str, Any]
     frame: Frame
 
-    def center(self, value: Any) -> Any:
+    def forward(self, value: Any) -> Any:
         """The population from standard coordinates."""
         return self._moved(self.system.from_pivot, self._settled(value)[0])
 
     def log_jacobian(self, value: Any) -> Any:
-        """Log determinant of `center`: all but the settling is shears."""
+        """Log determinant of `forward`: all but the settling is shears."""
         return self._settled(value)[1]
 
     def _settled(self, value: Any) -> Any:

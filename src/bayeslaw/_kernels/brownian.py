@@ -19,24 +19,24 @@ import numba
 import numpy as np
 
 __all__ = [
-    "Chains",
+    "FilterOrder",
     "ahead",
     "aheads",
-    "aside",
-    "chains",
-    "density",
-    "density_by_curve",
+    "filter_order",
     "given",
     "given_draws",
     "gradients",
-    "with_gradient",
+    "leave_one_out_moments",
+    "log_density",
+    "log_density_by_curve",
+    "value_and_gradients",
 ]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 SMALL = 1e-140  # a product of weights is put away before it leaves the range of numbers
 
 
-class Chains(NamedTuple):
+class FilterOrder(NamedTuple):
     """The runs of all curves in the order in which the recursion visits them.
 
     Parameters
@@ -57,7 +57,7 @@ class Chains(NamedTuple):
     owner: np.ndarray
 
 
-def chains(position: np.ndarray, curve: np.ndarray) -> Chains:
+def filter_order(position: np.ndarray, curve: np.ndarray) -> FilterOrder:
     """Sort runs into chains that lead away from the pivot of their curve.
 
     Parameters
@@ -69,11 +69,11 @@ def chains(position: np.ndarray, curve: np.ndarray) -> Chains:
 
     Returns
     -------
-    Chains
+    FilterOrder
 
     Examples
     --------
-    >>> found = chains(np.array([2.0, -0.5, 0.5, 2.0]), np.array([0, 0, 0, 0]))
+    >>> found = filter_order(np.array([2.0, -0.5, 0.5, 2.0]), np.array([0, 0, 0, 0]))
     >>> found.order, found.step, found.first
     (array([2, 0, 3, 1]), array([0.5, 1.5, 0. , 0.5]), array([1, 0, 0, 1]))
     """
@@ -83,7 +83,7 @@ def chains(position: np.ndarray, curve: np.ndarray) -> Chains:
     first = np.ones(order.size, dtype=np.int64)
     first[1:] = (owner[1:] != owner[:-1]) | (side[1:] != side[:-1])
     step = np.where(first == 1, along, np.diff(along, prepend=0.0))
-    return Chains(order, step, first, owner)
+    return FilterOrder(order, step, first, owner)
 
 
 @numba.njit(**_COMPILE)
@@ -108,7 +108,7 @@ def _predict(residual, variance, tau2, order, step, first, owner, mean, spread):
 
 
 @numba.njit(**_COMPILE)
-def density_by_curve(residual, variance, tau2, order, step, first, owner):
+def log_density_by_curve(residual, variance, tau2, order, step, first, owner):
     """Joint log density of the residuals of each curve, shape (curves,).
 
     Parameters
@@ -118,7 +118,7 @@ def density_by_curve(residual, variance, tau2, order, step, first, owner):
     tau2 : array (curves,)
         Variance of delta at distance one from the pivot.
     order, step, first, owner : array (runs,)
-        See `Chains`.
+        See `FilterOrder`.
     """
     mean, spread = np.empty(order.shape[0]), np.empty(order.shape[0])
     _predict(residual, variance, tau2, order, step, first, owner, mean, spread)
@@ -131,17 +131,17 @@ def density_by_curve(residual, variance, tau2, order, step, first, owner):
 
 
 @numba.njit(**_COMPILE)
-def density(residual, variance, tau2, order, step, first, owner):
-    """Joint log density of all residuals; arguments as in `density_by_curve`."""
+def log_density(residual, variance, tau2, order, step, first, owner):
+    """Joint log density of all residuals; arguments as in `log_density_by_curve`."""
     total = 0.0
-    for value in density_by_curve(residual, variance, tau2, order, step, first, owner):
+    for value in log_density_by_curve(residual, variance, tau2, order, step, first, owner):
         total += value
     return total
 
 
 @numba.njit(**_COMPILE)
 def _reverse(residual, variance, tau2, where, out):
-    """Write the gradient of `density`, which it gives, into `out`, its last array zero before."""
+    """Write the gradient of `log_density`, which it gives, into `out`, its last array zero before."""
     order, step, first, owner = where
     residual_bar, variance_bar, tau2_bar = out
     mean, spread = np.empty(order.shape[0]), np.empty(order.shape[0])
@@ -170,8 +170,8 @@ def _reverse(residual, variance, tau2, where, out):
 
 
 @numba.njit(**_COMPILE)
-def with_gradient(residual, variance, tau2, order, step, first, owner):
-    """`density` and its gradients with respect to residual, variance and tau2."""
+def value_and_gradients(residual, variance, tau2, order, step, first, owner):
+    """`log_density` and its gradients with respect to residual, variance and tau2."""
     out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
     total = _reverse(residual, variance, tau2, (order, step, first, owner), out)
     return np.asarray(total), out[0], out[1], out[2]
@@ -179,7 +179,7 @@ def with_gradient(residual, variance, tau2, order, step, first, owner):
 
 @numba.njit(**_COMPILE)
 def gradients(residual, variance, tau2, order, step, first, owner):
-    """Gradients of `density` for many draws.
+    """Gradients of `log_density` for many draws.
 
     Residual and variance are (draws, runs), tau2 is (draws, curves); so are the gradients.
     """
@@ -218,7 +218,7 @@ def ahead(
     Parameters
     ----------
     residual, variance, tau2, order, step, first, owner : array
-        As in `density_by_curve`, whose sum is that of these log densities.
+        As in `log_density_by_curve`, whose sum is that of these log densities.
 
     Returns
     -------
@@ -227,7 +227,7 @@ def ahead(
 
     Examples
     --------
-    >>> where = chains(np.array([1.0, 1.0]), np.array([0, 0]))
+    >>> where = filter_order(np.array([1.0, 1.0]), np.array([0, 0]))
     >>> ahead(np.array([0.4, 0.0]), np.ones(2), np.array([1.0]), *where)
     (array([0. , 0.2]), array([2. , 1.5]))
     """
@@ -235,21 +235,21 @@ def ahead(
     return mean[0], total[0]
 
 
-def aside(
+def leave_one_out_moments(
     residual: np.ndarray,
     variance: np.ndarray,
     residual_bar: np.ndarray,
     variance_bar: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of each residual given all others, from the gradient of the density.
+    """Mean and variance of each residual given all others, from the gradient of the log_density.
 
     With C the joint covariance, the gradient holds ``a = C^-1 r`` and ``diag(C^-1)``. Holds for
-    any Gaussian density in which the variances are added to the diagonal of C.
+    any Gaussian log_density in which the variances are added to the diagonal of C.
 
     Parameters
     ----------
     residual, variance : array (..., runs)
-        As in `density_by_curve`; draws lead, if there are any.
+        As in `log_density_by_curve`; draws lead, if there are any.
     residual_bar, variance_bar : array (..., runs)
         Gradient of the log density.
 
@@ -260,10 +260,10 @@ def aside(
 
     Examples
     --------
-    >>> where = chains(np.array([1.0, 1.0]), np.array([0, 0]))
+    >>> where = filter_order(np.array([1.0, 1.0]), np.array([0, 0]))
     >>> r, v = np.array([0.4, 0.0]), np.ones(2)
-    >>> _, r_bar, v_bar, _ = with_gradient(r, v, np.array([1.0]), *where)
-    >>> mean, variance = aside(r, v, r_bar, v_bar)
+    >>> _, r_bar, v_bar, _ = value_and_gradients(r, v, np.array([1.0]), *where)
+    >>> mean, variance = leave_one_out_moments(r, v, r_bar, v_bar)
     >>> mean.round(3), variance.round(3)
     (array([0. , 0.2]), array([1.5, 1.5]))
     """
@@ -319,7 +319,7 @@ def given(
     Parameters
     ----------
     residual, variance, tau2, order, step, first, owner : array
-        As in `density_by_curve`. A run of infinite variance was not observed, its residual is
+        As in `log_density_by_curve`. A run of infinite variance was not observed, its residual is
         not read: so delta is forecast at other places.
     normal : array (runs,)
         Standard normal numbers, for one joint draw.
@@ -331,7 +331,7 @@ def given(
 
     Examples
     --------
-    >>> where = chains(np.array([1.0, 3.0]), np.array([0, 0]))
+    >>> where = filter_order(np.array([1.0, 3.0]), np.array([0, 0]))
     >>> variance = np.array([1.0, np.inf])
     >>> given(np.array([0.4, np.nan]), variance, np.array([1.0]), *where, np.zeros(2))
     (array([0.2, 0.2]), array([0.5, 2.5]), array([0.2, 0.2]))

@@ -10,13 +10,13 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["heard", "settle", "settle_gradient"]
+__all__ = ["information_ratio", "transform_curves", "transform_curves_adjoint"]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
 
 @numba.njit(**_COMPILE)
-def heard(away, alone, share):
+def information_ratio(away, alone, share):
     """What curves tell of their law where their noise is not what it is at the mode.
 
     A short curve hardly says how noisy it is, and the less noise the more it says of the law: a
@@ -84,7 +84,7 @@ def _through(mean, spread, mode, told, bend):
 
 
 @numba.njit(**_COMPILE)
-def settle(
+def transform_curves(
     z, away, expected, mean, spread, pivot_mode, information, mode, alone, share, shift, bend
 ):
     """Pivot coordinates of all curves from standard ones.
@@ -113,7 +113,7 @@ def settle(
     size, curves = shift.shape
     eta, weight, near = np.empty((size, curves)), np.empty((size, curves)), np.empty((size, curves))
     scales, log_det = np.ones(curves), 0.0
-    louder, moved, _, _, _ = heard(away, alone, share)
+    louder, moved, _, _, _ = information_ratio(away, alone, share)
     told = information[:size] * louder
     through, pull, _, residual = _through(mean, spread, mode, told, bend)
     for j in range(size):
@@ -131,15 +131,15 @@ def settle(
 
 
 @numba.njit(**_COMPILE)
-def settle_gradient(
+def transform_curves_adjoint(
     z, away, expected, mean, spread, pivot_mode, information, mode, alone, share, shift, bend,
     eta_bar, weight_bar, near_bar, log_det_bar,
 ):  # fmt: skip
-    """Adjoints of z, away, expected, mean and spread; arguments as in `settle`."""
+    """Adjoints of z, away, expected, mean and spread; arguments as in `transform_curves`."""
     size, curves = shift.shape
     z_bar, mean_bar, log_bar = np.zeros(z.shape), np.zeros(mean.shape), log_det_bar.item()
     expected_bar, spread_bar = np.zeros(expected.shape), np.zeros(spread.shape)
-    parts = heard(away, alone, share)
+    parts = information_ratio(away, alone, share)
     told = information[:size] * parts[0]
     through, pull, held, residual = _through(mean, spread, mode, told, bend)
     told_bar, pull_bar = np.empty((size, curves)), np.empty((size, curves))
@@ -191,7 +191,7 @@ def _through_gradient(
 
 @numba.njit(**_COMPILE)
 def _heard_gradient(away, alone, share, parts, louder_bar, moved_bar):
-    """Adjoint of `away`, by those of what `heard` tells."""
+    """Adjoint of `away`, by those of what `information_ratio` tells."""
     louder, _, part, first, rest = parts
     size, noise, curves = alone.shape
     square, away_bar = _squares(away), np.zeros(away.shape)

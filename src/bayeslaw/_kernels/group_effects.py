@@ -25,12 +25,12 @@ __all__ = [
     "gather_effects",
     "inverse",
     "matrix_adjoint",
-    "place",
-    "place_gradient",
+    "partially_centred_effects",
+    "partially_centred_effects_adjoint",
     "scatter_effects",
     "solve",
     "solve_transposed",
-    "sums",
+    "sums_by_curve",
 ]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
@@ -101,7 +101,7 @@ def solve_transposed(lower, dense, vector):
 
 
 @numba.njit(**_COMPILE)
-def place(z, weight, residual, scale, codes, bounds):
+def partially_centred_effects(z, weight, residual, scale, codes, bounds):
     """Standardised effects of all parameters from their coordinates.
 
     Parameters
@@ -180,8 +180,10 @@ def matrix_adjoint(inverse, dense, z, z_bar, log_det_bar):
 
 
 @numba.njit(**_COMPILE)
-def place_gradient(z, weight, residual, scale, codes, bounds, effects_bar, log_det_bar):
-    """Adjoints of z, weight, residual and scale; arguments as in `place`."""
+def partially_centred_effects_adjoint(
+    z, weight, residual, scale, codes, bounds, effects_bar, log_det_bar
+):
+    """Adjoints of z, weight, residual and scale; arguments as in `partially_centred_effects`."""
     z_bar, scale_bar = np.zeros(z.shape[0]), np.zeros(z.shape[0])
     weight_bar, residual_bar = np.zeros(weight.shape), np.zeros(weight.shape)
     for p in range(bounds.shape[0]):
@@ -243,7 +245,7 @@ def scatter_effects(effects, sums, codes, bounds):
 
 
 @numba.njit(**_COMPILE)
-def sums(values, curve, n_curves):
+def sums_by_curve(values, curve, n_curves):
     """Sums over the runs of each curve, shape (rows, curves), of values (rows, runs)."""
     out = np.zeros((values.shape[0], n_curves))
     for row in range(values.shape[0]):

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayeslaw._kernels import brownian as walk
+from bayeslaw._kernels import brownian
 
-__all__ = ["KnotNeighbours", "Knots", "extended", "knot_neighbours", "knots"]
+__all__ = ["KnotNeighbours", "Knots", "extended", "knot_neighbours", "knots_of"]
 
 
 class KnotNeighbours(NamedTuple):
@@ -74,22 +74,24 @@ class Knots(NamedTuple):
     kind: np.ndarray
 
 
-def _side(distance: np.ndarray, most: int) -> np.ndarray:
+def _side(distance: np.ndarray, max_per_side: int) -> np.ndarray:
     """Distances of the knots of one side from those of its runs."""
     distinct = np.unique(distance)
-    if distinct.size <= most:
+    if distinct.size <= max_per_side:
         return distinct
-    return np.linspace(0, distinct[-1], most + 1)[1:]
+    return np.linspace(0, distinct[-1], max_per_side + 1)[1:]
 
 
-def _all_sides(position: np.ndarray, curve: np.ndarray, most: int) -> tuple[np.ndarray, ...]:
+def _all_sides(
+    position: np.ndarray, curve: np.ndarray, max_per_side: int
+) -> tuple[np.ndarray, ...]:
     """Fields `start`, `at`, `before` and `kind` of `Knots`."""
     start, at, before, kind = [0], [np.empty(0)], [np.empty(0, int)], [np.empty(0, int)]
     for c in range(curve.max(initial=-1) + 1):
         size = start[-1]
         for p, u in enumerate(position[:, curve == c]):
             for sign in (-1.0, 1.0):
-                distance = _side(np.abs(u[u * sign > 0]), most)
+                distance = _side(np.abs(u[u * sign > 0]), max_per_side)
                 inner = size - 1 + np.arange(distance.size)
                 inner[:1] = -1
                 at.append(sign * distance)
@@ -101,7 +103,7 @@ def _all_sides(position: np.ndarray, curve: np.ndarray, most: int) -> tuple[np.n
     return np.array(start), np.concatenate(at), *(item.astype(np.int64) for item in whole)
 
 
-def knots(position: np.ndarray, curve: np.ndarray, most: int = 8) -> Knots:
+def knots_of(position: np.ndarray, curve: np.ndarray, max_per_side: int = 8) -> Knots:
     """Place knots: at every distinct distance from the pivot, or evenly if they are too many.
 
     Parameters
@@ -110,7 +112,7 @@ def knots(position: np.ndarray, curve: np.ndarray, most: int = 8) -> Knots:
         Log predictors minus those of the curve's pivot, signed.
     curve : int array (runs,)
         Number of each run's curve.
-    most : int
+    max_per_side : int
         Largest number of knots of one side of one predictor of one curve.
 
     Returns
@@ -121,11 +123,11 @@ def knots(position: np.ndarray, curve: np.ndarray, most: int = 8) -> Knots:
     Raises
     ------
     ValueError
-        If `most` is below one.
+        If `max_per_side` is below one.
 
     Examples
     --------
-    >>> found = knots(np.array([[-1.0, 0.0, 2.0, 3.0, 4.0]]), np.zeros(5, int), most=2)
+    >>> found = knots_of(np.array([[-1.0, 0.0, 2.0, 3.0, 4.0]]), np.zeros(5, int), max_per_side=2)
     >>> found.at, found.before
     (array([-1.,  2.,  4.]), array([-1, -1,  1]))
     >>> found.left, found.right
@@ -133,9 +135,9 @@ def knots(position: np.ndarray, curve: np.ndarray, most: int = 8) -> Knots:
     >>> found.share
     array([[1. , 0. , 1. , 0.5, 1. ]])
     """
-    if most < 1:
-        raise ValueError(f"most is {most}: a side has one knot or more")
-    start, at, before, kind = _all_sides(position, curve, most)
+    if max_per_side < 1:
+        raise ValueError(f"max_per_side must be at least 1, got {max_per_side}")
+    start, at, before, kind = _all_sides(position, curve, max_per_side)
     rows = _among(start, at, before, kind, position, curve)
     return Knots(*rows[:-1], start, at, before, kind)
 
@@ -146,7 +148,7 @@ def knot_neighbours(knots: Knots, position: np.ndarray, curve: np.ndarray) -> Kn
     Parameters
     ----------
     knots : Knots
-        From `bayeslaw._kernels.knot_layout.knots`.
+        From `bayeslaw._kernels.knot_layout.knots_of`.
     position : array (predictors, places)
         Log predictors minus those of the curve's pivot, signed.
     curve : int array (places,)
@@ -158,7 +160,7 @@ def knot_neighbours(knots: Knots, position: np.ndarray, curve: np.ndarray) -> Kn
 
     Examples
     --------
-    >>> found = knots(np.array([[-1.0, 0.0, 2.0]]), np.zeros(3, int))
+    >>> found = knots_of(np.array([[-1.0, 0.0, 2.0]]), np.zeros(3, int))
     >>> places = knot_neighbours(found, np.array([[0.5, 3.0]]), np.zeros(2, int))
     >>> places.right, places.share, places.beyond
     (array([[1, 1]]), array([[0.25, 1.  ]]), array([[0., 1.]]))
@@ -238,8 +240,8 @@ def extended(
     """
     unseen = np.full(draw.shape, np.inf)
     for p, signed in enumerate(np.copysign(beyond, position)):
-        where, normal = walk.chains(signed, curve), rng.standard_normal(draw.shape)
+        where, normal = brownian.filter_order(signed, curve), rng.standard_normal(draw.shape)
         scales = np.ascontiguousarray(tau2[:, p])
-        _, spread, way = walk.given_draws(unseen, unseen, scales, *where, normal)
+        _, spread, way = brownian.given_draws(unseen, unseen, scales, *where, normal)
         variance, draw = variance + spread, draw + way
     return variance, draw

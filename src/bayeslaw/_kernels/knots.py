@@ -20,7 +20,7 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["density", "density_by_curve", "given_draws", "gradients", "with_gradient"]
+__all__ = ["given_draws", "gradients", "log_density", "log_density_by_curve", "value_and_gradients"]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
@@ -191,7 +191,7 @@ def _covariance(inverse, scale, before, low):
 
 
 @numba.njit(**_COMPILE)
-def density_by_curve(residual, variance, tau2, *where):
+def log_density_by_curve(residual, variance, tau2, *where):
     """Joint log density of the residuals of each curve, shape (curves,).
 
     Parameters
@@ -221,14 +221,14 @@ def density_by_curve(residual, variance, tau2, *where):
 
 
 @numba.njit(**_COMPILE)
-def density(residual, variance, tau2, *where):
-    """Joint log density of all residuals; arguments as in `density_by_curve`."""
-    return density_by_curve(residual, variance, tau2, *where).sum()
+def log_density(residual, variance, tau2, *where):
+    """Joint log density of all residuals; arguments as in `log_density_by_curve`."""
+    return log_density_by_curve(residual, variance, tau2, *where).sum()
 
 
 @numba.njit(**_COMPILE)
 def _slope(pulled, z, gram, inverse, scale, k):
-    """Twice the derivative of the density by the variance of increment k.
+    """Twice the derivative of the log_density by the variance of increment k.
 
     That is ``(a'Z A)_k^2 - (A'Z' C^-1 Z A)_kk``, or how far the posterior second moment of z is
     from one. Each form is without cancellation where the other has it.
@@ -246,7 +246,7 @@ def _slope(pulled, z, gram, inverse, scale, k):
 
 @numba.njit(**_COMPILE)
 def _reverse(residual, variance, tau2, where, out):
-    """Write the gradient of `density`, which it gives, into `out`, its last array zero before."""
+    """Write the gradient of `log_density`, which it gives, into `out`, its last array zero before."""
     total = 0.0
     order, bounds, left, right, share, start, at, before, kind = where
     residual_bar, variance_bar, tau2_bar = out
@@ -278,10 +278,10 @@ def _reverse(residual, variance, tau2, where, out):
 
 
 @numba.njit(**_COMPILE)
-def with_gradient(
+def value_and_gradients(
     residual, variance, tau2, order, bounds, left, right, share, start, at, before, kind
 ):
-    """`density` and its gradients with respect to residual, variance and tau2."""
+    """`log_density` and its gradients with respect to residual, variance and tau2."""
     where = (order, bounds, left, right, share, start, at, before, kind)
     out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
     total = _reverse(residual, variance, tau2, where, out)
@@ -290,7 +290,7 @@ def with_gradient(
 
 @numba.njit(**_COMPILE)
 def gradients(residual, variance, tau2, *where):
-    """Gradients of `density` for many draws.
+    """Gradients of `log_density` for many draws.
 
     Residual and variance are (draws, runs), tau2 (draws, predictors, curves); so are the gradients.
     """
@@ -333,9 +333,9 @@ def given_draws(
     Parameters
     ----------
     residual, variance : array (draws, runs)
-        As in `density_by_curve`.
+        As in `log_density_by_curve`.
     tau2 : array (draws, predictors, curves)
-        As in `density_by_curve`.
+        As in `log_density_by_curve`.
     order, bounds, left, right, share, start, at, before, kind : array
         See `bayeslaw._kernels.knot_layout.Knots`.
     place_order, place_bounds, place_left, place_right, place_share : array

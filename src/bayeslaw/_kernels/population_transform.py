@@ -12,7 +12,7 @@ import numpy as np
 
 from bayeslaw._kernels.group_effects import factor, inverse, matrix_adjoint, solve, solve_transposed
 
-__all__ = ["transform_population", "transform_population_gradient"]
+__all__ = ["transform_population", "transform_population_adjoint"]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
@@ -192,7 +192,7 @@ def transform_population(
 
 
 @numba.njit(**_COMPILE)
-def transform_population_gradient(
+def transform_population_adjoint(
     z, spread, prior, sd, mode, information, curve_mixed, mixed, level_share, blocks,
     out_bar, log_det_bar,
 ):  # fmt: skip

@@ -62,7 +62,7 @@ def _points(
     laplace = {name: model_data[name] for name in CURVE_WHITENING_ARRAYS}
     whitening = CurveWhitening(system, mean, own[:, None], laplace, run_arrays.frame)
     with np.errstate(all="ignore"):
-        values = [whitening.value(row) for row in rows]
+        values = [whitening.inverse(row) for row in rows]
     # The curves are the last variable of the model.
     points = np.tile(compiled.initial_point, (len(rows), 1))
     points[:, -n * curves :] = np.reshape(values, (len(rows), -1))

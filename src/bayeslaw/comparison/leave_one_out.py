@@ -179,7 +179,7 @@ def _of_curves(fitted: DrawsAtRuns) -> np.ndarray:
     slope = np.log(fitted.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
     arrays = run_arrays.values - scatter.center, scatter.sigma**2, fitted.tau**2
     flat = (np.ascontiguousarray(each).reshape(-1, *each.shape[2:]) for each in arrays)
-    each = np.array([wrong.densities(*draw) for draw in zip(*flat, strict=True)])
+    each = np.array([wrong.log_density_by_curve(*draw) for draw in zip(*flat, strict=True)])
     return each.reshape(*scatter.center.shape[:2], -1) + run_arrays.sums(slope)
 
 

@@ -191,5 +191,5 @@ def _dependent(fitted: DrawsAtRuns, run_arrays: RunArrays) -> np.ndarray:
         each.reshape(-1, *each.shape[2:])
         for each in (run_arrays.values - about_law.center, about_law.sigma**2, fitted.tau**2)
     ]
-    densities = [wrong.densities(*draw) for draw in zip(*flat, strict=True)]
+    densities = [wrong.log_density_by_curve(*draw) for draw in zip(*flat, strict=True)]
     return np.array(densities).reshape(*shape, run_arrays.n_curves)
