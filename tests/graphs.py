@@ -12,11 +12,12 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.replace import clone_replace, vectorize_graph
 
 from bayeslaw._sampling.compile_cache import recorded_variables
-from bayeslaw._sampling.compiled import CompiledDensity, compile_density, values_at
+from bayeslaw._sampling.compile_pymc import compile_density, values_at
+from bayeslaw._sampling.compiled import CompiledDensity
 
 
 def compile_graph(model: pm.Model) -> CompiledDensity:
-    """The compiled model, whatever the disk remembers of it."""
+    """The compiled model, without the compile cache."""
     return compile_density(model, recorded_variables(model))
 
 

@@ -20,7 +20,8 @@ from bayeslaw._inference.laplace import distinct_modes
 from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.chain_modes import Modes, chain_modes, group_chains
-from bayeslaw._sampling.compiled import CompiledDensity, FlatLayout
+from bayeslaw._sampling.compiled import CompiledDensity
+from bayeslaw._sampling.flat_layout import FlatLayout
 from bayeslaw._sampling.gate import Gate, check_convergence
 from bayeslaw._sampling.initial_points import initial_points_of
 

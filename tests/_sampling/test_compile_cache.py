@@ -1,4 +1,4 @@
-"""Compiled models that the disk remembers."""
+"""The compile cache: what is found in it, and what is compiled again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bayeslaw._inference.model_data import ModelData, model_data_of
 from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent
-from bayeslaw._sampling import compile_cache as kept
+from bayeslaw._sampling import compile_cache
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw.data.runs import read_runs
 from bayeslaw.laws import power
@@ -35,48 +35,50 @@ def runs(level: float = 1.0) -> xr.Dataset:
     return read_runs(frame.assign(task=np.repeat(["a", "b"], 5)), predictors=["N"], groups=["task"])
 
 
-def asked(model: Model = MODEL, level: float = 1.0) -> CompiledDensity:
+def density_of(model: Model = MODEL, level: float = 1.0) -> CompiledDensity:
     table = runs(level)
     run_arrays = run_arrays_of(model, table)
-    return kept.compiled_density_of(model, table, run_arrays, model_data_of(model, run_arrays))
+    return compile_cache.compiled_density_of(
+        model, table, run_arrays, model_data_of(model, run_arrays)
+    )
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where records are kept, for one test."""
-    monkeypatch.setattr(kept, "_record", lambda key: tmp_path / f"{key}.json")
+    """Where records are written, for one test."""
+    monkeypatch.setattr(compile_cache, "_record_path", lambda key: tmp_path / f"{key}.json")
     return tmp_path
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[CompiledDensity, str]:
     """A compiled model and its record; compiled once for all tests."""
-    folder = tmp_path_factory.mktemp("kept")
+    folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept, "_record", lambda key: folder / f"{key}.json")
-        compiled = asked()
+        patch.setattr(compile_cache, "_record_path", lambda key: folder / f"{key}.json")
+        compiled = density_of()
     [record] = folder.iterdir()
     return compiled, record.read_text()
 
 
 @pytest.fixture
 def compilations(first: tuple[CompiledDensity, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Keys of what is compiled, which is not done again."""
+    """Keys of what would be compiled; the first density is returned instead."""
     keys: list[str] = []
 
-    def noted(built: Any, names: Any, key: str) -> CompiledDensity:
+    def recorded(graph: Any, names: Any, key: str) -> CompiledDensity:
         keys.append(key)
         return first[0]
 
-    monkeypatch.setattr(kept, "compile_density", noted)
+    monkeypatch.setattr(compile_cache, "compile_density", recorded)
     return keys
 
 
-def test_a_second_start_builds_no_graph(
+def test_a_second_process_builds_no_graph(
     folder: Path, first: tuple[CompiledDensity, str], compilations: list[str]
 ) -> None:
-    (folder / f"{kept._key(MODEL, model_data())}.json").write_text(first[1])
-    second = asked(level=2.0)
+    (folder / f"{compile_cache._key(MODEL, model_data())}.json").write_text(first[1])
+    second = density_of(level=2.0)
     assert not compilations
     points = (
         np.random.default_rng(1).normal(0, 0.1, (3, second.initial_point.size))
@@ -89,19 +91,19 @@ def test_a_second_start_builds_no_graph(
         np.testing.assert_allclose(second.variables(points)[name], values, rtol=1e-12)
 
 
-def test_other_numbers_of_the_same_priors_build_no_graph(
+def test_priors_with_other_parameters_build_no_graph(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def model(median: float, sd: float) -> Model:
         priors = {"alpha": LogNormal(median, 1.5), "sd_alpha": HalfNormal(sd)}
         return Model(power, discrepancy=None, pooling=(), priors=priors)
 
-    asked(model(0.3, 0.1))
+    density_of(model(0.3, 0.1))
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "compile_density", lambda *_: pytest.fail("compiled"))
-        second = asked(model(0.6, 0.4))
+        patch.setattr(compile_cache, "compile_density", lambda *_: pytest.fail("compiled"))
+        second = density_of(model(0.6, 0.4))
     other = compile_graph(build(model(0.6, 0.4), runs())).with_data(second.model_data)
-    # The start of a spread is that of its own prior, so that draws do not depend on what is kept.
+    # The initial value of a spread is that of its own prior, so draws do not depend on the cache.
     assert np.log(0.4) in second.initial_point
     np.testing.assert_array_equal(second.initial_point, other.initial_point)
     points = (
@@ -112,31 +114,33 @@ def test_other_numbers_of_the_same_priors_build_no_graph(
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"kinds": {}'])
-def test_what_is_broken_is_compiled_again(
+def test_broken_records_are_compiled_again(
     folder: Path, compilations: list[str], first: tuple[CompiledDensity, str], text: str
 ) -> None:
-    key = kept._key(MODEL, model_data())
+    key = compile_cache._key(MODEL, model_data())
     record = folder / f"{key}.json"
     record.write_text(text)
-    assert np.isfinite(asked().log_density(asked().initial_point))
-    assert compilations == [key]  # the second time it was there
+    assert np.isfinite(density_of().log_density(density_of().initial_point))
+    assert compilations == [key]  # the second time it is cached
     assert json.loads(record.read_text()) == json.loads(first[1])
 
 
-def test_code_that_was_deleted_is_compiled_again(
+def test_a_record_without_code_is_not_used(
     folder: Path, first: tuple[CompiledDensity, str]
 ) -> None:
-    assert kept._kept("unheard of", model_data()) is None
+    assert compile_cache._cached("unknown", model_data()) is None
     (folder / "another.json").write_text(first[1])
-    assert kept._kept("another", model_data()) is None  # a record without code
+    assert compile_cache._cached("another", model_data()) is None  # a record without code
 
 
-def test_where_nothing_can_be_written_nothing_is_kept(
+def test_a_folder_that_cannot_be_written_leaves_no_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compilations: list[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(kept, "_record", lambda key: tmp_path / "file" / f"{key}.json")
-    assert np.isfinite(asked().log_density(asked().initial_point))
+    monkeypatch.setattr(
+        compile_cache, "_record_path", lambda key: tmp_path / "file" / f"{key}.json"
+    )
+    assert np.isfinite(density_of().log_density(density_of().initial_point))
     assert len(compilations) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -152,7 +156,7 @@ def own(N: Any, *, k: Amplitude, alpha: Exponent) -> Any:
 
 @dataclass(frozen=True)
 class Own:
-    """A prior of somebody else."""
+    """A prior from outside the package."""
 
     def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
         return pm.Gamma(name, 2, 10, dims=dims)
@@ -167,22 +171,22 @@ class Own:
         (Model(own), False),
     ],
 )
-def test_only_code_of_the_package_is_kept(model: Model, is_ours: bool) -> None:
-    assert kept._is_ours(model) is is_ours
+def test_only_code_of_the_package_is_cached(model: Model, is_ours: bool) -> None:
+    assert compile_cache._is_ours(model) is is_ours
 
 
 def test_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = kept._key(MODEL, model_data())
-    assert key == kept._key(MODEL, model_data(level=3.0))
+    key = compile_cache._key(MODEL, model_data())
+    assert key == compile_cache._key(MODEL, model_data(level=3.0))
     gamma = Model(power, discrepancy=None, pooling=(), priors={"alpha": Own()})
     others = {
-        kept._key(Model(power, discrepancy=None, pooling=None), model_data()),
-        kept._key(Model(power), model_data(Model(power))),
+        compile_cache._key(Model(power, discrepancy=None, pooling=None), model_data()),
+        compile_cache._key(Model(power), model_data(Model(power))),
         # A population whose prior is not normal has the level of the runs among its constants.
-        kept._key(gamma, model_data(gamma)),
-        kept._key(gamma, model_data(gamma, level=3.0)),
+        compile_cache._key(gamma, model_data(gamma)),
+        compile_cache._key(gamma, model_data(gamma, level=3.0)),
     }
-    monkeypatch.setattr(kept, "_versions", lambda: "later")
-    others.add(kept._key(MODEL, model_data()))
+    monkeypatch.setattr(compile_cache, "_versions", lambda: "later")
+    others.add(compile_cache._key(MODEL, model_data()))
     assert len(others) == 5
     assert key not in others

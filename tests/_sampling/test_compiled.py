@@ -63,7 +63,7 @@ def crossed(model: Model, crossed_split: tuple[xr.Dataset, xr.Dataset]) -> pm.Mo
 
 @pytest.fixture(scope="module")
 def compiled(crossed: pm.Model) -> CompiledDensity:
-    """Of the structure that the shared fits have, so that its machine code is kept on disk."""
+    """With the structure of the shared fits, so that its machine code is cached."""
     return compile_graph(crossed)
 
 
@@ -93,31 +93,31 @@ def density(model: pm.Model, point: np.ndarray) -> float:
     return float(pytensor.function(model.value_vars, model.logp(), mode=PYTHON)(*shaped))
 
 
-def somewhere(compiled: CompiledDensity, seed: int = 1) -> np.ndarray:
+def random_point(compiled: CompiledDensity, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).normal(scale=0.5, size=compiled.initial_point.size)
 
 
 def test_density_is_that_of_the_model(crossed: pm.Model, compiled: CompiledDensity) -> None:
-    point = somewhere(compiled)
+    point = random_point(compiled)
     status, value, _ = evaluate(compiled, point)
     assert status == 0
     np.testing.assert_allclose(value, density(crossed, point), rtol=1e-10)
 
 
 def test_gradient_is_that_of_finite_differences(compiled: CompiledDensity) -> None:
-    point = somewhere(compiled)
+    point = random_point(compiled)
     _, _, gradient = evaluate(compiled, point)
-    found = []
+    differences = []
     for i in range(point.size):
         step = np.zeros(point.size)
         step[i] = 1e-5
         up, down = (evaluate(compiled, point + s)[1] for s in (step, -step))
-        found.append((up - down) / 2e-5)
-    np.testing.assert_allclose(gradient, found, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
+        differences.append((up - down) / 2e-5)
+    np.testing.assert_allclose(gradient, differences, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
 
 
-def test_a_point_without_density_is_told(compiled: CompiledDensity) -> None:
-    point = somewhere(compiled)
+def test_a_point_without_density_has_a_status(compiled: CompiledDensity) -> None:
+    point = random_point(compiled)
     point[:] = 1e200
     assert evaluate(compiled, point)[0] != 0
 
@@ -127,17 +127,17 @@ def test_other_data_need_no_compilation(
     model: Model, compiled: CompiledDensity, n_tasks: int, n_data: int
 ) -> None:
     runs = curves(n_tasks, n_data, seed=n_tasks)
-    moved, other = compiled.with_data(model_data(model, runs)), build(model, runs)
-    assert moved.entry_points is compiled.entry_points
-    point = somewhere(moved, seed=2)
-    np.testing.assert_allclose(evaluate(moved, point)[1], density(other, point), rtol=1e-10)
+    other_data, other = compiled.with_data(model_data(model, runs)), build(model, runs)
+    assert other_data.entry_points is compiled.entry_points
+    point = random_point(other_data, seed=2)
+    np.testing.assert_allclose(evaluate(other_data, point)[1], density(other, point), rtol=1e-10)
 
 
-def test_the_first_engine_stays_as_it_is(
+def test_the_first_density_keeps_its_data(
     model: Model, crossed: pm.Model, compiled: CompiledDensity
 ) -> None:
     compiled.with_data(model_data(model, curves(2, 2, seed=3)))
-    point = somewhere(compiled)
+    point = random_point(compiled)
     np.testing.assert_allclose(evaluate(compiled, point)[1], density(crossed, point), rtol=1e-10)
 
 
@@ -151,7 +151,7 @@ def test_data_of_another_structure_are_refused(model: Model, compiled: CompiledD
     )
 
 
-def test_starts_are_near_the_start_and_differ_by_seed(compiled: CompiledDensity) -> None:
+def test_initial_points_are_jittered_by_seed(compiled: CompiledDensity) -> None:
     start = compiled.nutpie_model().initial_point_func
     one, same, other = start(1), start(1), start(2)
     np.testing.assert_array_equal(one, same)
@@ -160,15 +160,15 @@ def test_starts_are_near_the_start_and_differ_by_seed(compiled: CompiledDensity)
 
 
 def test_variables_are_those_of_the_model(crossed: pm.Model, compiled: CompiledDensity) -> None:
-    points = np.array([somewhere(compiled, seed) for seed in range(6)]).reshape(2, 3, -1)
-    found = compiled.variables(points)
-    assert list(found) == ["center", "spread", "effects", "theta"]
-    for name, expected in unconstrained(crossed, list(found), points).items():
-        np.testing.assert_allclose(found[name], expected, rtol=1e-12, atol=1e-14)
+    points = np.array([random_point(compiled, seed) for seed in range(6)]).reshape(2, 3, -1)
+    variables = compiled.variables(points)
+    assert list(variables) == ["center", "spread", "effects", "theta"]
+    for name, expected in unconstrained(crossed, list(variables), points).items():
+        np.testing.assert_allclose(variables[name], expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (4, 3)])
-def test_starts_of_other_runs_are_those_of_their_model(
+def test_initial_points_of_other_runs_are_those_of_their_model(
     model: Model, compiled: CompiledDensity, shape: tuple[int, int]
 ) -> None:
     runs = curves(*shape, seed=2)
@@ -179,19 +179,19 @@ def test_starts_of_other_runs_are_those_of_their_model(
     )
 
 
-def test_known_spreads_are_variables_too(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
+def test_fixed_spreads_are_recorded_too(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
     model = Model(power, pooling=["task"], priors={"sd_alpha": Fixed(0.1)}, discrepancy=None)
     compiled = compile_graph(build(model, crossed_split[0]))
-    found = compiled.variables(compiled.initial_point)
+    variables = compiled.variables(compiled.initial_point)
     own = list(model_data(model, crossed_split[0]).coords["spread_of"]).index("alpha own")
-    assert found["spread"].size > own
-    assert found["spread"][own] == 0.1
+    assert variables["spread"].size > own
+    assert variables["spread"][own] == 0.1
 
 
 def test_unconstrained_is_what_pymc_gives(crossed: pm.Model, compiled: CompiledDensity) -> None:
     names = ["theta", "k", "center", "effects"]
-    points = np.array([somewhere(compiled, seed) for seed in range(4)]).reshape(2, 2, -1)
-    found = unconstrained(crossed, names, points)
+    points = np.array([random_point(compiled, seed) for seed in range(4)]).reshape(2, 2, -1)
+    variables = unconstrained(crossed, names, points)
     graphs = crossed.replace_rvs_by_values([crossed[name] for name in names])
     function = pytensor.function(crossed.value_vars, graphs, mode=PYTHON)
     initial = crossed.initial_point()
@@ -202,4 +202,4 @@ def test_unconstrained_is_what_pymc_gives(crossed: pm.Model, compiled: CompiledD
             for part, value in zip(np.split(points[index], ends), crossed.value_vars, strict=True)
         ]
         for name, expected in zip(names, function(*shaped), strict=True):
-            np.testing.assert_allclose(found[name][index], expected, rtol=1e-12, atol=1e-14)
+            np.testing.assert_allclose(variables[name][index], expected, rtol=1e-12, atol=1e-14)

@@ -1,4 +1,4 @@
-"""Entry points: every compiled density keeps its own, with or without a key."""
+"""Entry points: every compiled density has its own, with or without a key."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ def inner(factor: float) -> Any:
     return density
 
 
-def called(function: Any, *arguments: Any) -> int:
-    """The status of an entry point."""
+def status_of(function: Any, *arguments: Any) -> int:
+    """Call an entry point."""
     kinds = {np.dtype(float): DOUBLES, np.dtype(np.int64): INTEGERS}
     ends = (x.ctypes.data_as(kinds[x.dtype]) if np.ndim(x) else x for x in arguments)
     return function.ctypes(*ends)
 
 
-def density(found: Any) -> tuple[int, float, list[float]]:
+def density(entry_points: Any) -> tuple[int, float, list[float]]:
     value, gradient, table = np.empty(1), np.empty(2), np.zeros(1, dtype=np.int64)
-    status = called(found[0], 2, POINT, gradient, value, table)
+    status = status_of(entry_points[0], 2, POINT, gradient, value, table)
     return status, value.item(), gradient.tolist()
 
 
-def variables(found: Any) -> tuple[int, list[float]]:
+def variables(entry_points: Any) -> tuple[int, list[float]]:
     out, table = np.empty(1), np.zeros(1, dtype=np.int64)
-    return called(found[1], 2, 1, POINT, out, table), out.tolist()
+    return status_of(entry_points[1], 2, 1, POINT, out, table), out.tolist()
 
 
-@pytest.mark.parametrize("ask", [density, variables])
-def test_densities_without_a_key_are_not_taken_for_each_other(ask: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize("evaluate", [density, variables])
+def test_densities_without_a_key_are_not_confused(evaluate: Callable[[Any], Any]) -> None:
     one, other = compile_entry_points(inner(2.0), []), compile_entry_points(inner(5.0), [])
-    assert ask(one) == {density: (0, 6.0, [2.0, 2.0]), variables: (0, [-1.0])}[ask]
-    assert ask(other) == {density: (0, 15.0, [5.0, 5.0]), variables: (0, [-4.0])}[ask]
+    assert evaluate(one) == {density: (0, 6.0, [2.0, 2.0]), variables: (0, [-1.0])}[evaluate]
+    assert evaluate(other) == {density: (0, 15.0, [5.0, 5.0]), variables: (0, [-4.0])}[evaluate]
 
 
-def test_what_is_not_finite_has_its_status() -> None:
-    found = compile_entry_points(inner(np.inf), [])
-    assert density(found)[0] == 3
+def test_a_density_that_is_not_finite_has_a_status() -> None:
+    entry_points = compile_entry_points(inner(np.inf), [])
+    assert density(entry_points)[0] == 3
 
 
-def test_nothing_is_kept_under_an_unknown_key() -> None:
-    with pytest.raises(LookupError, match="both is not kept under nothing"):
+def test_nothing_is_cached_under_an_unknown_key() -> None:
+    with pytest.raises(LookupError, match="evaluate is not cached under nothing"):
         compile_entry_points(None, [], "nothing")

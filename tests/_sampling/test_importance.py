@@ -1,4 +1,4 @@
-"""Importance sampling: right where it says so, and refused where it is not."""
+"""Importance sampling: correct where it yields draws, and refused where weights are poor."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ ROOT = np.array([[2.0, 0.0, 0.0], [1.5, 0.5, 0.0], [-1.0, 0.2, 0.1]])
 
 @dataclass(frozen=True)
 class Target:
-    """Stands for an engine: a density of independent standard variables, seen along a matrix."""
+    """In place of a compiled density: independent standard variables times a matrix."""
 
     log_density_of_each: Callable[[np.ndarray], np.ndarray]  # of each variable
-    slope: Callable[[np.ndarray], np.ndarray]
+    gradient_of_each: Callable[[np.ndarray], np.ndarray]
     root: np.ndarray
 
     @property
     def initial_point(self) -> np.ndarray:
-        """Some way off."""
+        """Away from the mode."""
         return self.root @ np.full(len(self.root), 0.5)
 
     def log_density(self, points: np.ndarray) -> np.ndarray:
@@ -35,12 +35,13 @@ class Target:
     def log_density_and_gradient(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         inverse = np.linalg.inv(self.root)
         standard = points @ inverse.T
-        return self.log_density_of_each(standard).sum(axis=-1), self.slope(standard) @ inverse
+        value = self.log_density_of_each(standard).sum(axis=-1)
+        return value, self.gradient_of_each(standard) @ inverse
 
 
 @dataclass(frozen=True)
-class Asked(Target):
-    """The same, which remembers how many points it was asked for at a time."""
+class CountingTarget(Target):
+    """A target that counts the points of each evaluation."""
 
     points: list[int] = field(default_factory=list)
 
@@ -59,7 +60,7 @@ def skewed() -> Any:
 
 
 def drawn(target: Any, draws: int, seed: int = 1) -> ImportanceDraws | None:
-    """The first draws that prove good enough."""
+    """The first draws that are good enough."""
     return next(importance_draws(target, draws, np.random.default_rng(seed)), None)
 
 
@@ -68,21 +69,21 @@ def drawn(target: Any, draws: int, seed: int = 1) -> ImportanceDraws | None:
     [(normal(), stats.norm()), (skewed(), stats.loggamma(1))],
     ids=["normal", "skewed"],
 )
-def test_moments_are_right(target: Any, law: Any) -> None:
-    found = drawn(target, DRAWS)
-    assert found is not None
-    assert found.points.shape == (DRAWS, 3)
-    assert found.pareto_k < 0.67
-    standard = found.points @ np.linalg.inv(ROOT).T
+def test_moments_are_correct(target: Any, law: Any) -> None:
+    result = drawn(target, DRAWS)
+    assert result is not None
+    assert result.points.shape == (DRAWS, 3)
+    assert result.pareto_k < 0.67
+    standard = result.points @ np.linalg.inv(ROOT).T
     # Half as many effective draws as draws at least, so errors are at most sqrt(2) larger.
     error = np.sqrt(2 / DRAWS) * law.std()
     np.testing.assert_array_less(np.abs(standard.mean(axis=0) - law.mean()), 4 * error)
     tails = (standard < law.ppf(0.05)).mean(axis=0)
     np.testing.assert_array_less(np.abs(tails - 0.05), 4 * np.sqrt(2 * 0.05 * 0.95 / DRAWS))
-    np.testing.assert_allclose(found.log_density, target.log_density(found.points))
+    np.testing.assert_allclose(result.log_density, target.log_density(result.points))
 
 
-def test_the_seed_decides() -> None:
+def test_draws_depend_on_the_seed() -> None:
     first, second, other = (drawn(normal(), 100, seed) for seed in (1, 1, 2))
     assert first is not None
     assert second is not None
@@ -92,44 +93,44 @@ def test_the_seed_decides() -> None:
 
 
 def test_few_draws_are_as_good_as_independent() -> None:
-    found = drawn(skewed(), 500)
-    assert found is not None
+    result = drawn(skewed(), 500)
+    assert result is not None
     # Of 2,000 effective draws and more, few are drawn twice.
-    assert len(np.unique(found.points, axis=0)) > 350
+    assert len(np.unique(result.points, axis=0)) > 350
 
 
-def test_copies_stand_together() -> None:
-    found = drawn(skewed(), 20_000)
-    assert found is not None
-    changes = 1 + np.any(np.diff(found.points, axis=0) != 0, axis=1).sum()
-    assert changes == len(np.unique(found.points, axis=0)) < 20_000
+def test_copies_are_adjacent() -> None:
+    result = drawn(skewed(), 20_000)
+    assert result is not None
+    changes = 1 + np.any(np.diff(result.points, axis=0) != 0, axis=1).sum()
+    assert changes == len(np.unique(result.points, axis=0)) < 20_000
 
 
-def test_where_draws_are_not_good_enough_there_are_more() -> None:
-    asked = Asked(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), ROOT)
-    every = importance_draws(cast("Any", asked), DRAWS, np.random.default_rng(1))
+def test_further_draws_come_from_more_proposals() -> None:
+    target = CountingTarget(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), ROOT)
+    attempts = importance_draws(cast("Any", target), DRAWS, np.random.default_rng(1))
     copies, proposed = [], []
-    for found in every:
-        proposed.append(sum(asked.points))
-        copies.append(DRAWS - len(np.unique(found.points, axis=0)))
+    for result in attempts:
+        proposed.append(sum(target.points))
+        copies.append(DRAWS - len(np.unique(result.points, axis=0)))
     assert len(copies) > 2
     assert proposed == sorted(set(proposed))
     assert proposed[-1] <= 16_000
     assert copies[-1] < copies[0] / 2
 
 
-def test_tails_that_are_too_heavy_are_refused() -> None:
+def test_heavy_tails_are_refused() -> None:
     # Student-t with a fifth of a degree of freedom.
     heavy: Any = Target(lambda x: -0.6 * np.log1p(x**2), lambda x: -1.2 * x / (1 + x**2), ROOT)
     assert drawn(heavy, DRAWS) is None
 
 
-def test_too_many_unknowns_are_given_up_early() -> None:
-    wide: Any = Asked(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), np.eye(200))
+def test_high_dimensions_are_given_up_early() -> None:
+    wide: Any = CountingTarget(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), np.eye(200))
     assert drawn(wide, DRAWS) is None
     assert sum(wide.points) == 4000
 
 
-def test_without_a_curvature_there_is_nothing() -> None:
+def test_a_density_without_a_hessian_yields_nothing() -> None:
     broken: Any = Target(lambda x: np.full(x.shape, -np.inf), lambda x: np.nan * x, ROOT)
     assert drawn(broken, DRAWS) is None

@@ -1,4 +1,4 @@
-"""Entry points of compiled densities: C functions with stable names, which the disk remembers."""
+"""Entry points of compiled densities: cached C functions with stable names, which nutpie calls."""
 
 from __future__ import annotations
 
@@ -25,89 +25,84 @@ class ArrayType(NamedTuple):
 
 
 def compile_entry_points(
-    inner: Any, kinds: Sequence[ArrayType], key: str | None = None
+    inner: Any, types: Sequence[ArrayType], key: str | None = None
 ) -> tuple[Any, Any, Any]:
-    """The C functions that nutpie calls; the table holds addresses and shapes of the data.
+    """The C functions that nutpie calls, compiled or from the cache.
 
-    Parameters
-    ----------
-    inner : compiled function, optional
-        Of a point and the data; density, gradient and variables. None asks for what was kept.
-    kinds : sequence of Kind
-        Types of the data.
-    key : str, optional
-        Under which the disk remembers them; by the text of all that they call unless given.
-
-    Returns
-    -------
-    tuple
-        ``(n, point, gradient, density, table) -> status``,
-        ``(n, m, point, variables, table) -> status``, and what both call, which must live as long.
-
-    Raises
-    ------
-    LookupError
-        If what was asked for is not kept.
+    `inner` is the compiled function of a point and the data, which returns log density, gradient
+    and recorded variables; None takes what is cached under `key`, and raises LookupError if there
+    is nothing. Returns ``(n, point, gradient, density, table) -> status``,
+    ``(n, m, point, variables, table) -> status``, and the function that both call, which must
+    live as long. The table holds addresses and shapes of the data, whose types are `types`.
     """
-    lines, slot = [], 0
-    for i, kind in enumerate(kinds):
-        shape = "".join(f"table[{slot + 1 + axis}], " for axis in range(kind.ndim))
-        lines.append(f"    data_{i} = carray(pointer(table[{slot}]), ({shape}), dtype_{i})")
-        slot += 1 + kind.ndim
-    before = "\n".join([f"    table = carray(table_, ({max(slot, 1)},))", *lines])
-    arguments = "".join(f", data_{i}" for i in range(len(kinds)))
-    # One function is compiled for both, as it holds all that PyTensor's calls: it writes the
-    # variables, or if there is room for none density and gradient.
-    both = f"""
-def both(n, m, point_, gradient_, value_, out_, table_):
-    point, gradient, value = carray(point_, (n,)), carray(gradient_, (n,)), carray(value_, (1,))
-    out = carray(out_, (m,))
-{before}
-    result, slope, variables = inner(point{arguments})
-    if m > 0:
-        for i in range(m):
-            out[i] = variables[i]
-        return 0
-    value[0] = result.item()
-    finite = isfinite(value[0])
-    for i in range(n):
-        gradient[i] = slope[i]
-        finite = finite and isfinite(slope[i])
-    return 0 if finite else 3
-"""
-    called = key or _cache_key(inner) or secrets.token_hex()  # what has no key is not found again
+    inner_key = key or _cache_key(inner) or secrets.token_hex()  # random: not cached
     names = {"inner": _unwrapped(inner)}
-    names |= {f"dtype_{i}": np.dtype(kind.dtype) for i, kind in enumerate(kinds)}
-    with _little_optimised():
-        entry = _entry(both, "both", names, BOTH, called)
-        symbol = f"bayeslaw_{called}"
-        llvm.add_symbol(symbol, entry.address)
-        names = {"both": numba.types.ExternalFunction(symbol, BOTH)}
+    names |= {f"dtype_{i}": np.dtype(array_type.dtype) for i, array_type in enumerate(types)}
+    with _light_optimisation():
+        compiled = _entry_point(_source(types), "evaluate", names, EVALUATE, inner_key)
+        symbol = f"bayeslaw_{inner_key}"
+        llvm.add_symbol(symbol, compiled.address)
+        names = {"evaluate": numba.types.ExternalFunction(symbol, EVALUATE)}
         return (
-            _entry(DENSITY, "density", names, STATUS(SIZE, *[REALS] * 3, TABLE), called),
-            _entry(VARIABLES, "variables", names, STATUS(SIZE, SIZE, *[REALS] * 2, TABLE), called),
-            entry,
+            _entry_point(DENSITY_SOURCE, "density", names, DENSITY, inner_key),
+            _entry_point(VARIABLES_SOURCE, "variables", names, VARIABLES, inner_key),
+            compiled,
         )
 
 
 REALS, TABLE = numba.types.CPointer(numba.types.double), numba.types.CPointer(numba.types.int64)
 SIZE, STATUS = numba.types.uint64, numba.types.int64
-BOTH = STATUS(SIZE, SIZE, *[REALS] * 4, TABLE)
-DENSITY = """
+EVALUATE = STATUS(SIZE, SIZE, *[REALS] * 4, TABLE)
+DENSITY = STATUS(SIZE, *[REALS] * 3, TABLE)
+VARIABLES = STATUS(SIZE, SIZE, *[REALS] * 2, TABLE)
+DENSITY_SOURCE = """
 def density(n, point, gradient, value, table):
-    return both(n, 0, point, gradient, value, gradient, table)
+    return evaluate(n, 0, point, gradient, value, gradient, table)
 """
-VARIABLES = """
+VARIABLES_SOURCE = """
 def variables(n, m, point, out, table):
-    return both(n, m, point, out, out, out, table)
+    return evaluate(n, m, point, out, out, out, table)
+"""
+
+
+def _source(types: Sequence[ArrayType]) -> str:
+    """Source of the one function behind both entry points, as it contains all that PyTensor calls.
+
+    It writes the variables or, if m is 0, density and gradient.
+    """
+    lines, slot = [], 0
+    for i, array_type in enumerate(types):
+        axes = range(array_type.ndim)
+        shape = "".join(f"table[{slot + 1 + axis}], " for axis in axes)
+        lines.append(f"    data_{i} = carray(pointer(table[{slot}]), ({shape}), dtype_{i})")
+        slot += 1 + array_type.ndim
+    data = "\n".join([f"    table = carray(table_, ({max(slot, 1)},))", *lines])
+    arguments = "".join(f", data_{i}" for i in range(len(types)))
+    return f"""
+def evaluate(n, m, point_, gradient_, value_, out_, table_):
+    point, gradient, value = carray(point_, (n,)), carray(gradient_, (n,)), carray(value_, (1,))
+    out = carray(out_, (m,))
+{data}
+    log_density, slopes, variables = inner(point{arguments})
+    if m > 0:
+        for i in range(m):
+            out[i] = variables[i]
+        return 0
+    value[0] = log_density.item()
+    finite = isfinite(value[0])
+    for i in range(n):
+        gradient[i] = slopes[i]
+        finite = finite and isfinite(slopes[i])
+    return 0 if finite else 3
 """
 
 
 @contextmanager
-def _little_optimised() -> Iterator[None]:
-    """Compile at LLVM's first level: a third faster, and a gradient takes as long as at the third.
+def _light_optimisation() -> Iterator[None]:
+    """Compile at LLVM's level 1: a third faster than at level 3, for equally fast gradients.
 
-    What takes time in it are logarithms, exponentials and the recursion, which no level changes.
+    A gradient spends its time in logarithms, exponentials and the Kalman recursion, which no level
+    speeds up.
     """
     config: Any = numba.config
     before = config.OPT
@@ -118,24 +113,26 @@ def _little_optimised() -> Iterator[None]:
         config.OPT = before
 
 
-def _entry(source: str, name: str, names: Mapping[str, Any], signature: Any, called: str) -> Any:
-    # The key under which the compiled entry is kept: its own text and that of what it calls.
-    told = __name__ + source + repr(signature) + called
-    key = hashlib.sha256(told.encode()).hexdigest()
+def _entry_point(
+    source: str, name: str, names: Mapping[str, Any], signature: Any, inner_key: str
+) -> Any:
+    # The cache key is a hash of the source of the entry point and of all that it calls.
+    text = __name__ + source + repr(signature) + inner_key
+    key = hashlib.sha256(text.encode()).hexdigest()
     carray, pointer = numba.carray, address_as_void_pointer
     namespace = {"carray": carray, "pointer": pointer, "isfinite": np.isfinite, **names}
-    namespace["__name__"] = __name__  # kept code is loaded back into a module
+    namespace["__name__"] = __name__  # cached code is loaded into a module
     function = compile_numba_function_src(source, name, namespace, cache_key=key)
     try:
         return numba.cfunc(signature, cache=True)(function)
     except numba.errors.TypingError:
         if names.get("inner", ...) is None:
-            raise LookupError(f"{name} is not kept under {called}") from None
+            raise LookupError(f"{name} is not cached under {inner_key}") from None
         raise
 
 
 def _unwrapped(inner: Any) -> Any:
-    """The compiled function that PyTensor's only hands its arguments to, to compile one less."""
+    """The function inside PyTensor's wrapper, so that there is one less to compile."""
     return inner and inner.py_func.__globals__.get("jitable_func", inner)
 
 

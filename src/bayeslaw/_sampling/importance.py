@@ -1,9 +1,9 @@
-"""Independent draws by importance sampling, where they prove good enough: no chain is needed.
+"""Adaptive multiple importance sampling: independent draws, where the weights are good enough.
 
-Proposals are drawn around the mode, as widely as the curvature says, and then, round by round, as
-the weights of all proposals so far say (adaptive multiple importance sampling; Cornuet et al. 2012,
-doi:10.1111/j.1467-9469.2011.00756.x). The weights are smoothed, and how heavy their tail is,
-Pareto's k, tells whether they can be trusted (Vehtari et al. 2024, arXiv:1507.02646).
+The first proposal is centred on the MAP mode with the covariance of the Laplace approximation. Each
+further proposal takes its moments from the weights of all points so far (Cornuet et al. 2012,
+doi:10.1111/j.1467-9469.2011.00756.x). The weights are Pareto smoothed, and Pareto k says whether
+they can be trusted (Vehtari et al. 2024, arXiv:1507.02646).
 """
 
 from __future__ import annotations
@@ -20,28 +20,20 @@ from bayeslaw._sampling.compiled import CompiledDensity
 
 __all__ = ["ImportanceDraws", "importance_draws"]
 
-LARGEST_K = 0.67  # 0.7 is where weights stop being trusted, and k is an estimate
-ENOUGH, LEAST_EFFECTIVE = 0.5, 2000.0  # effective draws for each that is asked for, and in all
-MORE = 1.5  # times as many effective draws, where those before were not good enough
+LARGEST_K = 0.67  # weights are not trusted above 0.7, and k is an estimate
+ESS_PER_DRAW, LEAST_ESS = 0.5, 2000.0  # effective sample size per requested draw, and in all
+MORE = 1.5  # times the effective sample size, if the draws before were not good enough
 PER_ROUND, ROUNDS = 1000, 16
-HOPELESS, TRIAL = 100.0, 4  # fewer effective draws after so many rounds
-DEGREES = 7.0  # of freedom
-LEAST_CURVATURE = 0.15  # along an axis, in the sampler's units: wider than that nothing is
+HOPELESS, TRIAL_ROUNDS = 100.0, 4  # give up below this effective sample size after so many rounds
+NU = 7.0  # degrees of freedom of a proposal
+LEAST_CURVATURE = 0.15  # along an axis, in the sampler's units: bounds the width of a proposal
 STEP = 1e-4
 
 
 class ImportanceDraws(NamedTuple):
-    """Draws from a posterior.
+    """Draws (draws, unknowns) from a posterior, their log density, and Pareto k of the weights.
 
-    Parameters
-    ----------
-    points : array (draws, unknowns)
-        Where a proposal was drawn more than once its copies stand together, so that they lower
-        effective sample sizes as they should.
-    log_density : array (draws,)
-        Log density of each.
-    pareto_k : float
-        Of the importance weights.
+    Copies of a proposal are adjacent, so that they lower effective sample sizes as they should.
     """
 
     points: np.ndarray
@@ -51,7 +43,7 @@ class ImportanceDraws(NamedTuple):
 
 @dataclass(frozen=True)
 class _Proposal:
-    """Student-t along each of some axes, which are the columns of a matrix."""
+    """Independent Student-t along each of some axes, the columns of a matrix."""
 
     center: np.ndarray
     axes: np.ndarray
@@ -59,98 +51,85 @@ class _Proposal:
     @classmethod
     def of(cls, center: np.ndarray, covariance: np.ndarray) -> _Proposal:
         variances, axes = np.linalg.eigh(covariance)
-        return cls(center, axes * np.sqrt(variances * (DEGREES - 2) / DEGREES))
+        return cls(center, axes * np.sqrt(variances * (NU - 2) / NU))
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        standard = rng.standard_t(DEGREES, size=(n, self.center.size))
+        standard = rng.standard_t(NU, size=(n, self.center.size))
         return self.center + standard @ self.axes.T
 
-    def density(self, points: np.ndarray) -> np.ndarray:
-        """Log density, but for a constant that all proposals share."""
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Log density, up to a constant that all proposals share."""
         standard = np.linalg.solve(self.axes, (points - self.center).T)
-        falls = np.log1p(standard**2 / DEGREES).sum(axis=0) * (DEGREES + 1) / 2
-        return -falls - np.linalg.slogdet(self.axes)[1]
+        log_kernel = np.log1p(standard**2 / NU).sum(axis=0) * (NU + 1) / 2
+        return -log_kernel - np.linalg.slogdet(self.axes)[1]
 
 
 def importance_draws(
     compiled: CompiledDensity, draws: int, rng: np.random.Generator
 ) -> Iterator[ImportanceDraws]:
-    """Draw from the posterior around its mode.
+    """Yield draws of more and more proposals, until the caller is satisfied with them.
 
-    Parameters
-    ----------
-    engine : CompiledDensity
-        Compiled, on the data of the runs.
-    draws : int
-        How many.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Yields
-    ------
-    Independent
-        Of more and more proposals, for those who find that their draws are not good enough: in the
-        far tails there may be few. Nothing where the weights do not prove good enough.
+    Yields nothing if the weights are not good enough.
     """
-    mode, curvature = _mode(compiled)
+    mode, curvature = _mode_and_curvature(compiled)
     if not np.all(np.isfinite(curvature)):
         return
-    along, axes = np.linalg.eigh(curvature)
-    first = (axes / np.maximum(along, LEAST_CURVATURE)) @ axes.T
-    proposals, least = [_Proposal.of(mode, first)], max(ENOUGH * draws, LEAST_EFFECTIVE)
-    points, density, proposed = np.empty((0, mode.size)), np.empty(0), np.empty(0)
-    for turn in range(1, ROUNDS + 1):
+    eigenvalues, axes = np.linalg.eigh(curvature)
+    first = (axes / np.maximum(eigenvalues, LEAST_CURVATURE)) @ axes.T
+    proposals, least = [_Proposal.of(mode, first)], max(ESS_PER_DRAW * draws, LEAST_ESS)
+    points, target, mixture = np.empty((0, mode.size)), np.empty(0), np.empty(0)
+    for n_rounds in range(1, ROUNDS + 1):
         new = proposals[-1].draw(PER_ROUND, rng)
-        density = np.concatenate([density, compiled.log_density(new)])
-        # All points are weighed against all proposals together, whichever they come from.
-        before = np.logaddexp(proposed, proposals[-1].density(points))
-        now = special.logsumexp([each.density(new) for each in proposals], axis=0)
-        points, proposed = np.concatenate([points, new]), np.concatenate([before, now])
-        weights, k = _weights(density - proposed)
-        effective = 1 / np.sum(weights**2)
-        if k < LARGEST_K and effective > least:
-            chosen, least = _resampled(weights, draws, rng), MORE * effective
-            yield ImportanceDraws(points[chosen], density[chosen], k)
-        if turn == TRIAL and not effective > HOPELESS:
+        target = np.concatenate([target, compiled.log_density(new)])
+        # Deterministic mixture: all points are weighted against all proposals.
+        old = np.logaddexp(mixture, proposals[-1].log_density(points))
+        at_new = special.logsumexp([each.log_density(new) for each in proposals], axis=0)
+        points, mixture = np.concatenate([points, new]), np.concatenate([old, at_new])
+        weights, pareto_k = _smoothed_weights(target - mixture)
+        ess = 1 / np.sum(weights**2)
+        if pareto_k < LARGEST_K and ess > least:
+            chosen, least = _resampled(weights, draws, rng), MORE * ess
+            yield ImportanceDraws(points[chosen], target[chosen], pareto_k)
+        if n_rounds == TRIAL_ROUNDS and not ess > HOPELESS:
             return
-        proposals.append(_adapted(points, weights, effective, first))
+        proposals.append(_adapted(points, weights, ess, first))
 
 
-def _mode(compiled: CompiledDensity) -> tuple[np.ndarray, np.ndarray]:
-    """Where the density is highest near the start, and minus its second derivatives there."""
+def _mode_and_curvature(compiled: CompiledDensity) -> tuple[np.ndarray, np.ndarray]:
+    """The mode near the initial point, and the negative Hessian of the log density there."""
 
-    def down(point: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = compiled.log_density_and_gradient(point)
-        return -float(value), -slope
+    def negative_log_density(point: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = compiled.log_density_and_gradient(point)
+        return -float(value), -gradient
 
     with np.errstate(all="ignore"):
-        mode = optimize.minimize(down, compiled.initial_point, jac=True, method="BFGS").x
+        mode = optimize.minimize(
+            negative_log_density, compiled.initial_point, jac=True, method="BFGS"
+        ).x
     steps = STEP * np.eye(mode.size)
-    above, below = (compiled.log_density_and_gradient(mode + by)[1] for by in (steps, -steps))
-    curvature = (below - above) / (2 * STEP)
+    forward, backward = (compiled.log_density_and_gradient(mode + by)[1] for by in (steps, -steps))
+    curvature = (backward - forward) / (2 * STEP)
     return mode, (curvature + curvature.T) / 2
 
 
-def _weights(logs: np.ndarray) -> tuple[np.ndarray, float]:
-    """Smoothed and normalised weights, and Pareto's k."""
-    smoothed, k = array_stats.psislw(-logs)  # ArviZ takes the logarithms of the inverse
-    return special.softmax(smoothed), float(k)
+def _smoothed_weights(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Pareto smoothed and normalised weights, and Pareto k."""
+    smoothed, pareto_k = array_stats.psislw(-log_weights)  # ArviZ expects log inverse weights
+    return special.softmax(smoothed), float(pareto_k)
 
 
-def _adapted(
-    points: np.ndarray, weights: np.ndarray, effective: float, first: np.ndarray
-) -> _Proposal:
-    """With the moments of the weighted points, as far as they are enough to tell them."""
+def _adapted(points: np.ndarray, weights: np.ndarray, ess: float, first: np.ndarray) -> _Proposal:
+    """A proposal with the moments of the weighted points, shrunk towards the first covariance."""
     center = weights @ points
-    away = points - center
-    trust = effective / (effective + center.size)
-    covariance = (weights[:, None] * away).T @ away
-    return _Proposal.of(center, trust * covariance + (1 - trust) * first)
+    deviation = points - center
+    shrinkage = ess / (ess + center.size)
+    covariance = (weights[:, None] * deviation).T @ deviation
+    return _Proposal.of(center, shrinkage * covariance + (1 - shrinkage) * first)
 
 
 def _resampled(weights: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Indices drawn by weight: evenly along the weights of all points in random order."""
+    """Systematic resampling: indices of points, which are first put in random order."""
     order = rng.permutation(weights.size)
     ends = np.cumsum(weights[order])
-    places = (rng.uniform() + np.arange(draws)) / draws * ends[-1]
-    return order[np.minimum(np.searchsorted(ends, places), weights.size - 1)]
+    positions = (rng.uniform() + np.arange(draws)) / draws * ends[-1]
+    return order[np.minimum(np.searchsorted(ends, positions), weights.size - 1)]
