@@ -31,8 +31,8 @@ class Element:
     rows: list[list[str]] = field(default_factory=list)
 
 
-class Reading(HTMLParser):
-    """Elements in the order in which they begin; each has to end where it should."""
+class Page(HTMLParser):
+    """Elements of a page in order; asserts that each is closed properly."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,52 +65,52 @@ class Reading(HTMLParser):
         return next(each for each in reversed(self.open) if each.tag == "table")
 
     def all(self, tag: str) -> list[Element]:
-        """Elements of a kind."""
+        """Elements of a tag."""
         return [element for element in self.elements if element.tag == tag]
 
     def by_id(self, name: str) -> Element:
-        """The element of a name."""
+        """The element with an id."""
         [element] = [each for each in self.elements if each.attributes.get("id") == name]
         return element
 
     def table(self, name: str) -> list[dict[str, str]]:
-        """Rows of the table in the figure of a name."""
-        place = self.elements.index(self.by_id(name))
-        head, *rows = next(each for each in self.elements[place:] if each.tag == "table").rows
+        """Rows of the table in the figure with an id."""
+        start = self.elements.index(self.by_id(name))
+        head, *rows = next(each for each in self.elements[start:] if each.tag == "table").rows
         return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 @pytest.fixture(scope="session")
 def read() -> Callable[[Path], Any]:
-    """Read a page to its end."""
+    """Parse a page."""
 
-    def reading(path: Path) -> Reading:
-        found = Reading()
-        found.feed(path.read_text(encoding="utf-8"))
-        found.close()
-        assert not found.open
-        return found
+    def parse(path: Path) -> Page:
+        page = Page()
+        page.feed(path.read_text(encoding="utf-8"))
+        page.close()
+        assert not page.open
+        return page
 
-    return reading
+    return parse
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for reports."""
     return tmp_path_factory.mktemp("report")
 
 
 @pytest.fixture(scope="session")
 def full_report(
-    place: Path,
+    folder: Path,
     crossed_fit: bl.Fit,
     log_linear_fit: bl.Fit,
     crossed_split: tuple[xr.Dataset, xr.Dataset],
 ) -> Path:
-    """A report with held-out runs, a rival and an answer of the author."""
+    """A report with held-out runs, a rival law and an answer of the author."""
     return write_report(
         crossed_fit,
-        path=place / "full.html",
+        path=folder / "full.html",
         later=crossed_split[1],
         others={"log-linear": log_linear_fit},
         question="Is 1 < 2 & is <b>the floor</b> real?",
@@ -119,17 +119,17 @@ def full_report(
 
 
 @pytest.fixture(scope="session")
-def failed_report(place: Path, crossed_fit: bl.Fit) -> Path:
-    """A report of a fit that failed its gate, at one place."""
+def failed_report(folder: Path, crossed_fit: bl.Fit) -> Path:
+    """A report of a fit that did not converge, on one line."""
     tree = crossed_fit.tree.copy()
     tree.attrs["gate"] = replace(Gate.of(tree), divergences=7).to_json()
     at = bl.grid(N=[1e9, 1e10], task="c4", dataset="web")
-    return write_report(replace(crossed_fit, tree=tree), path=place / "failed.html", at=at)
+    return write_report(replace(crossed_fit, tree=tree), path=folder / "failed.html", at=at)
 
 
 @pytest.fixture(scope="session")
 def joint_fit(known_fit: Callable[..., bl.Fit]) -> bl.Fit:
-    """A fit of a law of N and D to two tasks, its draws and those of its prior given."""
+    """A fit of a law of N and D to two tasks, with given prior and posterior draws."""
     rng = np.random.default_rng(8)
     published = {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28}
     drawn = {n: v * np.exp(0.05 * rng.standard_normal((2, 50, 2))) for n, v in published.items()}
@@ -151,9 +151,9 @@ def joint_fit(known_fit: Callable[..., bl.Fit]) -> bl.Fit:
 
 
 @pytest.fixture(scope="session")
-def joint_report(place: Path, joint_fit: bl.Fit) -> Path:
-    """A report of a law of N and D, as it is without further wishes."""
-    return write_report(joint_fit, path=place / "joint.html")
+def joint_report(folder: Path, joint_fit: bl.Fit) -> Path:
+    """A report of a law of N and D with default options."""
+    return write_report(joint_fit, path=folder / "joint.html")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The page in a real browser: it runs, asks nothing of a network, and serves keys and phones."""
+"""The page in a real browser: script, network, keyboard, small screens and contrast."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ FOCUSED = """() => {
 
 
 @pytest.fixture(scope="module")
-def heard() -> list[str]:
-    """What the page asked for and complained of."""
+def events() -> list[str]:
+    """Requests, console messages and errors of the page."""
     return []
 
 
 @pytest.fixture(scope="module")
-def page(browser: Any, full_report: Path, heard: list[str]) -> Iterator[Any]:
+def page(browser: Any, full_report: Path, events: list[str]) -> Iterator[Any]:
     """The report at the width of a laptop."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: heard.append(f"error: {error}"))
-    page.on("request", lambda request: heard.append(f"request: {request.url}"))
+    page.on("console", lambda message: events.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: events.append(f"error: {error}"))
+    page.on("request", lambda request: events.append(f"request: {request.url}"))
     page.goto(full_report.as_uri())
     page.wait_for_selector(READY)
     yield page
     context.close()
 
 
-def shown(page: Any) -> dict[str, Any]:
-    """What the figure shows."""
+def state(page: Any) -> dict[str, Any]:
+    """State of the figure."""
     return page.evaluate(
         """() => {
           const figure = document.getElementById("explorer-figure");
@@ -47,15 +47,17 @@ def shown(page: Any) -> dict[str, Any]:
             last: median.y.at(-1), x: figure.layout.xaxis.type, y: figure.layout.yaxis.type,
             names: figure.data.filter((each) => each.showlegend !== false).map((each) => each.name),
             start: figure.layout.shapes[0].x0,
-            told: document.getElementById("explorer-told").textContent,
+            sentence: document.getElementById("explorer-sentence").textContent,
           };
         }"""
     )
 
 
-def test_nothing_is_asked_of_a_network(page: Any, full_report: Path, heard: list[str]) -> None:
+def test_nothing_is_requested_from_the_network(
+    page: Any, full_report: Path, events: list[str]
+) -> None:
     page.wait_for_load_state("networkidle")
-    requests = [each for each in heard if not each.startswith("request: blob:")]
+    requests = [each for each in events if not each.startswith("request: blob:")]
     assert [each for each in requests if "data:" not in each] == [
         f"request: {full_report.as_uri()}"
     ]
@@ -79,28 +81,28 @@ def test_headings_are_in_order(page: Any) -> None:
 
 
 def test_figure_follows_its_controls(page: Any) -> None:
-    first = shown(page)
+    first = state(page)
     assert first["names"] == [
         "new run, 90%", "new run, 50%", "curve, 90%", "curve, 50%", "median", "fitted", "held out",
     ]  # fmt: skip
     assert (first["x"], first["y"]) == ("log", "log")
-    assert first["told"].startswith("c4 / web: ")
+    assert first["sentence"].startswith("c4 / web: ")
     assert first["start"] == pytest.approx(1.389e8, rel=1e-3)
     page.select_option("#explorer-line", label="code / news")
-    second = shown(page)
-    assert second["told"].startswith("code / news: ")
+    second = state(page)
+    assert second["sentence"].startswith("code / news: ")
     assert second["last"] != first["last"]
     page.locator("#explorer-x").uncheck()
     page.locator("#explorer-y").uncheck()
-    linear = shown(page)
+    linear = state(page)
     assert (linear["x"], linear["y"]) == ("linear", "linear")
     page.locator("#explorer-x").check()
     page.locator("#explorer-y").check()
     page.select_option("#explorer-line", label="c4 / web")
-    assert shown(page) == first
+    assert state(page) == first
 
 
-def test_figure_tells_numbers_under_the_pointer(page: Any) -> None:
+def test_figure_shows_numbers_under_the_pointer(page: Any) -> None:
     figure = page.locator("#explorer-figure .nsewdrag").first
     figure.scroll_into_view_if_needed()
     figure.hover()
@@ -116,14 +118,14 @@ def test_tables_are_copied(page: Any) -> None:
     assert lines[0].split("\t") == ["name", "of", "median", "lower", "upper", "sd", "R-hat", "ESS"]
     assert lines[1].split("\t")[:2] == ["all", "population"]
     assert len(lines) == 21
-    assert page.locator("#said").inner_text() == "Copied"
+    assert page.locator("#status").inner_text() == "Copied"
 
 
 def test_tables_are_copied_without_a_clipboard(page: Any) -> None:
-    """Where the browser keeps its clipboard to itself a table is copied or at least selected."""
+    """Without access to the clipboard a table is copied by event, or at least selected."""
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     page.locator('[data-copy="sizes"]').click()
-    page.locator("#said", has_text="Copied").wait_for(state="attached")
+    page.locator("#status", has_text="Copied").wait_for(state="attached")
     assert page.evaluate("navigator.clipboard.readText()").startswith("variable\tcolumn")
     page.evaluate("() => { document.execCommand = () => false; }")
     page.locator('[data-copy="sizes"]').click()
@@ -131,7 +133,7 @@ def test_tables_are_copied_without_a_clipboard(page: Any) -> None:
     assert "variable" in page.evaluate("getSelection().toString()")
 
 
-def test_keys_go_through_the_page_in_order(browser: Any, failed_report: Path) -> None:
+def test_tab_order_follows_the_page(browser: Any, failed_report: Path) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(failed_report.as_uri())
     page.wait_for_selector(READY)
@@ -146,8 +148,8 @@ def test_keys_go_through_the_page_in_order(browser: Any, failed_report: Path) ->
         if order[-1] == "BODY":
             break
     assert order[:3] == ["#main", "#answer", "#data"]
-    wanted = ["#provenance", "sizes", "explorer-line", "explorer-x", "explorer-y", "versions"]
-    assert [name for name in order if name in wanted] == wanted
+    expected = ["#provenance", "sizes", "explorer-line", "explorer-x", "explorer-y", "versions"]
+    assert [name for name in order if name in expected] == expected
     page.keyboard.press("Home")
     page.locator(".skip").focus()
     page.keyboard.press("Enter")
@@ -194,8 +196,8 @@ CONTRAST = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out(browser: Any, failed_report: Path, scheme: str) -> None:
-    """At least the contrast that WCAG 2 asks of text at its level AA."""
+def test_text_has_enough_contrast(browser: Any, failed_report: Path, scheme: str) -> None:
+    """The contrast that WCAG 2 requires of text at level AA."""
     page = browser.new_page(color_scheme=scheme)
     page.goto(failed_report.as_uri())
     ratios = page.evaluate(CONTRAST)
@@ -218,5 +220,5 @@ def test_print_shows_all(browser: Any, failed_report: Path) -> None:
     page.close()
 
 
-def test_page_did_not_complain(page: Any, heard: list[str]) -> None:
-    assert [each for each in heard if not each.startswith("request: ")] == []
+def test_page_has_no_errors(page: Any, events: list[str]) -> None:
+    assert [each for each in events if not each.startswith("request: ")] == []

@@ -6,13 +6,17 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw.model.noise import Noise
-from bayeslaw.report.describe import discrepancy_told, noise_told
+from bayeslaw.report.describe import describe_discrepancy, describe_noise
 
 
 @pytest.mark.parametrize(
-    ("noise", "told"),
+    ("noise", "sentence"),
     [
         (bl.Gaussian(), "Noise: Gaussian on the logarithm of the response."),
+        (
+            bl.StudentT(),
+            "Noise: Student-t with 4 degrees of freedom on the logarithm of the response.",
+        ),
         (
             bl.StudentT(nu=5.0, scale=bl.response_scales.RawScale()),
             "Noise: Student-t with 5 degrees of freedom on the response itself.",
@@ -24,15 +28,15 @@ from bayeslaw.report.describe import discrepancy_told, noise_told
         ),
         (
             bl.Undertuned(),
-            "Noise: Gaussian with an exponential excess of runs that were not tuned to the end on "
-            "the logarithm of the response.",
+            "Noise: Gaussian with an exponential excess for under-tuned runs on the logarithm of "
+            "the response.",
         ),
     ],
 )
-def test_noise(noise: Noise, told: str) -> None:
-    assert noise_told(noise) == told
+def test_noise(noise: Noise, sentence: str) -> None:
+    assert describe_noise(noise) == sentence
 
 
 def test_discrepancy() -> None:
-    assert discrepancy_told(None).startswith("Discrepancy: none")
-    assert "Brownian motion" in discrepancy_told(bl.Brownian())
+    assert describe_discrepancy(None).startswith("Discrepancy: none")
+    assert "Brownian motion" in describe_discrepancy(bl.Brownian())

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.report.forecast import about_plan
+from bayeslaw.report.forecast import plan_sections
 
 
 def test_law_without_an_optimum_says_so(known_fit: Callable[..., bl.Fit]) -> None:
@@ -19,12 +19,12 @@ def test_law_without_an_optimum_says_so(known_fit: Callable[..., bl.Fit]) -> Non
     rows = [{"N": N, "D": D, "loss": 2.0} for N in (1e6, 1e7) for D in (1e8, 1e9)]
     runs = bl.read_runs(pd.DataFrame(rows), predictors=["N", "D"])
     fit = known_fit(bl.laws.multiplicative, drawn, runs)
-    [section] = about_plan(fit, None)
+    [section] = plan_sections(fit, None)
     [block] = section.blocks
     assert block.text.startswith("There is no plan: ")  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="no compute-optimal point in any draw"):
-        about_plan(fit, [1e20])
+        plan_sections(fit, [1e20])
 
 
 def test_law_of_one_size_has_no_plan(lone_fit: bl.Fit) -> None:
-    assert about_plan(lone_fit, None) == []
+    assert plan_sections(lone_fit, None) == []

@@ -1,4 +1,4 @@
-"""The page: what stands in it, by parsing the file."""
+"""The content of the page, by parsing the file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SECTIONS = [
 ]  # fmt: skip
 
 
-def words(reading: Any, section: str) -> str:
-    return " ".join(reading.by_id(section).text.split())
+def words(page: Any, section: str) -> str:
+    return " ".join(page.by_id(section).text.split())
 
 
 def test_sections_are_there_and_linked(read: Read, full_report: Path) -> None:
@@ -54,7 +54,7 @@ def test_headings_landmarks_and_pictures(read: Read, full_report: Path) -> None:
         assert each.attributes["scope"] in ("col", "row")
 
 
-def test_file_is_whole_and_small(full_report: Path) -> None:
+def test_file_is_complete_and_small(full_report: Path) -> None:
     text = full_report.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
     assert full_report.stat().st_size < 6e6
@@ -75,20 +75,20 @@ def test_data_are_described(read: Read, full_report: Path, crossed_fit: bl.Fit) 
     assert float(rows["N"]["largest"]) == pytest.approx(sizes.max(), rel=1e-3)
     assert float(rows["N"]["largest held out"]) == pytest.approx(1e9, rel=1e-3)
     assert rows["N"]["distinct"] == "6"
-    told = words(page, "data")
-    assert "72 runs on 12 curves are fitted. 24 further runs were held out." in told
-    assert "task: c4, books, code." in told
-    assert "No exact copies" in told
+    text = words(page, "data")
+    assert "72 runs on 12 curves are fitted. 24 further runs were held out." in text
+    assert "task: c4, books, code." in text
+    assert "No exact copies" in text
 
 
-def test_model_is_told(read: Read, full_report: Path) -> None:
+def test_model_is_described(read: Read, full_report: Path) -> None:
     page = read(full_report)
     assert page.all("math")[0].attributes["display"] == "block"
     assert page.all("mfrac") == []
-    told = words(page, "model")
-    assert "an effect of its task, an effect of its dataset" in told
-    assert "Noise: Student-t with 4 degrees of freedom on the logarithm of the response." in told
-    assert "Discrepancy: none" in told
+    text = words(page, "model")
+    assert "an effect of its task, an effect of its dataset" in text
+    assert "Noise: Student-t with 4 degrees of freedom on the logarithm of the response." in text
+    assert "Discrepancy: none" in text
     assert [row["parameter"] for row in page.table("roles")] == ["L0", "k", "alpha", "sigma"]
 
 
@@ -105,8 +105,8 @@ def test_parameters_are_the_summary(read: Read, full_report: Path, crossed_fit: 
     expected = bl.summary(crossed_fit).xs("alpha", level="parameter")
     assert [(row["of"], row["name"]) for row in rows] == list(expected.index)
     for column in ("lower", "median", "upper"):
-        found = [float(row[column]) for row in rows]
-        assert found == pytest.approx(expected[column].tolist(), rel=2e-3)
+        values = [float(row[column]) for row in rows]
+        assert values == pytest.approx(expected[column].tolist(), rel=2e-3)
 
 
 def test_forecast_is_the_forecast(read: Read, full_report: Path, crossed_fit: bl.Fit) -> None:
@@ -114,12 +114,12 @@ def test_forecast_is_the_forecast(read: Read, full_report: Path, crossed_fit: bl
     rows = page.table("forecast-table")
     assert len(rows) == 36
     assert [row["times fitted"] for row in rows[:3]] == ["1.00", "3.16", "10.00"]
-    where = bl.grid(N=[1.389495e9], task="c4", dataset="web")
-    drawn = bl.interval(bl.forecast(crossed_fit, where, draws=2000), 0.9)
+    points = bl.grid(N=[1.389495e9], task="c4", dataset="web")
+    drawn = bl.interval(bl.forecast(crossed_fit, points, draws=2000), 0.9)
     for name, label in (("mean", "curve"), ("new_run", "new run")):
         expected = drawn[name].values[:, 0]
-        found = [float(rows[2][f"{label} {level}"]) for level in ("5%", "50%", "95%")]
-        assert found == pytest.approx(expected.tolist(), rel=2e-3)
+        quantiles = [float(rows[2][f"{label} {level}"]) for level in ("5%", "50%", "95%")]
+        assert quantiles == pytest.approx(expected.tolist(), rel=2e-3)
 
 
 def test_figure_has_the_numbers_of_the_table(read: Read, full_report: Path) -> None:
@@ -128,14 +128,14 @@ def test_figure_has_the_numbers_of_the_table(read: Read, full_report: Path) -> N
     assert (data["predictor"], data["response"]) == ("N", "loss")
     assert len(data["lines"]) == 12
     line, row = data["lines"][0], page.table("forecast-table")[0]
-    place = line["sizes"].index(float(row["N"]))
-    assert line["new_run"]["95%"][place] == pytest.approx(float(row["new run 95%"]), rel=1e-3)
+    index = line["sizes"].index(float(row["N"]))
+    assert line["new_run"]["95%"][index] == pytest.approx(float(row["new run 95%"]), rel=1e-3)
     assert line["start"] == pytest.approx(1.389e8, rel=1e-3)
     assert (len(line["fitted"][0]), len(line["later"][0])) == (6, 2)
     assert sorted(line["sizes"]) == line["sizes"]
 
 
-def test_held_out_runs_and_rivals_are_judged(read: Read, full_report: Path) -> None:
+def test_held_out_runs_and_rivals_are_compared(read: Read, full_report: Path) -> None:
     page = read(full_report)
     rows = {row["law"]: row["verdict"] for row in page.table("laws")}
     assert rows == {
@@ -147,12 +147,12 @@ def test_held_out_runs_and_rivals_are_judged(read: Read, full_report: Path) -> N
         assert "power: best" in words(page, section)
 
 
-def test_answer_says_what_it_is_subject_to(read: Read, full_report: Path) -> None:
-    told = words(read(full_report), "answer")
-    assert told.startswith("The answer in short Converged: R-hat")
-    assert "c4 / web: at N = 1.39e9, 10 times the largest fitted, the loss is" in told
-    assert "9 more are in the forecast below." in told
-    assert "Beyond the data these bands hold only if the law does" in told
+def test_answer_has_forecast_and_caveats(read: Read, full_report: Path) -> None:
+    text = words(read(full_report), "answer")
+    assert text.startswith("The answer in short Converged: R-hat")
+    assert "c4 / web: at N = 1.39e9, 10 times the largest fitted, the loss is" in text
+    assert "9 more are in the forecast below." in text
+    assert "Beyond the data these bands hold only if the law does" in text
 
 
 def test_checklist_and_provenance(read: Read, full_report: Path) -> None:
@@ -162,9 +162,9 @@ def test_checklist_and_provenance(read: Read, full_report: Path) -> None:
     assert rows["architecture"] == "not recorded"
     assert "72 runs on 12 curve(s)" in rows["models"]
     assert "19 of 29 points are answered, 10 are not recorded" in words(page, "checklist")
-    told = {row["what"]: row["value"] for row in page.table("versions")}
-    assert told["random seed"] == "1"
-    assert told["bayeslaw"] == bl.__version__
+    provenance = {row["what"]: row["value"] for row in page.table("versions")}
+    assert provenance["random seed"] == "1"
+    assert provenance["bayeslaw"] == bl.__version__
     assert "bl.fit(model, runs, random_seed=1, draws=500" in words(page, "provenance")
 
 
@@ -177,7 +177,7 @@ def test_failed_gate_is_a_banner(read: Read, failed_report: Path, full_report: P
     assert not any(e.attributes.get("role") == "alert" for e in read(full_report).elements)
 
 
-def test_without_wishes_there_is_no_comparison(read: Read, failed_report: Path) -> None:
+def test_default_report_has_no_comparison(read: Read, failed_report: Path) -> None:
     page = read(failed_report)
     assert [each.attributes["id"] for each in page.all("section")] == [
         name for name in SECTIONS if name != "comparison"
@@ -186,7 +186,7 @@ def test_without_wishes_there_is_no_comparison(read: Read, failed_report: Path) 
     assert "No held-out runs, no rival law." in words(page, "checklist")
 
 
-def test_at_is_what_is_forecast(read: Read, failed_report: Path) -> None:
+def test_at_gives_the_forecast_points(read: Read, failed_report: Path) -> None:
     rows = read(failed_report).table("forecast-table")
     assert [(row["task"], row["dataset"], row["N"]) for row in rows] == [
         ("c4", "web", "1e9"), ("c4", "web", "1e10"),
@@ -200,34 +200,36 @@ def test_law_of_two_sizes_has_a_plan(read: Read, joint_report: Path, joint_fit: 
     budget = float(rows[0]["FLOPs"])
     assert budget == pytest.approx(6 * 1e10 * 1e12)
     expected = bl.interval(bl.plan(joint_fit, budget), 0.9)["N"].sel(curve="c4").values[:, 0]
-    found = [float(rows[0][f"N {bound}"]) for bound in ("lower", "median", "upper")]
-    assert found == pytest.approx(expected.tolist(), rel=2e-3)
+    band = [float(rows[0][f"N {bound}"]) for bound in ("lower", "median", "upper")]
+    assert band == pytest.approx(expected.tolist(), rel=2e-3)
     titles = [line["title"] for line in json.loads(page.by_id("explorer-data").text)["lines"]]
     assert titles[:3] == ["c4, D = 1e10", "c4, D = 2e11", "c4, D = 1e12"]
 
 
-def test_budgets_are_taken(read: Read, joint_fit: bl.Fit, place: Path) -> None:
-    page = read(write_report(joint_fit, path=place / "budget.html", budget=[1e22], random_seed=3))
+def test_budgets_are_used(read: Read, joint_fit: bl.Fit, folder: Path) -> None:
+    page = read(write_report(joint_fit, path=folder / "budget.html", budget=[1e22], random_seed=3))
     assert {row["FLOPs"] for row in page.table("plan-table")} == {"1e22"}
 
 
-def test_unknown_levels_are_drawn_if_asked(read: Read, crossed_fit: bl.Fit, place: Path) -> None:
+def test_unseen_levels_are_drawn_if_requested(
+    read: Read, crossed_fit: bl.Fit, folder: Path
+) -> None:
     at = bl.grid(N=[1e9], task="unseen", dataset="web")
-    page = read(write_report(crossed_fit, path=place / "new.html", at=at, draw_new=["task"]))
+    page = read(write_report(crossed_fit, path=folder / "new.html", at=at, draw_new=["task"]))
     [row] = page.table("forecast-table")
     assert (row["task"], row["times fitted"]) == ("unseen", "7.197")
 
 
-def test_one_curve_has_no_population(read: Read, lone_fit: bl.Fit, place: Path) -> None:
-    path = write_report(lone_fit, path=place / "lone.html", later=None, others=None)
+def test_one_curve_has_no_population(read: Read, lone_fit: bl.Fit, folder: Path) -> None:
+    path = write_report(lone_fit, path=folder / "lone.html", later=None, others=None)
     page = read(path)
     assert "Pooling: none; there is one curve." in words(page, "model")
     assert len(page.all("img")) == 1
     assert [row["name"] for row in page.table("parameter-alpha")] == ["all"]
 
 
-def test_same_seed_gives_the_same_file(lone_fit: bl.Fit, place: Path) -> None:
-    first, second = (place / f"{name}.html" for name in ("first", "second"))
+def test_same_seed_gives_the_same_file(lone_fit: bl.Fit, folder: Path) -> None:
+    first, second = (folder / f"{name}.html" for name in ("first", "second"))
     for path in (first, second):
         write_report(lone_fit, path=path)
     assert first.read_bytes() == second.read_bytes()
@@ -247,7 +249,7 @@ def test_unknown_folder(lone_fit: bl.Fit, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "sentence"),
+    ("options", "sentence"),
     [
         ({"checklist": {"metrics": "C4"}}, "does not ask 'metrics'; did you mean 'metric'"),
         ({"budget": [1e21]}, "takes 'D', which is no predictor of law 'power'"),
@@ -255,11 +257,11 @@ def test_unknown_folder(lone_fit: bl.Fit, tmp_path: Path) -> None:
         ({"at": bl.grid(N=[1e9], planet="mars")}, "'planet' in at is no group"),
     ],
 )
-def test_wrong_wishes_are_named(
-    lone_fit: bl.Fit, tmp_path: Path, wish: dict[str, Any], sentence: str
+def test_invalid_options_are_reported(
+    lone_fit: bl.Fit, tmp_path: Path, options: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
-        write_report(lone_fit, path=tmp_path / "report.html", **wish)
+        write_report(lone_fit, path=tmp_path / "report.html", **options)
     assert not list(tmp_path.iterdir())
 
 
@@ -273,9 +275,9 @@ def test_rivals_of_other_runs_are_refused(
 def test_missing_packages_are_named(
     lone_fit: bl.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "plotly" else found(name)
+        importlib.util, "find_spec", lambda name: None if name == "plotly" else find_spec(name)
     )
     with pytest.raises(ImportError, match=r'needs plotly, not installed.*"bayeslaw\[report\]"'):
         write_report(lone_fit, path=tmp_path / "report.html")

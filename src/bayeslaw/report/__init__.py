@@ -1,8 +1,8 @@
-"""A report: one HTML file that a colleague without Python can read.
+"""HTML reports: one file that a colleague without Python can read.
 
-Data flow one way: ``assemble`` asks the fit and fills a record of blocks, ``page`` sets them by a
-template that computes nothing, ``write`` puts the page into a file. A new section is a function
-that gives a `blocks.Section`, named in `assemble`.
+Data flow one way: `assemble` computes the sections from a fit, `page` renders their blocks with a
+template that computes nothing, and `write` writes the page to a file. A new section is a function
+that returns a `blocks.Section` and is called in `assemble`.
 """
 
 from bayeslaw.report.write import write_report

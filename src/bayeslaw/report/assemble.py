@@ -1,4 +1,4 @@
-"""From a fit and what is asked of it to the blocks of a report."""
+"""Sections of a report, computed from a fit."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ import xarray as xr
 from bayeslaw.data.curves import curves_in
 from bayeslaw.diagnostics.diagnose import diagnose
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.report.blocks import Report, Section
-from bayeslaw.report.checklist import about_checklist
-from bayeslaw.report.comparison import Judged, about_comparison, judged
-from bayeslaw.report.forecast import about_forecast, about_plan
-from bayeslaw.report.forecast_lines import lines_of
-from bayeslaw.report.judgement import about_answer
-from bayeslaw.report.results import about_diagnostics, about_parameters, about_provenance
-from bayeslaw.report.setup import about_data, about_model, about_priors
+from bayeslaw.report.answer import answer_section
+from bayeslaw.report.blocks import Report
+from bayeslaw.report.checklist import checklist_section
+from bayeslaw.report.comparison import comparison_sections, evaluate
+from bayeslaw.report.convergence import convergence_banner, diagnostics_section
+from bayeslaw.report.forecast import forecast_section, plan_sections
+from bayeslaw.report.forecast_lines import requested_lines
+from bayeslaw.report.parameters import parameters_section
+from bayeslaw.report.provenance import provenance_section
+from bayeslaw.report.setup import data_section, model_section, priors_section
 
-__all__ = ["Asked", "assemble"]
+__all__ = ["ReportOptions", "assemble"]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a report is asked beside the fit; see `write_report`."""
+class ReportOptions:
+    """Options of a report; see `write_report`."""
 
     later: xr.Dataset | None
     at: xr.Dataset | None
@@ -37,52 +39,38 @@ class Asked:
     random_seed: int
 
 
-def assemble(fit: Fit, asked: Asked) -> Report:
-    """Ask the fit, and put what it tells in order.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    asked : Asked
-        What is asked.
-
-    Returns
-    -------
-    Report
-    """
+def assemble(fit: Fit, options: ReportOptions) -> Report:
+    """Compute the sections of a report, in order."""
+    later, others = options.later, options.others
+    draw_new, seed = options.draw_new, options.random_seed
     diagnosis = diagnose(fit)
-    last = about_checklist(fit, asked.later, asked.others, asked.checklist)
-    lines = lines_of(fit, asked.at, asked.later, asked.draw_new, asked.random_seed)
-    found = judged(fit, asked.later, asked.others)
+    checklist = checklist_section(fit, later, others, options.checklist)
+    lines = requested_lines(fit, options.at, later, draw_new, seed)
+    evaluation = evaluate(fit, later, others)
     sections = [
-        about_answer(fit, lines, found, diagnosis),
-        about_data(fit, asked.later),
-        about_model(fit),
-        about_priors(fit),
-        about_diagnostics(diagnosis),
-        about_parameters(fit),
-        about_forecast(fit, lines, asked.later, asked.draw_new, asked.random_seed),
-        *_comparison(found),
-        *about_plan(fit, asked.budget),
-        last,
-        about_provenance(fit),
+        answer_section(fit, lines, evaluation, diagnosis),
+        data_section(fit, later),
+        model_section(fit),
+        priors_section(fit),
+        diagnostics_section(diagnosis),
+        parameters_section(fit),
+        forecast_section(fit, lines, later, draw_new, seed),
+        *comparison_sections(evaluation),
+        *plan_sections(fit, options.budget),
+        checklist,
+        provenance_section(fit),
     ]
-    warning = "" if diagnosis.gate.passed else diagnosis.gate.sentence
-    return Report(asked.question or _question(fit), _about(fit), warning, tuple(sections))
+    question = options.question or _default_question(fit)
+    return Report(question, _subtitle(fit), convergence_banner(diagnosis.gate), tuple(sections))
 
 
-def _comparison(found: Judged) -> list[Section]:
-    return [] if found.comparison is None else [about_comparison(found)]
-
-
-def _question(fit: Fit) -> str:
+def _default_question(fit: Fit) -> str:
     x, *_ = fit.model.law.predictors
     largest = float(np.max(fit.runs[x].values))
     return f"What will the {fit.runs.attrs['response']} be beyond {x} = {largest:.3g}?"
 
 
-def _about(fit: Fit) -> str:
+def _subtitle(fit: Fit) -> str:
     curves = curves_in(fit.runs).sizes["curve"]
     return (
         f"Law {fit.model.law.name} · {fit.runs.sizes['run']} runs · {curves} "

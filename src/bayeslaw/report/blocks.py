@@ -1,7 +1,8 @@
-"""What a report is made of: sections of blocks, each of a kind that the template knows."""
+"""Blocks of a report: sections of paragraphs, tables, figures and other kinds of the template."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "UNKNOWN",
     "Block",
     "Code",
     "Explorer",
@@ -20,12 +22,16 @@ __all__ = [
     "Report",
     "Section",
     "Table",
+    "figure_png",
 ]
+
+UNKNOWN = "not recorded"  # the template greys cells with this text
+DPI = 200  # of figures; a page is seven inches wide
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Sentences that are read as one."""
+    """Running text."""
 
     kind: ClassVar[str] = "paragraph"
     text: str
@@ -33,7 +39,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Items:
-    """Sentences that stand for themselves."""
+    """A list of sentences."""
 
     kind: ClassVar[str] = "items"
     lines: tuple[str, ...]
@@ -41,7 +47,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula in LaTeX, and the same as a line of text."""
+    """A formula in LaTeX, and as plain text."""
 
     kind: ClassVar[str] = "formula"
     latex: str
@@ -50,7 +56,7 @@ class Formula:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; ``bars`` draws lower, median and upper of each row in it."""
+    """A table with a caption; `bars` adds a column that draws each row's interval."""
 
     kind: ClassVar[str] = "table"
     name: str
@@ -61,7 +67,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as PNG, and what it shows in words."""
+    """A figure as PNG, with a caption and alternative text."""
 
     kind: ClassVar[str] = "picture"
     png: bytes
@@ -70,13 +76,13 @@ class Picture:
 
     @property
     def width(self) -> int:
-        """Width on the page, in CSS pixels: five dots on three."""
-        return int.from_bytes(self.png[16:20]) * 3 // 5  # where a PNG has it
+        """Width on the page in CSS pixels, 3/5 of the PNG's."""
+        return int.from_bytes(self.png[16:20]) * 3 // 5  # a PNG has its width there
 
 
 @dataclass(frozen=True)
 class Explorer:
-    """The numbers of the interactive forecast."""
+    """Data of the interactive forecast figure."""
 
     kind: ClassVar[str] = "explorer"
     data: Mapping[str, Any]
@@ -84,7 +90,7 @@ class Explorer:
 
 @dataclass(frozen=True)
 class Code:
-    """Lines of a program."""
+    """Lines of code."""
 
     kind: ClassVar[str] = "code"
     text: str
@@ -95,7 +101,7 @@ type Block = Paragraph | Items | Formula | Table | Picture | Explorer | Code
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report with a name to link to."""
+    """A section of the report, with a name to link to."""
 
     name: str
     title: str
@@ -104,9 +110,16 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a page tells."""
+    """The content of a page."""
 
     question: str
-    about: str
-    warning: str  # of a fit that did not pass its gate
+    subtitle: str
+    warning: str  # above the page, if the fit did not converge
     sections: tuple[Section, ...]
+
+
+def figure_png(figure: Any) -> bytes:
+    """A Matplotlib figure as PNG; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()

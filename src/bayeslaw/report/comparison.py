@@ -1,4 +1,4 @@
-"""How right the forecast was at runs that were held out, and whether another law does better."""
+"""Scores at held-out runs, and the comparison with other laws and baselines."""
 
 from __future__ import annotations
 
@@ -13,106 +13,82 @@ from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.scores import score, score_table
 from bayeslaw.plots import plot_calibration, plot_comparison
-from bayeslaw.report.blocks import Block, Items, Paragraph, Picture, Section, Table
-from bayeslaw.report.pictures import png_of
+from bayeslaw.report.blocks import Block, Items, Paragraph, Picture, Section, Table, figure_png
 
-__all__ = ["Judged", "about_comparison", "judged"]
+__all__ = ["Evaluation", "comparison_sections", "evaluate"]
 
-WHAT = (
+EXPLANATION = (
     "elpd_loo and loo_weight judge a law inside its range, by leaving single runs out; log_score "
     "(higher is better), rmsle, crps (lower is better) and coverage_90 (0.9 is right) judge it at "
-    "the held-out runs. A difference whose 95% interval holds zero is none."
+    "the held-out runs. A difference whose 95% interval includes zero does not rank two laws."
 )
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Scores of the fit at held-out runs, and its comparison; none without runs or rivals."""
+class Evaluation:
+    """Comparison with other laws, and scores at held-out runs; None without either."""
 
     comparison: pd.DataFrame | None
     scores: xr.Dataset | None
 
     @property
     def sentences(self) -> list[str]:
-        """What both say."""
-        return [*_told_of_scores(self.scores), *_told_of_laws(self.comparison)]
+        """Both in sentences."""
+        return [*_describe_scores(self.scores), *_describe_ranking(self.comparison)]
 
 
-def judged(fit: Fit, later: xr.Dataset | None, others: Mapping[str, Fit]) -> Judged:
-    """Score a fit at held-out runs and compare it with rivals.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    later : xarray.Dataset, optional
-        Held-out runs.
-    others : mapping of str to Fit
-        Rivals.
-
-    Returns
-    -------
-    Judged
-    """
+def evaluate(fit: Fit, later: xr.Dataset | None, others: Mapping[str, Fit]) -> Evaluation:
+    """Score a fit at held-out runs and compare it with fits of other laws."""
     if later is None and not others:
-        return Judged(None, None)
-    own = fit.model.law.name
-    own = f"{own} (reported)" if own in others else own
+        return Evaluation(None, None)
+    name = fit.model.law.name
+    name = f"{name} (reported)" if name in others else name
     scores = None if later is None else score(forecast(fit, later), later)
-    return Judged(compare({own: fit, **others}, later), scores)
+    return Evaluation(compare({name: fit, **others}, later), scores)
 
 
-def about_comparison(found: Judged) -> Section:
-    """The comparison as table and figures.
-
-    Parameters
-    ----------
-    found : Judged
-        With a comparison.
-
-    Returns
-    -------
-    Section
-    """
-    assert found.comparison is not None
-    blocks: list[Block] = [Items(tuple(found.sentences))]
-    if found.scores is not None:
-        blocks += _pictures(found.comparison, found.scores)
-    frame = found.comparison.reset_index().drop(columns="caveats")
-    blocks += [Table("laws", "Laws and baselines, the best first", frame), Paragraph(WHAT)]
-    return Section("comparison", "Comparison", tuple(blocks))
+def comparison_sections(evaluation: Evaluation) -> list[Section]:
+    """The comparison as table and figures, if there is one."""
+    if evaluation.comparison is None:
+        return []
+    blocks: list[Block] = [Items(tuple(evaluation.sentences))]
+    if evaluation.scores is not None:
+        blocks += _figures(evaluation.comparison, evaluation.scores)
+    frame = evaluation.comparison.reset_index().drop(columns="caveats")
+    blocks += [Table("laws", "Laws and baselines, the best first", frame), Paragraph(EXPLANATION)]
+    return [Section("comparison", "Comparison", tuple(blocks))]
 
 
-def _pictures(comparison: pd.DataFrame, scores: xr.Dataset) -> list[Block]:
-    told = " ".join(_told_of_scores(scores))
+def _figures(comparison: pd.DataFrame, scores: xr.Dataset) -> list[Block]:
+    sentences = " ".join(_describe_scores(scores))
     return [
         Picture(
-            png_of(plot_comparison(comparison)),
+            figure_png(plot_comparison(comparison)),
             "Scores at held-out runs.",
-            f"Held-out log score of each law with its standard error. {told}",
+            f"Held-out log score of each law with its standard error. {sentences}",
         ),
         Picture(
-            png_of(plot_calibration(scores)),
+            figure_png(plot_calibration(scores)),
             "Calibration at held-out runs.",
-            f"Share of held-out runs below each quantile and inside each band. {told}",
+            f"Share of held-out runs below each quantile and inside each band. {sentences}",
         ),
     ]
 
 
-def _told_of_scores(scores: xr.Dataset | None) -> list[str]:
+def _describe_scores(scores: xr.Dataset | None) -> list[str]:
     if scores is None:
         return []
     count = scores.sizes["run"]
     inside = {percent: int(scores[f"covered_{percent}"].sum()) for percent in (50, 90)}
     error = score_table(scores).loc["all", "rmsle"]
     return [
-        f"Of {count} held-out runs {inside[50]} are in their 50% band ({count * 0.5:.3g} would be "
-        f"right) and {inside[90]} in their 90% band ({count * 0.9:.3g} would be right); the "
-        f"median is off by {error:.1%} (root mean square of the logarithm)."
+        f"Of {count} held-out runs, {inside[50]} are in their 50% band ({count * 0.5:.3g} "
+        f"expected) and {inside[90]} in their 90% band ({count * 0.9:.3g} expected); the median is "
+        f"off by {error:.1%} (root mean square of the logarithm)."
     ]
 
 
-def _told_of_laws(comparison: pd.DataFrame | None) -> list[str]:
+def _describe_ranking(comparison: pd.DataFrame | None) -> list[str]:
     if comparison is None:
         return []
     laws = comparison[comparison["verdict"] != "baseline"]
@@ -123,5 +99,5 @@ def _told_of_laws(comparison: pd.DataFrame | None) -> list[str]:
 
 
 def _with_caveats(verdict: str, caveats: str) -> str:
-    further = [each for each in caveats.split("; ") if each not in ("", verdict)]
+    further = [caveat for caveat in caveats.split("; ") if caveat not in ("", verdict)]
     return f"{verdict} ({'; '.join(further)})" if further else verdict

@@ -1,4 +1,4 @@
-"""Pooling, noise and discrepancy in sentences."""
+"""Pooling, noise, response scale and discrepancy of a model in sentences."""
 
 from __future__ import annotations
 
@@ -9,63 +9,39 @@ from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.noise import Gaussian, Noise, StudentT, Undertuned
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale, ResponseScale
 
-__all__ = ["discrepancy_told", "noise_told", "pooling_told"]
+__all__ = ["describe_discrepancy", "describe_noise", "describe_pooling", "describe_scale"]
 
 
-def pooling_told(fit: Fit) -> str:
-    """What curves share, in a sentence.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-
-    Returns
-    -------
-    str
-    """
+def describe_pooling(fit: Fit) -> str:
+    """Partial pooling in a sentence."""
     curves = curves_in(fit.runs)
     if not is_pooled(fit.model, curves):
         alone = curves.sizes["curve"] == 1
-        return "Pooling: none; " + ("there is one curve." if alone else "each curve stands alone.")
-    kept = groupings(fit.model, curves)
-    names = list(dict.fromkeys(name for each in kept.values() for name in each.groups))
-    groups = "".join(f", an effect of its {name}" for name in names)
+        reason = "there is one curve." if alone else "each curve is fitted independently."
+        return f"Pooling: none; {reason}"
+    by_parameter = groupings(fit.model, curves).values()
+    names = list(dict.fromkeys(name for grouping in by_parameter for name in grouping.groups))
+    effects = "".join(f", an effect of its {name}" for name in names)
     return (
-        f"Pooling: a curve's parameter is the population's{groups}, and a deviation of its own; "
-        "how large each is, the data decide."
+        f"Pooling: a curve's parameter is the population's{effects}, and a deviation of its own; "
+        "their sizes are estimated from the data."
     )
 
 
-def noise_told(noise: Noise) -> str:
-    """How runs scatter, in a sentence.
-
-    Parameters
-    ----------
-    noise : Noise
-        Kind of noise.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> noise_told(StudentT())
-    'Noise: Student-t with 4 degrees of freedom on the logarithm of the response.'
-    """
+def describe_noise(noise: Noise) -> str:
+    """The noise distribution of runs in a sentence."""
     kinds = {
         Gaussian: "Gaussian",
         StudentT: f"Student-t with {noise.tail:g} degrees of freedom",
-        Undertuned: "Gaussian with an exponential excess of runs that were not tuned to the end",
+        Undertuned: "Gaussian with an exponential excess for under-tuned runs",
     }
     kind = kinds.get(type(noise), type(noise).__name__)
     slope = f", its size a power of {noise.varies_with}" if noise.varies_with else ""
-    return f"Noise: {kind} on {scale_told(noise.scale)}{slope}."
+    return f"Noise: {kind} on {describe_scale(noise.scale)}{slope}."
 
 
-def scale_told(scale: ResponseScale) -> str:
-    """A scale of the response in words."""
+def describe_scale(scale: ResponseScale) -> str:
+    """The response scale in words."""
     match scale:
         case LogScale():
             return "the logarithm of the response"
@@ -76,24 +52,14 @@ def scale_told(scale: ResponseScale) -> str:
     return type(scale).__name__
 
 
-def discrepancy_told(discrepancy: Brownian | None) -> str:
-    """What the law may get wrong, in a sentence.
-
-    Parameters
-    ----------
-    discrepancy : Brownian or None
-        Of the model.
-
-    Returns
-    -------
-    str
-    """
+def describe_discrepancy(discrepancy: Brownian | None) -> str:
+    """The model discrepancy in a sentence."""
     if discrepancy is None:
         return (
-            "Discrepancy: none; the law is taken as true, so bands hold only as far as it does, "
-            "within the data and beyond."
+            "Discrepancy: none; the law is assumed to be exactly true, so bands are only valid if "
+            "it is, within the data and beyond."
         )
     return (
-        "Discrepancy: beside the law stands Brownian motion in the logarithm of the size, held by "
-        "the data where they are and free beyond them, so that bands widen with the distance."
+        "Discrepancy: Brownian motion in the logarithm of the size is added to the law. The data "
+        "constrain it where they are; beyond them it is free, so bands widen with the distance."
     )

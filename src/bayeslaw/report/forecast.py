@@ -1,4 +1,4 @@
-"""What lies ahead: the forecast, and what to buy."""
+"""Forecast and plan sections of a report."""
 
 from __future__ import annotations
 
@@ -15,176 +15,159 @@ from bayeslaw.decisions.plan import plan
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast, interval
 from bayeslaw.plots import plot_forecast
-from bayeslaw.report.blocks import Block, Explorer, Items, Paragraph, Picture, Section, Table
-from bayeslaw.report.forecast_lines import LEVELS, Line, grid_of, nearest
-from bayeslaw.report.judgement import told_of
-from bayeslaw.report.pictures import png_of
+from bayeslaw.plots.layout import axis_label, evenly_spaced
+from bayeslaw.report.answer import describe_forecast
+from bayeslaw.report.blocks import (
+    Block,
+    Explorer,
+    Items,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+    figure_png,
+)
+from bayeslaw.report.forecast_lines import LEVELS, RequestedLine, points_from_frame
 
-__all__ = ["about_forecast", "about_plan"]
+__all__ = ["forecast_section", "plan_sections"]
 
-MOST_PANELS, PANEL_DRAWS = 12, 1000
-TIMES = (1.0, 10.0, 100.0)  # the largest budget of the runs
+MAX_PANELS, PANEL_DRAWS = 12, 1000
+MULTIPLES = (1.0, 10.0, 100.0)  # of the largest budget of the runs
 BOUNDS = ("lower", "median", "upper")
-READ = (
-    "Choose a curve and the axes; drag to zoom, double-click to see all. The line is the median "
-    "curve, dashes are its 90% band and dots its 50% band; the shades hold 50% and 90% of new "
-    "runs. Sizes on grey are beyond the data. The table below has the same numbers."
+QUANTITIES = {"N": "N", "D": "D", "D_per_N": "D/N", "mean": "loss"}
+INSTRUCTIONS = (
+    "Choose a curve and the axes; drag to zoom, double-click to see everything. The line is the "
+    "median curve; dashes are its 90% band and dots its 50% band. The shaded bands contain 50% and "
+    "90% of new runs. Sizes on grey are beyond the data. The table below has the same numbers."
 )
 
 
-def about_forecast(
-    fit: Fit, lines: list[Line], later: xr.Dataset | None, draw_new: Sequence[str], seed: int
+def forecast_section(
+    fit: Fit,
+    lines: list[RequestedLine],
+    later: xr.Dataset | None,
+    draw_new: Sequence[str],
+    seed: int,
 ) -> Section:
-    """The forecast to explore, at a glance, and in numbers.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    lines : list of Line
-        Forecasts.
-    later : xarray.Dataset, optional
-        Held-out runs, to be shown.
-    draw_new : sequence of str
-        Groups whose unknown levels are drawn.
-    seed : int
-        Seed of the forecast.
-
-    Returns
-    -------
-    Section
-    """
+    """The forecast as an interactive figure, as panels, and as a table."""
     response = fit.runs.attrs["response"]
-    blocks: list[Block] = [Paragraph(READ), Explorer(_explored(fit, lines))]
+    blocks: list[Block] = [Paragraph(INSTRUCTIONS), Explorer(_explorer_data(fit, lines))]
     blocks += _panels(fit, lines, later, draw_new, seed)
     caption = f"Quantiles of the {response}: of the curve, and of a new run on it"
-    blocks.append(Table("forecast-table", caption, _numbers(lines)))
+    blocks.append(Table("forecast-table", caption, _forecast_table(lines)))
     return Section("forecast", "Forecast", tuple(blocks))
 
 
-def about_plan(fit: Fit, budget: Sequence[float] | None) -> list[Section]:
-    """Compute-optimal sizes, where the law is one of N and D or a budget is given.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    budget : sequence of float, optional
-        Budgets in FLOPs.
-
-    Returns
-    -------
-    list of Section
-        One, or none.
-    """
+def plan_sections(fit: Fit, budget: Sequence[float] | None) -> list[Section]:
+    """Compute-optimal sizes, if the law is one of N and D or a budget is given."""
     if budget is None and not {"N", "D"} <= {*fit.model.law.predictors}:
         return []
     try:
-        found = plan(fit, _budgets(fit) if budget is None else budget)
+        draws = plan(fit, _default_budgets(fit) if budget is None else budget)
     except ValueError as error:
         if budget is not None:
             raise
         return [Section("plan", "Plan", (Paragraph(f"There is no plan: {error}."),))]
     blocks = (
-        Paragraph("The best split of a budget of 6 N D FLOPs by the law: medians and 90% bands."),
-        Table("plan-table", "Compute-optimal sizes", _planned(found)),
-        Items(tuple(np.atleast_1d(found.attrs["caveats"]).tolist())),
+        Paragraph(
+            "The compute-optimal split of a budget of 6 N D FLOPs under the law: medians and 90% "
+            "bands."
+        ),
+        Table("plan-table", "Compute-optimal sizes", _plan_table(draws)),
+        Items(tuple(np.atleast_1d(draws.attrs["caveats"]).tolist())),
     )
     return [Section("plan", "Plan", blocks)]
 
 
-def _explored(fit: Fit, lines: list[Line]) -> dict[str, Any]:
+def _explorer_data(fit: Fit, lines: list[RequestedLine]) -> dict[str, Any]:
     response, x = fit.runs.attrs["response"], lines[0].predictor
     return {
-        "predictor": _labelled(fit.runs[x]),
-        "response": _labelled(response_values(fit.runs)),
-        "lines": [_plain(line, told_of(line, response)) for line in lines],
+        "predictor": axis_label(fit.runs[x]),
+        "response": axis_label(response_values(fit.runs)),
+        "lines": [_line_data(line, describe_forecast(line, response)) for line in lines],
     }
 
 
-def _labelled(values: xr.DataArray) -> str:
-    units = f" ({values.attrs['units']})" if "units" in values.attrs else ""
-    return f"{values.name}{units}"
-
-
-def _plain(line: Line, told: str) -> dict[str, Any]:
-    """A line as numbers that a page carries, with four digits."""
+def _line_data(line: RequestedLine, sentence: str) -> dict[str, Any]:
+    """A line as JSON numbers of four digits."""
+    frames = {name: line.quantiles(name) for name in ("mean", "new_run")}
     bands = {
-        name: {level: _short(frame[level]) for level in LEVELS}
-        for name, frame in line.bands.items()
+        name: {level: _rounded(frame[level]) for level in LEVELS} for name, frame in frames.items()
     }
-    sizes = line.bands["mean"].index.to_numpy()
-    points = {"fitted": [_short(each) for each in line.fitted]}
-    points |= {"later": [_short(each) for each in line.later]}
-    known = {"title": line.title, "told": told, "start": line.start}
-    return {**known, "sizes": _short(sizes), **bands, **points}
+    points = {"fitted": [_rounded(values) for values in line.fitted]}
+    points |= {"later": [_rounded(values) for values in line.later]}
+    texts = {"title": line.title, "sentence": sentence, "start": line.start}
+    return {**texts, "sizes": _rounded(line.sizes), **bands, **points}
 
 
-def _short(values: Any) -> list[float | None]:
+def _rounded(values: Any) -> list[float | None]:
     return [float(f"{v:.4g}") if np.isfinite(v) else None for v in np.asarray(values)]
 
 
 def _panels(
-    fit: Fit, lines: list[Line], later: xr.Dataset | None, draw_new: Sequence[str], seed: int
+    fit: Fit,
+    lines: list[RequestedLine],
+    later: xr.Dataset | None,
+    draw_new: Sequence[str],
+    seed: int,
 ) -> list[Block]:
-    """A figure of the lines, if there are several."""
+    """A figure with a panel per line, if there are several."""
     if len(lines) < 2:
         return []
-    shown = [lines[i] for i in nearest(len(lines), MOST_PANELS)]
-    frames = [pd.DataFrame({e.predictor: e.bands["mean"].index, **e.held}) for e in shown]
-    where = grid_of(pd.concat(frames), fit)
-    drawn = forecast(fit, where, draw_new=draw_new, draws=PANEL_DRAWS, random_seed=seed)
-    figure = plot_forecast(drawn, _all_runs(fit, later), x=lines[0].predictor, columns=3)
-    about = f"{len(shown)} of {len(lines)} lines" if len(shown) < len(lines) else "All lines"
-    told = " ".join(told_of(line, fit.runs.attrs["response"]) for line in shown[:3])
-    return [Picture(png_of(figure), f"{about} at a glance.", f"Forecast bands over runs. {told}")]
+    shown = evenly_spaced(lines, MAX_PANELS)
+    frames = [pd.DataFrame({line.predictor: line.sizes, **line.held}) for line in shown]
+    points = points_from_frame(pd.concat(frames), fit)
+    draws = forecast(fit, points, draw_new=draw_new, draws=PANEL_DRAWS, random_seed=seed)
+    figure = plot_forecast(draws, _all_runs(fit, later), x=lines[0].predictor, columns=3)
+    count = f"{len(shown)} of {len(lines)} lines" if len(shown) < len(lines) else "All lines"
+    sentences = " ".join(describe_forecast(line, fit.runs.attrs["response"]) for line in shown[:3])
+    alternative = f"Forecast bands over runs. {sentences}"
+    return [Picture(figure_png(figure), f"{count} at a glance.", alternative)]
 
 
 def _all_runs(fit: Fit, later: xr.Dataset | None) -> xr.Dataset:
     """Fitted and held-out runs, marked."""
     names = [fit.runs.attrs["response"], *predictor_names(fit.runs)]
-    kept = [name for name in fit.runs.coords if name in ("run", *group_names(fit.runs))]
+    coords = [name for name in fit.runs.coords if name in ("run", *group_names(fit.runs))]
     parts = []
-    for runs, mark in ((fit.runs, False), (later, True)):
+    for runs, is_held_out in ((fit.runs, False), (later, True)):
         if runs is not None:
-            marks = np.full(runs.sizes["run"], mark)
-            part = runs.reset_coords(drop=True)[names].assign_coords({n: runs[n] for n in kept})
+            marks = np.full(runs.sizes["run"], is_held_out)
+            part = runs.reset_coords(drop=True)[names].assign_coords({n: runs[n] for n in coords})
             parts.append(part.assign_coords(held_out=("run", marks)))
     joined = xr.concat(parts, "run", combine_attrs="override")
     return joined.assign_coords(run=np.arange(joined.sizes["run"])).assign_attrs(fit.runs.attrs)
 
 
-def _numbers(lines: list[Line]) -> pd.DataFrame:
-    """A row for each size that was asked for."""
+def _forecast_table(lines: list[RequestedLine]) -> pd.DataFrame:
+    """One row for each requested size."""
     rows = []
     for line in lines:
-        for size in line.asked:
+        frames = {"curve": line.quantiles("mean"), "new run": line.quantiles("new_run")}
+        for size in line.requested:
             row = {**line.held, line.predictor: size}
             row["times fitted"] = size / line.start if line.start else np.nan
-            for name, label in (("mean", "curve"), ("new_run", "new run")):
-                told = line.bands[name].loc[size]
-                row |= {f"{label} {level}": told[level] for level in LEVELS}
+            for label, frame in frames.items():
+                row |= {f"{label} {level}": frame.loc[size, level] for level in LEVELS}
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _budgets(fit: Fit) -> np.ndarray:
+def _default_budgets(fit: Fit) -> np.ndarray:
     largest = np.max(training_flops(fit.runs["N"].values, fit.runs["D"].values))
-    return float(largest) * np.array(TIMES)
+    return float(largest) * np.array(MULTIPLES)
 
 
-def _planned(found: xr.Dataset) -> pd.DataFrame:
-    """A row for each curve and budget."""
-    bands = interval(found, 0.9)
-    labels = bands["curve"].values
+def _plan_table(draws: xr.Dataset) -> pd.DataFrame:
+    """One row for each curve and budget."""
+    bands = interval(draws, 0.9)
     rows = []
-    for place, label in enumerate(labels):
+    for curve, label in enumerate(bands["curve"].values):
         for budget in bands["budget"].values:
-            told = bands.isel(curve=place).sel(budget=budget)
+            band = bands.isel(curve=curve).sel(budget=budget)
+            in_range = draws["in_range"].isel(curve=curve).sel(budget=budget)
             row = {"curve": str(label), "FLOPs": float(budget)}
-            for name in ("N", "D", "D_per_N", "mean"):
-                shown = {"D_per_N": "D/N", "mean": "loss"}.get(name, name)
-                row |= {f"{shown} {b}": float(told[name].sel(bound=b)) for b in BOUNDS}
-            row["optimum in range"] = float(found["in_range"].isel(curve=place).sel(budget=budget))
-            rows.append(row)
+            for name, title in QUANTITIES.items():
+                row |= {f"{title} {bound}": float(band[name].sel(bound=bound)) for bound in BOUNDS}
+            rows.append({**row, "optimum in range": float(in_range)})
     return pd.DataFrame(rows)

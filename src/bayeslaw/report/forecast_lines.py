@@ -1,10 +1,9 @@
-"""Forecasts along lines: one predictor moves, the curve and the other predictors are held."""
+"""Forecasts along lines through the requested sizes: one predictor varies, the rest is held."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,213 +12,141 @@ import xarray as xr
 from bayeslaw.data.runs import group_names, response_values
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import prediction_grid
-from bayeslaw.forecasting.forecast import forecast, interval, observed_range
+from bayeslaw.forecasting.forecast import forecast, observed_range
+from bayeslaw.plots.forecast_lines import (
+    ForecastLine,
+    forecast_bands,
+    group_rows,
+    line_title,
+    runs_on_line,
+    varying_predictor,
+)
+from bayeslaw.plots.layout import evenly_spaced
 
-__all__ = ["LEVELS", "Line", "grid_of", "lines_of", "nearest", "number"]
+__all__ = ["LEVELS", "RequestedLine", "points_from_frame", "requested_lines"]
 
 SIZES = 41  # per line
-MOST_LINES = 120  # a reader chooses among them
+MAX_LINES = 120  # a reader chooses among them
 DRAWS = 2000
-REACH = (1.0, 10**0.5, 10.0)  # times the largest fitted size
-NEAR = 0.1  # in log size: runs so far from a line are shown on it
+MULTIPLES = (1.0, 10**0.5, 10.0)  # of the largest fitted size
 LEVELS = {"5%": (0.9, "lower"), "25%": (0.5, "lower"), "50%": (0.9, "median")}
 LEVELS |= {"75%": (0.5, "upper"), "95%": (0.9, "upper")}
 
 
 @dataclass(frozen=True)
-class Line:
-    """A forecast along one predictor, and the runs about it.
+class RequestedLine(ForecastLine):
+    """A line of a forecast through the sizes that were requested on it."""
 
-    Parameters
-    ----------
-    held : mapping of str to str or float
-        Groups and other predictors.
-    predictor : str
-        What moves along the line.
-    bands : mapping of str to pandas.DataFrame
-        Of ``mean`` and ``new_run``: quantiles (columns) by size (index, increasing).
-    asked : array
-        Sizes that were asked for.
-    start : float
-        What is larger is extrapolated.
-    fitted, later : array, shape (2, runs)
-        Sizes and responses.
-    caveats : tuple of str
-        What the forecast is subject to.
-    """
-
-    held: Mapping[str, str | float]
-    predictor: str
-    bands: Mapping[str, pd.DataFrame]
-    asked: np.ndarray
-    start: float
-    fitted: np.ndarray
-    later: np.ndarray
+    held: Mapping[str, str | float]  # groups and other predictors
+    predictor: str  # that varies along the line
+    requested: np.ndarray  # sizes, increasing
     caveats: tuple[str, ...]
 
-    @property
-    def title(self) -> str:
-        """The groups, then the predictors that are held."""
-        labels = [value for value in self.held.values() if isinstance(value, str)]
-        sizes = [f"{n} = {number(v)}" for n, v in self.held.items() if not isinstance(v, str)]
-        return ", ".join([*filter(None, [" / ".join(labels)]), *sizes]) or "all runs"
+    def quantiles(self, name: str) -> pd.DataFrame:
+        """Quantiles (columns) of `mean` or `new_run` by size (index)."""
+        columns = {
+            level: self.bands[prob][name].sel(bound=bound).values
+            for level, (prob, bound) in LEVELS.items()
+        }
+        return pd.DataFrame(columns, index=self.sizes)
 
 
-def number(value: float) -> str:
-    """A number with three digits or more, as people write it.
-
-    Examples
-    --------
-    >>> number(1e10), number(2.5e6), number(20480.0), number(0.1234)
-    ('1e10', '2.5e6', '20480', '0.123')
-    """
-    text = f"{value:.0f}" if 1e3 <= abs(value) < 1e5 else f"{value:.3g}"
-    return text.replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
-
-
-def lines_of(
+def requested_lines(
     fit: Fit, at: xr.Dataset | None, later: xr.Dataset | None, draw_new: Sequence[str], seed: int
-) -> list[Line]:
-    """Forecast along a line through everything that is asked for.
+) -> list[RequestedLine]:
+    """Forecast along a line through each set of requested points that differ in one predictor.
 
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    at : xarray.Dataset, optional
-        What is asked for; every curve within and beyond its sizes unless given.
-    later : xarray.Dataset, optional
-        Held-out runs, to be shown.
-    draw_new : sequence of str
-        Groups whose unknown levels are drawn.
-    seed : int
-        Seed of the forecast.
-
-    Returns
-    -------
-    list of Line
+    Without `at`, every curve is forecast at multiples of its largest fitted size.
     """
-    asked = _frame(_default(fit) if at is None else prediction_grid(fit, at), fit)
-    x = _moving(asked, fit)
-    names = [name for name in asked if name != x]
-    found = _apart(asked, names)
-    chosen = [found[place] for place in nearest(len(found), MOST_LINES)]
-    return [_line(fit, x, own, later, draw_new, seed) for own in chosen]
+    points = _frame(_default_points(fit) if at is None else prediction_grid(fit, at), fit)
+    x = varying_predictor(points, fit.model.law.predictors)
+    lines = _split(points, [name for name in points if name != x])
+    selected = evenly_spaced(lines, MAX_LINES)
+    return [_forecast_along(fit, x, rows, later, draw_new, seed) for rows in selected]
 
 
-def nearest(count: int, most: int) -> list[int]:
-    """So many places that lie evenly among a count, or all of them.
-
-    Examples
-    --------
-    >>> nearest(3, 5), nearest(9, 3)
-    ([0, 1, 2], [0, 4, 8])
-    """
-    return np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()
-
-
-def grid_of(frame: pd.DataFrame, fit: Fit) -> xr.Dataset:
-    """Runs without a response from a frame with the predictors and groups of a fit.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        A row per run.
-    fit : Fit
-        The fit.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
-    sizes, groups = list(fit.model.law.predictors), group_names(fit.runs)
+def points_from_frame(frame: pd.DataFrame, fit: Fit) -> xr.Dataset:
+    """Runs without a response, one per row of a frame with the fit's predictors and groups."""
+    predictors, groups = list(fit.model.law.predictors), group_names(fit.runs)
     labels = {name: ("run", frame[name].to_numpy(dtype=str)) for name in groups}
     return xr.Dataset(
-        {name: ("run", frame[name].to_numpy(dtype=float)) for name in sizes},
+        {name: ("run", frame[name].to_numpy(dtype=float)) for name in predictors},
         {"run": np.arange(len(frame)), **labels},
-        {"predictors": sizes, "groups": groups},
+        {"predictors": predictors, "groups": groups},
     )
 
 
 def _frame(runs: xr.Dataset, fit: Fit) -> pd.DataFrame:
-    """Groups and predictors of runs, a row each."""
-    wanted = [*group_names(fit.runs), *fit.model.law.predictors]
-    missing = [name for name in wanted if name not in runs.variables]
+    """Groups and predictors of runs, one row each."""
+    names = [*group_names(fit.runs), *fit.model.law.predictors]
+    missing = [name for name in names if name not in runs.variables]
     if missing:
-        raise ValueError(f"what to forecast lacks {missing[0]!r}; the fit has {wanted}")
-    return pd.DataFrame({name: runs[name].values for name in wanted})
+        raise ValueError(f"what to forecast lacks {missing[0]!r}; the fit has {names}")
+    return pd.DataFrame({name: runs[name].values for name in names})
 
 
-def _apart(frame: pd.DataFrame, names: list[str]) -> list[pd.DataFrame]:
-    """Rows that share their values of some columns, together."""
-    return [own for _, own in frame.groupby(names, sort=False)] if names else [frame]
+def _split(frame: pd.DataFrame, names: list[str]) -> list[pd.DataFrame]:
+    """Split rows by the values of some columns."""
+    return [frame.iloc[rows] for rows in group_rows(frame, names, range(len(frame))).values()]
 
 
-def _default(fit: Fit) -> xr.Dataset:
-    """Every curve at multiples of its largest size, others as in at most three of its runs."""
+def _default_points(fit: Fit) -> xr.Dataset:
+    """Multiples of every curve's largest size, at no more than three settings of the others."""
     x, *others = fit.model.law.predictors
     rows = []
-    for own in _apart(_frame(fit.runs, fit), group_names(fit.runs)):
-        settings = own.drop_duplicates(others) if others else own[:1]
+    for curve in _split(_frame(fit.runs, fit), group_names(fit.runs)):
+        settings = curve.drop_duplicates(others) if others else curve[:1]
         order = np.argsort(np.log(settings[others].to_numpy()).sum(axis=1))
-        kept = settings.iloc[order[nearest(len(order), 3)]]
-        rows += [kept.assign(**{x: own[x].max() * times}) for times in REACH]
-    return grid_of(pd.concat(rows), fit)
+        selected = settings.iloc[evenly_spaced(order.tolist(), 3)]
+        rows += [selected.assign(**{x: curve[x].max() * multiple}) for multiple in MULTIPLES]
+    return points_from_frame(pd.concat(rows), fit)
 
 
-def _moving(asked: pd.DataFrame, fit: Fit) -> str:
-    """The predictor along which lines go: the first that varies."""
-    sizes = fit.model.law.predictors
-    return next((name for name in sizes if np.ptp(asked[name].to_numpy()) > 0), sizes[0])
-
-
-def _line(
+def _forecast_along(
     fit: Fit,
     x: str,
     rows: pd.DataFrame,
     later: xr.Dataset | None,
     draw_new: Sequence[str],
     seed: int,
-) -> Line:
-    """A line through rows that differ in one predictor."""
+) -> RequestedLine:
+    """Forecast along the line through rows that differ in one predictor."""
     held = {str(name): rows[name].iloc[0] for name in rows if name != x}
-    asked = np.unique(rows[x].to_numpy())
-    fitted = _beside(fit.runs, x, held)
-    shown = np.empty((2, 0)) if later is None else _beside(later, x, held)
-    ends = np.concatenate([asked, fitted[0], shown[0]])
-    sizes = np.unique([*np.geomspace(ends.min(), ends.max(), SIZES), *asked])
-    frame = pd.DataFrame({x: sizes, **held})
-    drawn = forecast(fit, grid_of(frame, fit), draw_new=draw_new, draws=DRAWS, random_seed=seed)
-    bands = dict(_bands(drawn, sizes))
-    start = _start(fit, x, held, fitted[0])
-    caveats = tuple(np.atleast_1d(drawn.attrs["caveats"]).tolist())
-    return Line(held, x, bands, asked, start, fitted, shown, caveats)
+    labels = {name: value for name, value in held.items() if isinstance(value, str)}
+    others = {name: value for name, value in held.items() if name not in labels}
+    requested = np.unique(rows[x].to_numpy())
+    fitted = _observed(fit.runs, x, labels, others)
+    held_out = np.empty((2, 0)) if later is None else _observed(later, x, labels, others)
+    ends = np.concatenate([requested, fitted[0], held_out[0]])
+    sizes = np.unique([*np.geomspace(ends.min(), ends.max(), SIZES), *requested])
+    points = points_from_frame(pd.DataFrame({x: sizes, **held}), fit)
+    draws = forecast(fit, points, draw_new=draw_new, draws=DRAWS, random_seed=seed)
+    return RequestedLine(
+        title=line_title([*labels.values()], others) or "all runs",
+        sizes=sizes,
+        bands=forecast_bands(draws, (0.5, 0.9)),
+        start=_extrapolation_start(fit, x, others, fitted[0]),
+        fitted=fitted,
+        later=held_out,
+        held=held,
+        predictor=x,
+        requested=requested,
+        caveats=tuple(np.atleast_1d(draws.attrs["caveats"]).tolist()),
+    )
 
 
-def _bands(drawn: xr.Dataset, sizes: np.ndarray) -> Iterator[tuple[str, pd.DataFrame]]:
-    found = {prob: interval(drawn[["mean", "new_run"]], prob) for prob in (0.5, 0.9)}
-    for name in ("mean", "new_run"):
-        columns = {
-            level: found[prob][name].sel(bound=bound).values
-            for level, (prob, bound) in LEVELS.items()
-        }
-        yield name, pd.DataFrame(columns, index=sizes)
+def _observed(
+    runs: xr.Dataset, x: str, labels: Mapping[str, str], others: Mapping[str, float]
+) -> np.ndarray:
+    """Sizes and responses of the runs on a line, (2, runs)."""
+    log_others = {name: np.log(value) for name, value in others.items()}
+    mask = runs_on_line(runs, labels, log_others)
+    return np.stack([runs[x].values[mask], response_values(runs).values[mask]])
 
 
-def _beside(runs: xr.Dataset, x: str, held: Mapping[str, Any]) -> np.ndarray:
-    """Sizes and responses of the runs that lie on a line, or nearly so."""
-    own = np.ones(runs.sizes["run"], dtype=bool)
-    for name, value in held.items():
-        values = runs[name].values
-        is_label = isinstance(value, str)
-        own &= values == value if is_label else np.abs(np.log(values / value)) < NEAR
-    return np.stack([runs[x].values[own], response_values(runs).values[own]])
-
-
-def _start(fit: Fit, x: str, held: Mapping[str, Any], own: np.ndarray) -> float:
-    """Where extrapolation starts: at the line's own largest run, or everywhere."""
+def _extrapolation_start(fit: Fit, x: str, others: Mapping[str, float], sizes: np.ndarray) -> float:
+    """The largest fitted size on a line; 0 if its other predictors are outside the fitted range."""
     ranges = observed_range(fit.runs)
-    sizes = {name: value for name, value in held.items() if not isinstance(value, str)}
-    if not all(ranges[n][0] <= value <= ranges[n][1] for n, value in sizes.items()):
+    if not all(ranges[n][0] <= value <= ranges[n][1] for n, value in others.items()):
         return 0.0
-    return float(own.max()) if own.size else ranges[x][1]
+    return float(sizes.max()) if sizes.size else ranges[x][1]

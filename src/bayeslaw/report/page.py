@@ -1,4 +1,4 @@
-"""From the blocks of a report to a page: formats, formulas and the template."""
+"""The HTML page: number formats, formulas and the Jinja template."""
 
 from __future__ import annotations
 
@@ -16,26 +16,17 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from bayeslaw.plots.numbers import short_exponent
 from bayeslaw.report.blocks import Report, Table
 
-__all__ = ["page"]
+__all__ = ["render_page"]
 
-NUMBERS = "fiu"  # kinds of columns
-REACH = 1.5  # decades within which one count of decimals serves a column
+NUMERIC_KINDS = "fiu"
+MAX_DECADES = 1.5  # in a column whose numbers all get the same number of decimals
 
 
-def page(report: Report) -> str:
-    """The report as HTML that asks nothing of a network.
-
-    Parameters
-    ----------
-    report : Report
-        What to tell.
-
-    Returns
-    -------
-    str
-    """
+def render_page(report: Report) -> str:
+    """Render a report as self-contained HTML, which loads nothing from the network."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -46,7 +37,7 @@ def page(report: Report) -> str:
         report=report,
         style=Markup(_source("report.css")),
         script=Markup(_source("report.js")),
-        plotly=_packed(get_plotlyjs()) if "explorer" in kinds else "",
+        plotly=_compressed(get_plotlyjs()) if "explorer" in kinds else "",
     )
 
 
@@ -58,8 +49,8 @@ def _mathml(latex: str) -> Markup:
     return Markup(convert(latex, display="block"))
 
 
-def _packed(script: str) -> str:
-    """A program that a browser unpacks: a third of its size, and the same for the same program."""
+def _compressed(script: str) -> str:
+    """A script as base64 of gzip, which the browser unpacks: a third of its size, reproducible."""
     return _base64(gzip.compress(script.encode(), mtime=0))
 
 
@@ -72,18 +63,18 @@ def _columns(table: Table) -> list[dict[str, str]]:
     kinds = {str(name): _kind(column) for name, column in table.frame.items()}
     first = next(iter(kinds))
     kinds[first] = "label" if kinds[first] == "text" else kinds[first]
-    told = [{"title": name.replace("_", " "), "kind": kind} for name, kind in kinds.items()]
+    columns = [{"title": name.replace("_", " "), "kind": kind} for name, kind in kinds.items()]
     if table.bars:
-        told.insert(1, {"title": "", "kind": "bar"})
-    return told
+        columns.insert(1, {"title": "", "kind": "bar"})
+    return columns
 
 
 def _kind(column: pd.Series) -> str:
-    return "number" if column.dtype.kind in NUMBERS else "text"
+    return "number" if column.dtype.kind in NUMERIC_KINDS else "text"
 
 
 def _rows(table: Table) -> Iterator[list[Any]]:
-    """Cells of each row: texts, and places of a bar."""
+    """Cells of each row: texts, and positions of its bar."""
     cells: list[Any] = [_texts(column) for _, column in table.frame.items()]
     if table.bars:
         cells.insert(1, _bars(table.frame))
@@ -91,13 +82,13 @@ def _rows(table: Table) -> Iterator[list[Any]]:
 
 
 def _texts(column: pd.Series) -> list[str]:
-    if column.dtype.kind not in NUMBERS:
+    if column.dtype.kind not in NUMERIC_KINDS:
         return ["" if pd.isna(value) else str(value) for value in column]
     return [_number(value, _decimals(column)) for value in column]
 
 
 def _decimals(column: pd.Series) -> int | None:
-    """Decimals that serve the whole column; none where it spans too much for that."""
+    """Number of decimals for a whole column; None if it spans too many decades."""
     if column.dtype.kind != "f":
         return 0
     sizes = np.abs(column.to_numpy())
@@ -106,7 +97,7 @@ def _decimals(column: pd.Series) -> int | None:
         not sizes.size
         or sizes.max() >= 1e5
         or sizes.max() < 1e-3
-        or np.ptp(np.log10(sizes)) > REACH
+        or np.ptp(np.log10(sizes)) > MAX_DECADES
     ):
         return None
     return max(0, 3 - math.floor(math.log10(sizes.max())))
@@ -117,16 +108,16 @@ def _number(value: float, decimals: int | None) -> str:
         return ""
     if decimals is not None:
         return f"{value:.{decimals}f}"
-    return f"{value:.4g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+    return short_exponent(f"{value:.4g}")
 
 
 def _bars(frame: pd.DataFrame) -> list[dict[str, str] | None]:
-    """Where lower, median and upper of each row lie, in percent of the table's range."""
-    low, middle, high = (frame[name].to_numpy() for name in ("lower", "median", "upper"))
-    first, width = np.nanmin(low), np.nanmax(high) - np.nanmin(low)
+    """Positions of lower, median and upper of each row, in percent of the table's range."""
+    lower, median, upper = (frame[name].to_numpy() for name in ("lower", "median", "upper"))
+    left, width = np.nanmin(lower), np.nanmax(upper) - np.nanmin(lower)
     if not width > 0:
         return [None] * len(frame)
-    places = 100 * (np.stack([low, middle, high], axis=1) - first) / width
+    percent = 100 * (np.stack([lower, median, upper], axis=1) - left) / width
     return [
-        {"left": f"{a:.1f}", "width": f"{c - a:.1f}", "middle": f"{b:.1f}"} for a, b, c in places
+        {"left": f"{a:.1f}", "width": f"{c - a:.1f}", "middle": f"{b:.1f}"} for a, b, c in percent
     ]

@@ -10,14 +10,14 @@
       .join("\n");
 
   const copyByEvent = (text) => {
-    const put = (event) => {
+    const setData = (event) => {
       event.clipboardData.setData("text/plain", text);
       event.preventDefault();
     };
-    document.addEventListener("copy", put, { once: true });
-    const done = document.execCommand("copy");
-    document.removeEventListener("copy", put);
-    return done;
+    document.addEventListener("copy", setData, { once: true });
+    const copied = document.execCommand("copy");
+    document.removeEventListener("copy", setData);
+    return copied;
   };
 
   const copy = async (text) => {
@@ -29,8 +29,8 @@
     }
   };
 
-  const say = (button, words) => {
-    byId("said").textContent = words;
+  const announce = (button, words) => {
+    byId("status").textContent = words;
     button.textContent = words;
     setTimeout(() => { button.textContent = "Copy"; }, 1600);
   };
@@ -39,10 +39,10 @@
     button.addEventListener("click", async () => {
       const table = byId(button.dataset.copy).querySelector("table");
       if (await copy(textOf(table))) {
-        say(button, "Copied");
+        announce(button, "Copied");
       } else {
         getSelection().selectAllChildren(table);
-        say(button, "Selected");
+        announce(button, "Selected");
       }
     });
   }
@@ -70,8 +70,8 @@
       name, legendgroup: name, showlegend: i === 0, hoverinfo: "skip",
     }));
 
-  const points = (places, name, marker) => ({
-    x: places[0], y: places[1], mode: "markers", name, marker,
+  const points = (runs, name, marker) => ({
+    x: runs[0], y: runs[1], mode: "markers", name, marker,
     hovertemplate: "%{y:.4~g}<extra>" + name + "</extra>",
   });
 
@@ -97,9 +97,9 @@
   ].filter((trace) => trace.x.length);
 
   const axis = (title, isLog, values, colour) => {
-    const known = values.filter((value) => value > 0);
-    const decades = Math.log10(Math.max(...known) / Math.min(...known));
-    const plain = Math.min(...known) > 1e-4 && Math.max(...known) < 1e5;
+    const positive = values.filter((value) => value > 0);
+    const decades = Math.log10(Math.max(...positive) / Math.min(...positive));
+    const plain = Math.min(...positive) > 1e-4 && Math.max(...positive) < 1e5;
     return {
       title: { text: title.replaceAll("<", "&lt;"), standoff: 8 }, type: isLog ? "log" : "linear",
       exponentformat: "power", tickformat: plain ? "~g" : undefined,
@@ -130,7 +130,7 @@
 
   const draw = () => {
     const line = data.lines[Number(chooser.value)], colour = colours();
-    byId("explorer-told").textContent = line.told;
+    byId("explorer-sentence").textContent = line.sentence;
     Plotly.react(figure, traces(line, colour), layout(line, colour), {
       responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
     });

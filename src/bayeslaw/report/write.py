@@ -1,4 +1,4 @@
-"""From a fit to a file."""
+"""Write a report to an HTML file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import xarray as xr
 
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.report.assemble import Asked, assemble
+from bayeslaw.report.assemble import ReportOptions, assemble
 
 __all__ = ["write_report"]
 
-NEEDED = ("jinja2", "latex2mathml", "plotly")
+REQUIRED = ("jinja2", "latex2mathml", "plotly")
 
 
 def write_report(
@@ -30,73 +30,76 @@ def write_report(
     draw_new: Sequence[str] = (),
     random_seed: int = 0,
 ) -> Path:
-    """Write all that a fit tells into one HTML file, which needs neither Python nor a network.
+    """Write a report on a fit as one HTML file that needs neither Python nor a network.
 
-    The question and the answer, the data and what is wrong with them, model and priors,
-    diagnostics, parameters, an interactive forecast, comparison, plan, the checklist that a
-    survey of scaling laws asks of a paper (Li et al. 2025, arXiv:2502.18969), and provenance.
+    It has a question and a short answer, the data and problems with them, model and priors,
+    convergence diagnostics, parameters, an interactive forecast, a comparison, a plan, the
+    checklist for papers from a survey of scaling laws (Li et al. 2025, arXiv:2502.18969), and
+    provenance.
 
     Parameters
     ----------
     fit : Fit
-        The fit.
+        A fitted model.
     path : path
-        The file; one that is there is replaced.
+        The file; an existing file is replaced.
     later : xarray.Dataset, optional
-        Held-out runs, which judge the forecast.
+        Held-out runs, at which the forecast is scored.
     at : xarray.Dataset, optional
-        What to forecast, as `bayeslaw.grid` gives; for all curves of the fit if it names no
-        group. By default every curve at one, three and ten times its largest fitted size.
+        Points to forecast, as `bayeslaw.grid` gives them; for all curves of the fit if it has no
+        groups. By default every curve at 1, 3.2 and 10 times its largest fitted size.
     others : mapping of str to Fit, optional
-        Fits of rival laws to the same runs, by name.
+        Fits of other laws to the same runs, by name, to compare with.
     budget : sequence of float, optional
-        FLOPs to plan for. By default the largest of the runs, ten and a hundred times it, where
-        the law is one of N and D.
+        Training budgets in FLOPs to plan for. By default 1, 10 and 100 times the largest of the
+        runs, if the law is one of N and D.
     question : str, optional
-        What the study asks; the title.
+        The question of the study; it becomes the title.
     checklist : mapping of str to str, optional
-        Answers to what the fit cannot know, such as ``{"training data": "C4, one epoch"}``; they
-        take the place of answers that it gives.
+        Answers to the checklist by the name of its item, such as
+        ``{"training data": "C4, one epoch"}``; they replace those taken from the fit.
     draw_new : sequence of str
-        Groups whose levels that the fit has not seen are drawn from the population.
+        Groups whose unseen levels are drawn from the population.
     random_seed : int
         Seed of the forecast; the same seed gives the same file.
 
     Returns
     -------
     pathlib.Path
-        The path.
+        The path of the file.
 
     Raises
     ------
     ImportError
-        If a package is missing that reports need.
+        If a package that reports need is not installed.
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     ValueError
-        If `at` or `later` do not fit the fit, rivals are of other runs, there is no plan for a
-        `budget`, or `checklist` answers what is not asked.
+        If `at` or `later` do not match the fit, if `others` were fitted to different runs, if there
+        is no plan for `budget`, or if `checklist` has an unknown item.
 
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> where = bl.grid(N=[1e9, 1e10], task="c4", dataset="web")
-    >>> bl.write_report(fit, path="report.html", at=where, later=later)  # doctest: +SKIP
+    >>> points = bl.grid(N=[1e9, 1e10], task="c4", dataset="web")
+    >>> bl.write_report(fit, path="report.html", at=points, later=later)  # doctest: +SKIP
     PosixPath('report.html')
     """
     _require_packages()
     path = Path(path)
     if not path.resolve().parent.is_dir():
         raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {path.parent}")
-    from bayeslaw.report.page import page
+    from bayeslaw.report.page import render_page
 
-    asked = Asked(later, at, others or {}, budget, question, checklist or {}, draw_new, random_seed)
-    path.write_text(page(assemble(fit, asked)), encoding="utf-8")
+    options = ReportOptions(
+        later, at, others or {}, budget, question, checklist or {}, draw_new, random_seed
+    )
+    path.write_text(render_page(assemble(fit, options)), encoding="utf-8")
     return path
 
 
 def _require_packages() -> None:
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(
             f"a report needs {' and '.join(missing)}, not installed here: "

@@ -12,14 +12,14 @@ import pytest
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.diagnostics.diagnose import Diagnosis
-from bayeslaw.report.comparison import Judged
-from bayeslaw.report.forecast_lines import lines_of
-from bayeslaw.report.judgement import about_answer
+from bayeslaw.report.answer import answer_section
+from bayeslaw.report.comparison import Evaluation
+from bayeslaw.report.forecast_lines import requested_lines
 
 
 @pytest.fixture(scope="module")
 def curved(known_fit: Callable[..., bl.Fit]) -> bl.Fit:
-    """A fit of the law that is a power law or a log-linear one, nearly sure to be the first."""
+    """A fit of the law between log-linear and power law, almost certainly a power law."""
     rng = np.random.default_rng(5)
     known = {"m": 3.0, "s": 0.3, "kappa": 1.2}
     drawn = {n: v * np.exp(0.01 * rng.standard_normal((2, 50, 1))) for n, v in known.items()}
@@ -32,32 +32,33 @@ def curved(known_fit: Callable[..., bl.Fit]) -> bl.Fit:
 def answer(fit: bl.Fit, driven_by: list[str]) -> str:
     learned = pd.DataFrame({"driven_by": driven_by}, index=list("msk")[: len(driven_by)])
     diagnosis = Diagnosis(Gate.of(fit.tree), learned, ())
-    [block] = about_answer(
-        fit, lines_of(fit, None, None, (), 0), Judged(None, None), diagnosis
-    ).blocks
+    lines = requested_lines(fit, None, None, (), 0)
+    [block] = answer_section(fit, lines, Evaluation(None, None), diagnosis).blocks
     return " ".join(block.lines)  # type: ignore[union-attr]
 
 
-def test_kind_of_law_is_told(curved: bl.Fit) -> None:
+def test_most_probable_region_is_reported(curved: bl.Fit) -> None:
     [name] = [name for name, _ in bl.region_probabilities(curved).iloc[0].nlargest(1).items()]
     assert f"all: {name} with probability 1.00." in answer(curved, ["data"])
 
 
 @pytest.mark.parametrize(
-    ("driven_by", "told"),
+    ("driven_by", "sentence"),
     [
-        (["prior", "data"], "m is the prior's rather than the data's"),
-        (["prior", "data", "prior"], "m, k are the prior's rather than the data's"),
+        (["prior", "data"], "m is driven by the prior, not the data"),
+        (["prior", "data", "prior"], "m, k are driven by the prior, not the data"),
     ],
 )
-def test_prior_driven_parameters_are_named(curved: bl.Fit, driven_by: list[str], told: str) -> None:
-    assert told in answer(curved, driven_by)
-    assert "the prior's" not in answer(curved, ["data"])
+def test_prior_driven_parameters_are_named(
+    curved: bl.Fit, driven_by: list[str], sentence: str
+) -> None:
+    assert sentence in answer(curved, driven_by)
+    assert "the prior" not in answer(curved, ["data"])
 
 
-def test_failed_fit_has_no_verdict(curved: bl.Fit) -> None:
+def test_failed_fit_reports_no_region(curved: bl.Fit) -> None:
     tree = curved.tree.copy()
     tree.attrs["gate"] = replace(Gate.of(tree), divergences=3).to_json()
-    told = answer(replace(curved, tree=tree), ["data"])
-    assert "with probability 1.00" not in told
-    assert "Converged" not in told
+    text = answer(replace(curved, tree=tree), ["data"])
+    assert "with probability 1.00" not in text
+    assert "Converged" not in text
