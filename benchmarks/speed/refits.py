@@ -16,11 +16,12 @@ from benchmarks.speed.measure import Cost, Row, Stopwatch, cost_of
 MANY = 1000
 PARTS = {  # functions, as their callers know them, and what they are parts of
     "refit": {
-        "key_of": "design", "run_arrays_of": "design", "model_data_of": "numbers", "_engine": "engine",
+        "key_of": "design", "run_arrays_of": "design", "model_data_of": "numbers",
+        "_engine": "engine",
         "fit_of": "labels",
     },
     "sampling": {
-        "initial_points_of": "starts", "_independent": "sampling", "_start": "sampling",
+        "with_initial_points": "starts", "_independent": "sampling", "_start": "sampling",
         "_watched": "sampling", "_stop": "sampling",
         "labelled_unconstrained": "labels", "posterior_dataset": "labels", "_kept_stats": "labels",
         "check": "gate",

@@ -1,4 +1,4 @@
-"""The quick look at each curve that places the sampler."""
+"""Laplace approximation of each curve: MAP mode and information."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bayeslaw._inference.laplace import (
     laplace_approximation,
 )
 from bayeslaw._inference.map_gls import GlsExpansion
-from bayeslaw._inference.map_search import Search, is_plain
+from bayeslaw._inference.map_search import Search, is_additive_power_law
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
 from bayeslaw._inference.run_arrays import population_prior, run_arrays_of
 from bayeslaw._kernels.curve_transform import information_ratio
@@ -54,7 +54,7 @@ def read(frame: pd.DataFrame, **options: Any) -> xr.Dataset:
     return read_runs(frame, predictors=["N"], groups=["task"], reference={"N": 1e6}, **options)
 
 
-def flown(model: Model, runs: xr.Dataset) -> LaplaceApproximation:
+def laplace_of(model: Model, runs: xr.Dataset) -> LaplaceApproximation:
     return laplace_approximation(model, coordinates(model), run_arrays_of(model, runs))
 
 
@@ -64,7 +64,7 @@ SIZES = np.geomspace(1e4, 1e9, 12)
 # RunArrays
 
 
-def test_design_is_the_runs_as_arrays() -> None:
+def test_run_arrays_are_the_runs_as_arrays() -> None:
     runs = read(table([1e5, 1e6, 1e8], error=0.02), stderr="error")
     run_arrays = run_arrays_of(Model(power), runs)
     np.testing.assert_allclose(run_arrays.predictors[0], [0.1, 1, 100] * 2, rtol=1e-15)
@@ -97,7 +97,7 @@ def test_values_and_known_errors_are_on_the_scale_of_the_noise(
     np.testing.assert_allclose(run_arrays.known_error, 0.02 * slope(loss), rtol=1e-12)
 
 
-def test_design_without_standard_errors_has_none() -> None:
+def test_run_arrays_without_standard_errors_have_none() -> None:
     assert not run_arrays_of(Model(power), read(table(SIZES))).known_error.any()
 
 
@@ -119,9 +119,9 @@ def test_position_is_in_e_folds_from_the_middle_of_the_curve() -> None:
     expected = [[*np.log([0.1, 1.0, 10.0]), *np.log([1 / 1000**0.5, 1000**0.5])]]
     np.testing.assert_allclose(run_arrays.position, expected, atol=1e-12)
     # Where there is no curve yet, from the reference.
-    elsewhere = run_arrays.position_of(np.array([[10.0, 10.0, 10.0]]), np.array([0, 1, 2]))
+    position = run_arrays.position_of(np.array([[10.0, 10.0, 10.0]]), np.array([0, 1, 2]))
     middle = np.log([1.0, 1000**0.5, 1.0])
-    np.testing.assert_allclose(elsewhere, [np.log(10.0) - middle], atol=1e-12)
+    np.testing.assert_allclose(position, [np.log(10.0) - middle], atol=1e-12)
 
 
 def test_sums_are_over_the_runs_of_a_curve() -> None:
@@ -156,34 +156,36 @@ def test_default_priors_are_in_units_of_the_median_response() -> None:
     assert population_prior(model, "alpha", roles["alpha"], 2.0) == LogNormal(0.35, 1.5)
     explicit = Model(power, priors={"L0": LogNormal(1.7, 1.1)})
     role = coordinates(explicit).roles["k"]
-    found = population_prior(explicit, "k", role, np.log(3.0))
-    assert isinstance(found, LogNormal)
-    np.testing.assert_allclose([found.median, found.factor], [3.0, 4.5], rtol=1e-14)
+    prior = population_prior(explicit, "k", role, np.log(3.0))
+    assert isinstance(prior, LogNormal)
+    np.testing.assert_allclose([prior.median, prior.factor], [3.0, 4.5], rtol=1e-14)
 
 
-# Flight
+# Modes
 
 
 @pytest.mark.parametrize("priors", [{}, {"L0": LogNormal(1.0, 4.0)}], ids=["shares", "explicit"])
-def test_noiseless_truth_is_found(priors: dict) -> None:
+def test_noiseless_truth_is_recovered(priors: dict) -> None:
     model = Model(power, priors=priors)
-    found = coordinates(model).parameters(flown(model, read(table(SIZES))).mode)
+    estimates = coordinates(model).parameters(laplace_of(model, read(table(SIZES))).mode)
     for name in power.parameters:
         truth = [curve[name] for curve in TRUTH.values()]
-        np.testing.assert_allclose(found[name], truth, rtol=1e-3, err_msg=name)
+        np.testing.assert_allclose(estimates[name], truth, rtol=1e-3, err_msg=name)
 
 
-def test_mode_is_one_place_in_both_coordinates() -> None:
+def test_the_mode_is_the_same_point_in_both_coordinates() -> None:
     model, runs = Model(power, pooling=None), read(table(SIZES, 0.01))
     system, run_arrays = coordinates(model), run_arrays_of(model, runs)
     laplace = laplace_approximation(model, system, run_arrays)
     weight = dict.fromkeys(system.roles, 1.0)
-    there = system.to_pivot({n: laplace.mode[n] for n in system.roles}, run_arrays.frame, weight)
-    for name, value in there.items():
+    pivot = system.to_pivot({n: laplace.mode[n] for n in system.roles}, run_arrays.frame, weight)
+    for name, value in pivot.items():
         np.testing.assert_allclose(laplace.pivot_mode[name], value, atol=1e-8)
     assert laplace.n_curves == 2
-    for told in (laplace.mode, laplace.information, laplace.pivot_mode, laplace.pivot_information):
-        assert set(told) == {"L0", "k", "alpha", "sigma", "tau"}
+    for values in (
+        laplace.mode, laplace.information, laplace.pivot_mode, laplace.pivot_information
+    ):  # fmt: skip
+        assert set(values) == {"L0", "k", "alpha", "sigma", "tau"}
 
 
 @pytest.mark.parametrize(
@@ -195,13 +197,13 @@ def test_mode_is_one_place_in_both_coordinates() -> None:
         (chinchilla, StudentT(), Brownian(), ["sigma", "tau_N", "tau_D"]),
     ],
 )
-def test_all_that_is_beside_the_law_has_a_place(
+def test_every_noise_parameter_has_a_mode(
     law: Any, noise: Any, discrepancy: Any, names: list[str]
 ) -> None:
     frame = table(SIZES, 0.01, D=np.tile(np.geomspace(1e8, 1e10, 4), 3))
     runs = read_runs(frame, predictors=["N", "D"], groups=["task"])
     model = Model(law, noise=noise, discrepancy=discrepancy)
-    laplace = flown(model, runs)
+    laplace = laplace_of(model, runs)
     assert list(laplace.mode)[len(law.parameters) :] == names
     assert finite(laplace)
 
@@ -210,12 +212,12 @@ def test_all_that_is_beside_the_law_has_a_place(
 def test_noise_may_be_known_altogether(discrepancy: Brownian | None) -> None:
     known = {"sigma": Fixed(0.01)} | ({"tau": Fixed(0.01)} if discrepancy else {})
     model = Model(power, pooling=["task"], discrepancy=discrepancy, priors=known)
-    assert set(flown(model, read(table(SIZES))).mode) == {"L0", "k", "alpha"}
+    assert set(laplace_of(model, read(table(SIZES))).mode) == {"L0", "k", "alpha"}
 
 
-def test_what_curves_do_not_tell_of_a_parameter_is_the_priors() -> None:
+def test_a_parameter_without_information_keeps_its_prior() -> None:
     model = Model(power, pooling=None, noise=Undertuned(), priors={"excess": LogNormal(0.05, 3.0)})
-    laplace = flown(model, read(table(SIZES, 0.01)))
+    laplace = laplace_of(model, read(table(SIZES, 0.01)))
     np.testing.assert_allclose(laplace.mode["excess"], np.log(0.05), rtol=1e-12)
     assert np.all(laplace.information["excess"] < 0.01 / np.log(3.0) ** 2)
 
@@ -224,33 +226,35 @@ def test_what_curves_do_not_tell_of_a_parameter_is_the_priors() -> None:
 def test_noise_that_is_known_leaves_little_to_a_discrepancy(pooling: Any) -> None:
     """And the other way round."""
     runs = read(table(SIZES, 0.02))
-    given = {
-        name: flown(Model(power, pooling=pooling, priors={name: Fixed(0.02)}), runs)
+    by_known = {
+        name: laplace_of(Model(power, pooling=pooling, priors={name: Fixed(0.02)}), runs)
         for name in ("sigma", "tau")
     }
-    both = flown(Model(power, pooling=pooling), runs)
+    both = laplace_of(Model(power, pooling=pooling), runs)
     for name, other in [("sigma", "tau"), ("tau", "sigma")]:
-        assert name not in given[name].mode
-        assert np.all(given[name].mode[other] < np.log(0.02))
-        assert finite(given[name])
-    assert np.all(given["tau"].information["k"] < both.information["k"] * 1.5)
+        assert name not in by_known[name].mode
+        assert np.all(by_known[name].mode[other] < np.log(0.02))
+        assert finite(by_known[name])
+    assert np.all(by_known["tau"].information["k"] < both.information["k"] * 1.5)
 
 
-def test_a_discrepancy_is_found_and_takes_from_what_the_law_is_told() -> None:
-    """Sixty curves, each with a walk of its own about the law."""
+def test_a_discrepancy_is_recovered_and_lowers_the_information_on_the_law() -> None:
+    """Sixty curves, each with a Brownian discrepancy of its own."""
     rng, rows = np.random.default_rng(7), []
     sizes = np.geomspace(1e4, 1e9, 41)
     steps = 0.02 * np.sqrt(np.log(sizes[1] / sizes[0])) * rng.normal(size=(60, 41))
-    walk = np.cumsum(steps, axis=1) - np.cumsum(steps, axis=1)[:, [20]]
-    for i, wrong in enumerate(walk):
-        loss = power(sizes / 1e6, **TRUTH["slow"]) * np.exp(wrong + 0.01 * rng.normal(size=41))
+    brownian = np.cumsum(steps, axis=1) - np.cumsum(steps, axis=1)[:, [20]]
+    for i, discrepancy in enumerate(brownian):
+        loss = power(sizes / 1e6, **TRUTH["slow"]) * np.exp(
+            discrepancy + 0.01 * rng.normal(size=41)
+        )
         rows.append(pd.DataFrame({"N": sizes, "loss": loss, "task": str(i)}))
     runs = read(pd.concat(rows))
-    laplace = flown(Model(power, pooling=None), runs)
-    plain = flown(Model(power, pooling=None, discrepancy=None), runs)
+    laplace = laplace_of(Model(power, pooling=None), runs)
+    plain = laplace_of(Model(power, pooling=None, discrepancy=None), runs)
     for name, truth in [("tau", 0.02), ("sigma", 0.01)]:
         z = (laplace.mode[name] - np.log(truth)) * np.sqrt(laplace.information[name])
-        # At the joint mode the law has taken up part of the walk.
+        # At the joint mode the law has absorbed part of the discrepancy.
         assert abs(np.median(z)) < 1.5, name
         assert 0.7 < stats.median_abs_deviation(z, scale="normal") < 2.0, name
     for name in ("L0", "k", "alpha"):
@@ -258,20 +262,23 @@ def test_a_discrepancy_is_found_and_takes_from_what_the_law_is_told() -> None:
     level = np.log(TRUTH["slow"]["L0"] + TRUTH["slow"]["k"])
     z, without = ((p.mode["k"] - level) * np.sqrt(p.information["k"]) for p in (laplace, plain))
     assert abs(np.median(z)) < 4 * 1.25 / np.sqrt(60)
-    # Some curves leave the walk to the noise, and then know the level less well than they say.
+    # Some curves take the discrepancy for noise, and then overstate their information on the level.
     assert stats.median_abs_deviation(z, scale="normal") < 1.5
     assert z.std() < 0.7 * without.std()
 
 
 def test_information_is_that_of_repeated_runs() -> None:
-    # The variance of the mode over repeated noise, for what the data tell far better than the
-    # prior. Student-t weights make little of Gaussian noise, hence the width of the bounds.
+    # The variance of the mode over repeated noise, for a parameter with far more information than
+    # the prior. Student-t weights lose some information on Gaussian noise: the bounds are wide.
     repeated = [table(SIZES, 0.003, seed) for seed in range(120)]
     frame = pd.concat([f.assign(task=f["task"] + str(i)) for i, f in enumerate(repeated)])
-    laplace = flown(Model(power, discrepancy=None), read(frame))
+    laplace = laplace_of(Model(power, discrepancy=None), read(frame))
     for start in range(2):  # the curves of the table alternate
-        mode, told = laplace.pivot_mode["k"][start::2], laplace.pivot_information["k"][start::2]
-        ratio = np.var(mode, ddof=1) * np.median(told)
+        mode, information = (
+            laplace.pivot_mode["k"][start::2],
+            laplace.pivot_information["k"][start::2],
+        )
+        ratio = np.var(mode, ddof=1) * np.median(information)
         # A variance of 120 draws has a relative standard error of sqrt(2 / 119) = .13.
         assert abs(np.log(ratio)) < np.log(1.4) + 4 * 0.13, ratio
 
@@ -279,7 +286,7 @@ def test_information_is_that_of_repeated_runs() -> None:
 def test_information_falls_with_noise_and_rises_with_runs() -> None:
     model = Model(power)
     few, many, noisy = (
-        flown(model, read(table(sizes, sigma)))
+        laplace_of(model, read(table(sizes, sigma)))
         for sizes, sigma in [
             (SIZES, 0.005),
             (np.geomspace(1e4, 1e9, 48), 0.005),
@@ -295,12 +302,15 @@ def test_information_falls_with_noise_and_rises_with_runs() -> None:
 
 def test_information_falls_with_standard_errors() -> None:
     runs = read(table(SIZES, 0.005, error=0.1), stderr="error")
-    known, unknown = flown(Model(power), runs.drop_vars("stderr")), flown(Model(power), runs)
+    known, unknown = (
+        laplace_of(Model(power), runs.drop_vars("stderr")),
+        laplace_of(Model(power), runs),
+    )
     assert np.all(unknown.pivot_information["k"] < known.pivot_information["k"] / 4)
 
 
 @pytest.mark.parametrize(
-    ("away", "error"),
+    ("log_ratios", "error"),
     [
         ((0.0, 0.0), 1e-9),
         ((0.1, 0.0), 0.01),
@@ -309,8 +319,8 @@ def test_information_falls_with_standard_errors() -> None:
         ((-8.0, 0.0), 1.0),  # far off: about right is enough
     ],
 )
-def test_information_is_known_where_there_is_other_noise(
-    away: tuple[float, float], error: float
+def test_local_expansion_gives_the_information_at_other_noise(
+    log_ratios: tuple[float, float], error: float
 ) -> None:
     model = Model(power, pooling=None)
     run_arrays = run_arrays_of(model, read(table(np.geomspace(1e4, 1e9, 11), 0.02)))
@@ -319,24 +329,30 @@ def test_information_is_known_where_there_is_other_noise(
         laplace_approximation(model, system, run_arrays),
         Search(model, system, run_arrays, run_arrays.level),
     )
-    wrong, near = marginal_discrepancy(model, run_arrays), laplace.nearby
-    assert wrong is not None
+    discrepancy, expansion = marginal_discrepancy(model, run_arrays), laplace.expansion
+    assert discrepancy is not None
     eta = np.array([laplace.pivot_mode[name] for name in system.roles])
-    logs = np.array([laplace.pivot_mode[name] for name in ("sigma", "tau")])
-    scatter = GlsExpansion(search, wrong, eta, logs)
-    told = [np.array([*scatter.told(np.array(by)).values()]) for by in ((0.0, 0.0), away)]
-    louder, moved = information_ratio(
-        np.full((2, eta.shape[1]), np.array(away)[:, None]), near.noise_alone, near.noise_share
+    log_scales = np.array([laplace.pivot_mode[name] for name in ("sigma", "tau")])
+    gls = GlsExpansion(search, discrepancy, eta, log_scales)
+    at_mode, at_other = (
+        np.array([*gls.information(np.array(by)).values()]) for by in ((0.0, 0.0), log_ratios)
+    )
+    ratio, shift_fraction = information_ratio(
+        np.full((2, eta.shape[1]), np.array(log_ratios)[:, None]),
+        expansion.noise_alone,
+        expansion.noise_share,
     )[:2]
-    np.testing.assert_allclose(louder, told[1] / told[0], rtol=error)
-    there = scatter.mode(np.array(away)) - eta
-    if away[0] == -8:  # the run at the pivot alone says where the level is
+    np.testing.assert_allclose(ratio, at_other / at_mode, rtol=error)
+    shift = gls.mode(np.array(log_ratios)) - eta
+    if log_ratios[0] == -8:  # the run at the pivot determines the level
         level = list(system.roles).index("k")
-        np.testing.assert_allclose(louder[level], (told[1] / told[0])[level], rtol=0.01)
-        np.testing.assert_allclose((moved * near.noise_shift)[level], there[level], atol=1e-3)
+        np.testing.assert_allclose(ratio[level], (at_other / at_mode)[level], rtol=0.01)
+        np.testing.assert_allclose(
+            (shift_fraction * expansion.noise_shift)[level], shift[level], atol=1e-3
+        )
 
 
-def test_the_population_is_where_its_curves_are() -> None:
+def test_the_typical_curve_has_the_modes_at_its_pivot() -> None:
     model = Model(power)
     run_arrays, system = run_arrays_of(model, read(table(SIZES, 0.005))), coordinates(model)
     laplace, names = (
@@ -344,24 +360,26 @@ def test_the_population_is_where_its_curves_are() -> None:
         (*system.roles, "sigma", "tau"),
     )
     one, *others = (tuple(x[0] for x in end) for end in run_arrays.frame.ends)  # both have the same
-    found = TypicalCurve.of(system, Frame(one, *others), laplace, names)
+    typical = TypicalCurve.of(system, Frame(one, *others), laplace, names)
     n = len(system.roles)
-    np.testing.assert_allclose(found.mode, [laplace.pivot_mode[m] for m in names], atol=0.3)
-    np.testing.assert_array_equal(found.information, [laplace.pivot_information[m] for m in names])
-    np.testing.assert_array_equal(found.mixed[:, n:], [np.eye(len(names))[n:]] * 2)
+    np.testing.assert_allclose(typical.mode, [laplace.pivot_mode[m] for m in names], atol=0.3)
+    np.testing.assert_array_equal(
+        typical.information, [laplace.pivot_information[m] for m in names]
+    )
+    np.testing.assert_array_equal(typical.jacobian[:, n:], [np.eye(len(names))[n:]] * 2)
     steeper = {m: laplace.mode[m] + 1e-3 * (m == "alpha") for m in system.roles}
     whole = dict.fromkeys(system.roles, 1.0)
     before, after = (
         np.array([*system.to_pivot(at, run_arrays.frame, whole).values()])
         for at in ({m: laplace.mode[m] for m in system.roles}, steeper)
     )
-    np.testing.assert_allclose((after - before) / 1e-3, found.mixed[:, :n, 2].T, atol=1e-3)
+    np.testing.assert_allclose((after - before) / 1e-3, typical.jacobian[:, :n, 2].T, atol=1e-3)
 
 
-def test_noise_is_found() -> None:
+def test_noise_is_recovered() -> None:
     model = Model(power, discrepancy=None)
-    laplace = flown(model, read(table(np.geomspace(1e4, 1e9, 200), 0.02)))
-    # Gaussian noise seen by Student-t eyes: a scale of .02 times about .81.
+    laplace = laplace_of(model, read(table(np.geomspace(1e4, 1e9, 200), 0.02)))
+    # The Student-t scale of Gaussian noise is about .81 times its sd.
     error = 1 / np.sqrt(laplace.information["sigma"])
     z = (laplace.mode["sigma"] - np.log(0.02 * 0.81)) / error
     assert np.all(np.abs(z) < 4), z
@@ -369,14 +387,14 @@ def test_noise_is_found() -> None:
 
 def test_an_outlier_does_not_move_the_mode() -> None:
     frame = table(SIZES, 0.005)
-    spoilt = frame.assign(loss=np.where(np.arange(len(frame)) == 4, 2.0, 1.0) * frame["loss"])
+    with_outlier = frame.assign(loss=np.where(np.arange(len(frame)) == 4, 2.0, 1.0) * frame["loss"])
     model = Model(power, discrepancy=None)
-    one, other = flown(model, read(frame)), flown(model, read(spoilt))
+    one, other = laplace_of(model, read(frame)), laplace_of(model, read(with_outlier))
     error = 1 / np.sqrt(one.pivot_information["k"])
     assert np.all(np.abs(one.pivot_mode["k"] - other.pivot_mode["k"]) < 3 * error)
 
 
-# Several optima
+# Several modes
 
 
 def broken_twice(sigma: float, **truth: float) -> xr.Dataset:
@@ -387,38 +405,38 @@ def broken_twice(sigma: float, **truth: float) -> xr.Dataset:
 
 
 @pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.errors.RunsWarning")
-def test_the_better_of_two_breaks_is_found() -> None:
-    # From the middle of the prior the search ends where noise of 6% explains the larger break.
+def test_the_better_of_two_breaks_wins() -> None:
+    # From the prior mean the search ends in a mode that explains the larger break by 6% noise.
     shape = {"f_1": 0.05, "f_2": 0.05, "c_1": 0.117, "c_2": -0.387, "g_2": 2903.0}
     runs = broken_twice(0.003, L0=0.05, k=2.8, alpha=0.15, d_1=0.06, **shape)
-    laplace = flown(Model(broken(1)), runs)
+    laplace = laplace_of(Model(broken(1)), runs)
     assert np.exp(laplace.mode["sigma"][0]) < 0.01
     np.testing.assert_allclose(np.exp(laplace.mode["d_1"]), 0.06 * 2904, rtol=0.2)
     np.testing.assert_allclose(laplace.mode["c_1"], -0.387, atol=0.05)
 
 
 @pytest.mark.filterwarnings("ignore:.*has one level:bayeslaw.errors.RunsWarning")
-def test_both_breaks_are_found() -> None:
+def test_both_breaks_are_recovered() -> None:
     truth = {"L0": 0.1, "k": 2.0, "alpha": 0.1, "c_1": 0.3, "d_1": 1.0, "f_1": 0.1}
     truth |= {"c_2": -0.25, "g_2": 30.0, "f_2": 0.1}
     model = Model(broken(2))
-    found = coordinates(model).parameters(flown(model, broken_twice(0.003, **truth)).mode)
+    estimates = coordinates(model).parameters(laplace_of(model, broken_twice(0.003, **truth)).mode)
     for name in ("c_1", "d_1", "c_2", "g_2"):
-        np.testing.assert_allclose(found[name], truth[name], rtol=0.2, err_msg=name)
+        np.testing.assert_allclose(estimates[name], truth[name], rtol=0.2, err_msg=name)
 
 
-def test_each_curve_keeps_its_own_best() -> None:
+def test_each_curve_has_its_own_best_mode() -> None:
     model, runs = Model(double_power, pooling=None), read(table(SIZES, 0.01))
     run_arrays = run_arrays_of(model, runs)
-    optima = distinct_modes(model, coordinates(model), run_arrays)
+    modes = distinct_modes(model, coordinates(model), run_arrays)
     best = laplace_approximation(model, coordinates(model), run_arrays)
     for name, values in best.mode.items():
-        np.testing.assert_array_equal(optima[0][name], values)
-    assert all(values.shape == (2,) for optimum in optima for values in optimum.values())
+        np.testing.assert_array_equal(modes[0][name], values)
+    assert all(values.shape == (2,) for mode in modes for values in mode.values())
 
 
 @pytest.mark.parametrize(
-    ("law", "plain"),
+    ("law", "expected"),
     [
         ("power", True),
         ("chinchilla", True),
@@ -429,11 +447,11 @@ def test_each_curve_keeps_its_own_best() -> None:
         ("log_linear", False),
     ],
 )
-def test_laws_that_are_plain_sums_of_powers(law: str, plain: bool) -> None:
-    assert is_plain(coordinates(Model(find(law)))) is plain
+def test_additive_power_laws(law: str, expected: bool) -> None:
+    assert is_additive_power_law(coordinates(Model(find(law)))) is expected
 
 
-def test_chosen_curves_may_come_twice() -> None:
+def test_selected_curves_may_repeat() -> None:
     run_arrays = run_arrays_of(Model(power), read(table([1e5, 1e6, 1e8])))
     selected = run_arrays.select_curves(np.array([1, 0, 1]))
     np.testing.assert_array_equal(selected.curve, [0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -448,7 +466,7 @@ def test_chosen_curves_may_come_twice() -> None:
 def finite(laplace: LaplaceApproximation) -> bool:
     return all(
         np.all(np.isfinite(value))
-        for part in (laplace.mode, laplace.pivot_mode, vars(laplace.nearby))
+        for part in (laplace.mode, laplace.pivot_mode, vars(laplace.expansion))
         for value in part.values()
     ) and all(
         np.all(value > 0)
@@ -458,7 +476,7 @@ def finite(laplace: LaplaceApproximation) -> bool:
 
 
 @law
-def bent(N: Any, *, L0: Floor, k: Amplitude, alpha: Exponent) -> Any:
+def undefined_when_large(N: Any, *, L0: Floor, k: Amplitude, alpha: Exponent) -> Any:
     return (L0 + k * N**-alpha) * np.sqrt(3 - N**alpha)  # not a number beyond a size
 
 
@@ -473,7 +491,7 @@ HARD = {
     "far from the reference": (Model(power), table(SIZES * 1e12)),
     "log-linear": (Model(log_linear), table(SIZES)),
     "pure power": (Model(pure_power), table(SIZES)),
-    "not a number": (Model(bent), table(SIZES)),
+    "not a number": (Model(undefined_when_large), table(SIZES)),
     "absurd prior": (Model(power, priors={"alpha": LogNormal(50.0, 1.01)}), table(SIZES)),
     "prior of another kind": (Model(power, priors={"alpha": HalfNormal(1.0)}), table(SIZES)),
 }
@@ -481,25 +499,25 @@ HARD = {
 
 @pytest.mark.filterwarnings("ignore:.*exact copies:bayeslaw.errors.RunsWarning")
 @pytest.mark.parametrize("case", HARD)
-def test_hard_curves_give_finite_places(case: str) -> None:
+def test_hard_curves_give_finite_modes(case: str) -> None:
     model, frame = HARD[case]
-    assert finite(flown(model, read(frame)))
+    assert finite(laplace_of(model, read(frame)))
 
 
-def test_what_two_runs_do_not_tell_is_left_to_the_prior() -> None:
-    laplace = flown(Model(power, pooling=None), read(table([1e6, 1e8], 0.01)))
+def test_two_runs_say_little_about_the_floor() -> None:
+    laplace = laplace_of(Model(power, pooling=None), read(table([1e6, 1e8], 0.01)))
     share, level = laplace.pivot_information["L0"], laplace.pivot_information["k"]
     assert np.all(share < 1)
     assert np.all(level > 20)
 
 
-def test_curves_do_not_see_each_other_without_pooling() -> None:
+def test_curves_are_independent_without_pooling() -> None:
     model, frame = Model(power, pooling=None), table(SIZES, 0.01)
-    both = flown(model, read(frame))
+    both = laplace_of(model, read(frame))
     other = frame.assign(loss=np.where(frame["task"] == "fast", 1.1, 1.0) * frame["loss"])
     # The centre of the level's prior is the median response; keep it where it is.
     run_arrays = run_arrays_of(model, read(other))
-    levelled = replace(run_arrays, unit=run_arrays_of(model, read(frame)).unit)
-    changed = laplace_approximation(model, coordinates(model), levelled)
+    same_unit = replace(run_arrays, unit=run_arrays_of(model, read(frame)).unit)
+    changed = laplace_approximation(model, coordinates(model), same_unit)
     np.testing.assert_allclose(both.mode["k"][0], changed.mode["k"][0], atol=1e-12)
     np.testing.assert_allclose(both.mode["k"][1] + np.log(1.1), changed.mode["k"][1], atol=1e-2)

@@ -1,4 +1,4 @@
-"""Modes and information next to a discrepancy, against a dense log posterior by hand."""
+"""Modes and information with a discrepancy, against a dense log posterior."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 
 REFERENCE = {"N": 1e7, "D": 1e9}
-# Wide priors of one curve: the population's and the spread between curves, in quadrature.
+# Standard deviations of a single curve: population and spread between curves, in quadrature.
 LEVEL_SD, SHARE_SD, ALPHA_SD = np.hypot(1, 1), np.hypot(1.5, 0.5), np.hypot(np.log(2.2255), 0.3)
-LOGS_MEAN, LOGS_SD = np.log(0.01), np.hypot(1, 0.5)
+LOG_SCALES_MEAN, LOG_SCALES_SD = np.log(0.01), np.hypot(1, 0.5)
 
 
-def walks(position: np.ndarray, tau2: np.ndarray) -> np.ndarray:
-    """Covariance in one curve."""
+def brownian_covariance(position: np.ndarray, tau2: np.ndarray) -> np.ndarray:
+    """Covariance of the discrepancy of one curve."""
     return brownian(position, np.zeros(position.shape[1], dtype=int), tau2[:, None])
 
 
-def slopes(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np.ndarray:
-    """Derivatives by finite differences, those of an argument in the last dimension."""
+def jacobian(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np.ndarray:
+    """Derivatives by finite differences, with the argument in the last dimension."""
     steps = 1e-5 * np.eye(at.size)
     return np.stack([(function(at + s) - function(at - s)) / 2e-5 for s in steps], axis=-1)
 
 
-def bends(function: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
-    """Second derivatives by each argument, with steps that rounding does not spoil."""
+def second_derivatives(function: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
+    """Second derivatives by each argument, with steps large enough for rounding."""
     steps = 1e-3 * np.eye(at.size)
     return np.array(
         [(function(at + s) - 2 * function(at) + function(at - s)) / 1e-6 for s in steps]
@@ -50,10 +50,10 @@ def bends(function: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray
 
 @dataclass(frozen=True)
 class Case:
-    """A law, runs of two curves, and with `alone` a third of a single run.
+    """A law and runs of two curves; with `alone`, of a third one with a single run.
 
-    Runs that are `smooth` have no noise, and a law that is a little wrong; those that are `noisy`
-    are many, and of a law that is right.
+    `smooth` runs have a smooth discrepancy and no noise; `noisy` ones have noise and no
+    discrepancy.
     """
 
     law: Law
@@ -71,15 +71,15 @@ class Case:
             at = {name: frame[name].values / REFERENCE[name] for name in self.law.predictors}
             position = np.array([np.log(x) for x in at.values()])
             reducible = sum(x**-0.25 for x in at.values())
-            covariance = walks(position, np.full(len(at), 0.03**2))
-            wrong = np.linalg.cholesky(covariance + 1e-4 * np.eye(n))
+            covariance = brownian_covariance(position, np.full(len(at), 0.03**2))
+            factor = np.linalg.cholesky(covariance + 1e-4 * np.eye(n))
             if self.smooth:
-                away = 0.03 * np.sin(position[0])
+                error = 0.03 * np.sin(position[0])
             elif self.noisy:
-                away = 0.05 * rng.normal(size=n)
+                error = 0.05 * rng.normal(size=n)
             else:
-                away = wrong @ rng.normal(size=n)
-            frame["loss"] = (1 + curve + reducible) * np.exp(away)
+                error = factor @ rng.normal(size=n)
+            frame["loss"] = (1 + curve + reducible) * np.exp(error)
             rows.append(frame)
         whole = pd.concat(rows)
         whole["error"] = 0.01 + 0.02 * rng.random(len(whole))
@@ -104,16 +104,18 @@ class Case:
         return Search(model, coordinates(model), self.run_arrays, self.run_arrays.level)
 
     @cached_property
-    def found(self) -> GlsMode:
-        wrong = marginal_discrepancy(self.search.model, self.run_arrays)
-        assert wrong is not None
-        return gls_mode(self.search, wrong, self.search.descend(self.search.start()))
+    def mode(self) -> GlsMode:
+        discrepancy = marginal_discrepancy(self.search.model, self.run_arrays)
+        assert discrepancy is not None
+        return gls_mode(self.search, discrepancy, self.search.descend(self.search.start()))
 
-    def covariance(self, logs: np.ndarray, curve: int) -> np.ndarray:
+    def covariance(self, log_scales: np.ndarray, curve: int) -> np.ndarray:
         """Of the residuals of a curve."""
         own = self.run_arrays.curve == curve
-        noise = np.exp(2 * logs[0]) + self.run_arrays.known_error[own] ** 2
-        return walks(self.run_arrays.position[:, own], np.exp(2 * logs[1:])) + np.diag(noise)
+        noise = np.exp(2 * log_scales[0]) + self.run_arrays.known_error[own] ** 2
+        return brownian_covariance(
+            self.run_arrays.position[:, own], np.exp(2 * log_scales[1:])
+        ) + np.diag(noise)
 
 
 CASES = {
@@ -126,7 +128,7 @@ every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 def residual(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
-    """Log responses of a curve minus the power law, from share, level and slope at its middle."""
+    """Log responses of a curve minus the power law, from share, level and slope at its pivot."""
     own = case.run_arrays.curve == curve
     share = 1 / (1 + np.exp(-eta[0]))
     alpha = np.exp(eta[2]) / (1 - share)
@@ -144,47 +146,47 @@ def theta(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
     return np.array([np.log(floor / amplitude), np.log(floor + amplitude), np.log(alpha)])
 
 
-def away(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
-    """Standard deviations from the middle of the wide prior."""
-    middle = np.array([0.0, np.log(np.median(case.run_arrays.response)), np.log(0.2)])
-    return (theta(case, eta, curve) - middle) / [SHARE_SD, LEVEL_SD, ALPHA_SD]
+def prior_z(case: Case, eta: np.ndarray, curve: int) -> np.ndarray:
+    """Standard deviations from the mean of the single-curve prior."""
+    mean = np.array([0.0, np.log(np.median(case.run_arrays.response)), np.log(0.2)])
+    return (theta(case, eta, curve) - mean) / [SHARE_SD, LEVEL_SD, ALPHA_SD]
 
 
-def log_posterior(case: Case, eta: np.ndarray, logs: np.ndarray, curve: int) -> float:
+def log_posterior(case: Case, eta: np.ndarray, log_scales: np.ndarray, curve: int) -> float:
     """Dense log posterior of a curve, up to a constant."""
-    likelihood = multivariate_normal(cov=case.covariance(logs, curve))
-    beside = (logs - LOGS_MEAN) / LOGS_SD
-    prior = np.sum(away(case, eta, curve) ** 2) + np.sum(beside**2)
+    likelihood = multivariate_normal(cov=case.covariance(log_scales, curve))
+    scales_z = (log_scales - LOG_SCALES_MEAN) / LOG_SCALES_SD
+    prior = np.sum(prior_z(case, eta, curve) ** 2) + np.sum(scales_z**2)
     return float(likelihood.logpdf(residual(case, eta, curve)) - prior / 2)
 
 
-def dense_curvature(case: Case, eta: np.ndarray, logs: np.ndarray, curve: int) -> np.ndarray:
+def dense_hessian(case: Case, eta: np.ndarray, log_scales: np.ndarray, curve: int) -> np.ndarray:
     """Fisher information of the law's parameters and the curvature of their prior."""
-    law = slopes(lambda x: residual(case, x, curve), eta)
-    prior = slopes(lambda x: away(case, x, curve), eta)
-    return law.T @ np.linalg.solve(case.covariance(logs, curve), law) + prior.T @ prior
+    law = jacobian(lambda x: residual(case, x, curve), eta)
+    prior = jacobian(lambda x: prior_z(case, x, curve), eta)
+    return law.T @ np.linalg.solve(case.covariance(log_scales, curve), law) + prior.T @ prior
 
 
-def log_mass(case: Case, eta: np.ndarray, logs: np.ndarray, curve: int) -> float:
-    """Log posterior with the law's parameters integrated out around a place."""
-    volume = np.linalg.slogdet(dense_curvature(case, eta, logs, curve))[1]
-    return log_posterior(case, eta, logs, curve) - float(volume) / 2
+def log_mass(case: Case, eta: np.ndarray, log_scales: np.ndarray, curve: int) -> float:
+    """Log posterior with the law's parameters integrated out around a point."""
+    volume = np.linalg.slogdet(dense_hessian(case, eta, log_scales, curve))[1]
+    return log_posterior(case, eta, log_scales, curve) - float(volume) / 2
 
 
 @every_case
-def test_the_mode_has_no_slope(case: Case) -> None:
-    found = case.found
+def test_the_gradient_at_the_mode_is_zero(case: Case) -> None:
+    mode = case.mode
     for g in range(case.run_arrays.n_curves):
-        eta, logs = found.eta[:, g], found.logs[:, g]
-        law = slopes(lambda x, g=g, y=logs: log_posterior(case, x, y, g), eta)
-        beside = slopes(lambda y, g=g, x=eta: log_mass(case, x, y, g), logs)
-        # They are found in turns, noise and discrepancy last; steps are in standard deviations.
-        assert law @ np.linalg.solve(found.curvature[..., g], law) < 0.1**2
-        assert np.all(beside**2 / (found.information[:, g] + LOGS_SD**-2) < 0.02**2)
+        eta, log_scales = mode.eta[:, g], mode.log_scales[:, g]
+        law = jacobian(lambda x, g=g, y=log_scales: log_posterior(case, x, y, g), eta)
+        scales = jacobian(lambda y, g=g, x=eta: log_mass(case, x, y, g), log_scales)
+        # Law and scales alternate, the scales last; Newton steps are in standard deviations.
+        assert law @ np.linalg.solve(mode.hessian[..., g], law) < 0.1**2
+        assert np.all(scales**2 / (mode.information[:, g] + LOG_SCALES_SD**-2) < 0.02**2)
 
 
-def test_runs_without_noise_are_told_from_noisy_ones() -> None:
-    smooth, noisy = CASES["no noise"].found.logs, Case(laws.power, noisy=True).found.logs
+def test_a_smooth_discrepancy_is_distinguished_from_noise() -> None:
+    smooth, noisy = CASES["no noise"].mode.log_scales, Case(laws.power, noisy=True).mode.log_scales
     assert np.all(smooth[0] < np.log(0.003))
     assert np.all(smooth[1] > np.log(0.01))
     np.testing.assert_allclose(noisy[0], np.log(0.05), atol=0.3)
@@ -192,44 +194,44 @@ def test_runs_without_noise_are_told_from_noisy_ones() -> None:
 
 
 @every_case
-def test_the_curvature_is_the_dense_fisher_information_and_the_prior(case: Case) -> None:
-    found = case.found
+def test_the_hessian_is_the_dense_fisher_information_plus_the_prior_precision(case: Case) -> None:
+    mode = case.mode
     for g in range(case.run_arrays.n_curves):
-        expected = dense_curvature(case, found.eta[:, g], found.logs[:, g], g)
+        expected = dense_hessian(case, mode.eta[:, g], mode.log_scales[:, g], g)
         scale = np.max(np.abs(expected))
-        np.testing.assert_allclose(found.curvature[..., g], expected, rtol=1e-5, atol=1e-7 * scale)
+        np.testing.assert_allclose(mode.hessian[..., g], expected, rtol=1e-5, atol=1e-7 * scale)
 
 
 @every_case
-def test_what_a_curve_tells_of_its_scales_is_the_bend_of_the_likelihood(case: Case) -> None:
-    found = case.found
+def test_information_on_the_scales_is_the_curvature_of_the_likelihood(case: Case) -> None:
+    mode = case.mode
     for g in range(case.run_arrays.n_curves):
-        eta, logs = found.eta[:, g], found.logs[:, g]
-        bend = -bends(lambda y, g=g, x=eta: log_mass(case, x, y, g), logs)
-        expected = np.maximum(bend - LOGS_SD**-2, 1e-3 * LOGS_SD**-2)
-        np.testing.assert_allclose(found.information[:, g], expected, rtol=1e-3, atol=1e-4)
+        eta, log_scales = mode.eta[:, g], mode.log_scales[:, g]
+        curvature = -second_derivatives(lambda y, g=g, x=eta: log_mass(case, x, y, g), log_scales)
+        expected = np.maximum(curvature - LOG_SCALES_SD**-2, 1e-3 * LOG_SCALES_SD**-2)
+        np.testing.assert_allclose(mode.information[:, g], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_one_run_tells_nothing_of_the_discrepancy() -> None:
-    found = CASES["a curve of one run"].found
-    np.testing.assert_allclose(found.logs[1, 2], LOGS_MEAN, atol=1e-6)
-    np.testing.assert_allclose(found.information[1, 2], 1e-3 * LOGS_SD**-2, rtol=1e-4)
+def test_one_run_has_no_information_on_the_discrepancy() -> None:
+    mode = CASES["a curve of one run"].mode
+    np.testing.assert_allclose(mode.log_scales[1, 2], LOG_SCALES_MEAN, atol=1e-6)
+    np.testing.assert_allclose(mode.information[1, 2], 1e-3 * LOG_SCALES_SD**-2, rtol=1e-4)
 
 
 def test_several_predictors_have_a_mode_of_the_dense_log_posterior() -> None:
     case = Case(laws.chinchilla)
-    search, found = case.search, case.found
-    assert found.logs.shape == found.information.shape == (3, 2)
-    assert found.curvature.shape == (5, 5, 2)
+    search, mode = case.search, case.mode
+    assert mode.log_scales.shape == mode.information.shape == (3, 2)
+    assert mode.hessian.shape == (5, 5, 2)
 
     def posterior(eta: np.ndarray, g: int) -> float:
-        every = found.eta.copy()
-        every[:, g] = eta
-        away = np.sqrt(search.precision) * (search.theta(every) - search.center)
-        likelihood = multivariate_normal(cov=case.covariance(found.logs[:, g], g))
-        own = search.residual(every)[case.run_arrays.curve == g]
-        return float(likelihood.logpdf(own) - np.sum(away[:, g] ** 2) / 2)
+        all_eta = mode.eta.copy()
+        all_eta[:, g] = eta
+        z = np.sqrt(search.precision) * (search.theta(all_eta) - search.center)
+        likelihood = multivariate_normal(cov=case.covariance(mode.log_scales[:, g], g))
+        own = search.residual(all_eta)[case.run_arrays.curve == g]
+        return float(likelihood.logpdf(own) - np.sum(z[:, g] ** 2) / 2)
 
     for g in range(2):
-        slope = slopes(lambda x, g=g: posterior(x, g), found.eta[:, g])
-        assert slope @ np.linalg.solve(found.curvature[..., g], slope) < 0.1**2
+        gradient = jacobian(lambda x, g=g: posterior(x, g), mode.eta[:, g])
+        assert gradient @ np.linalg.solve(mode.hessian[..., g], gradient) < 0.1**2

@@ -42,7 +42,7 @@ def whitening(name: str, seed: int, spread: float = 0.3) -> CurveWhitening:
         "noise_alone": rng.uniform(0, 0.4, (law, NOISE, CURVES)),
         "noise_share": rng.uniform(0, 0.4, (law, NOISE, CURVES)),
         "noise_shift": rng.normal(0, 0.1, (law, CURVES)),
-        "bend": rng.normal(0, 0.3, (law, law, CURVES)) * (1 - np.eye(law))[..., None],
+        "jacobian": rng.normal(0, 0.3, (law, law, CURVES)) * (1 - np.eye(law))[..., None],
     }
     frame = Frame(tuple(np.sqrt(low * high)), tuple(low), tuple(high))
     spreads = spread * np.exp(rng.normal(0, 0.3, (law + NOISE, 1)))

@@ -23,7 +23,7 @@ from bayeslaw._sampling.chain_modes import Modes, chain_modes, group_chains
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.flat_layout import FlatLayout
 from bayeslaw._sampling.gate import Gate, check_convergence
-from bayeslaw._sampling.initial_points import initial_points_of
+from bayeslaw._sampling.initial_points import with_initial_points
 
 DRAWS = 400
 
@@ -208,14 +208,14 @@ def test_chains_start_at_the_modes_of_the_curves(
 ) -> None:
     runs, model = broken_twice(0.02, 3, 0.25, -0.3, tasks), replace(SHARP, discrepancy=discrepancy)
     run_arrays, compiled = run_arrays_of(model, runs), uncompiled(model, runs)
-    optima = distinct_modes(model, coordinates(model), run_arrays)
-    assert len(optima) > 1
-    points = initial_points_of(compiled, model, run_arrays).initial_points
+    curve_modes = distinct_modes(model, coordinates(model), run_arrays)
+    assert len(curve_modes) > 1
+    points = with_initial_points(compiled, model, run_arrays).initial_points
     assert points is not None
     started = unconstrained(compiled.built, ["theta"], points)["theta"]
-    assert len(started) == len(optima)
-    for theta, optimum in zip(started, optima, strict=True):
-        np.testing.assert_allclose(theta, [*optimum.values()], atol=1e-6)
+    assert len(started) == len(curve_modes)
+    for theta, mode in zip(started, curve_modes, strict=True):
+        np.testing.assert_allclose(theta, [*mode.values()], atol=1e-6)
 
 
 def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
@@ -239,5 +239,5 @@ def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
 def test_laws_with_one_mode_start_at_one_point(lone_runs: xr.Dataset) -> None:
     model = bl.Model(bl.laws.power)
     compiled = uncompiled(model, lone_runs)
-    assert initial_points_of(compiled, model, run_arrays_of(model, lone_runs)) is compiled
+    assert with_initial_points(compiled, model, run_arrays_of(model, lone_runs)) is compiled
     assert compiled.chain_of_seed(1, 4) == {}

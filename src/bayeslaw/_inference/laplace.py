@@ -1,7 +1,7 @@
-"""What each curve says by itself: a quick mode and its information, to place the sampler.
+"""Laplace approximation of each curve by itself: MAP mode and Fisher information.
 
 Nothing here enters the posterior. It only decides, curve by curve and parameter by parameter,
-how far the sampler's coordinates follow the data (centred) or the population (non-centred).
+how far the whitened coordinates follow the data (centred) or the population (non-centred).
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ from bayeslaw._inference.hierarchy import (
     is_pooled,
 )
 from bayeslaw._inference.map_gls import GlsExpansion, gls_mode
-from bayeslaw._inference.map_search import Search, derivative, spread_of, wide
-from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+from bayeslaw._inference.map_search import (
+    Search,
+    central_differences,
+    single_curve_prior,
+    typical_spread,
+)
+from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy, marginal_discrepancy
 from bayeslaw._inference.run_arrays import RunArrays, population_prior
 from bayeslaw._law.roles import link_normal
 from bayeslaw.model.model import Model
@@ -35,54 +40,46 @@ __all__ = [
     "laplace_approximation",
 ]
 
-ROUNDS = 3  # of finding modes and of what they let one expect of each other
-AROUND, SILENT = (-0.1, 0.1), -8.0  # e-folds of noise, to see what depends on it
+POOLING_ROUNDS = 3  # of modes given the population, and the population given the modes
+SIGMA_STEPS = (-0.1, 0.1)  # in log sigma or log tau, for numerical derivatives
+LOG_NO_NOISE = -8.0  # in log sigma, relative to the mode: next to no noise
 TINY = 1e-6
-FURTHEST = 2.0  # spreads that a mode may be from where it is with what was expected of it
+MAX_SHIFT = 2.0  # spreads from a mode to the mode without the population's prior
+
+type NamedArrays = Mapping[str, np.ndarray]
+type NoiseShares = tuple[np.ndarray, np.ndarray]  # (law parameters, noise parameters, curves)
 
 
 @dataclass(frozen=True)
 class LocalExpansion:
-    """What curves would say of their law around the mode, to first order.
+    """How information and mode change with the noise, to first order around the mode.
 
-    Parameters
-    ----------
     noise_alone : array (law parameters, noise parameters, curves)
-        What part of the information on each parameter at the pivot is as the inverse square of a
-        parameter of the noise alone.
+        Part of the information at the pivot that is proportional to the inverse square of one
+        noise parameter.
     noise_share : array (law parameters, noise parameters, curves)
-        What part of the variance by the rest of the information is as the square of each.
+        Part of the remaining variance that is proportional to the square of each.
     noise_shift : array (law parameters, curves)
-        How far the mode is that information of the first kind leads to.
-    bend : array (law parameters, law parameters, curves)
-        How much each reference coordinate changes with the pivot coordinates of others.
+        Shift of the mode when only the first part of the information is left.
+    jacobian : array (law parameters, law parameters, curves)
+        Derivatives of each reference coordinate with respect to the other pivot coordinates.
     """
 
     noise_alone: np.ndarray
     noise_share: np.ndarray
     noise_shift: np.ndarray
-    bend: np.ndarray
+    jacobian: np.ndarray
 
 
 @dataclass(frozen=True)
 class LaplaceApproximation:
-    """Mode and information of each curve.
+    """Mode and information (curves,) of each parameter, in pivot and in reference coordinates."""
 
-    Parameters
-    ----------
-    pivot_mode, pivot_information : mapping of str to array (curves,)
-        In pivot coordinates.
-    mode, information : mapping of str to array (curves,)
-        In reference coordinates.
-    nearby : LocalExpansion
-        How that changes with the noise, and from one parameter to another.
-    """
-
-    pivot_mode: Mapping[str, np.ndarray]
-    pivot_information: Mapping[str, np.ndarray]
-    mode: Mapping[str, np.ndarray]
-    information: Mapping[str, np.ndarray]
-    nearby: LocalExpansion
+    pivot_mode: NamedArrays
+    pivot_information: NamedArrays
+    mode: NamedArrays
+    information: NamedArrays
+    expansion: LocalExpansion
 
     @property
     def n_curves(self) -> int:
@@ -91,19 +88,17 @@ class LaplaceApproximation:
 
 
 class TypicalCurve(NamedTuple):
-    """What curves say of their population, at the pivot of a typical curve.
+    """Modes and information of all curves at the pivot of a typical curve.
 
-    Parameters
-    ----------
     mode, information : array (parameters, curves)
-        Of the law, where sums of terms are at that pivot, then of the noise.
-    mixed : array (curves, parameters, parameters)
-        How much each coordinate there changes with each at the reference.
+        Of the law, then of the noise. Only sums of terms have a pivot of their own.
+    jacobian : array (curves, parameters, parameters)
+        Derivatives of the coordinates there with respect to reference coordinates.
     """
 
     mode: np.ndarray
     information: np.ndarray
-    mixed: np.ndarray
+    jacobian: np.ndarray
 
     @classmethod
     def of(
@@ -113,22 +108,23 @@ class TypicalCurve(NamedTuple):
         laplace: LaplaceApproximation,
         names: tuple[str, ...],
     ) -> TypicalCurve:
-        """By what a pilot found of named parameters."""
-        modes, told, here = (
-            np.array([each[name] for name in names])
-            for each in (laplace.mode, laplace.pivot_information, laplace.information)
+        """From the Laplace approximation of the named parameters."""
+        modes, pivot_information, information = (
+            np.array([values[name] for name in names])
+            for values in (laplace.mode, laplace.pivot_information, laplace.information)
         )
+        jacobian = np.tile(np.eye(len(modes)), (laplace.n_curves, 1, 1))
         if not isinstance(system, SumOfTerms):
-            return cls(modes, here, np.tile(np.eye(len(modes)), (laplace.n_curves, 1, 1)))
+            return cls(modes, information, jacobian)
         whole = dict.fromkeys(system.roles, 1.0)
 
-        def there(law: np.ndarray) -> np.ndarray:
-            moved = system.to_pivot(dict(zip(system.roles, law, strict=True)), frame, whole)
-            return np.array([moved[name] for name in system.roles])
+        def at_pivot(theta: np.ndarray) -> np.ndarray:
+            eta = system.to_pivot(dict(zip(system.roles, theta, strict=True)), frame, whole)
+            return np.array([eta[name] for name in system.roles])
 
-        n, mixed = len(system.roles), np.tile(np.eye(len(modes)), (laplace.n_curves, 1, 1))
-        mixed[:, :n, :n] = np.moveaxis(derivative(there, modes[:n]), -1, 0)
-        return cls(np.concatenate([there(modes[:n]), modes[n:]]), told, mixed)
+        n = len(system.roles)
+        jacobian[:, :n, :n] = np.moveaxis(central_differences(at_pivot, modes[:n]), -1, 0)
+        return cls(np.concatenate([at_pivot(modes[:n]), modes[n:]]), pivot_information, jacobian)
 
 
 def laplace_approximation(
@@ -136,104 +132,135 @@ def laplace_approximation(
 ) -> LaplaceApproximation:
     """Mode and information of each curve by damped Gauss-Newton steps, all curves at once.
 
-    Residuals are weighted as the noise asks, under a wide prior. Where there may be several modes
-    it is the one with the largest posterior mass around it. A discrepancy is reckoned with once
-    the mode of independent noise is found.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    coordinates : Coordinates
-        Coordinates of its law.
-    design : RunArrays
-        The runs.
-
-    Returns
-    -------
-    LaplaceApproximation
+    The prior is wide, and residuals have the weights of Student-t noise. Of several modes it is
+    the one with the largest posterior mass. A discrepancy enters after the search with
+    independent noise. Pooled curves get their prior from the modes of the others, by iteration.
     """
     search = Search(model, coordinates, run_arrays, run_arrays.level)
-    found = _found(search, search.optima()[0])
+    modes = _curve_modes(search, search.modes()[0])
     if is_pooled(model, run_arrays.curves):
-        where = hierarchy_layout(groupings(model, run_arrays.curves), list(found.information))
-        for _ in range(ROUNDS):
-            search = search.expecting(_expected(search, found, where))
-            found = _found(search, found.eta, found.logs)
-    return _pilot(search, found)
+        layout = hierarchy_layout(groupings(model, run_arrays.curves), list(modes.information))
+        for _ in range(POOLING_ROUNDS):
+            search = search.expecting(_population_mean(search, modes, layout))
+            modes = _curve_modes(search, modes.eta, modes.log_scales)
+    return _approximation(search, modes)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A mode: pivot coordinates of the law, and by name modes and information of everything.
+class _CurveModes:
+    """A mode of each curve: pivot coordinates of the law, and all parameters by name.
 
-    Next to a discrepancy also logarithms of the scatter.
+    With a discrepancy, log_scales are the logarithms of sigma and tau.
     """
 
     eta: np.ndarray
-    mode: Mapping[str, np.ndarray]
-    pivot_information: Mapping[str, np.ndarray]
-    information: Mapping[str, np.ndarray]
-    nearby: LocalExpansion
-    logs: np.ndarray | None
+    mode: NamedArrays
+    pivot_information: NamedArrays
+    information: NamedArrays
+    expansion: LocalExpansion
+    log_scales: np.ndarray | None
 
 
-def _found(search: Search, eta: np.ndarray, logs: np.ndarray | None = None) -> _Found:
-    """The mode near a place and a scatter, a discrepancy reckoned with."""
-    wrong = marginal_discrepancy(search.model, search.run_arrays)
-    if wrong is None:
-        names, told = ("sigma",), search.information(eta)
-        known, beside = {"sigma": search.place(eta)["sigma"]}, {"sigma": told[0]["sigma"]}
-        noise = _noise(search, names, lambda away: search.information(eta, away[0])[0])
-        shift = np.zeros_like(eta)
+class _NoiseMode(NamedTuple):
+    """Mode of the noise, information on law and noise, and how the first depends on the second."""
+
+    mode: NamedArrays
+    information: NamedArrays
+    pivot_information: NamedArrays  # on the law
+    reference_information: NamedArrays
+    shares: NoiseShares
+    shift: np.ndarray
+
+
+def _curve_modes(
+    search: Search, eta: np.ndarray, log_scales: np.ndarray | None = None
+) -> _CurveModes:
+    """The mode near a point (parameters, curves), with the discrepancy if there is one."""
+    discrepancy = marginal_discrepancy(search.model, search.run_arrays)
+    if discrepancy is None:
+        noise = _independent_noise(search, eta)
     else:
-        found, names = gls_mode(search, wrong, eta, logs), ("sigma", *wrong.names)
-        eta, logs = found.eta, found.logs
-        told = search.told(eta, found.curvature)
-        known, beside = (
-            dict(zip(names, rows, strict=True)) for rows in (found.logs, found.information)
-        )
-        scatter = GlsExpansion(search, wrong, found.eta, found.logs)
-        noise = _noise(search, names, scatter.told)
-        shift = scatter.mode(SILENT * np.eye(len(names))[0]) - eta
-    modes, information = (_completed(search, values, i) for i, values in enumerate((known, beside)))
+        eta, log_scales, noise = _with_discrepancy(search, discrepancy, eta, log_scales)
+    modes, information = (
+        _with_prior_values(search, values, i)
+        for i, values in enumerate((noise.mode, noise.information))
+    )
     law = search.named(search.theta(eta))
-    pivot, reference = ({n: each[n] for n in search.names} for each in told)
-    nearby = LocalExpansion(*noise, shift, search.bend(eta) * (1 - np.eye(len(eta)))[..., None])
-    return _Found(
-        eta, {**law, **modes}, {**pivot, **information}, {**reference, **information}, nearby, logs
+    pivot, reference = (
+        {name: values[name] for name in search.names}
+        for values in (noise.pivot_information, noise.reference_information)
+    )
+    jacobian = search.coordinate_jacobian(eta) * (1 - np.eye(len(eta)))[..., None]
+    return _CurveModes(
+        eta,
+        {**law, **modes},
+        {**pivot, **information},
+        {**reference, **information},
+        LocalExpansion(*noise.shares, noise.shift, jacobian),
+        log_scales,
     )
 
 
-def _noise(
+def _independent_noise(search: Search, eta: np.ndarray) -> _NoiseMode:
+    pivot, reference = search.information(eta)
+    shares = _noise_shares(
+        search, ("sigma",), lambda log_ratio: search.information(eta, log_ratio[0])[0]
+    )
+    mode = {"sigma": search.reference_mode(eta)["sigma"]}
+    return _NoiseMode(mode, {"sigma": pivot["sigma"]}, pivot, reference, shares, np.zeros_like(eta))
+
+
+def _with_discrepancy(
+    search: Search,
+    discrepancy: MarginalDiscrepancy,
+    eta: np.ndarray,
+    log_scales: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, _NoiseMode]:
+    gls, names = gls_mode(search, discrepancy, eta, log_scales), ("sigma", *discrepancy.names)
+    pivot, reference = search.marginal_information(gls.eta, gls.hessian)
+    mode, information = (
+        dict(zip(names, rows, strict=True)) for rows in (gls.log_scales, gls.information)
+    )
+    expansion = GlsExpansion(search, discrepancy, gls.eta, gls.log_scales)
+    shares = _noise_shares(search, names, expansion.information)
+    shift = expansion.mode(LOG_NO_NOISE * np.eye(len(names))[0]) - gls.eta
+    noise = _NoiseMode(mode, information, pivot, reference, shares, shift)
+    return gls.eta, gls.log_scales, noise
+
+
+def _noise_shares(
     search: Search,
     scales: tuple[str, ...],
-    told: Callable[[np.ndarray], Mapping[str, np.ndarray]],
-) -> tuple[np.ndarray, np.ndarray]:
-    """See `LocalExpansion`: from what is told of the law where each scale is some e-folds away."""
-    beside = [name for name in search.model.nuisance_roles if name in search.model.free]
-    share = np.zeros((len(search.names), len(beside), search.run_arrays.n_curves))
+    information: Callable[[np.ndarray], NamedArrays],
+) -> NoiseShares:
+    """See `LocalExpansion`; `information` is on the law, at log ratios (scales,) to the mode."""
+    noise = [name for name in search.model.nuisance_roles if name in search.model.free]
+    share = np.zeros((len(search.names), len(noise), search.run_arrays.n_curves))
     alone = np.zeros_like(share)
 
-    def at(i: int, by: float) -> np.ndarray:
-        found = told(by * np.eye(len(scales))[i])
-        return np.array([found[name] for name in search.names])
+    def at(i: int, log_ratio: float) -> np.ndarray:
+        values = information(log_ratio * np.eye(len(scales))[i])
+        return np.array([values[name] for name in search.names])
 
-    here = at(0, 0.0)
-    first = np.clip(at(0, SILENT) / here * np.exp(2 * SILENT), 0, 1 - TINY)
+    at_mode = at(0, 0.0)
+    first = np.clip(at(0, LOG_NO_NOISE) / at_mode * np.exp(2 * LOG_NO_NOISE), 0, 1 - TINY)
     for i, name in enumerate(scales):
-        if name in beside:
-            rest = [at(i, by) / here - first * np.exp(-2 * by * (i == 0)) for by in AROUND]
-            softer, louder = np.maximum(rest, TINY)
-            share[:, beside.index(name)] = np.log(softer / louder) / (2 * np.ptp(AROUND))
-    if "sigma" in beside:
-        alone[:, beside.index("sigma")] = first
+        if name in noise:
+            rest = [
+                at(i, step) / at_mode - first * np.exp(-2 * step * (i == 0)) for step in SIGMA_STEPS
+            ]
+            less_noise, more_noise = np.maximum(rest, TINY)
+            share[:, noise.index(name)] = np.log(less_noise / more_noise) / (
+                2 * np.ptp(SIGMA_STEPS)
+            )
+    if "sigma" in noise:
+        alone[:, noise.index("sigma")] = first
     share = np.maximum(share, 0)
     return alone, share / np.maximum(share.sum(axis=1, keepdims=True), 1)
 
 
-def _completed(search: Search, known: Mapping[str, Any], which: int) -> dict[str, np.ndarray]:
-    """Modes (0) or information (1) of all that is beside the law; else it is the prior's."""
+def _with_prior_values(search: Search, known: NamedArrays, which: int) -> NamedArrays:
+    """Modes (0) or information (1) of all noise parameters; the prior's where not known."""
     roles = {n: r for n, r in search.model.nuisance_roles.items() if n in search.model.free}
     if not roles:
         return {}
@@ -242,85 +269,81 @@ def _completed(search: Search, known: Mapping[str, Any], which: int) -> dict[str
     return {name: known.get(name, row) for name, row in zip(roles, unknown, strict=True)}
 
 
-def _expected(search: Search, found: _Found, where: HierarchyLayout) -> dict[str, np.ndarray]:
-    """What the other curves let one expect of each: the population and effects of its groups.
+def _population_mean(
+    search: Search, modes: _CurveModes, layout: HierarchyLayout
+) -> dict[str, np.ndarray]:
+    """Mean of each curve given the others: population and group effects by ridge regression.
 
-    Ridge regression of the modes, as precise as the curves tell them, with the usual spreads.
+    Modes have the weight of their information; spreads are the typical ones.
     """
-    out, own = {}, _by_themselves(search, found)[1]
+    means, own = {}, _likelihood_only(search, modes)[1]
     for row, (name, role) in enumerate(coordinate_roles(search.model, search.coordinates).items()):
-        first, last, low, high = where.bounds[row]
-        levels = np.zeros((search.run_arrays.n_curves, high - low))
-        for codes in where.codes[first:last]:
-            levels[np.arange(len(levels)), codes - low] = 1
-        members = np.column_stack([np.ones(len(levels)), levels])
+        first, last, low, high = layout.bounds[row]
+        indicators = np.zeros((search.run_arrays.n_curves, high - low))
+        for codes in layout.codes[first:last]:
+            indicators[np.arange(len(indicators)), codes - low] = 1
+        design = np.column_stack([np.ones(len(indicators)), indicators])
         prior = link_normal(population_prior(search.model, name, role, search.level), role.link)
-        prior = prior or wide(role.prior, role)
-        spread = spread_of(role)
-        mode, told = own[name]
-        weight = 1 / (spread**2 + 1 / told)
-        precision = np.diag([prior.sd**-2.0, *[spread**-2.0] * levels.shape[1]])
-        right = members.T @ (weight * (mode - prior.mean))
-        effects = np.linalg.solve(members.T @ (weight[:, None] * members) + precision, right)
-        out[name] = prior.mean + members @ effects
-    return out
+        prior = prior or single_curve_prior(role.prior, role)
+        spread = typical_spread(role)
+        mode, information = own[name]
+        weight = 1 / (spread**2 + 1 / information)
+        ridge = np.diag([prior.sd**-2.0, *[spread**-2.0] * indicators.shape[1]])
+        target = design.T @ (weight * (mode - prior.mean))
+        effects = np.linalg.solve(design.T @ (weight[:, None] * design) + ridge, target)
+        means[name] = prior.mean + design @ effects
+    return means
 
 
-def _own(mode: Any, center: Any, precision: Any, information: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Mode and information of a curve's own data, without what was expected of it.
+def _without_prior(
+    mode: Any, center: Any, precision: Any, information: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mode and information of the likelihood alone, the normal prior taken out.
 
-    Where the data only bound a parameter they push without telling where to: their mode is then
-    put some way off, and their information is what pushes as much from there.
+    Data that only bound a parameter have a gradient and no curvature. The mode is then moved at
+    most `MAX_SHIFT`, and the information is what gives the same gradient from there.
     """
-    push = precision * (mode - center)
-    information = np.maximum(information, np.abs(push) * np.sqrt(precision) / FURTHEST)
-    return mode + push / information, information
+    gradient = precision * (mode - center)
+    information = np.maximum(information, np.abs(gradient) * np.sqrt(precision) / MAX_SHIFT)
+    return mode + gradient / information, information
 
 
-def _by_themselves(search: Search, found: _Found) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Modes and information (pairs, by name) of the curves' own data, at pivot and reference."""
+def _likelihood_only(search: Search, modes: _CurveModes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Pairs of mode and information without the prior, in pivot and in reference coordinates."""
     law = search.names
-    reference = {n: (mode, found.information[n]) for n, mode in found.mode.items()}
-    pivot = {n: (eta, found.pivot_information[n]) for n, eta in search.named(found.eta).items()}
+    reference = {n: (mode, modes.information[n]) for n, mode in modes.mode.items()}
+    pivot = {n: (eta, modes.pivot_information[n]) for n, eta in search.named(modes.eta).items()}
     pivot = {n: pivot.get(n, pair) for n, pair in reference.items()}
-    if search.expected is None:  # the prior is wide: it does not matter
+    if search.expected is None:  # the prior is too wide to matter
         return pivot, reference
     roles = coordinate_roles(search.model, search.coordinates)
     center, precision = (dict(zip(roles, rows, strict=True)) for rows in search.prior(roles))
-    there = search.coordinates.to_pivot({n: center[n] for n in law}, search.frame, search.whole)
-    own = {n: _own(m, center[n], precision[n], told) for n, (m, told) in reference.items()}
-    moved = {n: _own(m, there[n], precision[n], told) for n, (m, told) in pivot.items() if n in law}
-    return own | moved, own
+    at_pivot = search.coordinates.to_pivot({n: center[n] for n in law}, search.frame, search.whole)
+    own = {n: _without_prior(m, center[n], precision[n], i) for n, (m, i) in reference.items()}
+    own_pivot = {
+        n: _without_prior(m, at_pivot[n], precision[n], i)
+        for n, (m, i) in pivot.items()
+        if n in law
+    }
+    return own | own_pivot, own
 
 
-def _pilot(search: Search, found: _Found) -> LaplaceApproximation:
-    pivot, reference = _by_themselves(search, found)
-    modes, information = (
-        [{name: pair[i] for name, pair in each.items()} for each in (pivot, reference)]
+def _approximation(search: Search, modes: _CurveModes) -> LaplaceApproximation:
+    pivot, reference = _likelihood_only(search, modes)
+    mode, information = (
+        [{name: pair[i] for name, pair in pairs.items()} for pairs in (pivot, reference)]
         for i in (0, 1)
     )
-    return LaplaceApproximation(modes[0], information[0], modes[1], information[1], found.nearby)
+    return LaplaceApproximation(mode[0], information[0], mode[1], information[1], modes.expansion)
 
 
 def distinct_modes(
     model: Model, coordinates: Coordinates, run_arrays: RunArrays
 ) -> list[dict[str, np.ndarray]]:
-    """Modes of each curve that differ and have comparable posterior mass, the best first.
+    """Distinct modes of each curve with comparable posterior mass, the best first.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    coordinates : Coordinates
-        Coordinates of its law.
-    design : RunArrays
-        The runs.
-
-    Returns
-    -------
-    list of dict of str to array (curves,)
-        In reference coordinates. As many as the curve with most of them has; the others repeat
-        theirs.
+    Reference coordinates (curves,) by name. There are as many as the curve with most modes has;
+    other curves repeat theirs.
     """
     search = Search(model, coordinates, run_arrays, run_arrays.level)
-    return [dict(_found(search, eta).mode) for eta in search.optima()]
+    return [dict(_curve_modes(search, eta).mode) for eta in search.modes()]

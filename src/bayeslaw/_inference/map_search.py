@@ -14,7 +14,13 @@ from bayeslaw._law.roles import LEVEL, Role, link_normal
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed, HalfNormal, Normal, Prior
 
-__all__ = ["Search", "derivative", "is_plain", "spread_of", "wide"]
+__all__ = [
+    "Search",
+    "central_differences",
+    "is_additive_power_law",
+    "single_curve_prior",
+    "typical_spread",
+]
 
 STEPS = 60
 SHORT = 1e-4  # standard deviations: steps that are not worth another
@@ -29,7 +35,7 @@ HELD = 1e-3  # standard deviation on the scale of the link of what is known
 APART = 5.0  # standard deviations between two optima that are not one
 
 
-def is_plain(coordinates: Coordinates) -> bool:
+def is_additive_power_law(coordinates: Coordinates) -> bool:
     """Whether a law is a sum of power terms, not more than one per predictor.
 
     The objective of such a law has one optimum, as experience goes. Breaks, plateaus and terms
@@ -82,31 +88,33 @@ class Search:
         """
         known, ones = self.expected or {}, np.ones(self.run_arrays.n_curves)
         normals = {
-            name: wide(population_prior(self.model, name, role, self.level), role)
+            name: single_curve_prior(population_prior(self.model, name, role, self.level), role)
             for name, role in roles.items()
         }
         center = np.array([known.get(name, normal.mean * ones) for name, normal in normals.items()])
-        sd = [spread_of(roles[n]) if n in known else normal.sd for n, normal in normals.items()]
+        sd = [
+            typical_spread(roles[n]) if n in known else normal.sd for n, normal in normals.items()
+        ]
         return center, np.array(sd)[:, None] ** -2.0
 
     def expecting(self, expected: Mapping[str, np.ndarray]) -> Search:
         """The same search with a center (curves,) for each parameter of each curve."""
         return Search(self.model, self.coordinates, self.run_arrays, self.level, expected)
 
-    def optima(self) -> np.ndarray:
+    def modes(self) -> np.ndarray:
         """Places (optima, parameters, curves) where the search ends, the best of a curve first."""
         first = self.descend(self.start())
         every = np.arange(self.run_arrays.n_curves)
-        unsure = every[~self._is_still(first)] if is_plain(self.coordinates) else every
+        unsure = every[~self._is_still(first)] if is_additive_power_law(self.coordinates) else every
         if not unsure.size:
             return first[None]
-        found, kept = self._from_elsewhere(first, unsure)
-        out = np.repeat(first[None], max(map(len, kept)), axis=0)
-        for column, (curve, order) in enumerate(zip(unsure, kept, strict=True)):
-            out[:, :, curve] = found[:, np.resize(order, len(out)), column].T
+        candidates, selected = self._multi_start(first, unsure)
+        out = np.repeat(first[None], max(map(len, selected)), axis=0)
+        for column, (curve, order) in enumerate(zip(unsure, selected, strict=True)):
+            out[:, :, curve] = candidates[:, np.resize(order, len(out)), column].T
         return out
 
-    def _from_elsewhere(
+    def _multi_start(
         self, first: np.ndarray, unsure: np.ndarray
     ) -> tuple[np.ndarray, list[list[int]]]:
         """Where the search of some curves ends from all starts, and which of them to keep."""
@@ -114,8 +122,8 @@ class Search:
         many = self.on(np.tile(unsure, n))
         with np.errstate(all="ignore"):  # some of the starts are absurd
             ends = many.descend(many.scattered(n)).reshape(len(first), n, unsure.size)
-            found = np.concatenate([first[:, None, unsure], ends], axis=1)
-            return found, self.on(np.tile(unsure, n + 1)).ranked(found)
+            candidates = np.concatenate([first[:, None, unsure], ends], axis=1)
+            return candidates, self.on(np.tile(unsure, n + 1)).ranked(candidates)
 
     def on(self, curves: np.ndarray) -> Search:
         """The same search on some of the curves."""
@@ -146,18 +154,18 @@ class Search:
                 break
         return eta
 
-    def ranked(self, found: np.ndarray) -> list[list[int]]:
+    def ranked(self, candidates: np.ndarray) -> list[list[int]]:
         """For each curve which of its places (parameters, starts, curves) to keep, best first."""
-        size, n, _ = found.shape
-        eta = found.reshape(size, -1)
-        curvature = self._whole_curvature(eta, self._expected_weight(eta))
-        weight = self._log_weight(eta, curvature).reshape(n, -1)
-        curvature = curvature.reshape(size, size, n, -1)
+        size, n, _ = candidates.shape
+        eta = candidates.reshape(size, -1)
+        hessian = self._posterior_hessian(eta, self._expected_weight(eta))
+        weight = self._log_mass(eta, hessian).reshape(n, -1)
+        hessian = hessian.reshape(size, size, n, -1)
         chosen = []
         for curve in range(weight.shape[1]):
-            own = found[:, :, curve]
+            own = candidates[:, :, curve]
             apart = own[:, :, None] - own[:, None]
-            square = np.einsum("pij,pqi,qij->ij", apart, curvature[..., curve], apart)
+            square = np.einsum("pij,pqi,qij->ij", apart, hessian[..., curve], apart)
             chosen.append(_best_first(weight[:, curve], np.sqrt(np.maximum(square, 0))))
         return chosen
 
@@ -165,9 +173,9 @@ class Search:
         self, eta: np.ndarray, damping: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The next place, how cautious to be from there, and the length in standard deviations."""
-        gradient, curvature, weight = self._local(eta)
-        diagonal = np.einsum("ppg->pg", curvature)
-        damped = curvature + np.einsum("pq,qg,g->pqg", np.eye(len(eta)), diagonal, damping)
+        gradient, hessian, weight = self._local(eta)
+        diagonal = np.einsum("ppg->pg", hessian)
+        damped = hessian + np.einsum("pq,qg,g->pqg", np.eye(len(eta)), diagonal, damping)
         move = _solved(damped, gradient)
         length = np.sqrt(np.abs(np.sum(gradient * move, axis=0)))
         trial = eta + np.clip(move, -2, 2)
@@ -175,31 +183,31 @@ class Search:
         eta = np.where(better, trial, eta)
         return eta, np.clip(np.where(better, damping / 5, damping * 10), 1e-9, 1e9), length
 
-    def place(self, eta: np.ndarray) -> dict[str, np.ndarray]:
+    def reference_mode(self, eta: np.ndarray) -> dict[str, np.ndarray]:
         """Reference coordinates of a place, and the noise there."""
         return {**self.named(self.theta(eta)), "sigma": np.log(self._scale(eta))}
 
     def information(
-        self, eta: np.ndarray, louder: float = 0.0
+        self, eta: np.ndarray, log_noise_ratio: float = 0.0
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """What a curve tells beyond the prior, in pivot and in reference coordinates.
 
-        Where the noise is so many e-folds louder than at the mode.
+        Where the noise is larger by a factor of exp(log_noise_ratio).
         """
         nu = self.model.noise.tail
         noise = {"sigma": self._counts() * 2 * nu / (nu + 3)}
-        pivot, reference = self.told(
-            eta, self._whole_curvature(eta, self._expected_weight(eta, louder))
+        pivot, reference = self.marginal_information(
+            eta, self._posterior_hessian(eta, self._expected_weight(eta, log_noise_ratio))
         )
         return {**pivot, **noise}, {**reference, **noise}
 
-    def told(
-        self, eta: np.ndarray, curvature: np.ndarray
+    def marginal_information(
+        self, eta: np.ndarray, hessian: np.ndarray
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The same for the law, given the curvature (parameters, parameters, curves)."""
-        bend = self.bend(eta)
-        covariance = np.linalg.inv(np.moveaxis(curvature, -1, 0))
-        at_reference = np.einsum("pqg,gqr,srg->psg", bend, covariance, bend)
+        """The same for the law, given the hessian (parameters, parameters, curves)."""
+        jacobian = self.coordinate_jacobian(eta)
+        covariance = np.linalg.inv(np.moveaxis(hessian, -1, 0))
+        at_reference = np.einsum("pqg,gqr,srg->psg", jacobian, covariance, jacobian)
         pivot, reference = np.einsum("gpp->pg", covariance), np.einsum("ppg->pg", at_reference)
         return (
             self.named(self._beyond_prior(pivot)),
@@ -210,30 +218,36 @@ class Search:
         return np.maximum(1 / variance - self.precision, 1e-3 * self.precision)
 
     def _local(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Downhill gradient, curvature, and the weights of the runs that they hold for."""
+        """Downhill gradient, hessian, and the weights of the runs that they hold for."""
         residual, weight = self._weighted(eta)
-        slopes, bend = self.slopes(eta), self.bend(eta)
+        slopes, jacobian = self.law_jacobian(eta), self.coordinate_jacobian(eta)
         pull = self.precision * (self.theta(eta) - self.center)
         gradient = self.run_arrays.sums(slopes * weight * residual) - np.einsum(
-            "pqg,pg->qg", bend, pull
+            "pqg,pg->qg", jacobian, pull
         )
-        return gradient, self._curvature(slopes, weight) + self.prior_curvature(bend), weight
+        return (
+            gradient,
+            self._fisher_information(slopes, weight) + self.prior_hessian(jacobian),
+            weight,
+        )
 
     def _is_still(self, eta: np.ndarray) -> np.ndarray:
         """Whether the next step would be short, for each curve."""
-        gradient, curvature, _ = self._local(eta)
-        return np.sum(gradient * _solved(curvature, gradient), axis=0) < STILL**2
+        gradient, hessian, _ = self._local(eta)
+        return np.sum(gradient * _solved(hessian, gradient), axis=0) < STILL**2
 
-    def _expected_weight(self, eta: np.ndarray, louder: float = 0.0) -> np.ndarray:
+    def _expected_weight(self, eta: np.ndarray, log_noise_ratio: float = 0.0) -> np.ndarray:
         expected = (self.model.noise.tail + 1) / (self.model.noise.tail + 3)
-        scale = self._scale(eta) * np.exp(louder)
+        scale = self._scale(eta) * np.exp(log_noise_ratio)
         noise = np.hypot(scale[self.run_arrays.curve], self.run_arrays.known_error)
         return expected / noise**2
 
-    def _whole_curvature(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        return self._curvature(self.slopes(eta), weight) + self.prior_curvature(self.bend(eta))
+    def _posterior_hessian(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return self._fisher_information(self.law_jacobian(eta), weight) + self.prior_hessian(
+            self.coordinate_jacobian(eta)
+        )
 
-    def _log_weight(self, eta: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    def _log_mass(self, eta: np.ndarray, hessian: np.ndarray) -> np.ndarray:
         """Laplace's approximation of the log posterior mass around a mode, up to a constant."""
         nu, log_scale = self.model.noise.tail, np.log(self._scale(eta))
         scale = np.hypot(np.exp(log_scale)[self.run_arrays.curve], self.run_arrays.known_error)
@@ -243,8 +257,8 @@ class Search:
         center, precision = self._noise_prior
         prior += precision * (log_scale - center) ** 2
         # In reference coordinates, where the prior is: pivot coordinates may stretch the volume.
-        volume = np.linalg.slogdet(np.moveaxis(self.bend(eta), -1, 0))[1]
-        volume -= np.linalg.slogdet(np.moveaxis(curvature, -1, 0))[1] / 2
+        volume = np.linalg.slogdet(np.moveaxis(self.coordinate_jacobian(eta), -1, 0))[1]
+        volume -= np.linalg.slogdet(np.moveaxis(hessian, -1, 0))[1] / 2
         return np.nan_to_num(likelihood - prior / 2 + volume, nan=-1e300, neginf=-1e300)
 
     @property
@@ -310,30 +324,32 @@ class Search:
         return residual, (nu + 1) / (nu + (residual / scale) ** 2) / scale**2
 
     def _objective(self, eta: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        misfit = self.run_arrays.sums(weight * self.residual(eta) ** 2)
-        return misfit + np.sum(self.precision * (self.theta(eta) - self.center) ** 2, axis=0)
+        squares = self.run_arrays.sums(weight * self.residual(eta) ** 2)
+        return squares + np.sum(self.precision * (self.theta(eta) - self.center) ** 2, axis=0)
 
-    def slopes(self, eta: np.ndarray) -> np.ndarray:
+    def law_jacobian(self, eta: np.ndarray) -> np.ndarray:
         """Derivatives of the law (parameters, runs) on the scale of the noise."""
-        return -derivative(self.residual, eta)
+        return -central_differences(self.residual, eta)
 
-    def bend(self, eta: np.ndarray) -> np.ndarray:
+    def coordinate_jacobian(self, eta: np.ndarray) -> np.ndarray:
         """Derivatives of reference coordinates (parameters, parameters, curves)."""
-        return derivative(self.theta, eta)
+        return central_differences(self.theta, eta)
 
-    def _curvature(self, slopes: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def _fisher_information(self, slopes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         return self.run_arrays.sums(slopes[:, None] * slopes[None] * weight)
 
-    def prior_curvature(self, bend: np.ndarray) -> np.ndarray:
-        """What the prior adds to the curvature."""
-        return np.einsum("pqg,p,prg->qrg", bend, self.precision[:, 0], bend)
+    def prior_hessian(self, jacobian: np.ndarray) -> np.ndarray:
+        """What the prior adds to the hessian."""
+        return np.einsum("pqg,p,prg->qrg", jacobian, self.precision[:, 0], jacobian)
 
 
 def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.linalg.solve(np.moveaxis(matrix, -1, 0), right.T[..., None])[..., 0].T
 
 
-def derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndarray:
+def central_differences(
+    function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray
+) -> np.ndarray:
     """Derivatives by each row of a place, along the last axis but one; all of them in one call."""
     steps = 1e-5 * np.eye(len(eta))[:, :, None]
     up, down = np.split(
@@ -342,16 +358,16 @@ def derivative(function: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) ->
     return (up - down) / 2e-5
 
 
-def wide(prior: Prior, role: Role) -> Normal:
+def single_curve_prior(prior: Prior, role: Role) -> Normal:
     """The prior of one curve: the population's, widened by the spread between curves."""
     if isinstance(prior, Fixed):
         return Normal(float(role.link.forward(prior.value)), HELD)
     normal = link_normal(prior, role.link) or link_normal(role.prior, role.link)
     assert normal is not None
-    return Normal(normal.mean, float(np.hypot(normal.sd, spread_of(role))))
+    return Normal(normal.mean, float(np.hypot(normal.sd, typical_spread(role))))
 
 
-def spread_of(role: Role) -> float:
+def typical_spread(role: Role) -> float:
     """A usual spread between curves."""
     return role.spread.sd if isinstance(role.spread, HalfNormal) else 1.0
 
@@ -394,8 +410,8 @@ def _best_first(weight: np.ndarray, distance: np.ndarray) -> list[int]:
     best = weight[order[0]]
     if weight[0] > best - BETTER:
         order = [0, *(i for i in order if i != 0)]
-    kept = order[:1]
+    selected = order[:1]
     for i in order[1:]:
-        if weight[i] > best - GOOD and np.all(distance[kept, i] > APART):
-            kept.append(i)
-    return kept
+        if weight[i] > best - GOOD and np.all(distance[selected, i] > APART):
+            selected.append(i)
+    return selected

@@ -41,7 +41,7 @@ CURVE_WHITENING_ARRAYS = {  # numbers of the pilot that place curves, and their 
     "noise_alone": "(l,n,c)",
     "noise_share": "(l,n,c)",
     "noise_shift": "(l,c)",
-    "bend": "(l,l,c)",
+    "jacobian": "(l,l,c)",
 }
 POPULATION_WHITENING_ARRAYS = {  # numbers that place the population
     "typical_mode": "(p,c)",
@@ -164,7 +164,7 @@ def _of_pilot(laplace: LaplaceApproximation, names: tuple[str, ...]) -> dict[str
     rows: dict[str, Array] = {
         key: (np.array([values[n] for n in names]), THETA_DIMS) for key, values in placed.items()
     }
-    return rows | {key: (values, None) for key, values in vars(laplace.nearby).items()}
+    return rows | {key: (values, None) for key, values in vars(laplace.expansion).items()}
 
 
 def _of_population(
@@ -206,7 +206,7 @@ def _of_typical(
     arrays = dict(
         zip(
             POPULATION_WHITENING_ARRAYS,
-            [*found, found.mixed.mean(axis=0), share, blocks],
+            [*found, found.jacobian.mean(axis=0), share, blocks],
             strict=True,
         )
     )

@@ -20,7 +20,7 @@ from bayeslaw._progress import progress
 from bayeslaw._sampling.compiled import DRAW, CompiledDensity
 from bayeslaw._sampling.gate import Gate, check_convergence
 from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
-from bayeslaw._sampling.initial_points import initial_points_of
+from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw.model.model import Model
 
 __all__ = [
@@ -173,7 +173,7 @@ def sample_posterior(
 
     # One thread of linear algebra per chain: more of them fight, and it gets six times slower.
     with threadpool_limits(1):
-        ready = initial_points_of(compiled, model, run_arrays)
+        ready = with_initial_points(compiled, model, run_arrays)
         try:
             quick = _independent(ready, sampler, judged) if sampler.importance else None
             return quick or _until_gate(ready, sampler, traced)

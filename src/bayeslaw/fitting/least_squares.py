@@ -1,4 +1,4 @@
-"""The point fit that a user would have done, curve by curve, for comparison."""
+"""Least squares, or Huber's loss, on the log response: point estimates, curve by curve."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ from bayeslaw.model.model import Model
 
 __all__ = ["least_squares", "predict"]
 
-SEED = 11  # of the starts that are drawn
+SEED = 11  # of the random starts
 STARTS = 16  # at most, for each curve
-STEPS = 300  # at most, from each start
-AGREE = 4  # starts that suffice if they come to the same objective
-SAME = 1e-6  # relative difference of objectives of the same optimum
-NIL = 1e-10  # root mean squared log residual of an exact fit
-STEP = 1e-5  # of central differences
-FLAT = 1e-6  # slope, relative to the steepest, that their error hides
-FAR = 1e3  # log residual where the law has no value
+MAX_STEPS = 300  # from each start
+AGREEING_STARTS = 4  # no more starts if the first so many reach the same objective
+SAME_OBJECTIVE = 1e-6  # relative difference of objectives of the same optimum
+EXACT_RMSLE = 1e-10  # root mean squared log residual of an exact fit
+DIFFERENCE_STEP = 1e-5  # of central differences
+FLAT = 1e-6  # singular values below this, relative to the largest, are numerical error
+INVALID_RESIDUAL = 1e3  # log residual where the law has no value
 
-type Optimum = tuple[float, np.ndarray]  # an objective and the coordinates where it is
+type Optimum = tuple[float, np.ndarray]  # objective, and coordinates (parameters,)
 
 
 def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None) -> pd.DataFrame:
     """Fit the law of a model to each curve by least squares on the log response.
 
-    No pooling, no priors, no noise model: what most papers do. The search starts from the
-    pilot's fit and from three draws of the priors and, unless they all come to the same objective
-    or one to an exact fit, from twelve more.
+    No pooling, no priors, no noise model: what most papers do. Each curve is fitted from several
+    starting points: the MAP mode and three draws from the priors, and twelve more draws unless
+    these four reach the same objective or one of them an exact fit.
 
     Parameters
     ----------
     model : Model
-        Its law, fixed and tied parameters are used.
+        Only its law and its fixed and tied parameters are used.
     runs : xarray.Dataset
         Training runs.
     huber : float, optional
-        Log residual r beyond which the loss grows linearly: ``huber |r| - huber**2 / 2``.
-        Scaling-law papers take 1e-3 (Hoffmann et al. 2022). Without it the loss is ``r**2 / 2``
-        everywhere.
+        Threshold of Huber's loss: the absolute log residual ``|r|`` above which the loss is
+        linear, ``huber |r| - huber**2 / 2``. Scaling-law papers take 1e-3 (Hoffmann et al. 2022).
+        Without it the loss is ``r**2 / 2`` everywhere.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by curve: parameters in the user's units, ``rmsle`` (root mean squared log
         residual), ``objective`` (the sum of the loss over the curve's runs) and ``converged``:
-        whether no small step lowers the objective, and either a second start came to it or the
-        fit is exact.
+        whether the fit is exact, or the objective is stationary and was reached from at least two
+        starting points.
 
     Raises
     ------
     ValueError
-        If huber is not above 0, or the runs lack what the model names.
+        If huber is not a finite number above 0, or the runs lack a predictor of the law.
 
     Examples
     --------
@@ -77,36 +77,25 @@ def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None)
         raise ValueError(f"huber must be a finite number above 0, or None, got {huber!r}")
     run_arrays, system = run_arrays_of(model, runs), coordinates(model)
     search = Search(model, system, run_arrays, run_arrays.level)
-    laplace = search.named(search.optima()[0])
-    reference, told = predictor_scales(model.law, runs), []
+    map_mode = search.named(search.modes()[0])
+    scales, rows = predictor_scales(model.law, runs), []
     for i in range(run_arrays.n_curves):
         curve = _Curve.of(model, system, run_arrays, i)
-        first = np.array([laplace[name][i] for name in system.roles])
-        eta, fit = _best(curve, _starts(model, curve, first), huber)
+        first = np.array([map_mode[name][i] for name in system.roles])
+        eta, fit = _best_fit(curve, _starting_points(model, curve, first), huber)
         with np.errstate(over="ignore", invalid="ignore"):
-            told.append({**rescale(model.law, reference, curve.parameters(eta)), **fit})
-    return pd.DataFrame(told, index=pd.Index(run_arrays.curves["curve"].values, name="curve"))
+            rows.append({**rescale(model.law, scales, curve.parameters(eta)), **fit})
+    return pd.DataFrame(rows, index=pd.Index(run_arrays.curves["curve"].values, name="curve"))
 
 
-def predict(law: Law, fitted: pd.DataFrame, runs: xr.Dataset) -> np.ndarray:
-    """Values of least-squares fits at runs of the same curves.
+def predict(law: Law, estimates: pd.DataFrame, runs: xr.Dataset) -> np.ndarray:
+    """Predictions (runs,) of least-squares estimates, as of `least_squares`, at runs of its curves.
 
-    Parameters
-    ----------
-    law : Law
-        The law.
-    fitted : pandas.DataFrame
-        As of `least_squares`.
-    runs : xarray.Dataset
-        Where; with or without a response.
-
-    Returns
-    -------
-    array, shape (run,)
+    The runs need no response.
     """
     curves = curves_in(runs)
     label = curves["curve"].values[curve_index(runs, curves)]
-    of_run = fitted.loc[label]
+    of_run = estimates.loc[label]
     parameters = {name: of_run[name].to_numpy() for name in law.parameters}
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(law(*(runs[name].values for name in law.predictors), **parameters))
@@ -137,20 +126,21 @@ class _Curve:
             return self.system.parameters(self.system.from_pivot(named, self.frame, whole))
 
     def residual(self, eta: np.ndarray) -> np.ndarray:
-        """Coordinates (coordinate, ...) to residuals (..., run)."""
+        """Log residuals (..., runs) at coordinates (parameters, ...)."""
         with np.errstate(all="ignore"):
             mean = self.law(*self.predictors, **self.parameters(eta[..., None]))
-            misfit = self.log_response - np.log(mean)
-        return np.where(np.isfinite(misfit), misfit, FAR)
+            residual = self.log_response - np.log(mean)
+        return np.where(np.isfinite(residual), residual, INVALID_RESIDUAL)
 
-    def slopes(self, eta: np.ndarray) -> np.ndarray:
-        steps = STEP * np.eye(eta.size)
+    def jacobian(self, eta: np.ndarray) -> np.ndarray:
+        """Derivatives (runs, parameters) of the log residuals."""
+        steps = DIFFERENCE_STEP * np.eye(eta.size)
         ahead, behind = (self.residual(eta[:, None] + step) for step in (steps, -steps))
-        return (ahead - behind).T / (2 * STEP)
+        return (ahead - behind).T / (2 * DIFFERENCE_STEP)
 
 
-def _starts(model: Model, curve: _Curve, first: np.ndarray) -> Iterator[np.ndarray]:
-    """The pilot's fit, then draws from the priors at the curve's own level."""
+def _starting_points(model: Model, curve: _Curve, first: np.ndarray) -> Iterator[np.ndarray]:
+    """The MAP mode, then draws from the priors at the curve's own level."""
     yield first
     rng, roles = np.random.default_rng(SEED), curve.system.roles
     level, whole = float(curve.log_response.mean()), dict.fromkeys(roles, 1.0)
@@ -166,53 +156,53 @@ def _starts(model: Model, curve: _Curve, first: np.ndarray) -> Iterator[np.ndarr
         yield np.array([level if roles[name] is LEVEL else eta[name] for name in roles])
 
 
-def _best(
+def _best_fit(
     curve: _Curve, starts: Iterator[np.ndarray], huber: float | None
 ) -> tuple[np.ndarray, dict[str, float | bool]]:
-    """The lowest of the optima found, and how good it is."""
-    nil, found = curve.log_response.size * NIL**2 / 2, []
+    """Coordinates (parameters,) of the lowest optimum, and how good it is."""
+    exact, optima = curve.log_response.size * EXACT_RMSLE**2 / 2, []
     for start in islice(starts, STARTS):
-        found.append(_descend(curve, start, huber))
-        if _lowest(found)[0] <= nil or _reached(found) == len(found) == AGREE:
+        optima.append(_optimum(curve, start, huber))
+        if _lowest(optima)[0] <= exact or _agreeing(optima) == len(optima) == AGREEING_STARTS:
             break
-    objective, eta = _lowest(found)
-    is_sure = _reached(found) > 1 and _is_still(curve, eta, huber, objective)
+    objective, eta = _lowest(optima)
+    is_confirmed = _agreeing(optima) > 1 and _is_stationary(curve, eta, huber, objective)
     return eta, {
         "rmsle": float(np.sqrt(np.mean(curve.residual(eta) ** 2))),
         "objective": objective,
-        "converged": objective <= nil or is_sure,
+        "converged": objective <= exact or is_confirmed,
     }
 
 
-def _lowest(found: list[Optimum]) -> Optimum:
-    return min(found, key=lambda optimum: optimum[0])
+def _lowest(optima: list[Optimum]) -> Optimum:
+    return min(optima, key=lambda optimum: optimum[0])
 
 
-def _reached(found: list[Optimum]) -> int:
-    """How many starts have come to the lowest objective."""
-    return sum(objective <= _lowest(found)[0] * (1 + SAME) for objective, _ in found)
+def _agreeing(optima: list[Optimum]) -> int:
+    """Number of starts that reached the lowest objective."""
+    return sum(objective <= _lowest(optima)[0] * (1 + SAME_OBJECTIVE) for objective, _ in optima)
 
 
-def _descend(curve: _Curve, start: np.ndarray, huber: float | None) -> Optimum:
-    """The nearest optimum: its objective and its place."""
-    found = optimize.least_squares(
+def _optimum(curve: _Curve, start: np.ndarray, huber: float | None) -> Optimum:
+    """The local optimum from a starting point."""
+    result = optimize.least_squares(
         curve.residual,
         start,
-        curve.slopes,  # pyright: ignore[reportArgumentType]
+        curve.jacobian,  # pyright: ignore[reportArgumentType]
         loss="linear" if huber is None else "huber",
         f_scale=huber or 1.0,
-        max_nfev=STEPS,
+        max_nfev=MAX_STEPS,
         **dict.fromkeys(("xtol", "ftol", "gtol"), 1e-15),
     )
-    return float(found.cost), found.x
+    return float(result.cost), result.x
 
 
-def _is_still(curve: _Curve, eta: np.ndarray, huber: float | None, objective: float) -> bool:
-    """Whether a Gauss-Newton step, reweighted as Huber's loss asks, has nothing to gain."""
-    residual, slopes = curve.residual(eta), curve.slopes(eta)
+def _is_stationary(curve: _Curve, eta: np.ndarray, huber: float | None, objective: float) -> bool:
+    """Whether a Gauss-Newton step, reweighted for Huber's loss, gains nothing."""
+    residual, jacobian = curve.residual(eta), curve.jacobian(eta)
     size = np.abs(residual)
     root = np.sqrt(np.minimum(1.0, (huber or np.inf) / np.maximum(size, 1e-300)))
-    weighted, target = root[:, None] * slopes, -root * residual
-    # Directions in which nothing moves, such as a floor near zero, are left out.
+    weighted, target = root[:, None] * jacobian, -root * residual
+    # Flat directions, such as a floor near zero, are left out.
     step = np.linalg.lstsq(weighted, target, rcond=FLAT)[0]
-    return bool(np.sum((weighted @ step) ** 2) / 2 <= SAME * objective)
+    return bool(np.sum((weighted @ step) ** 2) / 2 <= SAME_OBJECTIVE * objective)

@@ -18,7 +18,7 @@ from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.compile_cache import compiled_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
-from bayeslaw._sampling.initial_points import initial_points_of
+from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler, unconstrained_draws
 from bayeslaw.fitting.fit import Fit
 
@@ -121,7 +121,7 @@ def _caveats(fit: Fit, error: float, diverging: int) -> list[str]:
 def _points(fit: Fit, compiled: CompiledDensity, random_seed: int) -> tuple[np.ndarray, int]:
     """Draws (chain, draw, unknowns) of the posterior in the sampler's space, and divergences."""
     told, sizes = json.loads(fit.tree.attrs["sampler"]), fit.tree["unconstrained_posterior"].sizes
-    ready = initial_points_of(compiled, fit.model, run_arrays_of(fit.model, fit.runs))
+    ready = with_initial_points(compiled, fit.model, run_arrays_of(fit.model, fit.runs))
     target_accept = told["target_accept"] or TARGET_ACCEPT
     sampler = Sampler(
         random_seed, sizes["draw"], told["tune"], sizes["chain"], told["cores"], target_accept
