@@ -1,4 +1,4 @@
-"""Curves left out, and influential runs left out by refitting, against normal closed forms."""
+"""Leave-one-curve-out, and exact leave-one-out by refitting, against normal closed forms."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def covariance(model: bl.Model, runs: xr.Dataset) -> np.ndarray:
     pick = np.zeros((run_arrays.curve.size, len(hidden)))
     pick[np.arange(run_arrays.curve.size), 1 + levels.size + run_arrays.curve] = 1
     away, same = run_arrays.position[0], run_arrays.curve[:, None] == run_arrays.curve
-    wrong = np.minimum(abs(away), abs(away[:, None])) * (away * away[:, None] > 0) * same
-    scatter = SIGMA**2 * np.eye(away.size) + (TAU**2 * wrong if model.discrepancy else 0)
-    seen = pick @ hidden @ pick.T + scatter
-    return np.block([[seen, pick @ hidden], [hidden @ pick.T, hidden]])
+    brownian = np.minimum(abs(away), abs(away[:, None])) * (away * away[:, None] > 0) * same
+    scatter = SIGMA**2 * np.eye(away.size) + (TAU**2 * brownian if model.discrepancy else 0)
+    observed = pick @ hidden @ pick.T + scatter
+    return np.block([[observed, pick @ hidden], [hidden @ pick.T, hidden]])
 
 
 def given(joint: np.ndarray, known: np.ndarray, values: np.ndarray) -> tuple[Any, Any]:
@@ -97,8 +97,8 @@ def exact_fit(model: bl.Model, runs: xr.Dataset, seed: int, draws: int = 500) ->
     values = {"center": drawn[..., :1], "effects": drawn[..., 1 : 1 + tasks], "spread": spread}
     values["theta"] = drawn[..., None, 1 + tasks :]
     roles = coordinate_roles(model, coordinates(model))
-    where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
-    link = unconstrained_dataset(values, roles, where, run_arrays.curves)
+    layout = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
+    link = unconstrained_dataset(values, roles, layout, run_arrays.curves)
     posterior = posterior_dataset(model, run_arrays, link, runs)
     parameters = {name: posterior[name].values for name in model.roles}
     density = DrawsAtRuns.of(model, run_arrays, parameters, runs).pointwise_log_likelihood()
@@ -127,20 +127,13 @@ def test_curves_left_out_have_the_density_of_the_closed_form(
         - y[curve == i].sum()  # of the raw responses
         for i in range(6)
     ]
-    found = [leave_one_curve_out(exact_fit(model, runs, seed)) for seed in range(10)]
-    each = np.array([loo.elpd_i for loo in found])
-    error = each.std(axis=0, ddof=1) / np.sqrt(len(found))
+    results = [leave_one_curve_out(exact_fit(model, runs, seed)) for seed in range(10)]
+    each = np.array([loo.elpd_i for loo in results])
+    error = each.std(axis=0, ddof=1) / np.sqrt(len(results))
     assert (error < 0.1).all()
     np.testing.assert_array_less(abs(each.mean(axis=0) - exact), 4 * error + 0.01)
-    assert found[0].elpd == pytest.approx(each[0].sum())
-    assert found[0].elpd_i["curve"].values.tolist() == [f"{t} / {d}" for t in "abc" for d in "de"]
-
-
-def test_draws_are_worked_on_in_parts(runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    fit = exact_fit(model_with(bl.Brownian()), runs, 1, draws=50)
-    whole = leave_one_curve_out(fit)
-    monkeypatch.setattr(module, "AT_ONCE", 300)
-    np.testing.assert_array_equal(leave_one_curve_out(fit).elpd_i, whole.elpd_i)
+    assert results[0].elpd == pytest.approx(each[0].sum())
+    assert results[0].elpd_i["curve"].values.tolist() == [f"{t} / {d}" for t in "abc" for d in "de"]
 
 
 def test_no_population_or_no_closed_form(lone_fit: bl.Fit, crossed_fit: bl.Fit) -> None:
@@ -153,41 +146,41 @@ def test_no_population_or_no_closed_form(lone_fit: bl.Fit, crossed_fit: bl.Fit) 
 
 # Exact refits of runs
 
-type Asked = list[dict[str, Any]]
+type Calls = list[dict[str, Any]]
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """Exact posteriors in place of sampling; what was asked for is noted."""
-    calls: Asked = []
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Exact posteriors in place of sampling; the calls are recorded."""
+    recorded: Calls = []
 
     def refit(model: bl.Model, many: Sequence[xr.Dataset], **sampler: Any) -> list[bl.Fit]:
-        calls.append({"many": many, **sampler})
+        recorded.append({"many": many, **sampler})
         return [exact_fit(model, each, i) for i, each in enumerate(many)]
 
     monkeypatch.setattr(module, "refit", refit)
-    return calls
+    return recorded
 
 
 def with_bad(monkeypatch: pytest.MonkeyPatch, bad: Sequence[int]) -> None:
     """Some runs are too influential, the others are not."""
 
-    def judged(fit: bl.Fit) -> Any:
+    def with_high_k(fit: bl.Fit) -> Any:
         loo, k = leave_one_out(fit), np.zeros(fit.runs.sizes["run"])
         k[list(bad)] = 0.9
         return replace(loo, pareto_k=loo.pareto_k.copy(data=k))
 
-    monkeypatch.setattr(module, "leave_one_out", judged)
+    monkeypatch.setattr(module, "leave_one_out", with_high_k)
 
 
 def test_influential_runs_are_left_out_exactly(
-    runs: xr.Dataset, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    runs: xr.Dataset, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, y = model_with(None), np.log(runs["loss"].values)
     with_bad(monkeypatch, [2, 7])
     fit = exact_fit(model, runs, 1)
     loo, smoothed = leave_one_out_exactly(fit, random_seed=1), leave_one_out(fit)
-    [call] = asked
+    [call] = calls
     assert [sorted({*range(24)} - {*each["run"].values.tolist()}) for each in call["many"]] == [
         [2], [7]
     ]  # fmt: skip
@@ -205,12 +198,12 @@ def test_influential_runs_are_left_out_exactly(
 
 
 def test_nothing_is_refitted_without_need(
-    runs: xr.Dataset, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    runs: xr.Dataset, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_bad(monkeypatch, [])
     fit = exact_fit(model_with(None), runs, 1)
     loo, smoothed = leave_one_out_exactly(fit, random_seed=1), leave_one_out(fit)
-    assert asked[0]["many"] == []
+    assert calls[0]["many"] == []
     for name in ("elpd", "se", "p"):
         assert getattr(loo, name) == pytest.approx(getattr(smoothed, name), rel=1e-12)
 
@@ -234,7 +227,7 @@ def test_a_refit_that_failed_changes_nothing(
 
 
 def test_the_last_run_of_a_curve_comes_from_the_population(
-    runs: xr.Dataset, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    runs: xr.Dataset, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A curve, of a task of its own, whose only run is left out."""
     lone = (runs["task"] != "c") | ((runs["data"] == "d") & (runs["N"] == 1e4))
@@ -244,21 +237,21 @@ def test_the_last_run_of_a_curve_comes_from_the_population(
     assert np.isfinite(loo.elpd)
 
 
-def test_the_sampler_is_told_what_was_asked(
-    runs: xr.Dataset, asked: Asked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_options_are_passed_to_the_sampler(
+    runs: xr.Dataset, calls: Calls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with_bad(monkeypatch, [2])
     fit = exact_fit(model_with(None), runs, 1, draws=50)
     leave_one_out_exactly(fit, random_seed=1)
-    told: dict[str, Any] = {
+    options: dict[str, Any] = {
         "random_seed": 1, "draws": 1000, "tune": 1000, "chains": 4, "target_accept": None,
         "executor": None, "store": None, "progressbar": True,
     }  # fmt: skip
-    assert {name: asked[0][name] for name in told} == told
+    assert {name: calls[0][name] for name in options} == options
     with ThreadPoolExecutor(1) as executor:
-        told = {
+        options = {
             "random_seed": 2, "draws": 3, "tune": 4, "chains": 5, "target_accept": 0.7,
             "executor": executor, "store": tmp_path, "progressbar": False,
         }  # fmt: skip
-        leave_one_out_exactly(fit, **told)
-        assert {name: asked[1][name] for name in told} == told
+        leave_one_out_exactly(fit, **options)
+        assert {name: calls[1][name] for name in options} == options

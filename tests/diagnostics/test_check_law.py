@@ -1,4 +1,4 @@
-"""The contract of laws: what passes, and the sentences of what does not."""
+"""Contract tests of laws: laws that pass, and the messages of those that fail."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def votes_of(votes, N, *, k: bl.Amplitude, alpha: bl.Exponent):
 
 @bl.law(latex=r"a N^{b_\mathrm{old}} \varepsilon + kN", unitless=("N",), direction={"N": 0})
 def mixed(N, *, a: bl.Amplitude, b_old: bl.Real, epsilon: bl.Amplitude, k: bl.Rate):
-    """Goes up or down as b says, and says so; letters of its LaTeX stand side by side."""
+    """Rises or falls with the sign of b, as declared; letters of its LaTeX are adjacent."""
     return a * N**b_old * epsilon + k * N
 
 
@@ -92,11 +92,13 @@ def falling(**declared: object) -> bl.Law:
 
 
 def either(**declared: object) -> bl.Law:
-    def bent(N, *, a: bl.Amplitude, b: bl.Real):
-        """Either."""
+    def power_of_either_sign(N, *, a: bl.Amplitude, b: bl.Real):
+        """Rises or falls with the sign of b."""
         return a * N**b
 
-    return bl.law(rescaling=lambda scale, *, a, b: {"a": a * scale**-b}, **declared)(bent)
+    return bl.law(rescaling=lambda scale, *, a, b: {"a": a * scale**-b}, **declared)(
+        power_of_either_sign
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,24 +120,24 @@ def either(**declared: object) -> bl.Law:
     ],
 )
 def test_direction(law: bl.Law, why: str | None) -> None:
-    found = bl.check_law(law).failures
+    failures = bl.check_law(law).failures
     if why is None:
-        assert found == {}
+        assert failures == {}
     else:
         sentence, sign = why.removesuffix("}").split("{")
-        right = f"write @law(direction={{'N': {sign}}})"
-        assert found == {"direction": f"ValueError: the response {sentence}{right}"}
+        fix = f"write @law(direction={{'N': {sign}}})"
+        assert failures == {"direction": f"ValueError: the response {sentence}{fix}"}
 
 
 @pytest.mark.parametrize("latex", [r"a N^{-x}", r"k N^{-\beta}", r"k N^{-\mathrm{alp}}"])
 def test_latex_without_a_parameter(latex: str) -> None:
     @bl.law(latex=latex)
-    def told(N, *, k: bl.Amplitude, alpha: bl.Exponent):
+    def power(N, *, k: bl.Amplitude, alpha: bl.Exponent):
         """A power law."""
         return k * N**-alpha
 
     missing = "k" if "k" not in latex else "alpha"
-    assert bl.check_law(told).failures == {"LaTeX": f"ValueError: no {missing!r} in {latex}"}
+    assert bl.check_law(power).failures == {"LaTeX": f"ValueError: no {missing!r} in {latex}"}
 
 
 def test_numpy_that_tensors_do_not_know() -> None:

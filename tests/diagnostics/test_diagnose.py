@@ -1,4 +1,4 @@
-"""What fits and runs tell their users, word by word."""
+"""Sentences of a diagnosis, word by word."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
+from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.diagnostics.diagnose import _against_direction, describe_runs, leave_one_out
 
 SPAN = "N: 2.1 decades and 6 distinct sizes in the median of 12 curve(s), at least 2.1 and 6."
@@ -32,17 +33,17 @@ def with_group(fit: bl.Fit, group: str, data: xr.Dataset) -> bl.Fit:
 
 
 def test_a_good_fit(lone_fit: bl.Fit) -> None:
-    found = bl.diagnose(lone_fit)
+    diagnosis = bl.diagnose(lone_fit)
     k = float(leave_one_out(lone_fit).pareto_k.max())
-    assert found.sentences == (
+    assert diagnosis.sentences == (
         Gate.of(lone_fit.tree).sentence,
         f"No run is too influential (Pareto k at most {k:.2f}).",
         "N: 4.0 decades and 30 distinct sizes in the median of 1 curve(s), at least 4.0 and 30.",
         "All parameters are data-driven.",
     )
-    assert found.sentences[0].startswith("Converged: ")
-    assert str(found) == "\n".join(found.sentences)
-    assert found.gate == Gate.of(lone_fit.tree)
+    assert diagnosis.sentences[0].startswith("Converged: ")
+    assert str(diagnosis) == "\n".join(diagnosis.sentences)
+    assert diagnosis.gate == Gate.of(lone_fit.tree)
 
 
 def test_fits_of_refit_are_refused(lone_fit: bl.Fit) -> None:
@@ -53,9 +54,9 @@ def test_fits_of_refit_are_refused(lone_fit: bl.Fit) -> None:
 
 
 def test_a_fit_that_failed_says_so_first(crossed_fit: bl.Fit) -> None:
-    found = bl.diagnose(with_attributes(crossed_fit, divergences=3))
-    assert str(found).startswith("NOT CONVERGED, do not use: 3 divergences (should be none).\n")
-    assert not found.gate.passed
+    diagnosis = bl.diagnose(with_attributes(crossed_fit, divergences=3))
+    assert str(diagnosis).startswith("NOT CONVERGED, do not use: 3 divergences (should be none).\n")
+    assert not diagnosis.gate.passed
 
 
 def test_influential_runs_are_counted_and_named(crossed_fit: bl.Fit) -> None:
@@ -80,7 +81,7 @@ def test_spreads_of_prior_and_posterior(crossed_fit: bl.Fit) -> None:
     np.testing.assert_allclose(learned["ratio"], learned["posterior_sd"] / learned["prior_sd"])
 
 
-def test_without_a_population_curves_are_judged(lone_fit: bl.Fit) -> None:
+def test_without_a_population_curves_are_compared(lone_fit: bl.Fit) -> None:
     learned = bl.diagnose(lone_fit).learned
     theta = lone_fit.tree["unconstrained_posterior"]["theta"].sel(parameter="k", curve="all")
     assert learned.loc["k", "posterior_sd"] == pytest.approx(float(theta.std()))
@@ -90,15 +91,15 @@ def test_without_a_population_curves_are_judged(lone_fit: bl.Fit) -> None:
 def test_prior_driven_parameters(crossed_fit: bl.Fit, names: list[str]) -> None:
     link = crossed_fit.tree["unconstrained_posterior"].to_dataset()
     wide = link["center"].where(~link["parameter"].isin(names), link["center"] * 100)
-    found = bl.diagnose(
+    diagnosis = bl.diagnose(
         with_group(crossed_fit, "unconstrained_posterior", link.assign(center=wide))
     )
-    assert list(found.learned.index[found.learned["driven_by"] == "prior"]) == names
+    assert list(diagnosis.learned.index[diagnosis.learned["driven_by"] == "prior"]) == names
     assert (
         f"Prior-driven: {', '.join(names)}. The data narrow the prior by less than 20%; look at "
         "the prior before you quote a number."
-    ) in found.sentences
-    assert "All parameters are data-driven." not in found.sentences
+    ) in diagnosis.sentences
+    assert "All parameters are data-driven." not in diagnosis.sentences
 
 
 def test_floor_and_exponent_that_go_together(crossed_fit: bl.Fit) -> None:
@@ -121,8 +122,8 @@ def test_floor_and_exponent_that_go_together(crossed_fit: bl.Fit) -> None:
 
 
 def test_a_law_without_a_floor_has_nothing_to_separate(pure_power_fit: bl.Fit) -> None:
-    found = bl.diagnose(pure_power_fit)
-    assert found.sentences[2:] == (SPAN, "All parameters are data-driven.")
+    diagnosis = bl.diagnose(pure_power_fit)
+    assert diagnosis.sentences[2:] == (SPAN, "All parameters are data-driven.")
 
 
 # Runs
@@ -139,8 +140,8 @@ def runs_of(loss: np.ndarray | None = None, **columns: np.ndarray) -> xr.Dataset
 
 def test_span_of_sizes() -> None:
     sizes = np.array([1e6, 1e7, 1e8, 1e9, 1e10, 1e6, 1e7, 1e7])
-    found = describe_runs(runs_of(N=sizes, task=np.array(["a"] * 5 + ["b"] * 3)))
-    assert found == [
+    sentences = describe_runs(runs_of(N=sizes, task=np.array(["a"] * 5 + ["b"] * 3)))
+    assert sentences == [
         "N: 2.5 decades and 4 distinct sizes in the median of 2 curve(s), at least 1.0 and 2. "
         "Fewer than 4 sizes do not show a floor."
     ]
@@ -149,7 +150,7 @@ def test_span_of_sizes() -> None:
     ]
 
 
-def test_sizes_on_one_ray() -> None:
+def test_collinear_sizes() -> None:
     N = np.geomspace(1e6, 1e9, 9)
     together = "N and D move together (correlation 1.000 of their logarithms): their terms cannot "
     together += "be told apart."
@@ -179,11 +180,11 @@ def test_a_size_that_others_determine() -> None:
     assert describe_runs(runs_of(N=N, D=D, e=epochs, C=6 * N * D))[4:] == [exact]
 
 
-def test_a_pair_on_a_ray_is_told_once() -> None:
+def test_a_collinear_pair_is_reported_once() -> None:
     rng = np.random.default_rng(1)
     N, C = np.exp(rng.uniform(10, 20, (2, 40)))
-    found = describe_runs(runs_of(N=N, D=20 * N, C=C))
-    assert [sentence for sentence in found if "cannot be told apart" in sentence] == [
+    sentences = describe_runs(runs_of(N=N, D=20 * N, C=C))
+    assert [sentence for sentence in sentences if "cannot be told apart" in sentence] == [
         "N and D move together (correlation 1.000 of their logarithms): their terms cannot be "
         "told apart."
     ]
@@ -195,15 +196,15 @@ def test_a_pair_on_a_ray_is_told_once() -> None:
 def rising(crossed_fit: bl.Fit, curves: int = 12) -> bl.Fit:
     """The fit, of runs whose response rises in some curves."""
     runs = crossed_fit.runs.copy(deep=True)
-    index = bl.runs.curve_index(runs, bl.runs.curves(runs))
+    index = curve_index(runs, curves_in(runs))
     runs["loss"] = runs["loss"].where(index >= curves, 10 / runs["loss"])
     return replace(crossed_fit, runs=runs)
 
 
-def test_a_response_that_goes_against_the_law_is_told_early(crossed_fit: bl.Fit) -> None:
-    told = "The response rises with N in {} of 12 curves; law 'power' only falls with N."
-    assert bl.diagnose(rising(crossed_fit)).sentences[1] == told.format(12)
-    assert bl.diagnose(rising(crossed_fit, 7)).sentences[1] == told.format(7)
+def test_a_response_against_the_direction_of_the_law_is_reported_early(crossed_fit: bl.Fit) -> None:
+    expected = "The response rises with N in {} of 12 curves; law 'power' only falls with N."
+    assert bl.diagnose(rising(crossed_fit)).sentences[1] == expected.format(12)
+    assert bl.diagnose(rising(crossed_fit, 7)).sentences[1] == expected.format(7)
     for few in (6, 0):
         assert "The response rises" not in str(bl.diagnose(rising(crossed_fit, few)))
 
@@ -228,7 +229,7 @@ def test_each_predictor_is_judged_at_given_others() -> None:
     ]
 
 
-def test_what_runs_cannot_tell_is_not_told() -> None:
+def test_slopes_that_are_not_identified_are_not_reported() -> None:
     rng, law = np.random.default_rng(1), bl.laws.chinchilla
     N, D = np.exp(rng.uniform(10, 20, (2, 30)))
     noise = np.exp(rng.normal(0, 0.01, 30))
@@ -243,9 +244,9 @@ def test_what_runs_cannot_tell_is_not_told() -> None:
 
 def test_a_size_that_does_not_vary() -> None:
     N = np.geomspace(1e6, 1e9, 9)
-    found = describe_runs(runs_of(N=N, D=np.full(9, 1e9)))
-    assert found[2:] == ["N or D does not vary: its exponent is its prior."]
-    assert found[1] == (
+    sentences = describe_runs(runs_of(N=N, D=np.full(9, 1e9)))
+    assert sentences[2:] == ["N or D does not vary: its exponent is its prior."]
+    assert sentences[1] == (
         "D: 0.0 decades and 1 distinct sizes in the median of 1 curve(s), at least 0.0 and 1. "
         "Fewer than 4 sizes do not show a floor."
     )
@@ -257,14 +258,14 @@ def test_curves_that_never_rise() -> None:
     falling = np.geomspace(4, 2, 10)
     rough = falling.copy()
     rough[5] = 4.0
-    told = (
+    expected = (
         "1 of 2 curve(s) of ten runs or more never rise: if they were smoothed or are running "
         "minima, a new raw run scatters more than the bands say."
     )
     loss = np.concatenate([rough, falling])
     order = np.random.default_rng(3).permutation(20)  # of rows, which does not matter
     runs = runs_of(loss[order], N=sizes[order], task=task[order])
-    assert describe_runs(runs)[1:] == [told]
+    assert describe_runs(runs)[1:] == [expected]
     assert describe_runs(runs_of(np.tile(rough, 2), N=sizes, task=task))[1:] == []
     short = runs_of(falling[:9], N=sizes[:9])
     assert describe_runs(short)[1:] == []

@@ -14,14 +14,15 @@ from scipy import stats
 import bayeslaw as bl
 from bayeslaw._law.roles import IDENTITY, LOG, LOGIT, Link
 from bayeslaw.diagnostics import power_scaling
-from bayeslaw.diagnostics.power_scaling import log_likelihood, log_prior, sensitivity
+from bayeslaw.diagnostics.curve_likelihood import curve_log_likelihood
+from bayeslaw.diagnostics.power_scaling import log_prior, sensitivity
 from bayeslaw.priors import Prior
 
 REAL = np.array([-2.0, -0.5, 0.3])
 
 
-def but_for_a_constant(found: np.ndarray, expected: np.ndarray) -> None:
-    np.testing.assert_allclose(found - found[0, 0], expected - expected[0, 0], atol=1e-7)
+def assert_equal_up_to_a_constant(density: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(density - density[0, 0], expected - expected[0, 0], atol=1e-7)
 
 
 def test_prior_of_a_curve_alone(lone_fit: bl.Fit, lone_runs: xr.Dataset) -> None:
@@ -35,9 +36,9 @@ def test_prior_of_a_curve_alone(lone_fit: bl.Fit, lone_runs: xr.Dataset) -> None
         "sigma": stats.norm(np.log(0.01), np.log(2.7183)),
     }
     expected = sum(prior.logpdf(theta.sel(parameter=n).values) for n, prior in priors.items())
-    found = log_prior(lone_fit)
-    assert found.shape == (*theta.shape[:2], 1)
-    but_for_a_constant(found[..., 0], expected)
+    density = log_prior(lone_fit)
+    assert density.shape == (*theta.shape[:2], 1)
+    assert_equal_up_to_a_constant(density[..., 0], expected)
 
 
 def test_prior_of_a_population(crossed_fit: bl.Fit) -> None:
@@ -54,7 +55,7 @@ def test_prior_of_a_population(crossed_fit: bl.Fit) -> None:
     for i, of in enumerate(link["spread_of"].values):
         scale = sds[str(of).partition(" ")[0]]
         expected = expected + stats.halfnorm(scale=scale).logpdf(link["spread"].values[..., i])
-    but_for_a_constant(log_prior(crossed_fit), expected)
+    assert_equal_up_to_a_constant(log_prior(crossed_fit), expected)
 
 
 @pytest.mark.parametrize(
@@ -70,34 +71,8 @@ def test_prior_of_a_population(crossed_fit: bl.Fit) -> None:
     ],
 )
 def test_any_prior_on_the_scale_of_a_link(prior: Prior, link: Link, expected: np.ndarray) -> None:
-    found = power_scaling._log_density(prior, link, REAL)
-    np.testing.assert_allclose(found - found[0], expected - expected[0], rtol=1e-6, atol=1e-6)
-
-
-def test_likelihood_without_discrepancy(crossed_fit: bl.Fit) -> None:
-    found = log_likelihood(crossed_fit)
-    each = crossed_fit.tree["log_likelihood"]["loss"]
-    assert found.shape == (*each.shape[:2], 12)
-    np.testing.assert_allclose(found.sum(2), each.sum("run"), rtol=1e-9)
-
-
-def test_likelihood_with_discrepancy(discrepant_fit: bl.Fit) -> None:
-    """Two-sided Brownian motion from the middle of the curve, written out."""
-    posterior, runs = discrepant_fit.tree["posterior"].to_dataset(), discrepant_fit.runs
-    label = posterior["curve"].values[3]
-    own = (runs["task"] + " / " + runs["dataset"]).values == label
-    at = posterior.isel(curve=3, draw=slice(0, 40))
-    size, loss = np.log(runs["N"].values[own]), np.log(runs["loss"].values[own])
-    u = size - (size.min() + size.max()) / 2
-    together = np.where(np.sign(u) == np.sign(u)[:, None], 1, 0)
-    walk = together * np.minimum(np.abs(u), np.abs(u)[:, None])
-    expected = np.empty((4, 40))
-    for i, j in np.ndindex(4, 40):
-        one = at.isel(chain=i, draw=j)
-        law = np.log(one["L0"].item() + one["k"].item() * np.exp(-one["alpha"].item() * size))
-        covariance = one["tau"].item() ** 2 * walk + one["sigma"].item() ** 2 * np.eye(size.size)
-        expected[i, j] = stats.multivariate_normal(law, covariance).logpdf(loss)
-    but_for_a_constant(log_likelihood(discrepant_fit)[:, :40, 3], expected)
+    density = power_scaling._log_density(prior, link, REAL)
+    np.testing.assert_allclose(density - density[0], expected - expected[0], rtol=1e-6, atol=1e-6)
 
 
 def test_a_twentieth_is_a_quarter_of_a_deviation() -> None:
@@ -106,20 +81,20 @@ def test_a_twentieth_is_a_quarter_of_a_deviation() -> None:
     values = np.random.default_rng(1).permutation(normal).reshape(4, -1)
     # Weights exp(slope (a - 1) x) shift a standard normal by slope (a - 1).
     slope = 0.24 / np.log(2)
-    found = power_scaling._gradient(values[..., None], slope * values)
-    assert found == pytest.approx(0.05, abs=0.002)
+    gradient = power_scaling._gradients(values[..., None], slope * values)
+    assert gradient == pytest.approx(0.05, abs=0.002)
 
 
-def test_what_a_quantity_does_not_depend_on_is_no_noise() -> None:
-    """Weights of many parameters, none of which is told by the quantity."""
+def test_densities_that_the_quantity_does_not_depend_on_add_no_noise() -> None:
+    """Weights of many parameters, all independent of the quantity."""
     rng = np.random.default_rng(3)
     value, log = rng.standard_normal((4, 500, 1)), 5 * rng.standard_normal((4, 500))
     # The slope of the log density is 0 with a standard error of 5 / sqrt(2000).
     error = 0.05 * 5 / np.sqrt(2000) * np.log(2) / 0.24
-    assert power_scaling._gradient(value, log)[0] < 4 * error
+    assert power_scaling._gradients(value, log)[0] < 4 * error
 
 
-def test_an_informative_prior_is_felt(known_fit: Callable[..., bl.Fit]) -> None:
+def test_sensitivity_to_an_informative_prior(known_fit: Callable[..., bl.Fit]) -> None:
     """Curves that are not pooled: each has the prior and the likelihood of its own."""
     sizes = np.geomspace(1e6, 1e9, 6)
     rng = np.random.default_rng(2)
@@ -140,15 +115,15 @@ def test_an_informative_prior_is_felt(known_fit: Callable[..., bl.Fit]) -> None:
     assert both["prior"][0] < 0.05 < both["prior"][1]
 
 
-def test_draws_of_a_forecast_that_took_some(crossed_fit: bl.Fit) -> None:
+def test_a_forecast_of_thinned_draws(crossed_fit: bl.Fit) -> None:
     grid = bl.grid(N=[1e9, 1e12], task="c4", dataset="web")
     every, some = (bl.forecast(crossed_fit, grid, draws=draws)["mean"] for draws in (4000, 300))
     assert some.sizes["draw"] < every.sizes["draw"]
     step = -(-every.sizes["draw"] // some.sizes["draw"])
-    found = sensitivity(crossed_fit, some, np.zeros(2, int))
-    logs = {"prior": log_prior(crossed_fit), "likelihood": log_likelihood(crossed_fit).sum(2)}
+    result = sensitivity(crossed_fit, some, np.zeros(2, int))
+    logs = {"prior": log_prior(crossed_fit), "likelihood": curve_log_likelihood(crossed_fit).sum(2)}
     for name, log in logs.items():
-        expected = power_scaling._gradient(every.values[:, ::step], log[:, ::step])
-        np.testing.assert_allclose(found[name], expected)
+        expected = power_scaling._gradients(every.values[:, ::step], log[:, ::step])
+        np.testing.assert_allclose(result[name], expected)
     with pytest.raises(ValueError, match="have 700 draws per chain and the fit"):
         sensitivity(crossed_fit, every.isel(draw=np.zeros(700, int)), np.zeros(2, int))

@@ -1,4 +1,4 @@
-"""Posterior probabilities of what a parameter's value means."""
+"""Posterior probabilities of regions of a parameter."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ def fit(known_fit: Callable[..., Fit]) -> Fit:
 
 
 def test_probabilities_are_shares_of_the_draws(fit: Fit) -> None:
-    told = region_probabilities(fit)
-    assert told.index.tolist() == ["s", "u"]
-    assert told.columns.tolist() == ["sublinear", "linear", "superlinear"]
-    assert told.loc["s"].tolist() == [0.5, 0.25, 0.25]
-    assert told.loc["u"].tolist() == [0.0, 0.5, 0.5]
+    probabilities = region_probabilities(fit)
+    assert probabilities.index.tolist() == ["s", "u"]
+    assert probabilities.columns.tolist() == ["sublinear", "linear", "superlinear"]
+    assert probabilities.loc["s"].tolist() == [0.5, 0.25, 0.25]
+    assert probabilities.loc["u"].tolist() == [0.0, 0.5, 0.5]
 
 
 def test_a_population_comes_first(fit: Fit) -> None:
     tree = fit.tree.copy()
     population = tree["posterior"].to_dataset().assign(b_population=(("chain", "draw"), B[..., 1]))
     tree["posterior"] = type(tree)(population)
-    told = region_probabilities(dataclasses.replace(fit, tree=tree))
-    assert told.index.tolist() == ["population", "s", "u"]
-    assert told.loc["population"].tolist() == told.loc["u"].tolist()
+    probabilities = region_probabilities(dataclasses.replace(fit, tree=tree))
+    assert probabilities.index.tolist() == ["population", "s", "u"]
+    assert probabilities.loc["population"].tolist() == probabilities.loc["u"].tolist()
 
 
 def test_a_fit_that_did_not_converge_says_so_first(fit: Fit) -> None:
     tree = fit.tree.copy()
     tree.attrs["gate"] = dataclasses.replace(Gate.of(fit.tree), r_hat=2.0).to_json()
-    told = region_probabilities(dataclasses.replace(fit, tree=tree))
-    assert (told.pop("caveat") == NOT_CONVERGED).all()
-    assert told.shape == (2, 3)
+    probabilities = region_probabilities(dataclasses.replace(fit, tree=tree))
+    assert (probabilities.pop("caveat") == NOT_CONVERGED).all()
+    assert probabilities.shape == (2, 3)
 
 
-def test_laws_without_a_verdict_are_refused(known_fit: Callable[..., Fit], fit: Fit) -> None:
+def test_laws_without_regions_are_refused(known_fit: Callable[..., Fit], fit: Fit) -> None:
     law = dataclasses.replace(laws.proportional, regions={})
     other = dataclasses.replace(fit, model=dataclasses.replace(fit.model, law=law))
-    with pytest.raises(ValueError, match="'proportional' has no parameter whose value is a verd"):
+    with pytest.raises(ValueError, match="law 'proportional' has no regions of its parameters"):
         region_probabilities(other)

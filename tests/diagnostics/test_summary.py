@@ -67,13 +67,13 @@ def test_groups_with_reserved_names(crossed_fit: bl.Fit) -> None:
     names = {f"{n}_task_effect": f"{n}_model_effect" for n in ("L0", "k", "alpha", "sigma")}
     tree["posterior"] = posterior.rename(names | {"task": "model_level"})
     runs = crossed_fit.runs.rename(task="model").assign_attrs(groups=["model", "dataset"])
-    found = bl.summary(replace(crossed_fit, runs=runs, tree=tree))
+    renamed = bl.summary(replace(crossed_fit, runs=runs, tree=tree))
     expected = bl.summary(crossed_fit)
-    assert list(found.loc["model"].index) == list(expected.loc["task"].index)
-    np.testing.assert_array_equal(found, expected)
+    assert list(renamed.loc["model"].index) == list(expected.loc["task"].index)
+    np.testing.assert_array_equal(renamed, expected)
 
 
-def test_a_parameter_that_is_held(crossed_fit: bl.Fit) -> None:
+def test_a_fixed_parameter(crossed_fit: bl.Fit) -> None:
     tree = crossed_fit.tree.copy()
     posterior = tree["posterior"].to_dataset()
     tree["posterior"] = posterior.assign(L0=posterior["L0"] * 0 + 1.69)

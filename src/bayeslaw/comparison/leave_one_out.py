@@ -1,4 +1,4 @@
-"""What a fit expects of a curve that it has not seen, and of runs that weigh too much in it."""
+"""Leave-one-curve-out by importance sampling, and exact leave-one-out by refitting."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
-from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.pointwise import DrawsAtRuns
-from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import group_names
+from bayeslaw.diagnostics.curve_likelihood import curve_log_likelihood
 from bayeslaw.diagnostics.diagnose import leave_one_out
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.refit import refit
@@ -25,19 +24,17 @@ from bayeslaw.forecasting.scores import score
 
 __all__ = ["leave_one_curve_out", "leave_one_out_exactly"]
 
-AT_ONCE = 1_000_000  # draws times runs that are worked on together
-
 
 def leave_one_curve_out(fit: Fit) -> Any:
     """Pareto-smoothed leave-one-out of a pooled fit, curve by curve.
 
-    The joint density of all responses of a curve, given the other curves. Draws of the curve's
-    own parameters cannot be weighed by the inverse of that curve's likelihood: without it they
-    would be spread over the whole population. They are therefore integrated out first, at the
-    population and the group effects of each draw: the draw is weighed by q / (likelihood times
-    population's density), where q is a normal density close to the posterior of the curve's
-    parameters given the population. The mean of these weights is the inverse of the density that
-    is wanted, whatever q is; the better it is, the less they vary.
+    The joint log density of all responses of a curve, given the other curves. The usual weights,
+    the inverse of the curve's likelihood, would have too large a variance: without its runs the
+    curve's own parameters spread over the whole population. They are therefore integrated out
+    first, given the population and the group effects of each draw, by weights q / (likelihood
+    times population density), where q is a normal approximation of the posterior of the curve's
+    parameters given the population. The mean of these weights is the inverse of the leave-one-out
+    density for any q; the better q is, the less they vary.
 
     Parameters
     ----------
@@ -47,8 +44,8 @@ def leave_one_curve_out(fit: Fit) -> Any:
     Returns
     -------
     arviz_stats.ELPDData or None
-        Over curves. None where there is no population to know a curve from, or where noise beside
-        a discrepancy has a number for each run, so that the joint density has no closed form.
+        Over curves. None without pooling, or where the noise has a latent variable for each run
+        next to a discrepancy, so that the joint density has no closed form.
 
     Examples
     --------
@@ -59,14 +56,15 @@ def leave_one_curve_out(fit: Fit) -> Any:
     run_arrays = run_arrays_of(fit.model, fit.runs)
     if not is_pooled(fit.model, run_arrays.curves) or fit.model.is_augmented:
         return None
-    link = fit.tree["unconstrained_posterior"].to_dataset()
-    theta, (center, spread) = link["theta"].values, _population(fit, link, run_arrays.curves)
-    density = _joint(fit, run_arrays)
+    unconstrained = fit.tree["unconstrained_posterior"].to_dataset()
+    theta = unconstrained["theta"].values
+    mean, spread = _population(fit, unconstrained, run_arrays.curves)
+    density = curve_log_likelihood(fit)
     for i in range(run_arrays.n_curves):
-        density[..., i] += _log_ratio(theta[..., i], center[..., i], spread)
+        density[..., i] += _log_ratio(theta[..., i], mean[..., i], spread)
     coords = {
-        "chain": link["chain"],
-        "draw": link["draw"],
+        "chain": unconstrained["chain"],
+        "draw": unconstrained["draw"],
         "curve": run_arrays.curves["curve"].values,
     }
     values = xr.Dataset({"curve_density": (("chain", "draw", "curve"), density)}, coords)
@@ -86,31 +84,30 @@ def leave_one_out_exactly(
     store: str | PathLike[str] | None = None,
     progressbar: bool = True,
 ) -> Any:
-    """Leave-one-out of a fit, with exact refits for runs that are too influential.
+    """Leave-one-out of a fit, with exact refits without runs that are too influential.
 
     Parameters
     ----------
     fit : Fit
         The fit.
     random_seed : int
-        Seed of the first refit; the next ones take the numbers after it.
+        Seed of the first refit; each later one takes the next number.
     draws, tune, chains : int
-        Draws kept per chain, draws that adapt the sampler, chains.
+        Posterior draws per chain, tuning draws per chain, and number of chains.
     target_accept : float, optional
         As for `bayeslaw.fit`.
     executor : concurrent.futures.Executor, optional
-        Where the fits are made, as for `bayeslaw.refit`.
+        Runs the fits in parallel, as for `bayeslaw.refit`.
     store : path, optional
-        Where finished fits are kept, as for `bayeslaw.refit`.
+        Where finished fits are saved, as for `bayeslaw.refit`.
     progressbar : bool
         Whether to show progress.
 
     Returns
     -------
     arviz_stats.ELPDData
-        For `bayeslaw.compare`. Where Pareto k was too high there is the log density of the run in
-        a fit without it, and a k of 0; unless that fit did not pass its gate, which changes
-        nothing.
+        For `bayeslaw.compare`. A run whose Pareto k was too high has its exact log density, under
+        a fit without it, and a k of 0; if that fit did not pass its gate, the approximation stays.
 
     Raises
     ------
@@ -126,98 +123,74 @@ def leave_one_out_exactly(
     >>> bl.compare(fits, later, loo=loo)  # doctest: +SKIP
     """
     loo = leave_one_out(fit)
-    bad = np.flatnonzero(loo.pareto_k.values > loo.good_k)
-    again = refit(
-        fit.model, [fit.runs.drop_isel(run=[i]) for i in bad], random_seed=random_seed,
+    influential = np.flatnonzero(loo.pareto_k.values > loo.good_k)
+    refits = refit(
+        fit.model, [fit.runs.drop_isel(run=[i]) for i in influential], random_seed=random_seed,
         draws=draws, tune=tune, chains=chains, target_accept=target_accept, executor=executor,
         store=store, progressbar=progressbar,
     )  # fmt: skip
     exact = {
         int(i): _log_score(without, fit.runs.isel(run=[i]))
-        for i, without in zip(bad, again, strict=True)
+        for i, without in zip(influential, refits, strict=True)
         if Gate.of(without.tree).passed
     }
-    return _replaced(loo, exact)
+    return _with_exact(loo, exact)
 
 
 def _log_score(fit: Fit, run: xr.Dataset) -> float:
-    drawn = forecast(fit, run, draw_new=group_names(fit.runs))
-    return float(score(drawn, run)["log_score"].item())
+    predicted = forecast(fit, run, draw_new=group_names(fit.runs))
+    return float(score(predicted, run)["log_score"].item())
 
 
-def _replaced(loo: Any, exact: dict[int, float]) -> Any:
-    """The result with densities of some runs in place of their approximations."""
-    each, k = loo.elpd_i.copy(), loo.pareto_k.copy()
-    where = list(exact)
-    each.values[where], k.values[where] = list(exact.values()), 0.0
-    elpd = float(each.sum())
-    se = math.sqrt(each.size * float(each.var(ddof=1)))
-    told = {"elpd": elpd, "se": se, "p": loo.p + loo.elpd - elpd, "elpd_i": each, "pareto_k": k}
-    return replace(loo, **told, warning=bool((k > loo.good_k).any()))
+def _with_exact(loo: Any, exact: dict[int, float]) -> Any:
+    """The result with exact log densities of some runs."""
+    elpd_i, k = loo.elpd_i.copy(), loo.pareto_k.copy()
+    rows = list(exact)
+    elpd_i.values[rows], k.values[rows] = list(exact.values()), 0.0
+    elpd = float(elpd_i.sum())
+    se = math.sqrt(elpd_i.size * float(elpd_i.var(ddof=1)))
+    changes = {"elpd": elpd, "se": se, "p": loo.p + loo.elpd - elpd, "elpd_i": elpd_i}
+    return replace(loo, **changes, pareto_k=k, warning=bool((k > loo.good_k).any()))
 
 
-def _joint(fit: Fit, run_arrays: RunArrays) -> np.ndarray:
-    """Joint log density of each curve's responses given its parameters, (chain, draw, curve)."""
-    model, posterior = fit.model, fit.tree["posterior"].to_dataset()
-    parameters = {name: posterior[name].values for name in model.roles}
-    parts = math.ceil(posterior.sizes["draw"] * run_arrays.curve.size / AT_ONCE)
-    some = np.array_split(np.arange(posterior.sizes["draw"]), parts)
-    seen = (
-        DrawsAtRuns.of(
-            model, run_arrays, {n: each[:, few] for n, each in parameters.items()}, fit.runs
-        )
-        for few in some
-    )
-    return np.concatenate([_of_curves(fitted) for fitted in seen], axis=1)
-
-
-def _of_curves(fitted: DrawsAtRuns) -> np.ndarray:
-    run_arrays, scatter = fitted.run_arrays, fitted.distribution
-    wrong = marginal_discrepancy(fitted.model, run_arrays)
-    if wrong is None:
-        return run_arrays.sums(scatter.log_density(run_arrays.response))
-    slope = np.log(fitted.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
-    arrays = run_arrays.values - scatter.center, scatter.sigma**2, fitted.tau**2
-    flat = (np.ascontiguousarray(each).reshape(-1, *each.shape[2:]) for each in arrays)
-    each = np.array([wrong.log_density_by_curve(*draw) for draw in zip(*flat, strict=True)])
-    return each.reshape(*scatter.center.shape[:2], -1) + run_arrays.sums(slope)
-
-
-def _population(fit: Fit, link: xr.Dataset, curves: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Means (chain, draw, parameter, curve) and spreads (chain, draw, parameter) of curves."""
-    names = [str(name) for name in link["parameter"].values]
-    where = hierarchy_layout(groupings(fit.model, curves), names)
-    spread = link["spread"].values
-    mean = np.repeat(link["center"].values[..., None], curves.sizes["curve"], axis=3)
-    for place, (name, group, level) in enumerate(where.levels):
-        effect = spread[..., where.spread_of_level[place]] * link["effects"].values[..., place]
+def _population(
+    fit: Fit, unconstrained: xr.Dataset, curves: xr.Dataset
+) -> tuple[np.ndarray, np.ndarray]:
+    """Population means (chain, draw, parameter, curve) and spreads (chain, draw, parameter)."""
+    names = [str(name) for name in unconstrained["parameter"].values]
+    layout = hierarchy_layout(groupings(fit.model, curves), names)
+    spread, effects = unconstrained["spread"].values, unconstrained["effects"].values
+    mean = np.repeat(unconstrained["center"].values[..., None], curves.sizes["curve"], axis=3)
+    for i, (name, group, level) in enumerate(layout.levels):
+        effect = spread[..., layout.spread_of_level[i]] * effects[..., i]
         mean[:, :, names.index(name), curves[group].values == level] += effect[..., None]
     return mean, spread[..., : len(names)]
 
 
 def _log_ratio(theta: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Log of the population's density of a curve's parameters, over that given its runs.
+    """Log ratio of the population density of a curve's parameters to q, a normal approximation.
 
-    Arrays are (chain, draw, parameter). What the runs say is taken as one normal factor: what the
-    draws are narrower than the widest population.
+    Arrays are (chain, draw, parameter), the result (chain, draw). q is the product of the
+    population density and one normal factor for the curve's runs, whose information is that of
+    all draws less that of the widest population.
     """
-    draws, tight = theta.reshape(-1, theta.shape[-1]), spread**-2.0
-    told = _positive(
-        np.linalg.inv(np.atleast_2d(np.cov(draws.T))) - np.diag(tight.min(axis=(0, 1)))
+    draws, prior_precision = theta.reshape(-1, theta.shape[-1]), spread**-2.0
+    information = _nearest_positive_semidefinite(
+        np.linalg.inv(np.atleast_2d(np.cov(draws.T))) - np.diag(prior_precision.min(axis=(0, 1)))
     )
-    precision = told + tight[..., None] * np.eye(len(told))
+    precision = information + prior_precision[..., None] * np.eye(len(information))
     covariance = np.linalg.inv(precision)
-    from_mean = np.einsum("...ij,...j->...i", covariance, tight * mean)
-    # So placed that the normal densities are right on average.
-    pull = np.linalg.solve(covariance.mean((0, 1)), (theta - from_mean).mean((0, 1)))
-    away = theta - from_mean - covariance @ pull
-    narrow = np.einsum("...i,...ij,...j->...", away, precision, away)
-    wide = np.sum(((theta - mean) / spread) ** 2, axis=-1)
-    volume = np.log(spread).sum(-1) + np.linalg.slogdet(precision)[1] / 2
-    return (narrow - wide) / 2 - volume
+    from_population = np.einsum("...ij,...j->...i", covariance, prior_precision * mean)
+    # The mean of the runs' factor is such that q has the right mean on average over draws.
+    weighted_mean = np.linalg.solve(covariance.mean((0, 1)), (theta - from_population).mean((0, 1)))
+    residual = theta - from_population - covariance @ weighted_mean
+    distance_q = np.einsum("...i,...ij,...j->...", residual, precision, residual)
+    distance_population = np.sum(((theta - mean) / spread) ** 2, axis=-1)
+    log_volume = np.log(spread).sum(-1) + np.linalg.slogdet(precision)[1] / 2
+    return (distance_q - distance_population) / 2 - log_volume
 
 
-def _positive(matrix: np.ndarray) -> np.ndarray:
-    """The nearest matrix that no direction has less than nothing of."""
-    values, directions = np.linalg.eigh(matrix)
-    return (directions * np.maximum(values, 0.0)) @ directions.T
+def _nearest_positive_semidefinite(matrix: np.ndarray) -> np.ndarray:
+    """Nearest positive semi-definite matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.maximum(values, 0.0)) @ vectors.T

@@ -1,4 +1,4 @@
-"""The contract that every law keeps, for the catalogue and for a user's own."""
+"""Contract tests of a law, for the catalogue and for laws of users."""
 
 # pyright: reportArgumentType=false
 
@@ -22,10 +22,10 @@ __all__ = ["LawReport", "check_law"]
 
 SIZE = 5
 PROBES = 500
-STEP = 1.1  # a predictor is moved by this factor to see where the response goes
+STEP = 1.1  # factor by which a predictor grows in the test of directions
 
-# Values at which laws are finite, positive and go where they say, for predictors from 1 to 10;
-# of roles that are not here, by the name of their link.
+# Parameter ranges by role, for predictors from 1 to 10, in which laws are finite and positive and
+# keep their direction; for roles that are not listed, by the name of their link.
 RANGES = {
     "Floor": (0.5, 2.0),
     "Amplitude": (1.0, 3.0),
@@ -45,16 +45,16 @@ RANGES = {
 
 @dataclass(frozen=True)
 class LawReport:
-    """What a law was found to do.
+    """Result of the contract tests of a law.
 
     Parameters
     ----------
     law : Law
         The law.
     failures : mapping of str to str
-        What it does not do, and why.
+        The tests that it fails, and why.
     coordinates : str
-        The kind of coordinates that it is sampled in; empty if they could not be found.
+        The kind of coordinates that it is sampled in; empty if there are none.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class LawReport:
 
     @property
     def passed(self) -> bool:
-        """Whether the law keeps the contract."""
+        """Whether the law passes all tests."""
         return not self.failures
 
     def __str__(self) -> str:
@@ -77,12 +77,12 @@ class LawReport:
         if self.passed:
             return f"law {self.law.name!r} is sound; sampled as {self.coordinates}"
         return "\n".join(
-            f"law {self.law.name!r}: {what}: {why}" for what, why in self.failures.items()
+            f"law {self.law.name!r}: {test}: {why}" for test, why in self.failures.items()
         )
 
 
 def check_law(law: Law) -> LawReport:
-    """Run on a law the contract test that the catalogue passes.
+    """Run the contract tests that all laws of the catalogue pass.
 
     Parameters
     ----------
@@ -92,10 +92,11 @@ def check_law(law: Law) -> LawReport:
     Returns
     -------
     LawReport
-        Falls short where the law does not serve numbers, arrays, labelled arrays and tensors
-        with gradients alike, has no docstring, leaves parameters out of its LaTeX, is not finite
-        or mostly not positive where its roles let it be, goes where it does not say, does not
-        know its units, or is not sound in the coordinates it would be sampled in.
+        A law fails if it does not give the same values for numbers, arrays, labelled arrays and
+        tensors with gradients, has no docstring, omits parameters from its LaTeX, is not finite
+        or mostly not positive in the ranges of its roles, moves against its declared direction,
+        cannot be rescaled to other units, or does not come back from the coordinates it would be
+        sampled in.
 
     Examples
     --------
@@ -104,17 +105,18 @@ def check_law(law: Law) -> LawReport:
     law 'power' is sound; sampled as SumOfTerms
     """
     failures: dict[str, str] = {}
-    for what, check in _CHECKS.items():
+    for test, check in _CHECKS.items():
         try:
-            with np.errstate(all="ignore"):  # what it does wrong is told once, in the report
+            with np.errstate(all="ignore"):  # floating-point faults are in the report
                 check(law)
-        except Exception as error:  # a user's law may fail in any way at all: that is the answer
-            failures[what] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        except Exception as error:  # a user's law may raise anything: that is a failure to report
+            failures[test] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     sampled = "" if "coordinates" in failures else type(coordinates(Model(law))).__name__
     return LawReport(law, failures, sampled)
 
 
 def _point(law: Law) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    """Random predictors and parameters, (SIZE,) each."""
     rng = np.random.default_rng(11)
     predictors = [np.exp(rng.uniform(0.1, 0.5, SIZE)) for _ in law.predictors]
     return predictors, {name: rng.uniform(0.2, 0.6, SIZE) for name in law.parameters}
@@ -127,12 +129,12 @@ def _array(law: Law) -> np.ndarray:
 
 def _numbers(law: Law) -> None:
     predictors, parameters = _point(law)
-    whole = _array(law)
-    _require(whole.shape == (SIZE,), f"arrays of {SIZE} give shape {whole.shape}")
-    _require(bool(np.all(np.isfinite(whole))), f"not finite: {whole}")
+    array = _array(law)
+    _require(array.shape == (SIZE,), f"arrays of {SIZE} give shape {array.shape}")
+    _require(bool(np.all(np.isfinite(array))), f"not finite: {array}")
     values = [*predictors, *parameters.values()]
-    each = [float(_at(law, [float(value[i]) for value in values])) for i in range(SIZE)]
-    _require(np.allclose(each, whole, 1e-12), "numbers and arrays give different values")
+    numbers = [float(_evaluate(law, [float(value[i]) for value in values])) for i in range(SIZE)]
+    _require(np.allclose(numbers, array, 1e-12), "numbers and arrays give different values")
 
 
 def _labels(law: Law) -> None:
@@ -150,30 +152,31 @@ def _labels(law: Law) -> None:
 def _tensors(law: Law) -> None:
     predictors, parameters = _point(law)
     values = [*predictors, *parameters.values()]
-    found, gradient = values_and_gradient(law, values)
-    _require(np.allclose(found, _array(law), 1e-12), "tensors and arrays give different values")
+    tensor, gradient = values_and_gradient(law, values)
+    _require(np.allclose(tensor, _array(law), 1e-12), "tensors and arrays give different values")
     for i, name in enumerate([*law.predictors, *law.parameters]):
         numeric = _numeric_slope(law, values, i)
         _require(np.allclose(gradient[i], numeric, 1e-5, 1e-7), f"wrong gradient in {name!r}")
 
 
-def _at(law: Law, values: list) -> Any:
-    """The law at predictors and parameters in one list."""
+def _evaluate(law: Law, values: list) -> Any:
+    """The law, given predictors and parameters in one list."""
     n = len(law.predictors)
     return law(*values[:n], **dict(zip(law.parameters, values[n:], strict=True)))
 
 
 def _numeric_slope(law: Law, values: list, i: int) -> np.ndarray:
+    """Central difference along one value."""
     up, down = ([*values[:i], values[i] + step, *values[i + 1 :]] for step in (1e-6, -1e-6))
-    return (_at(law, up) - _at(law, down)) / 2e-6
+    return (_evaluate(law, up) - _evaluate(law, down)) / 2e-6
 
 
 def _units(law: Law) -> None:
     predictors, parameters = _point(law)
     scales = {name: 3.0 + i for i, name in enumerate(law.predictors) if name not in law.unitless}
     smaller = [x / scales.get(name, 1) for name, x in zip(law.predictors, predictors, strict=True)]
-    moved = rescale(law, scales, parameters)
-    same = np.allclose(law(*smaller, **parameters), law(*predictors, **moved), 1e-9)
+    rescaled = rescale(law, scales, parameters)
+    same = np.allclose(law(*smaller, **parameters), law(*predictors, **rescaled), 1e-9)
     _require(same, f"law(N / s) is not law(N) with rescaled parameters for s = {scales}")
 
 
@@ -190,7 +193,7 @@ def _coordinates(law: Law) -> None:
 
 
 def _probes(law: Law) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-    """Predictors and parameters all over the ranges of their roles."""
+    """Random predictors and parameters over the ranges of their roles, (PROBES,) each."""
     rng = np.random.default_rng(12)
     predictors = [rng.uniform(1, 10, PROBES) for _ in law.predictors]
     return predictors, {
@@ -226,12 +229,12 @@ def _direction(law: Law) -> None:
 
 def _require_direction(law: Law, name: str, rises: bool, falls: bool) -> None:
     sign = law.direction.get(name, -1)
-    says = f"is declared to {'fall' if sign < 0 else 'rise'}"
-    says = says if name in law.direction else "has to fall unless declared"
+    declared = f"is declared to {'fall' if sign < 0 else 'rise'}"
+    declared = declared if name in law.direction else "has to fall unless declared"
     does = " and ".join(["rises"] * rises + ["falls"] * falls)
-    right = f"write @law(direction={{{name!r}: {int(rises) - int(falls)}}})"
-    wrong = {-1: rises, 0: False, 1: falls}[sign]
-    _require(not wrong, f"the response {does} with {name!r} and {says}: {right}")
+    fix = f"write @law(direction={{{name!r}: {int(rises) - int(falls)}}})"
+    is_against = {-1: rises, 0: False, 1: falls}[sign]
+    _require(not is_against, f"the response {does} with {name!r} and {declared}: {fix}")
 
 
 def _latex(law: Law) -> None:
@@ -250,8 +253,8 @@ def _docstring(law: Law) -> None:
     _require(bool(law.doc), "no docstring: say what the formula is and where it is from")
 
 
-def _require(good: bool, sentence: str) -> None:
-    if not good:
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
         raise ValueError(sentence)
 
 

@@ -1,7 +1,8 @@
-"""What every fit tells its user: numbers, and sentences about them."""
+"""Diagnosis of a fit: convergence, influential runs (Pareto k) and identifiability."""
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +23,10 @@ from bayeslaw.fitting.fit import Fit
 
 __all__ = ["Diagnosis", "describe_runs", "diagnose", "leave_one_out"]
 
-PRIOR_DRIVEN = 0.8  # posterior sd over prior sd above which the data said little
-SAME_RAY = 0.99
-DETERMINED = 0.999  # R^2 of a predictor given others, above which it says nothing of its own
-CLEAR = 3.0  # standard errors that a slope is away from zero before its sign counts
+PRIOR_DRIVEN = 0.8  # ratio of posterior to prior sd above which the prior dominates
+COLLINEAR = 0.99  # correlation of two log predictors
+DETERMINED = 0.999  # R^2 of a log predictor given the others
+CLEAR = 3.0  # standard errors between a slope and zero for its sign to count
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,9 @@ class Diagnosis:
         Convergence.
     learned : pandas.DataFrame
         Per parameter, on the link scale: ``prior_sd`` and ``posterior_sd`` of the population (of
-        a curve, without pooling), their ``ratio``, and what it means: ``data-driven`` or
-        ``prior-driven``.
+        a curve, without pooling), their ``ratio``, and ``driven_by``: ``data`` or ``prior``.
     sentences : tuple of str
-        What a user should know, the gate first.
+        The findings in words, the gate first.
 
     Examples
     --------
@@ -55,12 +55,12 @@ class Diagnosis:
     sentences: tuple[str, ...]
 
     def __str__(self) -> str:
-        """The sentences, one a line."""
+        """The sentences, one per line."""
         return "\n".join(self.sentences)
 
 
 def diagnose(fit: Fit) -> Diagnosis:
-    """Judge a fit: did it converge, which runs weigh most, what did the data decide.
+    """Diagnose a fit: convergence, influential runs, and parameters that the prior decides.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def diagnose(fit: Fit) -> Diagnosis:
     Raises
     ------
     ValueError
-        If the fit is one of `bayeslaw.refit`, which makes no draws from the prior.
+        If the fit has no draws from the prior, as fits of `bayeslaw.refit` have none.
 
     Examples
     --------
@@ -86,62 +86,40 @@ def diagnose(fit: Fit) -> Diagnosis:
             "bayeslaw.fit, or print it: its first line is its gate"
         )
     gate, learned = Gate.of(fit.tree), _learned(fit)
-    found = [str(chain_modes(fit))] if gate.modes > 1 else []
     sentences = [
         gate.sentence,
-        *found,
+        *([str(chain_modes(fit))] if gate.modes > 1 else []),
         *_against_direction(fit),
         _influence(fit),
         *describe_runs(fit.runs, fit.model.law.predictors),
-        *_identified(learned),
+        _identified(learned),
+        _separable(fit),
     ]
-    sentences += [_separable(fit)]
     return Diagnosis(gate, learned, tuple(sentence for sentence in sentences if sentence))
 
 
 def describe_runs(runs: xr.Dataset, names: Sequence[str] | None = None) -> list[str]:
-    """What can be learned from the sizes that were run, in sentences.
-
-    Parameters
-    ----------
-    runs : xarray.Dataset
-        The runs.
-    names : sequence of str, optional
-        Predictors to look at; all of the runs' unless given.
-
-    Returns
-    -------
-    list of str
-    """
+    """Sentences about what the sizes of the runs can identify; of all predictors unless named."""
     predictors, curves = list(names or predictor_names(runs)), curves_in(runs)
     curve = curve_index(runs, curves)
     sentences = [_span(runs, name, curve, curves.sizes["curve"]) for name in predictors]
     for i, first in enumerate(predictors):
-        sentences += [_ray(runs, first, second) for second in predictors[i + 1 :]]
+        sentences += [_collinear(runs, first, second) for second in predictors[i + 1 :]]
     sentences += [_determined(runs, predictors)]
-    sentences += [_envelope(runs, name, curve, curves) for name in predictors[:1]]
+    sentences += [_never_rising(runs, name, curve, curves) for name in predictors[:1]]
     return [sentence for sentence in sentences if sentence]
 
 
 def leave_one_out(fit: Fit) -> Any:
-    """Pareto-smoothed leave-one-out of a fit, run by run.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-
-    Returns
-    -------
-    arviz_stats.ELPDData
-    """
+    """Pareto-smoothed leave-one-out (PSIS-LOO) of a fit, run by run: an arviz_stats.ELPDData."""
     with warnings.catch_warnings():
-        # Influential runs are counted in every answer; ArviZ would warn of them as well.
+        # Influential runs are counted in every result, so the warning of ArviZ is redundant.
         warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto", UserWarning)
         return az.loo(fit.tree, pointwise=True)
 
 
 def _span(runs: xr.Dataset, name: str, curve: np.ndarray, n_curves: int) -> str:
+    """Sentence about the range of sizes."""
     each = [runs[name].values[curve == i] for i in range(n_curves)]
     decades = [np.log10(x.max() / x.min()) for x in each]
     sizes = [np.unique(x).size for x in each]
@@ -152,12 +130,13 @@ def _span(runs: xr.Dataset, name: str, curve: np.ndarray, n_curves: int) -> str:
     )
 
 
-def _ray(runs: xr.Dataset, first: str, second: str) -> str:
+def _collinear(runs: xr.Dataset, first: str, second: str) -> str:
+    """Sentence about two predictors that move together."""
     logs = np.log(runs[first].values), np.log(runs[second].values)
     if min(values.std() for values in logs) == 0:
         return f"{first} or {second} does not vary: its exponent is its prior."
     correlation = float(np.corrcoef(*logs)[0, 1])
-    if abs(correlation) < SAME_RAY:
+    if abs(correlation) < COLLINEAR:
         return ""
     return (
         f"{first} and {second} move together (correlation {correlation:.3f} of their logarithms): "
@@ -166,11 +145,11 @@ def _ray(runs: xr.Dataset, first: str, second: str) -> str:
 
 
 def _determined(runs: xr.Dataset, names: Sequence[str]) -> str:
-    """Whether a predictor is a product of powers of others, as C = 6 N D is."""
-    logs = _apart(runs, names)
+    """Sentence about a predictor that is a product of powers of others, as C = 6 N D is."""
+    logs = _distinct_logs(runs, names)
     for name in list(logs)[:1:-1]:
         others = {other: logs[other] for other in logs if other != name}
-        slopes, residuals = _regressed(logs[name], np.stack([*others.values()], 1))
+        slopes, residuals = _regress(logs[name], np.stack([*others.values()], 1))
         share = 1 - residuals @ residuals / (logs[name] @ logs[name])
         if share > DETERMINED:
             parts = [other for other, slope in zip(others, slopes, strict=True) if abs(slope) > 0.1]
@@ -181,67 +160,68 @@ def _determined(runs: xr.Dataset, names: Sequence[str]) -> str:
     return ""
 
 
-def _apart(runs: xr.Dataset, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Standardised logarithms of predictors that vary, without those on the ray of another."""
-    kept: dict[str, np.ndarray] = {}
+def _distinct_logs(runs: xr.Dataset, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Standardised logs of predictors that vary, without those collinear with an earlier one."""
+    selected: dict[str, np.ndarray] = {}
     for name in names:
         logs = np.log(runs[name].values)
         if logs.std() > 0:
             logs = (logs - logs.mean()) / logs.std()
-            if all(abs(np.mean(logs * other)) < SAME_RAY for other in kept.values()):
-                kept[name] = logs
-    return kept
+            if all(abs(np.mean(logs * other)) < COLLINEAR for other in selected.values()):
+                selected[name] = logs
+    return selected
 
 
-def _regressed(response: np.ndarray, predictors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least-squares slopes, and what they leave; all are centred."""
+def _regress(response: np.ndarray, predictors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least-squares slopes and residuals of centred data."""
     slopes = np.linalg.lstsq(predictors, response)[0]
     return slopes, response - predictors @ slopes
 
 
 def _against_direction(fit: Fit) -> list[str]:
-    """Predictors with which the response goes the way that the law cannot."""
+    """Sentences about predictors with which the response moves against the law's direction."""
     law = fit.model.law
-    ways = np.array([law.direction.get(name, -1) for name in law.predictors])
-    signs = np.array(_signs(fit.runs, law.predictors))
-    told, against = (~np.isnan(signs)).sum(0), (signs == -ways).sum(0)
+    directions = np.array([law.direction.get(name, -1) for name in law.predictors])
+    signs = np.array(_slope_signs(fit.runs, law.predictors))
+    known, against = (~np.isnan(signs)).sum(0), (signs == -directions).sum(0)
     verbs = {-1: ("rises", "falls"), 1: ("falls", "rises")}
     return [
-        f"The response {verbs[way][0]} with {name} in {against[i]} of {told[i]} curves; law "
-        f"{law.name!r} only {verbs[way][1]} with {name}."
-        for i, (name, way) in enumerate(zip(law.predictors, ways, strict=True))
-        if way and against[i] > told[i] / 2
+        f"The response {verbs[direction][0]} with {name} in {against[i]} of {known[i]} curves; "
+        f"law {law.name!r} only {verbs[direction][1]} with {name}."
+        for i, (name, direction) in enumerate(zip(law.predictors, directions, strict=True))
+        if direction and against[i] > known[i] / 2
     ]
 
 
-def _signs(runs: xr.Dataset, names: Sequence[str]) -> list[np.ndarray]:
-    """Sign of the response's slope along each predictor at given others, curve by curve.
+def _slope_signs(runs: xr.Dataset, names: Sequence[str]) -> list[np.ndarray]:
+    """Sign of the response's partial slope along each predictor, curve by curve.
 
-    It is 0 where the sign is not clear, and not a number where the curve cannot tell.
+    0 where the sign is not clear, NaN where the runs of the curve do not identify the slope.
     """
     curve = curve_index(runs, curves_in(runs))
     columns = [runs[name].values for name in names]
     logs = np.log(np.stack([response_values(runs).values, *columns]))
-    return [_signs_of(logs[:, curve == i]) for i in range(curve.max() + 1)]
+    return [_curve_slope_signs(logs[:, curve == i]) for i in range(curve.max() + 1)]
 
 
-def _signs_of(logs: np.ndarray) -> np.ndarray:
+def _curve_slope_signs(logs: np.ndarray) -> np.ndarray:
     response, *predictors = logs - logs.mean(1, keepdims=True)
     signs = np.full(len(predictors), np.nan)
     varies = np.array([np.ptp(values) > 0 for values in predictors])
-    chosen = np.stack(predictors, 1)[:, varies]
-    free = response.size - 1 - chosen.shape[1]
-    if free > 0 and 0 < chosen.shape[1] == np.linalg.matrix_rank(
-        chosen, 1e-6 * np.abs(chosen).max()
+    design = np.stack(predictors, 1)[:, varies]
+    degrees_of_freedom = response.size - 1 - design.shape[1]
+    if degrees_of_freedom > 0 and 0 < design.shape[1] == np.linalg.matrix_rank(
+        design, 1e-6 * np.abs(design).max()
     ):
-        slopes, residuals = _regressed(response, chosen)
-        spread = np.linalg.inv(chosen.T @ chosen).diagonal() * (residuals @ residuals / free)
-        signs[varies] = np.sign(slopes) * (np.abs(slopes) > CLEAR * np.sqrt(spread))
+        slopes, residuals = _regress(response, design)
+        residual_variance = residuals @ residuals / degrees_of_freedom
+        variance = np.linalg.inv(design.T @ design).diagonal() * residual_variance
+        signs[varies] = np.sign(slopes) * (np.abs(slopes) > CLEAR * np.sqrt(variance))
     return signs
 
 
-def _envelope(runs: xr.Dataset, name: str, curve: np.ndarray, curves: xr.Dataset) -> str:
-    """Whether responses never rise, as smoothed curves and running minima do not."""
+def _never_rising(runs: xr.Dataset, name: str, curve: np.ndarray, curves: xr.Dataset) -> str:
+    """Sentence about curves that never rise, as smoothed curves and running minima do not."""
     smooth = 0
     for i in range(curves.sizes["curve"]):
         own = curve == i
@@ -257,6 +237,7 @@ def _envelope(runs: xr.Dataset, name: str, curve: np.ndarray, curves: xr.Dataset
 
 
 def _influence(fit: Fit) -> str:
+    """Sentence about runs of high Pareto k."""
     loo: Any = leave_one_out(fit)
     bad = np.asarray(loo.pareto_k.values) > loo.good_k
     if not bad.any():
@@ -269,9 +250,9 @@ def _influence(fit: Fit) -> str:
 
 
 def _learned(fit: Fit) -> pd.DataFrame:
-    """Posterior against prior spread of what the fit is about, on the link scale."""
+    """Posterior against prior standard deviation, on the link scale."""
     prior, posterior = (
-        _spread(fit.tree[group].to_dataset())
+        _standard_deviation(fit.tree[group].to_dataset())
         for group in ("unconstrained_prior", "unconstrained_posterior")
     )
     ratio = posterior / prior
@@ -286,39 +267,40 @@ def _learned(fit: Fit) -> pd.DataFrame:
     )
 
 
-def _spread(link: xr.Dataset) -> np.ndarray:
-    """Standard deviation of the population, or of a curve where there is none."""
-    if "center" in link:
-        return link["center"].std(("chain", "draw")).values
-    return link["theta"].std(("chain", "draw")).mean("curve").values
+def _standard_deviation(unconstrained: xr.Dataset) -> np.ndarray:
+    """Of the population; without pooling, the mean over curves."""
+    if "center" in unconstrained:
+        return unconstrained["center"].std(("chain", "draw")).values
+    return unconstrained["theta"].std(("chain", "draw")).mean("curve").values
 
 
-def _identified(learned: pd.DataFrame) -> list[str]:
+def _identified(learned: pd.DataFrame) -> str:
+    """Sentence about prior-driven parameters."""
     prior = [str(name) for name in learned.index[(learned["driven_by"] == "prior").to_numpy()]]
     if not prior:
-        return ["All parameters are data-driven."]
-    return [
+        return "All parameters are data-driven."
+    return (
         f"Prior-driven: {', '.join(prior)}. The data narrow the prior by less than "
         f"{1 - PRIOR_DRIVEN:.0%}; look at the prior before you quote a number."
-    ]
+    )
 
 
 def _separable(fit: Fit) -> str:
+    """Sentence about a floor and an exponent that are strongly correlated."""
     roles = coordinate_roles(fit.model, coordinates(fit.model))
     shares = [name for name, role in roles.items() if role.name == "share"]
     exponents = [name for name, role in roles.items() if role.name == "Exponent"]
     theta = fit.tree["unconstrained_posterior"].to_dataset()["theta"]
-    for share in shares:
-        for exponent in exponents:
-            pair = [theta.sel(parameter=name).values for name in (share, exponent)]
-            both = [
-                np.corrcoef([p[..., i].ravel() for p in pair])[0, 1]
-                for i in range(theta.sizes["curve"])
-            ]
-            if np.median(both) > 0.95:
-                return (
-                    f"{share} and {exponent} are hardly separable (correlation "
-                    f"{np.median(both):.2f} in the median curve): "
-                    "more decades would tell them apart."
-                )
+    for share, exponent in itertools.product(shares, exponents):
+        pair = [theta.sel(parameter=name).values for name in (share, exponent)]
+        correlations = [
+            np.corrcoef([values[..., i].ravel() for values in pair])[0, 1]
+            for i in range(theta.sizes["curve"])
+        ]
+        if np.median(correlations) > 0.95:
+            return (
+                f"{share} and {exponent} are hardly separable (correlation "
+                f"{np.median(correlations):.2f} in the median curve): "
+                "more decades would tell them apart."
+            )
     return ""

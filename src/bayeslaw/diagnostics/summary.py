@@ -1,4 +1,4 @@
-"""The table of what was found: parameters per curve, group and population."""
+"""Posterior summary of the parameters of curves, groups and the population."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.data.runs import group_names
 from bayeslaw.fitting.fit import Fit
 
-__all__ = ["parts_of", "summary"]
+__all__ = ["parameter_draws", "summary"]
 
 
 def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
-    """The parameters of the population, of each level of a group, and of each curve.
+    """Summarise the parameters of the population, of each level of a group, and of each curve.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by ``of`` (population, the group's name, or curve), ``label`` and ``parameter``:
         ``median``, ``lower``, ``upper``, ``sd`` in the user's units, ``r_hat`` and ``ess_bulk``.
-        A level of a group stands for the typical curve of that level. Rows are label by label,
-        and `loc` takes the first of the keys, the first two, or all. If the fit did not pass
-        its gate the first column says so.
+        The parameters of a level are those of a typical curve of that level. Rows are ordered by
+        label, and `loc` takes the first key, the first two, or all three. If the fit did not pass
+        its gate, a first column ``verdict`` says so.
 
     Raises
     ------
@@ -49,38 +49,26 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
         raise ValueError(f"prob must lie between 0 and 1, got {prob}")
     parts = [
         _rows(values, prob).assign(of=of, parameter=parameter)
-        for (of, parameter), values in parts_of(fit)
+        for (of, parameter), values in parameter_draws(fit)
     ]
-    told = _in_order(pd.concat(parts).reset_index())
-    gate = Gate.of(fit.tree)
-    if not gate.passed:
-        told.insert(0, "verdict", NOT_CONVERGED)
-    return told
+    table = _in_order(pd.concat(parts).reset_index())
+    if not Gate.of(fit.tree).passed:
+        table.insert(0, "verdict", NOT_CONVERGED)
+    return table
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows by what they are of, label and parameter, each in the order in which it was found."""
+    """Rows indexed by `of`, label and parameter, each in order of first appearance."""
     names = ["of", "label", "parameter"]
-    found = [pd.factorize(rows[name]) for name in names]
-    order = np.lexsort([codes for codes, _ in found[::-1]])
-    levels, codes = [level for _, level in found], [codes[order] for codes, _ in found]
-    # Sorted in this order, so that pandas need not scan for a row.
+    factors = [pd.factorize(rows[name]) for name in names]
+    order = np.lexsort([codes for codes, _ in factors[::-1]])
+    levels, codes = [level for _, level in factors], [codes[order] for codes, _ in factors]
+    # With a sorted index pandas looks rows up without a scan.
     return rows.drop(columns=names).iloc[order].set_axis(pd.MultiIndex(levels, codes, names=names))
 
 
-def parts_of(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
-    """Draws of all parameters by what they are of: population, a group, or curve.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-
-    Yields
-    ------
-    tuple
-        What they are of and the parameter, and draws over one dimension ``label``.
-    """
+def parameter_draws(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
+    """(population, group or curve; parameter) and draws over a dimension ``label``."""
     posterior, names = fit.tree["posterior"].to_dataset(), list(fit.model.roles)
     for name in names:
         if f"{name}_population" in posterior:
@@ -95,6 +83,7 @@ def parts_of(fit: Fit) -> Iterator[tuple[tuple[str, str], xr.DataArray]]:
 
 
 def _rows(draws: xr.DataArray, prob: float) -> pd.DataFrame:
+    """A row of statistics per label."""
     draws = draws.reset_coords(drop=True).rename("x")
     flat = draws.transpose("chain", "draw", "label")
     levels = np.quantile(flat.values, [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=(0, 1))

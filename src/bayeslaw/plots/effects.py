@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayeslaw.diagnostics.summary import parts_of
+from bayeslaw.diagnostics.summary import parameter_draws
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots.forest import axis_scale, draw_intervals, interval_quantiles, label_rows
 from bayeslaw.plots.layout import axes_with_notes, evenly_spaced, gate_warnings
@@ -85,7 +85,7 @@ def plot_effects(fit: Fit, parameter: str, *, ax: Axes | None = None) -> Figure:
 
 
 def _sections(fit: Fit, parameter: str) -> Iterator[Section]:
-    parts = {of: draws for (of, name), draws in parts_of(fit) if name == parameter}
+    parts = {of: draws for (of, name), draws in parameter_draws(fit) if name == parameter}
     for of, draws in parts.items():
         order = np.argsort(draws.median(("chain", "draw")).values, kind="stable")
         labels = [str(label) for label in draws["label"].values[order]]
