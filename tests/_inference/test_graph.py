@@ -260,10 +260,12 @@ def by_hand(case: Hand, at: dict[str, np.ndarray]) -> float:
         total += stats.norm(means[:, None], sds[:, None]).logpdf(theta).sum()
     names, n_law = list(case.model.nuisance_roles), len(case.model.law.parameters)
     free = [name for name in names if name in case.model.free]
-    beside = dict(zip(free, theta[n_law:], strict=True))
-    beside = {name: row if name == "sigma_slope" else np.exp(row) for name, row in beside.items()}
-    beside |= {name: np.full(6, value) for name, value in case.model.fixed.items()}
-    return total + responses_by_hand(case, theta[:n_law], beside, at.get("latent"))
+    nuisance = dict(zip(free, theta[n_law:], strict=True))
+    nuisance = {
+        name: row if name == "sigma_slope" else np.exp(row) for name, row in nuisance.items()
+    }
+    nuisance |= {name: np.full(6, value) for name, value in case.model.fixed.items()}
+    return total + responses_by_hand(case, theta[:n_law], nuisance, at.get("latent"))
 
 
 def population_by_hand(
@@ -292,11 +294,11 @@ CURVE = np.repeat(np.arange(6), 4)
 
 
 def responses_by_hand(
-    case: Hand, theta: np.ndarray, beside: dict[str, np.ndarray], latent: np.ndarray | None
+    case: Hand, theta: np.ndarray, nuisance: dict[str, np.ndarray], latent: np.ndarray | None
 ) -> float:
-    """Density of the responses, and of the numbers of runs that noise is Gaussian given."""
+    """Density of the responses and of the latent variables of runs."""
     noise, loss = case.model.noise, case.runs["loss"].values
-    at = {name: values[CURVE] for name, values in beside.items()}
+    at = {name: values[CURVE] for name, values in nuisance.items()}
     on_scale, slope = scale_by_hand(noise.scale)
     residual = on_scale(loss) - on_scale(law_by_hand(case, theta))
     sigma, total = at["sigma"].copy(), np.log(slope(loss)).sum()
@@ -312,10 +314,11 @@ def responses_by_hand(
     error = case.runs["stderr"].values * slope(loss) if "stderr" in case.runs else 0.0
     sigma = np.hypot(sigma, error)
     if case.model.discrepancy:
-        z, wrong = residual / sigma, discrepancy_by_hand(case, beside) / np.outer(sigma, sigma)
-        covariance = np.eye(24) + wrong  # in units of the noise, whose sizes differ vastly
-        away = z @ np.linalg.solve(covariance, z) + np.linalg.slogdet(covariance)[1]
-        return total - away / 2 - (np.log(2 * np.pi) / 2 + np.log(sigma)).sum()
+        # In units of the noise, whose sizes differ vastly.
+        z, units = residual / sigma, np.outer(sigma, sigma)
+        covariance = np.eye(24) + discrepancy_by_hand(case, nuisance) / units
+        deviance = z @ np.linalg.solve(covariance, z) + np.linalg.slogdet(covariance)[1]
+        return total - deviance / 2 - (np.log(2 * np.pi) / 2 + np.log(sigma)).sum()
     kind = stats.t(noise.nu, 0, sigma) if isinstance(noise, StudentT) else stats.norm(0, sigma)
     return total + kind.logpdf(residual).sum()
 
@@ -352,9 +355,9 @@ def scale_by_hand(scale: Any) -> tuple[Any, Any]:
     )
 
 
-def discrepancy_by_hand(case: Hand, beside: dict[str, np.ndarray]) -> np.ndarray:
-    """Covariance of two-sided walks from the middle of each curve's range."""
-    names = {"tau": "N"} if "tau" in beside else {"tau_N": "N", "tau_D": "D"}
+def discrepancy_by_hand(case: Hand, nuisance: dict[str, np.ndarray]) -> np.ndarray:
+    """Covariance of two-sided Brownian motions from the middle of each curve's range."""
+    names = {"tau": "N"} if "tau" in nuisance else {"tau_N": "N", "tau_D": "D"}
     total = np.zeros((24, 24))
     for name, predictor in names.items():
         for i in range(6):
@@ -363,7 +366,7 @@ def discrepancy_by_hand(case: Hand, beside: dict[str, np.ndarray]) -> np.ndarray
             along = along - (along.min() + along.max()) / 2
             one, other = along[:, None], along[None]
             shared = np.where(one * other > 0, np.minimum(np.abs(one), np.abs(other)), 0.0)
-            total[np.ix_(own, own)] += beside[name][i] ** 2 * shared
+            total[np.ix_(own, own)] += nuisance[name][i] ** 2 * shared
     return total
 
 
@@ -377,30 +380,30 @@ class Built(NamedTuple):
 
 @pytest.fixture(scope="module", params=HAND)
 def case(request: pytest.FixtureRequest) -> Built:
-    """Built and compiled once for all that is asked of it."""
+    """Built and compiled once for all tests."""
     built = build(HAND[request.param].model, HAND[request.param].runs)
     return Built(HAND[request.param], built, compiled(built))
 
 
 def test_density_is_that_written_by_hand(case: Built) -> None:
     values = case.at(points_of(case.model, 6))
-    found = values["density"]
+    actual = values["density"]
     expected = [by_hand(case.hand, {n: v[i] for n, v in values.items()}) for i in range(6)]
     assert np.all(np.isfinite(expected))
     # PyMC keeps constants of normal densities in single precision: they cancel in differences.
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=1e-10, atol=1e-8)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    np.testing.assert_allclose(np.diff(actual), np.diff(expected), rtol=1e-10, atol=1e-8)
 
 
 def test_jacobian_is_that_of_finite_differences(case: Built) -> None:
     (point,) = points_of(case.model, 1, seed=4)
     steps, n = 1e-6 * np.eye(point.size), point.size
     values = case.at(np.concatenate([point + steps, point - steps, point[None]]))
-    told = values.pop("with Jacobian")[-1] - values.pop("density")[-1]
+    log_jacobian = values.pop("with Jacobian")[-1] - values.pop("density")[-1]
     flat = np.concatenate([v.reshape(2 * n + 1, -1) for v in values.values()], axis=1)
     sign, expected = np.linalg.slogdet((flat[:n] - flat[n : 2 * n]) / 2e-6)
     assert sign == 1
-    np.testing.assert_allclose(told, expected, atol=1e-5)
+    np.testing.assert_allclose(log_jacobian, expected, atol=1e-5)
 
 
 def test_parameters_in_the_users_units() -> None:
@@ -449,7 +452,7 @@ def test_another_kind_of_prior_without_pooling() -> None:
     theta = unconstrained(built, ["theta"], points)["theta"]
     (density,) = built.logp(vars=[built["theta"]], sum=False, jacobian=False)
     evaluate = pytensor.function(built.value_vars, density, mode=PYTHON)
-    found = [float(np.sum(evaluate(point.reshape(4, 6)))) for point in points]
+    actual = [float(np.sum(evaluate(point.reshape(4, 6)))) for point in points]
     share, level, alpha, sigma = np.moveaxis(theta, 1, 0)
     expected = (
         stats.norm(0, 1.5).logpdf(share)
@@ -458,7 +461,7 @@ def test_another_kind_of_prior_without_pooling() -> None:
         + alpha
         + stats.norm(np.log(0.01), np.log(2.7183)).logpdf(sigma)
     ).sum(axis=-1)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 def test_prior_predictive_looks_like_losses() -> None:
@@ -533,7 +536,7 @@ def test_random_variables(model: Model, names: list[str]) -> None:
 
 @pytest.mark.filterwarnings("ignore:group .* has one level:bayeslaw.errors.RunsWarning")
 @pytest.mark.parametrize(("n_tasks", "n_data", "names"), [(1, 3, 0), (3, 1, 0), (2, 2, 20)])
-def test_groups_that_tell_nothing_are_dropped(n_tasks: int, n_data: int, names: int) -> None:
+def test_uninformative_groups_are_dropped(n_tasks: int, n_data: int, names: int) -> None:
     built = build(Model(power, pooling=GROUPS), read(n_tasks, n_data))
     assert len(built.coords["effect_of"]) == names
     assert ("effects" in built.named_vars) is bool(names)

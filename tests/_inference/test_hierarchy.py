@@ -70,7 +70,7 @@ def named(**labels: list[str]) -> xr.Dataset:
         ({"task": ["a", "a", "b", "b"], "data": ["x", "y", "z", "z"]}, ("task", "data")),  # nested
     ],
 )
-def test_groups_that_tell_nothing_are_dropped(labels: dict, expected: tuple[str, ...]) -> None:
+def test_uninformative_groups_are_dropped(labels: dict, expected: tuple[str, ...]) -> None:
     assert groupings_of(["task", "data"], named(**labels))["alpha"].groups == expected
 
 

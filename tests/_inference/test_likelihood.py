@@ -60,9 +60,9 @@ class Case:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        taus = dict(zip(["tau"] if self.one else ["tau_N", "tau_D"], TAU, strict=False))
+        tau = dict(zip(["tau"] if self.one else ["tau_N", "tau_D"], TAU, strict=False))
         values = {**LAWS[self.model.law.name], "sigma": SIGMA, "excess": np.array([0.1, 0.2])}
-        values |= {**taus, "sigma_slope": np.array([0.1, -0.2])}
+        values |= {**tau, "sigma_slope": np.array([0.1, -0.2])}
         return {n: np.asarray(values[n]) for n in self.model.roles}
 
     @property
@@ -73,15 +73,15 @@ class Case:
     def latent(self) -> np.ndarray | None:
         return np.linspace(0.3, 2.0, 9) if self.model.is_augmented else None
 
-    def built(self, parameters: Mapping[str, Any]) -> pm.Model:
+    def graph(self, parameters: Mapping[str, Any]) -> pm.Model:
         """A PyMC model of the response alone."""
         run_arrays, coords = self.run_arrays, {"run": range(9), "curve": ["a", "b"]}
-        with pm.Model(coords=coords, check_bounds=False) as built:
+        with pm.Model(coords=coords, check_bounds=False) as graph:
             arrays = model_data_of(self.model, run_arrays).arrays
             data = {name: pm.Data(name, values) for name, (values, _) in arrays.items()}
             tensors = {name: pt.as_tensor(value) for name, value in parameters.items()}
             add_likelihood("loss", self.model, run_arrays, data, tensors, self.latent)
-        return built
+        return graph
 
     @property
     def center(self) -> np.ndarray:
@@ -95,7 +95,7 @@ class Case:
 
     @property
     def variance(self) -> np.ndarray:
-        """Of the noise, given the numbers of the runs."""
+        """Of the noise, given the latent variables."""
         variance = SIGMA[self.run_arrays.curve] ** 2
         if self.model.noise.varies_with:
             slope = self.parameters["sigma_slope"][self.run_arrays.curve]
@@ -111,12 +111,12 @@ class Case:
         if self.model.discrepancy is None:
             return out
         for u, tau in zip(self.run_arrays.position, TAU, strict=False):
-            together = (curve[:, None] == curve) & (np.sign(u)[:, None] == np.sign(u))
-            out = out + together * tau[curve] ** 2 * np.minimum(np.abs(u)[:, None], np.abs(u))
+            same_side = (curve[:, None] == curve) & (np.sign(u)[:, None] == np.sign(u))
+            out = out + same_side * tau[curve] ** 2 * np.minimum(np.abs(u)[:, None], np.abs(u))
         return out
 
     def log_slope(self) -> float:
-        """Logarithm of how much the scale stretches all responses."""
+        """Log Jacobian of the response scale at all responses."""
         y = self.run_arrays.response
         match self.model.noise.scale:
             case LogScale():
@@ -144,48 +144,48 @@ CASES = {
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
-def log_density(built: pm.Model) -> float:
+def log_density(graph: pm.Model) -> float:
     """Log density of the observed responses."""
-    return float(np.sum(built.logp(sum=False)[0].eval(mode="FAST_COMPILE")))
+    return float(np.sum(graph.logp(sum=False)[0].eval(mode="FAST_COMPILE")))
 
 
 @every_case
 def test_density_is_the_dense_one_of_the_raw_responses(case: Case) -> None:
     dense = stats.multivariate_normal(case.center, case.covariance).logpdf(case.run_arrays.values)
-    found = log_density(case.built(case.parameters))
-    np.testing.assert_allclose(found, dense + case.log_slope(), rtol=1e-6)
+    density = log_density(case.graph(case.parameters))
+    np.testing.assert_allclose(density, dense + case.log_slope(), rtol=1e-6)
 
 
 @every_case
 def test_draws_have_the_joint_covariance(case: Case) -> None:
-    size, built = 4000, case.built(case.parameters)
-    drawn = pm.draw(built["loss"], draws=size, random_seed=1, mode="FAST_COMPILE")
+    size, graph = 4000, case.graph(case.parameters)
+    drawn = pm.draw(graph["loss"], draws=size, random_seed=1, mode="FAST_COMPILE")
     values = case.model.noise.scale.forward(drawn, float(np.median(case.run_arrays.response)))
-    covariance, away = case.covariance, values - case.center
+    covariance, deviation = case.covariance, values - case.center
     sd = np.sqrt(np.diag(covariance))
-    assert np.all(np.abs(away.mean(axis=0)) <= 4.5 * sd / np.sqrt(size))
+    assert np.all(np.abs(deviation.mean(axis=0)) <= 4.5 * sd / np.sqrt(size))
     error = np.sqrt((np.outer(sd, sd) ** 2 + covariance**2) / size)
-    assert np.all(np.abs(away.T @ away / size - covariance) <= 4.5 * error)
+    assert np.all(np.abs(deviation.T @ deviation / size - covariance) <= 4.5 * error)
 
 
 def test_noise_without_a_discrepancy_may_have_tails() -> None:
     case = Case(Model(laws.power, noise=StudentT(3.0), discrepancy=None))
-    built, sigma = case.built(case.parameters), SIGMA[case.run_arrays.curve]
+    graph, sigma = case.graph(case.parameters), SIGMA[case.run_arrays.curve]
     z = (case.run_arrays.values - case.center) / sigma
     expected = np.sum(stats.t(3).logpdf(z) - np.log(sigma)) + case.log_slope()
-    np.testing.assert_allclose(log_density(built), expected, rtol=1e-6)
-    drawn = pm.draw(built["loss"], draws=1000, random_seed=1, mode="FAST_COMPILE")
+    np.testing.assert_allclose(log_density(graph), expected, rtol=1e-6)
+    drawn = pm.draw(graph["loss"], draws=1000, random_seed=1, mode="FAST_COMPILE")
     standardised = (np.log(drawn) - case.center) / sigma
     assert stats.kstest(standardised.ravel(), stats.t(3).cdf).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("name", ["one predictor", "two predictors", "no discrepancy"])
-def test_parameters_that_are_held_are_one_number(name: str) -> None:
+def test_fixed_parameters_may_be_scalars(name: str) -> None:
     model = CASES[name].model
-    taus = [name for name in model.roles if name.startswith("tau")]
-    held = dict.fromkeys(["sigma", "alpha", *taus], 0.3)
-    priors = dict.fromkeys(held, Fixed(0.3))
+    tau_names = [name for name in model.roles if name.startswith("tau")]
+    fixed = dict.fromkeys(["sigma", "alpha", *tau_names], 0.3)
+    priors = dict.fromkeys(fixed, Fixed(0.3))
     case = Case(Model(model.law, noise=model.noise, discrepancy=model.discrepancy, priors=priors))
-    per_curve = {**case.parameters, **dict.fromkeys(held, np.full(2, 0.3))}
-    one, other = (log_density(case.built(p)) for p in ({**per_curve, **held}, per_curve))
+    per_curve = {**case.parameters, **dict.fromkeys(fixed, np.full(2, 0.3))}
+    one, other = (log_density(case.graph(p)) for p in ({**per_curve, **fixed}, per_curve))
     np.testing.assert_allclose(one, other, rtol=1e-9)

@@ -1,4 +1,4 @@
-"""All that a density takes from the runs: what the PyMC model holds, and nothing less."""
+"""Model data: what the PyMC model holds as data, and the structure of its density."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def model_data(model: Model, runs: xr.Dataset) -> ModelData:
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
-def test_the_model_holds_these_numbers(
+def test_the_pymc_model_holds_this_data(
     model: Model, crossed_split: tuple[xr.Dataset, xr.Dataset]
 ) -> None:
-    found, built = model_data(model, crossed_split[0]), build(model, crossed_split[0])
-    held = {item.name: item.get_value() for item in built.data_vars}
-    held |= {str(dim): size.get_value() for dim, size in built.dim_lengths.items()}
-    assert found.names == held.keys()
-    for name, values in held.items():
-        np.testing.assert_array_equal(found[name], values, err_msg=name)
+    data, built = model_data(model, crossed_split[0]), build(model, crossed_split[0])
+    expected = {item.name: item.get_value() for item in built.data_vars}
+    expected |= {str(dim): size.get_value() for dim, size in built.dim_lengths.items()}
+    assert data.names == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(data[name], values, err_msg=name)
 
 
 def test_fewer_curves_of_the_same_groups_have_the_same_structure(
@@ -52,7 +52,7 @@ def test_fewer_curves_of_the_same_groups_have_the_same_structure(
     assert second["curve"] == 9
 
 
-def test_a_group_that_is_gone_is_another_structure_for_priors_of_each_spread(
+def test_a_dropped_group_changes_the_structure_if_spreads_have_their_own_priors(
     crossed_split: tuple[xr.Dataset, xr.Dataset],
 ) -> None:
     train = crossed_split[0]
@@ -62,7 +62,7 @@ def test_a_group_that_is_gone_is_another_structure_for_priors_of_each_spread(
         assert (pair[0] == pair[1]) is is_same, name
 
 
-def test_the_level_of_the_runs_tells_structures_apart_where_it_is_no_array(
+def test_the_level_of_the_runs_is_part_of_the_structure_if_it_is_a_constant(
     crossed_split: tuple[xr.Dataset, xr.Dataset],
 ) -> None:
     runs = crossed_split[0]
@@ -100,7 +100,7 @@ FIRST = {"alpha": LogNormal(0.3, 1.2), "sd_alpha": HalfNormal(0.1)}
         (ALONE, {"alpha": HalfNormal(0.5), "sd_alpha": HalfNormal(0.1)}, False),
     ],
 )
-def test_only_the_kind_of_a_prior_that_is_among_the_numbers_matters_to_a_density(
+def test_only_the_kind_of_a_prior_that_is_data_matters_to_the_structure(
     crossed_split: tuple[xr.Dataset, xr.Dataset], how: Any, second: Any, is_same: bool
 ) -> None:
     pair = [Model(power, **how, priors=priors) for priors in (FIRST, second)]

@@ -13,7 +13,7 @@ from dense import brownian
 from scipy import stats
 
 from bayeslaw import laws
-from bayeslaw._inference import pointwise as observation
+from bayeslaw._inference import pointwise
 from bayeslaw._inference.pointwise import (
     DrawsAtRuns,
     PredictionPoints,
@@ -136,7 +136,7 @@ class Case:
     def given(
         self, s: tuple[int, int], position: np.ndarray, curve: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance of what the law gets wrong at places."""
+        """Mean and covariance of the discrepancy at prediction points."""
         run_arrays, size = self.run_arrays, self.runs.sizes["run"]
         every = np.hstack([run_arrays.position, position])
         prior = self.prior(s, every, np.concatenate([run_arrays.curve, curve]))
@@ -157,8 +157,8 @@ every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 @every_case
-def test_left_out_is_the_dense_leave_one_out(case: Case) -> None:
-    found, loss = case.fitted.pointwise_log_likelihood(), case.runs["loss"].values
+def test_log_likelihood_with_a_discrepancy_is_the_dense_leave_one_out(case: Case) -> None:
+    density, loss = case.fitted.pointwise_log_likelihood(), case.runs["loss"].values
     raw = isinstance(case.model.noise.scale, RawScale)
     slope = np.full(loss.size, -np.log(np.median(loss))) if raw else -np.log(loss)
     for s in np.ndindex(CHAINS, DRAWS):
@@ -171,24 +171,24 @@ def test_left_out_is_the_dense_leave_one_out(case: Case) -> None:
             gain = np.linalg.solve(joint[np.ix_(others, others)], joint[others, i])
             sd = np.sqrt(joint[i, i] - gain @ joint[others, i])
             expected = stats.norm(gain @ residual[others], sd).logpdf(residual[i]) + slope[i]
-            np.testing.assert_allclose(found[s][i], expected, rtol=1e-8, atol=1e-8)
+            np.testing.assert_allclose(density[s][i], expected, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("noise", [Gaussian(), StudentT(3.0)])
 def test_without_a_discrepancy_runs_are_independent(noise: Noise) -> None:
     case = Case(Model(laws.power, noise=noise, discrepancy=None))
-    found, loss = case.fitted.pointwise_log_likelihood(), case.runs["loss"].values
+    density, loss = case.fitted.pointwise_log_likelihood(), case.runs["loss"].values
     kind = stats.norm if isinstance(noise, Gaussian) else stats.t(3.0)
     for s in np.ndindex(CHAINS, DRAWS):
         sigma = case.parameters["sigma"][s][[0, 1] * 6]
         expected = kind.logpdf(np.log(loss / case.law(s)) / sigma) - np.log(sigma * loss)
-        np.testing.assert_allclose(found[s], expected, rtol=1e-9)
+        np.testing.assert_allclose(density[s], expected, rtol=1e-9)
     assert case.fitted.tau.shape == (CHAINS, DRAWS, 0, 2)
     assert case.fitted.discrepancy_at_runs(np.random.default_rng(1)) == 0.0
 
 
-def asked(case: Case, curve: list[int]) -> tuple[PredictionPoints, np.ndarray]:
-    """Places in units of the reference: at runs of their curve or beyond; and their positions."""
+def prediction_points(case: Case, curve: list[int]) -> tuple[PredictionPoints, np.ndarray]:
+    """Points at runs of their curve or beyond, and their positions in e-folds from the pivot."""
     run_arrays, rng = case.run_arrays, np.random.default_rng(5)
     predictors = np.array(run_arrays.predictors)
     there = np.array(curve)
@@ -208,45 +208,47 @@ def asked(case: Case, curve: list[int]) -> tuple[PredictionPoints, np.ndarray]:
 
 @every_case
 @pytest.mark.parametrize("curve", [[0, 0, 1, 1, 0], [1, 1, 1], [0]])
-def test_wrong_at_places_of_fitted_curves_is_dense_conditioning(
+def test_discrepancy_at_points_of_fitted_curves_is_dense_conditioning(
     case: Case, curve: list[int]
 ) -> None:
-    places, position = asked(case, curve)
-    mean, variance, draw = case.fitted.discrepancy_at(places, np.random.default_rng(1))
+    points, position = prediction_points(case, curve)
+    mean, variance, draw = case.fitted.discrepancy_at(points, np.random.default_rng(1))
     assert mean.shape == variance.shape == draw.shape == (CHAINS, DRAWS, len(curve))
     for s in np.ndindex(CHAINS, DRAWS):
-        expected, covariance = case.given(s, position, places.curve)
+        expected, covariance = case.given(s, position, points.curve)
         np.testing.assert_allclose(mean[s], expected, rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(variance[s], np.diag(covariance), rtol=1e-7, atol=1e-10)
 
 
 @every_case
 @pytest.mark.parametrize("curve", [[2, 3, 2], [1, 2, 0, 3]])
-def test_wrong_in_new_curves_is_measured_from_the_reference(case: Case, curve: list[int]) -> None:
-    places, position = asked(case, curve)
-    mean, variance, _ = case.fitted.discrepancy_at(places, np.random.default_rng(1))
-    new = places.curve > 1
-    distance = np.abs(np.log(places.sizes))[:, new]
+def test_discrepancy_of_new_curves_is_measured_from_the_reference(
+    case: Case, curve: list[int]
+) -> None:
+    points, position = prediction_points(case, curve)
+    mean, variance, _ = case.fitted.discrepancy_at(points, np.random.default_rng(1))
+    new = points.curve > 1
+    distance = np.abs(np.log(points.sizes))[:, new]
     np.testing.assert_array_equal(mean[..., new], 0.0)
     for s in np.ndindex(CHAINS, DRAWS):
-        tau2 = places.tau[s][:, places.curve[new] - 2] ** 2
+        tau2 = points.tau[s][:, points.curve[new] - 2] ** 2
         np.testing.assert_allclose(variance[s][new], np.sum(tau2 * distance, axis=0), rtol=1e-9)
-        expected, covariance = case.given(s, position[:, ~new], places.curve[~new])
+        expected, covariance = case.given(s, position[:, ~new], points.curve[~new])
         np.testing.assert_allclose(mean[s][~new], expected, rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(variance[s][~new], np.diag(covariance), rtol=1e-7, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", ["one predictor", "two predictors"])
-def test_before_the_responses_are_known_the_law_is_wrong_as_the_prior_says(name: str) -> None:
+def test_without_conditioning_the_discrepancy_has_its_prior(name: str) -> None:
     case = CASES[name]
-    places, position = asked(case, [0, 0, 1, 2])
+    points, position = prediction_points(case, [0, 0, 1, 2])
     mean, variance, _ = case.fitted.discrepancy_at(
-        places, np.random.default_rng(1), is_conditional=False
+        points, np.random.default_rng(1), is_conditional=False
     )
     np.testing.assert_array_equal(mean, np.zeros(mean.shape))
     for s in np.ndindex(CHAINS, DRAWS):
-        tau2 = np.hstack([case.tau2(s), places.tau[s] ** 2])
-        prior = np.diag(brownian(position, places.curve, tau2))
+        tau2 = np.hstack([case.tau2(s), points.tau[s] ** 2])
+        prior = np.diag(brownian(position, points.curve, tau2))
         np.testing.assert_allclose(variance[s], prior, rtol=1e-9)
 
 
@@ -263,56 +265,56 @@ def test_draws_at_the_runs_are_joint(name: str, is_conditional: bool) -> None:
     mean, covariance = np.zeros(curve.size), case.prior((0, 0), position, curve)
     if is_conditional:
         mean, covariance = case.given((0, 0), position, curve)
-    sd, away = np.sqrt(np.maximum(np.diag(covariance), 0)), draw - mean
-    assert np.all(np.abs(away.mean(axis=0)) <= 4.5 * sd / np.sqrt(2 * size) + 1e-9)
+    sd, deviation = np.sqrt(np.maximum(np.diag(covariance), 0)), draw - mean
+    assert np.all(np.abs(deviation.mean(axis=0)) <= 4.5 * sd / np.sqrt(2 * size) + 1e-9)
     error = np.sqrt((np.outer(sd, sd) ** 2 + covariance**2) / (2 * size))
-    assert np.all(np.abs(away.T @ away / (2 * size) - covariance) <= 4.5 * error + 1e-9)
+    assert np.all(np.abs(deviation.T @ deviation / (2 * size) - covariance) <= 4.5 * error + 1e-9)
 
 
-def test_runs_are_seen_unless_told_otherwise() -> None:
+def test_draws_are_conditional_by_default() -> None:
     fitted = CASES["one predictor"].fitted
-    default, seen = (
+    default, conditional = (
         fitted.discrepancy_at_runs(np.random.default_rng(1), **more)
         for more in ({}, {"is_conditional": True})
     )
-    np.testing.assert_array_equal(default, seen)
+    np.testing.assert_array_equal(default, conditional)
 
 
 @every_case
-@pytest.mark.parametrize("at_once", [1, 30, 100])
-def test_a_part_at_a_time_is_all_at_once(
-    case: Case, at_once: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("batch_size", [1, 30, 100])
+def test_batches_give_what_one_batch_gives(
+    case: Case, batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fitted, (places, _) = case.fitted, asked(case, [0, 1, 2, 1])
+    fitted, (points, _) = case.fitted, prediction_points(case, [0, 1, 2, 1])
 
-    def found() -> list[np.ndarray]:
+    def evaluated() -> list[np.ndarray]:
         return [
             fitted.pointwise_log_likelihood(),
-            *fitted.discrepancy_at(places, np.random.default_rng(1))[:2],
+            *fitted.discrepancy_at(points, np.random.default_rng(1))[:2],
         ]
 
-    whole = found()
-    monkeypatch.setattr(observation, "AT_ONCE", at_once)
-    for one, other in zip(found(), whole, strict=True):
+    whole = evaluated()
+    monkeypatch.setattr(pointwise, "BATCH_SIZE", batch_size)
+    for one, other in zip(evaluated(), whole, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-# Scatter
+# Distribution of responses
 
 
-def test_the_number_of_a_run_leaves_normal_scatter() -> None:
+def test_noise_is_normal_given_the_latent_variables() -> None:
     model = Model(laws.power, noise=Undertuned(varies_with="N"), discrepancy=None)
     law, sizes = np.full((1, 1, 3), 2.0), {"N": np.array([1.0, 4.0, 9.0])}
-    beside = {n: np.full((1, 1, 3), x) for n, x in (("sigma", 0.1), ("sigma_slope", -0.5))}
-    beside["excess"] = np.full((1, 1, 3), 0.2)
+    nuisance = {n: np.full((1, 1, 3), x) for n, x in (("sigma", 0.1), ("sigma_slope", -0.5))}
+    nuisance["excess"] = np.full((1, 1, 3), 0.2)
     latent = np.array([[[0.0, 1.0, 5.0]]])
-    found = response_distribution(model, law, 1.0, beside, sizes, latent)
-    np.testing.assert_allclose(found.center[0, 0], np.log(2.0) + np.array([0.0, 0.2, 1.0]))
-    np.testing.assert_allclose(found.sigma[0, 0], [0.1, 0.05, 0.1 / 3])
-    assert found.noise == Gaussian()
-    new = response_distribution(model, law, 1.0, beside, sizes)
+    about_law = response_distribution(model, law, 1.0, nuisance, sizes, latent)
+    np.testing.assert_allclose(about_law.center[0, 0], np.log(2.0) + np.array([0.0, 0.2, 1.0]))
+    np.testing.assert_allclose(about_law.sigma[0, 0], [0.1, 0.05, 0.1 / 3])
+    assert about_law.noise == Gaussian()
+    new = response_distribution(model, law, 1.0, nuisance, sizes)
     np.testing.assert_allclose(new.center, np.log(2.0))
-    np.testing.assert_array_equal(new.sigma, found.sigma)
+    np.testing.assert_array_equal(new.sigma, about_law.sigma)
     assert new.noise == model.noise
 
 
@@ -324,15 +326,13 @@ def test_the_number_of_a_run_leaves_normal_scatter() -> None:
         (LogitScale(0.0, 3.0), [2.0, 0.0, 3.0, 4.0], [False, True, True, True]),
     ],
 )
-def test_values_of_a_law_that_the_scale_cannot_hold(
-    scale: Any, law: list[float], lost: list[bool]
-) -> None:
+def test_law_values_outside_the_scale(scale: Any, law: list[float], lost: list[bool]) -> None:
     model = Model(laws.power, noise=Gaussian(scale), discrepancy=None)
-    values, beside = np.array([[law]]), {"sigma": np.full((1, 1, 4), 0.1)}
-    found = response_distribution(model, values, 1.5, beside, {"N": np.ones(4)})
-    np.testing.assert_array_equal(np.isnan(found.center[0, 0]), lost)
-    np.testing.assert_array_equal(np.isneginf(found.log_density(np.full(4, 1.2))[0, 0]), lost)
-    drawn, curve = found.draw(np.random.default_rng(1)), found.curve(0.3)
+    values, nuisance = np.array([[law]]), {"sigma": np.full((1, 1, 4), 0.1)}
+    about_law = response_distribution(model, values, 1.5, nuisance, {"N": np.ones(4)})
+    np.testing.assert_array_equal(np.isnan(about_law.center[0, 0]), lost)
+    np.testing.assert_array_equal(np.isneginf(about_law.log_density(np.full(4, 1.2))[0, 0]), lost)
+    drawn, curve = about_law.draw(np.random.default_rng(1)), about_law.curve(0.3)
     for responses in (drawn, curve):
         np.testing.assert_array_equal(responses[..., lost], values[..., lost])
         assert np.all(responses[..., ~np.array(lost)] != values[..., ~np.array(lost)])
@@ -341,13 +341,13 @@ def test_values_of_a_law_that_the_scale_cannot_hold(
 @pytest.mark.parametrize("scale", [LogScale(), RawScale(), LogitScale(0.0, 3.0)])
 def test_densities_are_of_the_raw_response(scale: Any) -> None:
     model = Model(laws.power, noise=StudentT(5.0, scale), discrepancy=None)
-    beside = {"sigma": np.full((1, 1, 5000), 0.2)}
-    found = response_distribution(
-        model, np.full((1, 1, 5000), 1.3), 1.5, beside, {"N": np.ones(5000)}
+    nuisance = {"sigma": np.full((1, 1, 5000), 0.2)}
+    about_law = response_distribution(
+        model, np.full((1, 1, 5000), 1.3), 1.5, nuisance, {"N": np.ones(5000)}
     )
     grid = np.linspace(1e-3, 2.999, 5000)
-    cdf = np.cumsum(np.exp(found.log_density(grid)[0, 0])) * (grid[1] - grid[0])
-    drawn = found.draw(np.random.default_rng(1)).ravel()
+    cdf = np.cumsum(np.exp(about_law.log_density(grid)[0, 0])) * (grid[1] - grid[0])
+    drawn = about_law.draw(np.random.default_rng(1)).ravel()
     assert stats.kstest(drawn, lambda y: np.interp(y, grid, cdf)).pvalue > 1e-3
 
 
@@ -364,8 +364,8 @@ def test_what_a_law_gets_wrong_is_added_on_the_scale() -> None:
 
 def test_taus_come_in_the_order_of_the_predictors() -> None:
     parameters = drawn(Model(laws.chinchilla, discrepancy=Brownian()))
-    found = tau_by_predictor(Model(laws.chinchilla, discrepancy=Brownian()), parameters)
-    np.testing.assert_array_equal(found[:, :, 0], parameters["tau_N"])
-    np.testing.assert_array_equal(found[:, :, 1], parameters["tau_D"])
+    about_law = tau_by_predictor(Model(laws.chinchilla, discrepancy=Brownian()), parameters)
+    np.testing.assert_array_equal(about_law[:, :, 0], parameters["tau_N"])
+    np.testing.assert_array_equal(about_law[:, :, 1], parameters["tau_D"])
     none = tau_by_predictor(Model(laws.chinchilla, discrepancy=None), parameters)
     assert none.shape == (CHAINS, DRAWS, 0, 2)

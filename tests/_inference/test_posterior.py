@@ -41,20 +41,20 @@ def runs() -> xr.Dataset:
     )
 
 
-def made(model: Model, seed: int = 1) -> tuple[xr.Dataset, xr.Dataset]:
-    """Random values of the sampler's variables, labelled, and what they become."""
+def random_datasets(model: Model, seed: int = 1) -> tuple[xr.Dataset, xr.Dataset]:
+    """Random values of the sampler's variables, labelled, and the posterior dataset of them."""
     table = runs()
     run_arrays = run_arrays_of(model, table)
     roles, rng = coordinate_roles(model, coordinates(model)), np.random.default_rng(seed)
-    where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
+    layout = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
     draws = {
         "theta": rng.normal(size=(*SHAPE, len(roles), 6)),
         "center": rng.normal(size=(*SHAPE, len(roles))),
-        "spread": np.exp(rng.normal(size=(*SHAPE, len(where.spreads)))),
+        "spread": np.exp(rng.normal(size=(*SHAPE, len(layout.spreads)))),
     }
-    if where.levels:
-        draws["effects"] = rng.normal(size=(*SHAPE, len(where.levels)))
-    link = unconstrained_dataset(draws, roles, where, run_arrays.curves)
+    if layout.levels:
+        draws["effects"] = rng.normal(size=(*SHAPE, len(layout.levels)))
+    link = unconstrained_dataset(draws, roles, layout, run_arrays.curves)
     return link, posterior_dataset(model, run_arrays, link, table)
 
 
@@ -69,12 +69,12 @@ def units(share: Any, level: Any, alpha: Any) -> dict[str, Any]:
     ("group", "dim"),
     [("task", "task"), ("model", "model_level"), ("draw", "draw_level"), ("x", "x_level")],
 )
-def test_dim_of(group: str, dim: str) -> None:
+def test_level_dim(group: str, dim: str) -> None:
     assert level_dim(group) == dim
 
 
 def test_link_has_labels() -> None:
-    link, _ = made(Model(power, pooling={"alpha": ["task"]}))
+    link, _ = random_datasets(Model(power, pooling={"alpha": ["task"]}))
     assert link["theta"].dims == ("chain", "draw", "parameter", "curve")
     assert link["parameter"].values.tolist() == ["L0", "k", "alpha", "sigma", "tau"]
     assert link["curve"].values.tolist()[:2] == ["m0 / t0", "m0 / t1"]
@@ -83,7 +83,7 @@ def test_link_has_labels() -> None:
 
 
 def test_parameters_of_curves_are_in_the_users_units() -> None:
-    link, posterior = made(Model(power, pooling=["model", "task"]))
+    link, posterior = random_datasets(Model(power, pooling=["model", "task"]))
     rows = link["theta"].values
     expected = units(rows[:, :, 0], rows[:, :, 1], rows[:, :, 2])
     expected |= {"sigma": np.exp(rows[:, :, 3]), "tau": np.exp(rows[:, :, 4])}
@@ -95,7 +95,7 @@ def test_parameters_of_curves_are_in_the_users_units() -> None:
 
 def test_population_and_effects() -> None:
     model = Model(power, pooling={"alpha": ["task"], "L0": ["model", "task"]})
-    link, posterior = made(model)
+    link, posterior = random_datasets(model)
     center = link["center"].values
     typical = units(*np.moveaxis(center[..., :3], -1, 0))
     for name, values in typical.items():
@@ -106,11 +106,11 @@ def test_population_and_effects() -> None:
     assert "sd_k_task" not in posterior
     for level in GROUPS["task"]:
 
-        def moved(parameter: str, row: int, level: str = level) -> np.ndarray:
+        def shifted(parameter: str, row: int, level: str = level) -> np.ndarray:
             effect = link["effects"].sel(effect_of=f"{parameter} task {level}").values
             return center[..., row] + spread[f"{parameter} task"] * effect
 
-        at_level = units(moved("L0", 0), center[..., 1], moved("alpha", 2))
+        at_level = units(shifted("L0", 0), center[..., 1], shifted("alpha", 2))
         for name, values in at_level.items():
             effect = posterior[f"{name}_task_effect"].sel(task=level)
             np.testing.assert_allclose(effect, values - typical[name], rtol=1e-9, atol=1e-12)
@@ -120,7 +120,7 @@ def test_population_and_effects() -> None:
 
 
 def test_reserved_names_of_groups_become_levels() -> None:
-    _, posterior = made(Model(power, pooling=["model"]))
+    _, posterior = random_datasets(Model(power, pooling=["model"]))
     assert posterior["alpha_model_effect"].dims == ("chain", "draw", "model_level")
     assert posterior["model_level"].values.tolist() == GROUPS["model"]
     assert posterior["model_of_curve"].values.tolist() == ["m0"] * 3 + ["m1"] * 3
@@ -146,7 +146,7 @@ def test_fixed_noise_has_the_shape_of_the_draws() -> None:
     np.testing.assert_allclose(values["k"], 0.5 * 100.0, rtol=1e-15)
 
 
-def test_numbers_beyond_the_largest_are_infinite_without_a_warning() -> None:
+def test_overflow_gives_infinity_without_a_warning() -> None:
     model = Model(power, discrepancy=None)
     theta = {"L0": np.zeros(1), "k": np.zeros(1), "alpha": np.array([8.0]), "sigma": np.zeros(1)}
     assert np.isinf(to_user_units(model, coordinates(model), theta, {"N": 1e9})["k"])
@@ -156,17 +156,17 @@ def test_law_values_at_runs() -> None:
     model = Model(power)
     parameters = {n: np.random.default_rng(1).uniform(0.5, 1, (2, 3, 2)) for n in power.parameters}
     sizes, curve = np.array([1.0, 2.0, 4.0]), np.array([0, 1, 1])
-    found = law_values(model, parameters, {"N": sizes}, curve)
-    assert found.shape == (2, 3, 3)
+    values = law_values(model, parameters, {"N": sizes}, curve)
+    assert values.shape == (2, 3, 3)
     one = {name: value[1, 2, 1] for name, value in parameters.items()}
-    np.testing.assert_allclose(found[1, 2, 2], power(4.0, **one), rtol=1e-15)
+    np.testing.assert_allclose(values[1, 2, 2], power(4.0, **one), rtol=1e-15)
 
 
-def test_terms_below_the_smallest_number_are_no_warning() -> None:
+def test_underflow_of_a_term_gives_no_warning() -> None:
     model = Model(exponential)
     system = coordinates(model)
     theta = {name: np.zeros(3) for name in coordinate_roles(model, system)} | {
         "c": np.full(3, -8.0)
     }
     values = to_user_units(model, system, theta, {"N": 1e6})
-    assert np.all(np.isinf(values["k"]))  # of a term that is over long before the reference
+    assert np.all(np.isinf(values["k"]))  # of a term that underflows at the reference

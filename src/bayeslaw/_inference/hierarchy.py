@@ -1,4 +1,4 @@
-"""Which parameter varies over which groups, once the data have had their say."""
+"""Partial pooling: the groups each parameter is pooled over, and the layout of their effects."""
 
 from __future__ import annotations
 
@@ -27,16 +27,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Grouping:
-    """The groups that one parameter is pooled over.
+    """The groups that one parameter is pooled over, redundant ones dropped.
 
-    Parameters
-    ----------
-    groups : tuple of str
-        Names of the groups that are left.
-    levels : tuple of tuple of str
-        Levels of each group, in order of first appearance.
-    codes : array of int, shape (groups, curves)
-        Level of each curve, counted through all groups.
+    `levels` of each group are in order of first appearance; `codes` (groups, curves) give the level
+    of each curve, numbered through all groups.
     """
 
     groups: tuple[str, ...]
@@ -45,7 +39,7 @@ class Grouping:
 
     @property
     def size(self) -> int:
-        """Number of levels in all."""
+        """Number of levels of all groups."""
         return sum(map(len, self.levels))
 
     @property
@@ -56,20 +50,13 @@ class Grouping:
 
 @dataclass(frozen=True)
 class HierarchyLayout:
-    """Where the spreads and levels of all parameters stand in their vectors.
+    """Layout of the vectors of spreads and group effects of all parameters.
 
-    Parameters
-    ----------
-    spreads : list of (parameter, group)
-        One per standard deviation; the curves' own come first, under the group "own".
-    levels : list of (parameter, group, level)
-        One per group effect.
-    spread_of_level : list of int
-        Which spread each level has.
-    codes : array of int, shape (groupings, curves)
-        Level of each curve.
-    bounds : array of int, shape (parameters, 4)
-        First grouping, one past the last, first level, one past the last, of each parameter.
+    `spreads` has one (parameter, group) per standard deviation; the spreads between curves come
+    first, under the group "own". `levels` has one (parameter, group, level) per group effect, and
+    `spread_of_level` the index of its spread. `codes` (groupings, curves) give the level of each
+    curve. `bounds` (parameters, 4) hold the first grouping of each parameter, one past its last,
+    its first level and one past its last.
     """
 
     spreads: list[tuple[str, str]]
@@ -79,25 +66,13 @@ class HierarchyLayout:
     bounds: np.ndarray
 
 
-def hierarchy_layout(kept: Mapping[str, Grouping], names: list[str]) -> HierarchyLayout:
-    """The layout of spreads and levels.
-
-    Parameters
-    ----------
-    kept : mapping of str to Grouping
-        Groupings of each parameter.
-    names : list of str
-        The parameters, in order.
-
-    Returns
-    -------
-    Layout
-    """
+def hierarchy_layout(groupings: Mapping[str, Grouping], names: list[str]) -> HierarchyLayout:
+    """The layout of spreads and group effects for parameters in this order."""
     spreads, levels = [(name, "own") for name in names], []
     spread_of_level: list[int] = []
     codes, bounds = [], []
     for name in names:
-        grouping, start = kept[name], len(levels)
+        grouping, start = groupings[name], len(levels)
         for group, labels in zip(grouping.groups, grouping.levels, strict=True):
             spread_of_level += [len(spreads)] * len(labels)
             spreads.append((name, group))
@@ -111,83 +86,43 @@ def hierarchy_layout(kept: Mapping[str, Grouping], names: list[str]) -> Hierarch
 
 
 def coordinate_roles(model: Model, system: Coordinates) -> dict[str, Role]:
-    """The free parameters of the model and their roles as coordinates, in order, the law's first.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    system : Coordinates
-        Coordinates of its law.
-
-    Returns
-    -------
-    dict of str to Role
-    """
-    beside = {name: role for name, role in model.nuisance_roles.items() if name in model.free}
-    return {**system.roles, **beside}
+    """Free parameters and their roles as coordinates: of the law, then of noise and discrepancy."""
+    nuisance = {name: role for name, role in model.nuisance_roles.items() if name in model.free}
+    return {**system.roles, **nuisance}
 
 
 def is_pooled(model: Model, curves: xr.Dataset) -> bool:
-    """Whether there is a population: pooling is asked for and there is more than one curve.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    curves : xarray.Dataset
-        The curves of the runs.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether there is a population: pooling is requested and there is more than one curve."""
     return model.pooling is not None and curves.sizes["curve"] > 1
 
 
 def groupings(model: Model, curves: xr.Dataset) -> dict[str, Grouping]:
-    """Groups of each free parameter that carry information of their own.
+    """Groups over which each free parameter is pooled, by parameter.
 
-    A group with one level, with one curve per level (the curve's own deviation) or that divides
-    the curves as an earlier one does is left out.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    curves : xarray.Dataset
-        The curves of the runs, with the groups as coordinates.
-
-    Returns
-    -------
-    dict of str to Grouping
-
-    Raises
-    ------
-    ValueError
-        If the model pools over a group that the runs do not have.
+    A group is dropped if it has one level, has one curve per level (that is the curve's own
+    deviation), or partitions the curves as an earlier group does.
     """
     return {name: _grouping(model.groups_of(name), curves) for name in model.free}
 
 
-def _grouping(asked: tuple[str, ...], curves: xr.Dataset) -> Grouping:
-    kept: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
-    for group in asked:
-        levels, codes = _coded(group, curves)
-        repeats = any(np.array_equal(codes, other) for _, other in kept.values())
-        if 1 < len(levels) < codes.size and not repeats:
-            kept[group] = levels, codes
-    starts = np.cumsum([0, *(len(levels) for levels, _ in kept.values())])[: len(kept)]
-    codes = [code + start for (_, code), start in zip(kept.values(), starts, strict=True)]
-    shape = (len(kept), curves.sizes["curve"])
+def _grouping(requested: tuple[str, ...], curves: xr.Dataset) -> Grouping:
+    levels: dict[str, tuple[str, ...]] = {}
+    codes: list[np.ndarray] = []
+    for group in requested:
+        labels, code = _levels_and_codes(group, curves)
+        repeats = any(np.array_equal(code, other) for other in codes)
+        if 1 < len(labels) < code.size and not repeats:
+            levels[group] = labels
+            codes.append(code)
+    starts = np.cumsum([0, *map(len, levels.values())])[: len(levels)]
+    numbered = [code + start for code, start in zip(codes, starts, strict=True)]
+    shape = (len(levels), curves.sizes["curve"])
     return Grouping(
-        tuple(kept),
-        tuple(levels for levels, _ in kept.values()),
-        np.array(codes, dtype=np.int64).reshape(shape),
+        tuple(levels), tuple(levels.values()), np.array(numbered, dtype=np.int64).reshape(shape)
     )
 
 
-def _coded(group: str, curves: xr.Dataset) -> tuple[tuple[str, ...], np.ndarray]:
+def _levels_and_codes(group: str, curves: xr.Dataset) -> tuple[tuple[str, ...], np.ndarray]:
     known = [str(name) for name in curves.coords if name != "curve"]
     if group not in known:
         near = difflib.get_close_matches(group, known, 1)
@@ -205,7 +140,6 @@ def mean_given_population(
 ) -> np.ndarray:
     """Mean of each curve given its population, shape (parameters, curves).
 
-    `center` is (parameters,), `effects` are group effects on the link scale (levels,); `codes` and
-    `bounds` are those of `HierarchyLayout`.
+    `center` is (parameters,); `effects` (levels,) are group effects on the link scale.
     """
     return center[:, None] + gather_effects(effects, codes, bounds)

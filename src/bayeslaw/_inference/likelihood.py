@@ -1,4 +1,4 @@
-"""The density of the responses in a PyMC model: noise, and discrepancy where there is one."""
+"""Likelihood: the density of the responses in a PyMC model, with the discrepancy marginalised."""
 
 # PyTensor's annotations do not know that its variables can be computed with.
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportArgumentType=false
@@ -29,44 +29,33 @@ def add_likelihood(
     parameters: Mapping[str, Any],
     latent: Any,
 ) -> None:
-    """Register the observed responses in the PyMC model on the context stack.
+    """Register the observed responses `name` in the PyMC model on the context stack.
 
-    Parameters
-    ----------
-    name : str
-        Name of the response.
-    model : Model
-        The model.
-    design : RunArrays
-        The runs.
-    data : mapping of str to tensor
-        As of `bayeslaw.model_data`.
-    parameters : mapping of str to tensor
-        Parameters per curve, of the law at the reference.
-    latent : tensor or None
-        The number of each run that the noise is Gaussian given.
+    `data` are the tensors of `ModelData`, `parameters` those of the law (at the reference), noise
+    and discrepancy, per curve. `latent` is the latent variable of each run, for noise that is
+    Gaussian given one.
     """
     curve, predictors = data["curve_of_run"], model.law.predictors
     sizes = {predictor: data[f"predictor_{i}"] for i, predictor in enumerate(predictors)}
-    on_runs = {n: v[curve] if getattr(v, "ndim", 0) else v for n, v in parameters.items()}
-    law = model.law(*sizes.values(), **{n: on_runs[n] for n in model.law.parameters})
+    at_runs = {n: v[curve] if getattr(v, "ndim", 0) else v for n, v in parameters.items()}
+    law = model.law(*sizes.values(), **{n: at_runs[n] for n in model.law.parameters})
     unit = data["unit"]
-    center, sigma = model.noise.scale.forward(law, unit), sigma_at(model.noise, on_runs, sizes)
+    center, sigma = model.noise.scale.forward(law, unit), sigma_at(model.noise, at_runs, sizes)
     noise: Noise = model.noise
     if latent is not None:
-        shift, sigma = model.noise.given(latent, sigma, on_runs)
+        shift, sigma = model.noise.given(latent, sigma, at_runs)
         center, noise = center + shift, Gaussian(model.noise.scale)
     sigma = pt.sqrt(sigma**2 + data["known_error"] ** 2)
-    wrong = marginal_discrepancy(model, run_arrays)
-    if wrong is None:
-        _independent(name, noise, center, sigma, unit, data["observed"])
+    discrepancy = marginal_discrepancy(model, run_arrays)
+    if discrepancy is None:
+        _add_independent(name, noise, center, sigma, unit, data["observed"])
     else:
         curves = pm.modelcontext(None).dim_lengths["curve"]  # other runs may have other curves
-        tau = pt.stack([parameters[n] * pt.ones(curves) for n in wrong.names])
-        _dependent(name, noise, wrong, run_arrays, center, sigma, tau, data)
+        tau = pt.stack([parameters[n] * pt.ones(curves) for n in discrepancy.names])
+        _add_dependent(name, noise, discrepancy, run_arrays, center, sigma, tau, data)
 
 
-def _independent(
+def _add_independent(
     name: str, noise: Noise, center: Any, sigma: Any, unit: Any, observed: Any
 ) -> None:
     def log_density(value: Any, center: Any, sigma: Any, unit: Any) -> Any:
@@ -82,34 +71,40 @@ def _independent(
     )
 
 
-def _dependent(
+def _add_dependent(
     name: str,
     noise: Noise,
-    wrong: MarginalDiscrepancy,
+    discrepancy: MarginalDiscrepancy,
     run_arrays: RunArrays,
     center: Any,
     sigma: Any,
     tau: Any,
     data: Mapping[str, Any],
 ) -> None:
-    def log_density(value: Any, center: Any, sigma: Any, tau: Any, unit: Any, *where: Any) -> Any:
+    def log_density(value: Any, center: Any, sigma: Any, tau: Any, unit: Any, *arrays: Any) -> Any:
         residual = noise.scale.forward(value, unit) - center
-        density = wrong.log_density(residual, sigma**2, tau**2, where)
+        density = discrepancy.log_density(residual, sigma**2, tau**2, arrays)
         return density + pt.sum(pt.log(noise.scale.slope(value, unit)))
 
     def draw(
-        center: Any, sigma: Any, tau: Any, unit: Any, *where: Any, rng: Any = None, size: Any = None
+        center: Any,
+        sigma: Any,
+        tau: Any,
+        unit: Any,
+        *arrays: Any,
+        rng: Any = None,
+        size: Any = None,
     ) -> Any:
-        unseen = np.zeros((1, sigma.size)), np.full((1, sigma.size), np.inf)
-        delta = wrong.conditional(
-            *unseen, tau[None] ** 2, run_arrays.position, run_arrays.curve, rng
+        unobserved = np.zeros((1, sigma.size)), np.full((1, sigma.size), np.inf)
+        delta = discrepancy.conditional(
+            *unobserved, tau[None] ** 2, run_arrays.position, run_arrays.curve, rng
         )[2][0]
         return noise.scale.inverse(center + delta + sigma * rng.standard_normal(sigma.shape), unit)
 
-    where = [data[f"{DISCREPANCY_PREFIX}{key}"] for key in wrong.arrays]
-    shapes = ",".join(["(r)", "(r)", "(p,c)", "()", *wrong.signature])
+    arrays = [data[f"{DISCREPANCY_PREFIX}{key}"] for key in discrepancy.arrays]
+    shapes = ",".join(["(r)", "(r)", "(p,c)", "()", *discrepancy.signature])
     pm.CustomDist(
-        name, center, sigma, tau, data["unit"], *where,
+        name, center, sigma, tau, data["unit"], *arrays,
         logp=log_density, random=draw, observed=data["observed"],
         signature=f"{shapes}->(r)", dims="run",
     )  # fmt: skip

@@ -1,4 +1,7 @@
-"""All that a model's density takes from the runs, as arrays: a compiled density serves any runs."""
+"""Model data: everything the log density takes from the runs, as named arrays.
+
+One compiled density therefore serves any runs.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ __all__ = [
     "model_data_of",
 ]
 
-CURVE_WHITENING_ARRAYS = {  # numbers of the pilot that place curves, and their dimensions
+CURVE_WHITENING_ARRAYS = {  # Laplace approximation that curves are whitened by, with dimensions
     "pivot_mode": "(p,c)",
     "pivot_information": "(p,c)",
     "mode": "(p,c)",
@@ -43,7 +46,7 @@ CURVE_WHITENING_ARRAYS = {  # numbers of the pilot that place curves, and their 
     "noise_shift": "(l,c)",
     "jacobian": "(l,l,c)",
 }
-POPULATION_WHITENING_ARRAYS = {  # numbers that place the population
+POPULATION_WHITENING_ARRAYS = {  # what the population is whitened by, with dimensions
     "typical_mode": "(p,c)",
     "typical_information": "(p,c)",
     "curve_mixed": "(c,p,p)",
@@ -53,25 +56,18 @@ POPULATION_WHITENING_ARRAYS = {  # numbers that place the population
 }
 FRAME_ENDS = ("pivot", "smallest", "largest")
 THETA_DIMS = ("parameter", "curve")
-DISCREPANCY_PREFIX = "discrepancy_"  # how the arrays of a discrepancy begin
+DISCREPANCY_PREFIX = "discrepancy_"  # of the names of the discrepancy's arrays
 
 type Array = tuple[np.ndarray, str | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True)
 class ModelData:
-    """Arrays by name, each with its dimensions, and labels of the dimensions.
+    """Named arrays with their dimensions, and the labels along each dimension.
 
-    Parameters
-    ----------
-    arrays : mapping of str to (array, dims)
-        What the density takes.
-    coords : mapping of str to list
-        Labels along each dimension.
-    level : float, optional
-        The level of the runs, where a prior of the population is not among the arrays.
-    given : frozenset of str
-        The model's own priors that are among the arrays, or that its density does not have.
+    `level` is the log median response, if the density has it as a constant because a prior of the
+    population is not among the arrays. `priors_as_data` names the user's priors whose parameters
+    are arrays, or that the density does not depend on.
     """
 
     arrays: Mapping[str, Array]
@@ -87,60 +83,50 @@ class ModelData:
 
     @property
     def names(self) -> frozenset[str]:
-        """Arrays and dimensions."""
+        """Names of arrays and dimensions."""
         return frozenset(self.arrays) | frozenset(self.coords)
 
     @property
     def structure(self) -> tuple[frozenset[str], tuple[str, ...], float | None]:
-        """What one model has to share with another on other runs, for both to have one density."""
+        """What two models on different runs must share to have the same compiled density."""
         own_priors = "spread_of" in self.coords and "spread_scale" not in self.arrays
         return self.names, tuple(self.coords["spread_of"]) if own_priors else (), self.level
 
 
 def model_data_of(model: Model, run_arrays: RunArrays) -> ModelData:
-    """The numbers of a model on runs.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    design : RunArrays
-        The runs.
-
-    Returns
-    -------
-    ModelData
-    """
+    """The data of a model on runs."""
     system = coordinates(model)
-    roles, wrong = coordinate_roles(model, system), marginal_discrepancy(model, run_arrays)
+    roles = coordinate_roles(model, system)
+    discrepancy = marginal_discrepancy(model, run_arrays)
     priors = {
         name: population_prior(model, name, role, run_arrays.level) for name, role in roles.items()
     }
     laplace = laplace_approximation(model, system, run_arrays)
-    arrays = _of_runs(run_arrays) | _of_pilot(laplace, tuple(roles))
-    if wrong is not None:
+    arrays = _runs(run_arrays) | _curve_whitening(laplace, tuple(roles))
+    if discrepancy is not None:
         arrays |= {
-            f"{DISCREPANCY_PREFIX}{name}": (values, None) for name, values in wrong.arrays.items()
+            f"{DISCREPANCY_PREFIX}{name}": (values, None)
+            for name, values in discrepancy.arrays.items()
         }
     curves = run_arrays.curves["curve"].values.tolist()
     coords = {"run": np.arange(run_arrays.response.size), "curve": curves, "parameter": list(roles)}
     if not is_pooled(model, run_arrays.curves):
         normal = {n for n, role in roles.items() if link_normal(priors[n], role.link)}
         spreads = {f"sd_{name}" for name in model.roles}
-        arrays |= _of_curves_alone(roles, priors, run_arrays.n_curves)
+        arrays |= _unpooled_prior(roles, priors, run_arrays.n_curves)
         return ModelData(arrays, coords, priors_as_data=frozenset(normal | spreads))
-    where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
-    coords |= {"spread_of": [" ".join(item) for item in where.spreads]}
-    coords |= {"effect_of": [" ".join(item) for item in where.levels]}
-    arrays |= _of_population(model, roles, priors, where)
-    arrays |= _of_typical(system, run_arrays, laplace, tuple(roles), where)
-    given = {*roles} if "center_mean" in arrays else set()
-    given |= {f"sd_{name}" for name in roles} if "spread_scale" in arrays else set()
+    layout = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
+    coords |= {"spread_of": [" ".join(item) for item in layout.spreads]}
+    coords |= {"effect_of": [" ".join(item) for item in layout.levels]}
+    arrays |= _hierarchy_prior(model, roles, priors, layout)
+    arrays |= _population_whitening(system, run_arrays, laplace, tuple(roles), layout)
+    as_data = {*roles} if "center_mean" in arrays else set()
+    as_data |= {f"sd_{name}" for name in roles} if "spread_scale" in arrays else set()
     level = None if "center_mean" in arrays else run_arrays.level
-    return ModelData(arrays, coords, level, frozenset(given))
+    return ModelData(arrays, coords, level, frozenset(as_data))
 
 
-def _of_runs(run_arrays: RunArrays) -> dict[str, Array]:
+def _runs(run_arrays: RunArrays) -> dict[str, Array]:
     per_run = {f"predictor_{i}": x for i, x in enumerate(run_arrays.predictors)}
     per_run |= {f"log_{name}": np.log(x) for name, x in per_run.items()}
     per_run |= {"observed": run_arrays.response, "known_error": run_arrays.known_error}
@@ -155,58 +141,59 @@ def _of_runs(run_arrays: RunArrays) -> dict[str, Array]:
     return arrays | {"unit": (np.asarray(run_arrays.unit), None)}
 
 
-def _of_pilot(laplace: LaplaceApproximation, names: tuple[str, ...]) -> dict[str, Array]:
-    """Where the sampler is placed."""
-    placed = {
+def _curve_whitening(laplace: LaplaceApproximation, names: tuple[str, ...]) -> dict[str, Array]:
+    """Laplace approximation of the curves, as arrays."""
+    by_name = {
         key: getattr(laplace, key)
         for key in ("pivot_mode", "pivot_information", "mode", "information")
     }
     rows: dict[str, Array] = {
-        key: (np.array([values[n] for n in names]), THETA_DIMS) for key, values in placed.items()
+        key: (np.array([values[n] for n in names]), THETA_DIMS) for key, values in by_name.items()
     }
     return rows | {key: (values, None) for key, values in vars(laplace.expansion).items()}
 
 
-def _of_population(
-    model: Model, roles: Mapping[str, Role], priors: Mapping[str, Prior], where: HierarchyLayout
+def _hierarchy_prior(
+    model: Model, roles: Mapping[str, Role], priors: Mapping[str, Prior], layout: HierarchyLayout
 ) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     normals = [link_normal(priors[name], role.link) for name, role in roles.items()]
     if None not in normals:
         arrays["center_mean"] = np.array([n.mean for n in normals if n]), "parameter"
         arrays["center_sd"] = np.array([n.sd for n in normals if n]), "parameter"
-    spreads = [spread_prior(model, name, roles[name]) for name, _ in where.spreads]
+    spreads = [spread_prior(model, name, roles[name]) for name, _ in layout.spreads]
     if all(isinstance(prior, HalfNormal) for prior in spreads):
         arrays["spread_scale"] = np.array([prior.sd for prior in spreads]), "spread_of"  # type: ignore[union-attr]
-    if where.levels:
-        arrays["spread_of_level"] = np.array(where.spread_of_level), "effect_of"
-        arrays |= {"codes": (where.codes, None), "bounds": (where.bounds, None)}
+    if layout.levels:
+        arrays["spread_of_level"] = np.array(layout.spread_of_level), "effect_of"
+        arrays |= {"codes": (layout.codes, None), "bounds": (layout.bounds, None)}
     return arrays
 
 
-def _of_typical(
+def _population_whitening(
     system: Coordinates,
     run_arrays: RunArrays,
     laplace: LaplaceApproximation,
     names: tuple[str, ...],
-    where: HierarchyLayout,
+    layout: HierarchyLayout,
 ) -> dict[str, Array]:
-    """Where the population is placed: what curves say of it at the pivot of a typical one."""
+    """Laplace approximation of the curves at a typical curve's pivot, as arrays."""
     pivot, smallest, largest = (
         tuple(np.exp(np.mean(np.log(x))) for x in end) for end in run_arrays.frame.ends
     )
     frame = Frame(pivot, smallest, largest)
-    found = TypicalCurve.of(system, frame, laplace, names)
-    share = np.zeros((len(names), len(where.spreads)))
-    levels = np.bincount(np.array(where.spread_of_level, dtype=int))
-    for i in np.flatnonzero(levels):  # the mean of more levels is nearer to the population
-        share[names.index(where.spreads[i][0]), i] = 1 / levels[i]
-    ends = [0, *range(len(system.roles), len(names) + 1)]  # parameters of the noise are not mixed
+    typical = TypicalCurve.of(system, frame, laplace, names)
+    share = np.zeros((len(names), len(layout.spreads)))
+    levels = np.bincount(np.array(layout.spread_of_level, dtype=int))
+    for i in np.flatnonzero(levels):  # a mean over more levels is closer to the population
+        share[names.index(layout.spreads[i][0]), i] = 1 / levels[i]
+    # The law's parameters are one block; each nuisance parameter is a block of its own.
+    ends = [0, *range(len(system.roles), len(names) + 1)]
     blocks = np.array([*itertools.pairwise(ends)])
     arrays = dict(
         zip(
             POPULATION_WHITENING_ARRAYS,
-            [*found, found.jacobian.mean(axis=0), share, blocks],
+            [*typical, typical.jacobian.mean(axis=0), share, blocks],
             strict=True,
         )
     )
@@ -215,10 +202,10 @@ def _of_typical(
     return {name: (values, None) for name, values in arrays.items()}
 
 
-def _of_curves_alone(
+def _unpooled_prior(
     roles: Mapping[str, Role], priors: Mapping[str, Prior], n_curves: int
 ) -> dict[str, Array]:
-    """Mean and spread of curves that share nothing; nearly so where a prior is of another kind."""
+    """Prior mean and sd of curves that share nothing, approximate where a prior is not normal."""
     normals = [
         link_normal(priors[name], role.link) or link_normal(role.prior, role.link)
         for name, role in roles.items()

@@ -1,7 +1,7 @@
-"""What draws of the parameters say of responses, at the runs that were fitted and elsewhere.
+"""Pointwise distributions of responses given posterior draws, at fitted runs and prediction points.
 
-Arrays are (chain, draw, run). Centers and scatter are on the scale of the noise; see
-`bayeslaw.scales`. A center that is not a number is a law's value that the scale cannot hold.
+Arrays are (chain, draw, run). Centers, sigmas and discrepancies are on the noise's response scale;
+a center is NaN where that scale cannot represent the law's value.
 """
 
 from __future__ import annotations
@@ -28,27 +28,16 @@ __all__ = [
     "tau_by_predictor",
 ]
 
-AT_ONCE = 4_000_000  # draws times places that are worked on together
+BATCH_SIZE = 4_000_000  # draws times runs that are computed in one batch
 
 
 @dataclass(frozen=True)
 class ResponseDistribution:
-    """Responses about the law given draws, before what the law gets wrong.
+    """Distribution of responses about the law given draws, without the discrepancy.
 
-    Parameters
-    ----------
-    law : array
-        Values of the law, in the response's units.
-    unit : float
-        Unit of the scale of the noise.
-    center : array
-        The law, and what is known of the noise of the runs that were fitted.
-    sigma : array
-        Scatter that is left, known standard errors included.
-    noise : Noise
-        Its kind.
-    parameters : mapping of str to array
-        Its parameters.
+    `law` is in the response's units; `center` is the law on the noise's scale, plus the noise's
+    conditional mean where that is known; `sigma` includes known standard errors. `parameters` are
+    those of the noise.
     """
 
     law: np.ndarray
@@ -58,18 +47,17 @@ class ResponseDistribution:
     noise: Noise
     parameters: Mapping[str, np.ndarray]
 
-    def curve(self, wrong: Any = 0.0) -> np.ndarray:
-        """The law and what it gets wrong, in the response's units."""
-        return self._in_units(self.center + wrong)
+    def curve(self, discrepancy: Any = 0.0) -> np.ndarray:
+        """The law plus its discrepancy, in the response's units."""
+        return self._to_response(self.center + discrepancy)
 
-    def draw(self, rng: np.random.Generator, wrong: Any = 0.0) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, discrepancy: Any = 0.0) -> np.ndarray:
         """New responses, in the response's units."""
-        return self._in_units(
-            self.center + wrong + self.noise.draw(rng, self.sigma, self.parameters)
-        )
+        noise = self.noise.draw(rng, self.sigma, self.parameters)
+        return self._to_response(self.center + discrepancy + noise)
 
     def log_density(self, observed: np.ndarray) -> np.ndarray:
-        """Log density of raw responses, minus infinity where the center is not a number."""
+        """Log density of raw responses, minus infinity where the center is NaN."""
         scale = self.noise.scale
         with np.errstate(invalid="ignore", divide="ignore"):
             residual = scale.forward(observed, self.unit) - self.center
@@ -77,24 +65,18 @@ class ResponseDistribution:
             density = density + np.log(scale.slope(observed, self.unit))
         return np.where(np.isnan(self.center), -np.inf, density)
 
-    def _in_units(self, values: np.ndarray) -> np.ndarray:
+    def _to_response(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore", invalid="ignore"):
-            drawn = self.noise.scale.inverse(values, self.unit)
-        return np.where(np.isnan(self.center), self.law, drawn)
+            response = self.noise.scale.inverse(values, self.unit)
+        return np.where(np.isnan(self.center), self.law, response)
 
 
 @dataclass(frozen=True)
 class PredictionPoints:
-    """Where a discrepancy is asked for.
+    """Points at which to predict the discrepancy.
 
-    Parameters
-    ----------
-    sizes : array (predictors, places)
-        Predictors in units of their reference.
-    curve : int array (places,)
-        Number of the curve among those fitted; numbers past the last are new curves.
-    tau : array (chain, draw, predictors, new curves)
-        Discrepancy of the new curves.
+    `sizes` (predictors, points) are in units of the reference. `curve` (points,) indexes the fitted
+    curves; indices past the last are new curves, with `tau` (chain, draw, predictors, new curves).
     """
 
     sizes: np.ndarray
@@ -110,26 +92,11 @@ def response_distribution(
     sizes: Mapping[str, np.ndarray],
     latent: np.ndarray | None = None,
 ) -> ResponseDistribution:
-    """Scatter of runs about the law, known standard errors apart.
+    """Distribution of runs about the law (chain, draw, run), without known standard errors.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    law : array (chain, draw, run)
-        Values of the law.
-    unit : float
-        Unit of the scale of the noise.
-    parameters : mapping of str to array (chain, draw, run)
-        Parameters of noise and discrepancy.
-    sizes : mapping of str to array (run,)
-        Predictors in units of their reference.
-    latent : array (chain, draw, run), optional
-        The number of each run given which the noise is Gaussian; without it, that of new runs.
-
-    Returns
-    -------
-    Scatter
+    `parameters` (chain, draw, run) are those of noise and discrepancy, `sizes` (run,) the
+    predictors in units of their reference, `latent` (chain, draw, run) the latent variable of each
+    run, given which the noise is Gaussian; without it, the distribution is that of new runs.
     """
     noise: Noise = model.noise
     sigma = sigma_at(noise, parameters, sizes)
@@ -145,18 +112,10 @@ def response_distribution(
 
 @dataclass(frozen=True)
 class DrawsAtRuns:
-    """The runs that were fitted, as draws see them.
+    """Posterior draws evaluated at the fitted runs.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    design : RunArrays
-        The runs.
-    scatter : Scatter
-        Of the runs, with the latent numbers that were sampled.
-    tau : array (chain, draw, predictors, curves)
-        Discrepancy of each curve; of no predictor where there is none.
+    `distribution` is that of the runs given their latent variables. `tau` (chain, draw, predictors,
+    curves) is the scale of each curve's discrepancy; it has no predictors if there is none.
     """
 
     model: Model
@@ -176,111 +135,92 @@ class DrawsAtRuns:
         """From parameters (chain, draw, curve) in the user's units."""
         predictors = {name: runs[name].values for name in model.law.predictors}
         law = law_values(model, parameters, predictors, run_arrays.curve)
-        beside = {name: parameters[name][..., run_arrays.curve] for name in model.nuisance_roles}
+        nuisance = {name: parameters[name][..., run_arrays.curve] for name in model.nuisance_roles}
         sizes = dict(zip(model.law.predictors, run_arrays.predictors, strict=True))
-        found = response_distribution(model, law, run_arrays.unit, beside, sizes, latent)
-        found = replace(found, sigma=np.hypot(found.sigma, run_arrays.known_error))
-        return cls(model, run_arrays, found, tau_by_predictor(model, parameters))
+        about_law = response_distribution(model, law, run_arrays.unit, nuisance, sizes, latent)
+        about_law = replace(about_law, sigma=np.hypot(about_law.sigma, run_arrays.known_error))
+        return cls(model, run_arrays, about_law, tau_by_predictor(model, parameters))
 
     def pointwise_log_likelihood(self) -> np.ndarray:
-        """Log density of each raw response given the parameters and, if they depend, all others.
+        """Log density of each raw response given the parameters, shape (chain, draw, run).
 
-        Returns
-        -------
-        array (chain, draw, run)
+        With a discrepancy the responses of a curve are dependent, and each is conditional on all
+        the others (leave-one-out).
         """
-        wrong, run_arrays = marginal_discrepancy(self.model, self.run_arrays), self.run_arrays
-        if wrong is None:
+        discrepancy = marginal_discrepancy(self.model, self.run_arrays)
+        run_arrays = self.run_arrays
+        if discrepancy is None:
             return self.distribution.log_density(run_arrays.response)
         slope = np.log(self.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
 
-        def each(part: slice) -> tuple[np.ndarray]:
-            residual, variance, tau2 = self._draws(part)
-            bars = wrong.gradients(residual, variance, tau2)
-            mean, total = leave_one_out_moments(residual, variance, *bars[:2])
+        def log_density(batch: slice) -> tuple[np.ndarray]:
+            residual, variance, tau2 = self._residuals(batch)
+            gradients = discrepancy.gradients(residual, variance, tau2)
+            mean, total = leave_one_out_moments(residual, variance, *gradients[:2])
             return (Gaussian().log_density(residual - mean, np.sqrt(total), {}) + slope,)
 
-        return self._in_parts(each, run_arrays.curve.size)[0]
+        return self._in_batches(log_density, run_arrays.curve.size)[0]
 
     def discrepancy_at_runs(self, rng: np.random.Generator, *, is_conditional: bool = True) -> Any:
-        """A joint draw of what the law gets wrong at the runs; zero without a discrepancy."""
+        """A joint draw of the discrepancy at the runs; zero if the model has none."""
         if self.model.discrepancy is None:
             return 0.0
-        none = np.empty((*self.tau.shape[:3], 0))
-        here = PredictionPoints(np.array(self.run_arrays.predictors), self.run_arrays.curve, none)
-        return self.discrepancy_at(here, rng, is_conditional=is_conditional)[2]
+        no_tau = np.empty((*self.tau.shape[:3], 0))
+        sizes = np.array(self.run_arrays.predictors)
+        points = PredictionPoints(sizes, self.run_arrays.curve, no_tau)
+        return self.discrepancy_at(points, rng, is_conditional=is_conditional)[2]
 
     def discrepancy_at(
-        self, places: PredictionPoints, rng: np.random.Generator, *, is_conditional: bool = True
+        self, points: PredictionPoints, rng: np.random.Generator, *, is_conditional: bool = True
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What the law gets wrong at places.
+        """Mean, variance and a joint draw of the discrepancy, each (chain, draw, point).
 
-        Parameters
-        ----------
-        places : Places
-            Where.
-        rng : numpy.random.Generator
-            Source of randomness.
-        is_conditional : bool
-            Whether the responses of the runs are known.
-
-        Returns
-        -------
-        tuple
-            Mean, variance and a joint draw, each (chain, draw, place), on the scale of the noise.
+        Conditional on the responses of the runs, or from the prior of the discrepancy.
         """
-        run_arrays, wrong = self.run_arrays, marginal_discrepancy(self.model, self.run_arrays)
-        assert wrong is not None
-        position = run_arrays.position_of(places.sizes, places.curve)
-        tau = np.concatenate([self.tau, places.tau], axis=-1)
+        discrepancy = marginal_discrepancy(self.model, self.run_arrays)
+        run_arrays = self.run_arrays
+        assert discrepancy is not None
+        position = run_arrays.position_of(points.sizes, points.curve)
+        tau = np.concatenate([self.tau, points.tau], axis=-1)
 
-        def each(part: slice) -> tuple[np.ndarray, ...]:
-            residual, variance, _ = self._draws(part)
+        def moments_and_draw(batch: slice) -> tuple[np.ndarray, ...]:
+            residual, variance, _ = self._residuals(batch)
             if not is_conditional:
                 residual, variance = np.zeros(residual.shape), np.full(variance.shape, np.inf)
-            tau2 = _flat(tau)[part] ** 2
-            return wrong.conditional(residual, variance, tau2, position, places.curve, rng)
+            tau2 = _flat(tau)[batch] ** 2
+            return discrepancy.conditional(residual, variance, tau2, position, points.curve, rng)
 
-        mean, variance, draw = self._in_parts(each, run_arrays.curve.size + places.curve.size)
+        width = run_arrays.curve.size + points.curve.size
+        mean, variance, draw = self._in_batches(moments_and_draw, width)
         return mean, variance, draw
 
-    def _draws(self, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Residuals, variances and squared tau of some draws."""
-        residual = self.run_arrays.values - _flat(self.distribution.center)[part]
-        return residual, _flat(self.distribution.sigma)[part] ** 2, _flat(self.tau)[part] ** 2
+    def _residuals(self, batch: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Residuals, noise variances and squared tau of a batch of draws."""
+        residual = self.run_arrays.values - _flat(self.distribution.center)[batch]
+        return residual, _flat(self.distribution.sigma)[batch] ** 2, _flat(self.tau)[batch] ** 2
 
-    def _in_parts(
-        self, each: Callable[[slice], tuple[np.ndarray, ...]], width: int
+    def _in_batches(
+        self, function: Callable[[slice], tuple[np.ndarray, ...]], width: int
     ) -> list[np.ndarray]:
-        """Results (chain, draw, ...) of a function of some of the draws, a part at a time."""
+        """Results (chain, draw, ...) of a function of a slice of draws, `width` numbers a draw."""
         shape = self.distribution.center.shape[:2]
-        size, step = shape[0] * shape[1], max(1, AT_ONCE // max(width, 1))
-        parts = [each(slice(low, low + step)) for low in range(0, size, step)]
-        return [np.concatenate(values).reshape(*shape, -1) for values in zip(*parts, strict=True)]
+        size, step = shape[0] * shape[1], max(1, BATCH_SIZE // max(width, 1))
+        batches = [function(slice(low, low + step)) for low in range(0, size, step)]
+        return [np.concatenate(values).reshape(*shape, -1) for values in zip(*batches, strict=True)]
 
 
 def tau_by_predictor(model: Model, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The discrepancy of curves, one predictor after the other.
+    """Scales of the discrepancy, (chain, draw, predictors, curves); no predictors if there is none.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    parameters : mapping of str to array (chain, draw, curve)
-        Its parameters.
-
-    Returns
-    -------
-    array (chain, draw, predictors, curves)
-        Of no predictor where there is no discrepancy.
+    `parameters` are (chain, draw, curve).
     """
     names = model.discrepancy.parameters(model.law) if model.discrepancy else {}
     like = parameters["sigma"]
-    each = [parameters[name] for name in names]
-    return np.stack(each, axis=2) if each else np.empty((*like.shape[:2], 0, like.shape[2]))
+    rows = [parameters[name] for name in names]
+    return np.stack(rows, axis=2) if rows else np.empty((*like.shape[:2], 0, like.shape[2]))
 
 
 def _flat(values: np.ndarray) -> np.ndarray:
     """Chains and draws in one dimension, values contiguous."""
-    chains, draws, *shape = values.shape  # told in full: there may be no runs
+    chains, draws, *shape = values.shape  # not -1, as there may be no runs
     return np.ascontiguousarray(values.reshape(chains * draws, *shape))

@@ -1,4 +1,4 @@
-"""Runs as arrays, in units of their reference, and the priors that are in units of the runs."""
+"""Runs as arrays in units of their reference, and priors that depend on the runs' units."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ from bayeslaw.response_scales import ResponseScale
 
 __all__ = ["RunArrays", "population_prior", "response_unit", "run_arrays_of", "spread_prior"]
 
-AMOUNTS = ("Floor", "Amplitude", "Rate")  # default priors are in units of the median response
+IN_RESPONSE_UNITS = ("Floor", "Amplitude", "Rate")  # default priors scale with the median response
 
 
 @dataclass(frozen=True)
 class RunArrays:
-    """Runs as arrays: predictors in units of their reference, responses, and curve of each run.
+    """Runs as arrays: predictors in units of their reference, responses, and the curve of each.
 
-    Known errors are on the scale of the noise, and so are the `values` of the responses.
+    All arrays have shape (runs,). `values` are the responses on the noise's scale, `known_error`
+    their known standard errors on it; `unit` is the median response.
     """
 
     predictors: tuple[np.ndarray, ...]
@@ -51,32 +52,32 @@ class RunArrays:
 
     @property
     def level(self) -> float:
-        """Logarithm of the median response."""
+        """Log median response."""
         return float(np.log(self.unit))
 
     @property
     def frame(self) -> Frame:
-        """Middle and ends of each curve's range."""
+        """Observed range of each curve."""
         low = tuple(self._extreme(np.minimum, x) for x in self.predictors)
         high = tuple(self._extreme(np.maximum, x) for x in self.predictors)
-        middle = tuple(np.sqrt(a * b) for a, b in zip(low, high, strict=True))
-        return Frame(middle, low, high)
+        pivot = tuple(np.sqrt(a * b) for a, b in zip(low, high, strict=True))
+        return Frame(pivot, low, high)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """Sums over the runs of each curve; values of shape (..., runs)."""
+        """Sum over the runs of each curve; (..., runs) to (..., curves)."""
         flat = np.ascontiguousarray(values, dtype=float).reshape(-1, self.curve.size)
         return sums_by_curve(flat, self.curve, self.n_curves).reshape(
             *values.shape[:-1], self.n_curves
         )
 
     def select_curves(self, curves: np.ndarray) -> RunArrays:
-        """The runs of some curves, by their numbers; a curve may come several times."""
-        every = self.run_indices(curves)
+        """The runs of some curves, by index; a curve may be repeated."""
+        runs = self.run_indices(curves)
         counts = np.bincount(self.curve, minlength=self.n_curves)[curves]
         curve = np.repeat(np.arange(len(curves)), counts)
-        predictors = tuple(x[every] for x in self.predictors)
-        amounts = self.response[every], self.values[every], self.known_error[every]
-        return RunArrays(predictors, *amounts, curve, self.curves.isel(curve=curves), self.unit)
+        predictors = tuple(x[runs] for x in self.predictors)
+        observed = self.response[runs], self.values[runs], self.known_error[runs]
+        return RunArrays(predictors, *observed, curve, self.curves.isel(curve=curves), self.unit)
 
     def run_indices(self, curves: np.ndarray) -> np.ndarray:
         """Indices of the runs of some curves, one curve after the other."""
@@ -87,17 +88,18 @@ class RunArrays:
 
     @property
     def position(self) -> np.ndarray:
-        """Signed e-folds of each run from the middle of its curve's range (predictors, runs)."""
+        """Signed log distance of each run from its curve's pivot, in e-folds (predictors, runs)."""
         return self.position_of(np.array(self.predictors), self.curve)
 
     def position_of(self, sizes: np.ndarray, curve: np.ndarray) -> np.ndarray:
-        """Signed e-folds of places (predictors, places) from the middle of their curves' ranges.
+        """Signed log distance of points from the pivots of their curves, in e-folds.
 
-        Curves that are not there are measured from the reference.
+        `sizes` and the result are (predictors, points), `curve` is (points,). Curves that are not
+        among the fitted ones are measured from the reference.
         """
         new = max(0, int(curve.max(initial=0)) + 1 - self.n_curves)
-        middle = np.array([np.append(m, np.ones(new)) for m in self.frame.pivot])
-        return np.log(sizes) - np.log(middle[:, curve])
+        pivot = np.array([np.append(x, np.ones(new)) for x in self.frame.pivot])
+        return np.log(sizes) - np.log(pivot[:, curve])
 
     def _extreme(self, function: np.ufunc, x: np.ndarray) -> np.ndarray:
         out = np.full(self.n_curves, np.inf if function is np.minimum else -np.inf)
@@ -106,19 +108,7 @@ class RunArrays:
 
 
 def run_arrays_of(model: Model, runs: xr.Dataset) -> RunArrays:
-    """Arrays of the runs that a model needs.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    runs : xarray.Dataset
-        Runs with a response.
-
-    Returns
-    -------
-    RunArrays
-    """
+    """Arrays of the runs that a model needs; raises if the runs do not suit the model."""
     check_runs(runs)
     missing = [name for name in model.law.predictors if name not in predictor_names(runs)]
     if missing:
@@ -128,7 +118,7 @@ def run_arrays_of(model: Model, runs: xr.Dataset) -> RunArrays:
         )
     _require_reference(model, runs)
     scaled = scaled_predictors(runs, predictor_scales(model.law, runs))
-    found = curves_in(runs)
+    curves = curves_in(runs)
     response, unit = response_values(runs).values, response_unit(runs)
     scale = model.noise.scale
     _require_on_scale(scale, response, runs)
@@ -138,8 +128,8 @@ def run_arrays_of(model: Model, runs: xr.Dataset) -> RunArrays:
         response,
         np.asarray(scale.forward(response, unit)),
         np.asarray(error * scale.slope(response, unit)),
-        curve_index(runs, found),
-        found,
+        curve_index(runs, curves),
+        curves,
         unit,
     )
 
@@ -147,27 +137,17 @@ def run_arrays_of(model: Model, runs: xr.Dataset) -> RunArrays:
 def _require_reference(model: Model, runs: xr.Dataset) -> None:
     if not isinstance(model.priors, Population):
         return
-    wanted, found = dict(model.priors.reference), reference_sizes(runs)
+    required, actual = dict(model.priors.reference), reference_sizes(runs)
     for name in model.law.predictors:
-        if not np.isclose(found[name], wanted.get(name, found[name]), rtol=1e-9):
+        if not np.isclose(actual[name], required.get(name, actual[name]), rtol=1e-9):
             raise ValueError(
-                f"the population's priors hold at {name} = {wanted[name]:g}, and the reference of "
-                f"these runs is {found[name]:g}: read them with reference={wanted}"
+                f"the population's priors hold at {name} = {required[name]:g}, and the reference "
+                f"of these runs is {actual[name]:g}: read them with reference={required}"
             )
 
 
 def response_unit(runs: xr.Dataset) -> float:
-    """The median response, the unit that noise and discrepancy are relative to.
-
-    Parameters
-    ----------
-    runs : xarray.Dataset
-        Runs with a response.
-
-    Returns
-    -------
-    float
-    """
+    """The median response, the unit of the noise and the discrepancy."""
     return float(np.median(response_values(runs).values))
 
 
@@ -183,46 +163,19 @@ def _require_on_scale(scale: ResponseScale, response: np.ndarray, runs: xr.Datas
 
 
 def population_prior(model: Model, name: str, role: Role, level: float) -> Prior:
-    """Prior of the population's coordinate: the user's, or the default of its role.
+    """Prior of a population coordinate: the user's, or the default of its role.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    name : str
-        A free parameter.
-    role : Role
-        Its role as a coordinate.
-    level : float
-        Logarithm of the median response, where default priors of levels are centred.
-
-    Returns
-    -------
-    Prior
+    `level` is the log median response, where default priors of levels are centred.
     """
     if name in model.priors:
         return model.priors[name]
     if role is LEVEL:
         return Normal(level, 1.0)
-    if role.name in AMOUNTS:
+    if role.name in IN_RESPONSE_UNITS:
         return replace(role.prior, median=role.prior.median * float(np.exp(level)))  # type: ignore[union-attr]
     return role.prior
 
 
 def spread_prior(model: Model, name: str, role: Role) -> Prior:
-    """Prior of the spread of a coordinate, between curves and between levels of a group.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    name : str
-        A free parameter.
-    role : Role
-        Its role as a coordinate.
-
-    Returns
-    -------
-    Prior
-    """
+    """Prior of a coordinate's standard deviation between curves and between group levels."""
     return model.priors.get(f"sd_{name}", role.spread)
