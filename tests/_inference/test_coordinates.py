@@ -1,4 +1,4 @@
-"""Coordinates in which a law is sampled: maps, their inverses and their determinants."""
+"""Coordinate systems of laws: maps, their inverses and their determinants."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def drawn(data: st.DataObject, system: Coordinates) -> tuple[dict, Frame, dict]:
 
 
 @every_case
-def test_kind_is_found(case: str) -> None:
+def test_kind_of_coordinates(case: str) -> None:
     model, kind = CASES[case]
     system = coordinates(model)
     assert type(system) is kind
@@ -136,12 +136,12 @@ def test_kind_is_found(case: str) -> None:
     ],
 )
 def test_roles_as_coordinates(case: str, roles: str) -> None:
-    found = coordinates(CASES[case][0]).roles
-    assert " ".join(role.name for role in found.values()) == roles
+    names = [role.name for role in coordinates(CASES[case][0]).roles.values()]
+    assert " ".join(names) == roles
 
 
 @pytest.mark.parametrize(
-    ("case", "terms", "steepens", "explicit"),
+    ("case", "terms", "steepens", "log_coefficients"),
     [
         ("power", ("L0", "k"), {"alpha": ("k",)}, False),
         ("power, prior of the amplitude", ("L0", "k"), {"alpha": ("k",)}, True),
@@ -156,17 +156,23 @@ def test_roles_as_coordinates(case: str, roles: str) -> None:
         ("sum, known term", ("E", "A", "B"), {}, True),
     ],
 )
-def test_structure_is_found(case: str, terms: tuple, steepens: dict, explicit: bool) -> None:
+def test_terms_and_exponents_of_sums(
+    case: str, terms: tuple, steepens: dict, log_coefficients: bool
+) -> None:
     system = coordinates(CASES[case][0])
     assert isinstance(system, SumOfTerms)
-    assert (system.terms, system.steepens, system.explicit) == (terms, steepens, explicit)
+    assert (system.terms, system.steepens, system.log_coefficients) == (
+        terms,
+        steepens,
+        log_coefficients,
+    )
 
 
 def test_priors_of_noise_and_spreads_are_none_of_a_law() -> None:
     model = Model(power, priors={"sigma": Fixed(0.01), "sd_L0": HalfNormal(1.0)})
     system = coordinates(model)
     assert isinstance(system, SumOfTerms)
-    assert not system.explicit
+    assert not system.log_coefficients
     assert tuple(system.roles) == ("L0", "k", "alpha")
 
 
@@ -189,11 +195,11 @@ def test_log_jacobian_is_that_of_finite_differences(case: str, data: st.DataObje
     eta, frame, weight = drawn(data, system)
     names, step = list(eta), 1e-6
 
-    def moved(name: str, by: float) -> np.ndarray:
+    def shifted(name: str, by: float) -> np.ndarray:
         theta = system.from_pivot({**eta, name: eta[name] + by}, frame, weight)
         return np.array([theta[n] for n in names])
 
-    slopes = np.array([(moved(name, step) - moved(name, -step)) / (2 * step) for name in names])
+    slopes = np.array([(shifted(name, step) - shifted(name, -step)) / (2 * step) for name in names])
     sign, log_determinant = np.linalg.slogdet(slopes)
     assert sign == 1
     # Entries grow with the exponents; so does the error of their differences.
@@ -226,8 +232,8 @@ def test_tensors_agree_with_arrays(case: str) -> None:
     tensors = [pt.as_tensor(item) for item in tensors]
     evaluate = pytensor.function([eta], tensors, mode="FAST_COMPILE")
     arrays = all_maps(dict(zip(names, values, strict=True)))
-    for found, expected in zip(evaluate(values), arrays, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    for tensor, array in zip(evaluate(values), arrays, strict=True):
+        np.testing.assert_allclose(tensor, array, rtol=1e-12, atol=1e-12)
 
 
 @every_case
@@ -307,7 +313,7 @@ def test_with_weight_one_the_pivot_has_level_shares_and_slopes(
 
 @pytest.mark.parametrize("case", ["power", "pure power", "shifted", "sum", "product"])
 @given(data=st.data())
-def test_with_weight_zero_nothing_moves(case: str, data: st.DataObject) -> None:
+def test_with_weight_zero_coordinates_stay(case: str, data: st.DataObject) -> None:
     system = coordinates(CASES[case][0])
     theta, frame, _ = drawn(data, system)
     assert system.to_pivot(theta, frame, dict.fromkeys(theta, 0.0)) == theta
@@ -333,7 +339,7 @@ def test_log_linear_law_is_positive_where_its_curve_was_observed(
         assert response > 0
 
 
-def test_a_population_too_steep_for_a_curve_still_has_a_place() -> None:
+def test_a_population_too_steep_for_a_curve_has_finite_coordinates() -> None:
     system = coordinates(Model(log_linear))
     frame = Frame((10.0,), (1.0,), (100.0,))
     eta = system.to_pivot({"a": 0.0, "b": 2.0}, frame, {"a": 1.0, "b": 1.0})

@@ -96,6 +96,5 @@ class CurvesTransform(_WhiteningTransform):
 
 
 def _frame(ends: Sequence[Any]) -> Frame:
-    n_predictors = len(ends) // len(FRAME_ENDS)
-    starts = range(0, len(ends), n_predictors)
-    return Frame(*(tuple(ends[start : start + n_predictors]) for start in starts))
+    n = len(ends) // len(FRAME_ENDS)
+    return Frame(tuple(ends[:n]), tuple(ends[n : 2 * n]), tuple(ends[2 * n :]))

@@ -1,4 +1,4 @@
-"""What kind of formula a law is, found from the law itself."""
+"""The structure of a law as a formula, found numerically by evaluating it at random points."""
 
 from __future__ import annotations
 
@@ -15,13 +15,7 @@ LINEAR_ROLES = ("Floor", "Amplitude", "Rate")
 
 
 class Structure:
-    """What can be seen of a law by evaluating it at random points.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    """
+    """Structure of a law: its terms, their signs, and which exponents steepen them."""
 
     def __init__(self, law: Law) -> None:
         rng = np.random.default_rng(7)
@@ -33,7 +27,7 @@ class Structure:
         floors = [name for name in linear if law.parameters[name].name == "Floor"]
         self.terms = (*floors, *(name for name in linear if name not in floors))
 
-    def _size(self, name: str, **changed: Any) -> Any:
+    def _factor(self, name: str, **changed: Any) -> Any:
         """A term per unit of its coefficient."""
         one = {key: float(key == name) for key in self.terms}
         with np.errstate(all="ignore"):
@@ -41,34 +35,34 @@ class Structure:
 
     @property
     def is_linear(self) -> bool:
-        """Whether the law is the sum of its coefficients times something each."""
+        """Whether the law is linear in its coefficients."""
         with np.errstate(all="ignore"):
-            whole = self.law(*self.predictors, **self.values)
-        parts = sum(self.values[name] * self._size(name) for name in self.terms)
-        return bool(self.terms) and np.allclose(whole, parts, 1e-10, 0)
+            total = self.law(*self.predictors, **self.values)
+        parts = sum(self.values[name] * self._factor(name) for name in self.terms)
+        return bool(self.terms) and np.allclose(total, parts, 1e-10, 0)
 
     @property
     def is_positive(self) -> bool:
         """Whether all terms are positive."""
-        return all(np.all(self._size(name) > 0) for name in self.terms)
+        return all(np.all(self._factor(name) > 0) for name in self.terms)
 
     @property
-    def is_signed_pair(self) -> bool:
+    def is_level_and_trend(self) -> bool:
         """Whether the law is a constant and a trend that is zero at the reference."""
         if len(self.terms) != 2 or set(self.terms) != set(self.law.parameters):
             return False
         trend_alone = dict(zip(self.terms, (0.0, 1.0), strict=True))
-        starts_at_zero = self.law(*reference_point(self.law), **trend_alone) == 0
-        return np.allclose(self._size(self.terms[0]), 1) and starts_at_zero
+        is_zero_at_reference = self.law(*reference_point(self.law), **trend_alone) == 0
+        return np.allclose(self._factor(self.terms[0]), 1) and is_zero_at_reference
 
     def is_constant(self, term: str) -> bool:
-        """Whether a term does not move with the predictors or other parameters."""
-        return bool(np.ptp(self._size(term) * np.ones(32)) == 0)
+        """Whether a term is constant in predictors and other parameters."""
+        return bool(np.ptp(self._factor(term) * np.ones(32)) == 0)
 
     def steepens(
         self, tie: Mapping[str, str], fixed: Mapping[str, Any]
     ) -> dict[str, tuple[str, ...]]:
-        """The terms whose slope each free exponent sets, by itself or by those tied to it."""
+        """For each free exponent, the terms whose slope it or an exponent tied to it sets."""
         followers = {
             name: [name, *(a for a, b in tie.items() if b == name)] for name in self.values
         }
@@ -80,27 +74,17 @@ class Structure:
         return {
             exponent: terms
             for exponent in exponents
-            if (terms := self._moved_by(followers[exponent]))
+            if (terms := self._terms_of(followers[exponent]))
         }
 
-    def _moved_by(self, names: list[str]) -> tuple[str, ...]:
+    def _terms_of(self, names: list[str]) -> tuple[str, ...]:
         changed = {name: self.others[name] for name in names}
         moved = [
-            t for t in self.terms if not np.array_equal(self._size(t), self._size(t, **changed))
+            t for t in self.terms if not np.array_equal(self._factor(t), self._factor(t, **changed))
         ]
         return tuple(moved)
 
 
 def reference_point(law: Law) -> tuple[float, ...]:
-    """The reference scale, in units of itself, for each predictor of a law.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Returns
-    -------
-    tuple of float
-    """
+    """The reference, in units of itself, for each predictor of a law."""
     return (1.0,) * len(law.predictors)

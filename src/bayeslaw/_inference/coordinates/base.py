@@ -1,4 +1,4 @@
-"""What all kinds of coordinates share."""
+"""Protocol of the coordinate systems, and what they share."""
 
 from __future__ import annotations
 
@@ -16,15 +16,10 @@ type Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a curve has been observed, and what it may be there.
+    """Observed range of curves: midpoint in logs and ends, one value per predictor each.
 
-    Parameters
-    ----------
-    pivot, smallest, largest : tuple
-        Its middle and its ends, one value per predictor.
-    near : mapping, optional
-        Reference coordinates that the curve is expected to be near. They only straighten
-        coordinates that go part of the way to the pivot.
+    `near` are reference coordinates that the curves are expected to be close to; they only improve
+    coordinates that go part of the way to the pivot.
     """
 
     pivot: tuple[Any, ...]
@@ -58,8 +53,8 @@ class Coordinates(Protocol):
     def to_pivot(self, theta: Values, frame: Frame, weight: Values) -> dict[str, Any]:
         """Pivot coordinates from reference coordinates.
 
-        A weight per parameter, between 0 and 1, says how far to go: 1 all the way to the pivot,
-        where the data are; 0 stays at the reference, where the prior is.
+        The weight of each parameter, between 0 and 1, says how far to go: 1 is the pivot, where
+        the data are, 0 the reference, where the prior is.
         """
         ...
 
@@ -68,7 +63,7 @@ class Coordinates(Protocol):
         ...
 
     def log_jacobian(self, eta: Values, frame: Frame, weight: Values) -> Any:
-        """Log of the determinant of `from_pivot`."""
+        """Log determinant of `from_pivot`."""
         ...
 
 
