@@ -21,14 +21,14 @@ CASES = {
     "logit": (LogitScale(), [1e-6, 0.3, 0.9], [0.0, 1.0, -0.1, 1.5, np.nan]),
     "logit above guessing": (LogitScale(0.25, 0.95), [0.26, 0.6, 0.94], [0.25, 0.95, 0.1, 1.0]),
 }
-every_scale = pytest.mark.parametrize(("scale", "held", "not_held"), CASES.values(), ids=CASES)
+every_scale = pytest.mark.parametrize(("scale", "inside", "outside"), CASES.values(), ids=CASES)
 METHODS = ("forward", "inverse", "slope")
 
 
 @every_scale
-def test_the_inverse_leads_back(scale: Any, held: list[float], not_held: list[float]) -> None:
-    values = scale.forward(np.array(held), UNIT)
-    np.testing.assert_allclose(scale.inverse(values, UNIT), held, rtol=1e-9)
+def test_the_inverse_leads_back(scale: Any, inside: list[float], outside: list[float]) -> None:
+    values = scale.forward(np.array(inside), UNIT)
+    np.testing.assert_allclose(scale.inverse(values, UNIT), inside, rtol=1e-9)
     assert np.all(np.diff(values) > 0)
 
 
@@ -42,26 +42,26 @@ def test_every_value_is_of_a_response_that_is_held(scale: Any, value: float, uni
 
 @every_scale
 def test_the_slope_is_that_of_finite_differences(
-    scale: Any, held: list[float], not_held: list[float]
+    scale: Any, inside: list[float], outside: list[float]
 ) -> None:
-    response = np.array(held)
+    response = np.array(inside)
     step = 1e-5 * np.minimum(np.abs(response) + (response == 0), 1 - 0.99 * (response == 0.94))
     up, down = (scale.forward(response + way, UNIT) for way in (step, -step))
     np.testing.assert_allclose(scale.slope(response, UNIT), (up - down) / (2 * step), rtol=1e-5)
 
 
 @every_scale
-def test_holds(scale: Any, held: list[float], not_held: list[float]) -> None:
-    assert np.all(scale.holds(np.array(held)))
-    assert not np.any(scale.holds(np.array(not_held)))
+def test_holds(scale: Any, inside: list[float], outside: list[float]) -> None:
+    assert np.all(scale.holds(np.array(inside)))
+    assert not np.any(scale.holds(np.array(outside)))
 
 
 @every_scale
 @pytest.mark.parametrize("method", METHODS)
 def test_tensors_are_served_as_arrays_are(
-    scale: Any, held: list[float], not_held: list[float], method: str
+    scale: Any, inside: list[float], outside: list[float], method: str
 ) -> None:
-    values = np.array([-3.0, 0.0, 1.5] if method == "inverse" else held)
+    values = np.array([-3.0, 0.0, 1.5] if method == "inverse" else inside)
     x, unit = pt.dvector("x"), pt.dscalar("unit")
     function = pytensor.function(
         [x, unit], getattr(scale, method)(x, unit), mode="FAST_COMPILE", on_unused_input="ignore"

@@ -1,4 +1,4 @@
-"""Priors: small records that know how to become a PyMC variable."""
+"""Priors: records that register a PyMC variable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 @runtime_checkable
 class Prior(Protocol):
-    """Anything that can make a PyMC random variable: our records, or a PreliZ distribution.
+    """Anything that can register a PyMC random variable: these records, or a PreliZ distribution.
 
     Examples
     --------
@@ -67,8 +67,8 @@ class Normal:
 class LogNormal:
     """Log-normal prior of a positive parameter, by its median and a factor.
 
-    About 68% of the prior lies between ``median / factor`` and ``median * factor``, 95% within
-    the square of the factor.
+    About 68% of the prior lies between ``median / factor`` and ``median * factor``, about 95%
+    between ``median / factor**2`` and ``median * factor**2``.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class LogNormal:
 
 @dataclass(frozen=True)
 class LogitNormal:
-    """Logit-normal prior of a share between 0 and 1.
+    """Logit-normal prior of a fraction between 0 and 1.
 
     Parameters
     ----------
@@ -133,11 +133,11 @@ class LogitNormal:
 
 @dataclass(frozen=True)
 class LinkNormal:
-    """Normal prior on the scale on which curves are pooled.
+    """Normal prior on the link scale, on which curves are pooled.
 
     That is the logit of a floor's share of the response, the log response at the reference for an
-    amplitude, the logarithm of an exponent, a scale or a spread. A population of curves is told
-    like this; see `bayeslaw.population`.
+    amplitude, or the log of an exponent, a scale or a standard deviation. `bayeslaw.population`
+    summarises a population of curves by such priors.
 
     Parameters
     ----------
@@ -165,12 +165,12 @@ class LinkNormal:
 
 @dataclass(frozen=True)
 class HalfNormal:
-    """Half-normal prior of a spread.
+    """Half-normal prior of a standard deviation.
 
     Parameters
     ----------
     sd : float
-        Standard deviation of the normal that is folded at zero.
+        Standard deviation of the normal distribution before it is folded at zero.
 
     Examples
     --------
@@ -192,7 +192,7 @@ class HalfNormal:
 
 @dataclass(frozen=True)
 class Fixed:
-    """A parameter held at a known value, at the reference scale.
+    """A parameter fixed at a known value, at the reference scale.
 
     Parameters
     ----------
@@ -218,17 +218,17 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Population(Mapping[str, Prior]):
-    """Priors of a new curve, learned from other curves; serves as `priors` of a model.
+    """Priors of a new curve, learned from other curves; can be passed as `priors` of a model.
 
     Parameters
     ----------
     law : str
         Name of the law.
     reference : mapping of str to float
-        Reference scale per predictor, at which the priors hold: read new runs with it.
+        Reference scale of each predictor, at which the priors hold; read new runs with it.
     priors : mapping of str to Prior
-        A `LinkNormal` per parameter of law, noise and discrepancy, and for fits of several new
-        curves a `HalfNormal` per spread between them (``sd_alpha``).
+        A `LinkNormal` per parameter of law, noise and discrepancy and, for fits of several new
+        curves, a `HalfNormal` per standard deviation between them (``sd_alpha``).
     provenance : mapping
         Where they were learned: data, curves, groups, seed, versions.
 

@@ -1,4 +1,4 @@
-"""Scales of the response on which noise, and what a law gets wrong, are additive."""
+"""Response scales, on which noise and discrepancy are additive."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["LogScale", "LogitScale", "RawScale", "ResponseScale"]
 class ResponseScale(Protocol):
     """A monotone map of responses, for numbers, arrays and tensors alike.
 
-    Every method takes the `unit` of the responses, the median of those that are fitted: the map
-    is one of the response in that unit, so that scatter on any scale is relative to it.
+    Every method takes the `unit` of the responses, the median of the fitted ones: the map applies
+    to the response in that unit, so that noise on any scale is relative to it.
     """
 
     def forward(self, response: Any, unit: float) -> Any:
@@ -30,13 +30,13 @@ class ResponseScale(Protocol):
         ...
 
     def holds(self, response: Any) -> Any:
-        """Whether a law may have this value."""
+        """Whether a response or a law may have this value."""
         ...
 
 
 @dataclass(frozen=True)
 class LogScale:
-    """The logarithm: scatter is relative. For losses, errors, perplexities.
+    """The logarithm, on which noise is relative; for losses, errors and perplexities.
 
     Examples
     --------
@@ -57,16 +57,16 @@ class LogScale:
         return 1 / response
 
     def holds(self, response: Any) -> Any:
-        """Whether it is positive."""
+        """Whether the response is positive."""
         return response > 0
 
 
 @dataclass(frozen=True)
 class RawScale:
-    """The response itself, in units of the median response that is fitted.
+    """The response itself, in units of the median fitted response.
 
-    Scatter is as large at a small loss as at a large one, and its ``sigma`` is relative to the
-    median: 0.01 of a median loss of 3 is 0.03.
+    Noise is as large at small losses as at large ones, and ``sigma`` is relative to the median: a
+    sigma of 0.01 at a median loss of 3 is 0.03.
 
     Examples
     --------
@@ -87,7 +87,7 @@ class RawScale:
         return 0 * response + 1 / unit
 
     def holds(self, response: Any) -> Any:
-        """Always."""
+        """Whether the response is finite."""
         return np.isfinite(response)
 
 
@@ -98,12 +98,12 @@ class LogitScale:
     Parameters
     ----------
     lower, upper : float
-        The bounds, in the response's units; `lower` is the level of guessing where there is one.
+        The bounds, in the response's units; `lower` is chance level, if there is one.
 
     Raises
     ------
     ValueError
-        If the bounds are not in order.
+        If `lower` is not below `upper`.
 
     Examples
     --------
@@ -119,7 +119,7 @@ class LogitScale:
             raise ValueError(f"{self}: lower must be below upper")
 
     def forward(self, response: Any, unit: float = 1.0) -> Any:
-        """The logit of the way from one bound to the other."""
+        """The logit of the position between the bounds."""
         return np.log(response - self.lower) - np.log(self.upper - response)
 
     def inverse(self, value: Any, unit: float = 1.0) -> Any:
@@ -131,5 +131,5 @@ class LogitScale:
         return 1 / (response - self.lower) + 1 / (self.upper - response)
 
     def holds(self, response: Any) -> Any:
-        """Whether it lies between the bounds."""
+        """Whether the response is strictly between the bounds."""
         return (response > self.lower) & (response < self.upper)

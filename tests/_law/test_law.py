@@ -206,7 +206,7 @@ def _variants() -> dict[str, str]:
         """Another docstring."""
         return k * N**-0.5
 
-    told = one.digest
+    documented = one.digest
 
     @law
     def one(N: Any, *, k: Amplitude) -> Any:
@@ -220,18 +220,23 @@ def _variants() -> dict[str, str]:
         """A docstring."""
         return k / N**-0.5
 
-    return {"original": original, "told": told, "constant": constant, "operator": one.digest}
+    return {
+        "original": original,
+        "documented": documented,
+        "constant": constant,
+        "operator": one.digest,
+    }
 
 
 def test_digest_changes_with_the_formula_and_not_with_its_docstring() -> None:
     digests = _variants()
-    assert digests["told"] == digests["original"]
+    assert digests["documented"] == digests["original"]
     assert len(set(digests.values())) == 3
 
 
 def test_digest_does_not_depend_on_whether_there_is_a_docstring() -> None:
     @law
-    def told(N: Any, *, k: Amplitude) -> Any:
+    def documented(N: Any, *, k: Amplitude) -> Any:
         """A docstring."""
         return k * N**-0.5
 
@@ -239,7 +244,7 @@ def test_digest_does_not_depend_on_whether_there_is_a_docstring() -> None:
     def silent(N: Any, *, k: Amplitude) -> Any:
         return k * N**-0.5
 
-    assert told.digest == silent.digest
+    assert documented.digest == silent.digest
 
 
 def test_digest_tells_functions_that_are_called_and_parameters_that_swap() -> None:

@@ -75,9 +75,9 @@ def test_default_exponents_cover_all_published_ones() -> None:
     ],
 )
 def test_link_normal(prior: Prior, link: Link, expected: Normal | None) -> None:
-    found = link_normal(prior, link)
+    normal = link_normal(prior, link)
     if expected is None:
-        assert found is None
+        assert normal is None
     else:
-        assert found is not None
-        np.testing.assert_allclose([found.mean, found.sd], [1.0, 2.0], rtol=1e-12)
+        assert normal is not None
+        np.testing.assert_allclose([normal.mean, normal.sd], [1.0, 2.0], rtol=1e-12)

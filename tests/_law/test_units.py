@@ -75,9 +75,9 @@ def coupled(N: Any, *, k: Amplitude, alpha: Exponent) -> Any:
     ],
 )
 def test_table(law: Any, scales: dict, given: dict, expected: dict) -> None:
-    moved = rescale(law, scales, given)
-    assert list(moved) == list(expected)
-    np.testing.assert_allclose(list(moved.values()), list(expected.values()), rtol=1e-14)
+    rescaled = rescale(law, scales, given)
+    assert list(rescaled) == list(expected)
+    np.testing.assert_allclose(list(rescaled.values()), list(expected.values()), rtol=1e-14)
 
 
 @given(scale=SCALES, other=SCALES)
@@ -91,8 +91,8 @@ def test_two_changes_are_one(scale: float, other: float) -> None:
 @given(n=SCALES, d=SCALES, x=st.floats(0.1, 10), y=st.floats(0.1, 10))
 def test_the_law_is_the_same(n: float, d: float, x: float, y: float) -> None:
     values = {"E": 1.0, "A": 2.0, "alpha": 0.4, "B": 3.0, "beta": 0.2}
-    moved = rescale(two, {"N": n, "D": d}, values)
-    np.testing.assert_allclose(two(x * n, y * d, **moved), two(x, y, **values), rtol=1e-10)
+    rescaled = rescale(two, {"N": n, "D": d}, values)
+    np.testing.assert_allclose(two(x * n, y * d, **rescaled), two(x, y, **values), rtol=1e-10)
 
 
 def test_renamed_predictors_bring_their_own_scale() -> None:
@@ -102,10 +102,10 @@ def test_renamed_predictors_bring_their_own_scale() -> None:
 
 def test_arguments_stay_as_they_are() -> None:
     values = {"L0": np.ones(3), "k": np.ones(3), "alpha": np.ones(3)}
-    moved = rescale(power, {"N": 7.0}, values)
-    assert moved["L0"] is values["L0"]
+    rescaled = rescale(power, {"N": 7.0}, values)
+    assert rescaled["L0"] is values["L0"]
     np.testing.assert_array_equal(values["k"], 1)
-    np.testing.assert_array_equal(moved["k"], 7)
+    np.testing.assert_array_equal(rescaled["k"], 7)
 
 
 def test_no_rule_is_an_error_that_says_what_to_do() -> None:

@@ -96,9 +96,9 @@ def test_a_change_of_units_changes_nothing(law: Law, data: st.DataObject) -> Non
         drawn[name] = parameters_at(law, data.draw(st.floats(0, 1), name))[name]
     at = [data.draw(st.floats(1, 10), f"at {name}") for name in law.predictors]
     in_units = [x * scales[name] for x, name in zip(at, law.predictors, strict=True)]
-    moved = rescale(law, scales, drawn)
-    assert list(moved) == list(drawn)
-    np.testing.assert_allclose(law(*in_units, **moved), law(*at, **drawn), rtol=1e-9)
+    rescaled = rescale(law, scales, drawn)
+    assert list(rescaled) == list(drawn)
+    np.testing.assert_allclose(law(*in_units, **rescaled), law(*at, **drawn), rtol=1e-9)
 
 
 @every_law

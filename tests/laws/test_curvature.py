@@ -28,13 +28,13 @@ def points(data: st.DataObject) -> dict[str, float]:
 
 @pytest.mark.parametrize("N_0", [1.0, 1e7])
 def test_kappa_zero_is_the_log_linear_law(N_0: float) -> None:
-    found = curvature(SIZES, m=3.0, s=0.2, kappa=0.0, N_0=N_0)
-    np.testing.assert_allclose(found, 3 - 0.2 * np.log(SIZES / N_0), rtol=1e-13)
+    response = curvature(SIZES, m=3.0, s=0.2, kappa=0.0, N_0=N_0)
+    np.testing.assert_allclose(response, 3 - 0.2 * np.log(SIZES / N_0), rtol=1e-13)
 
 
 def test_kappa_one_is_the_power_law_that_falls_to_zero() -> None:
-    found = curvature(SIZES, m=3.0, s=0.6, kappa=1.0, N_0=1e7)
-    np.testing.assert_allclose(found, 3 * (SIZES / 1e7) ** -0.2, rtol=1e-13)
+    response = curvature(SIZES, m=3.0, s=0.6, kappa=1.0, N_0=1e7)
+    np.testing.assert_allclose(response, 3 * (SIZES / 1e7) ** -0.2, rtol=1e-13)
 
 
 @given(L0=st.floats(0, 3), k=st.floats(0.1, 3), alpha=st.floats(0.01, 2), N=st.floats(0.1, 100))
@@ -42,8 +42,8 @@ def test_kappa_above_one_is_the_power_law_with_a_floor(
     L0: float, k: float, alpha: float, N: float
 ) -> None:
     m, s = L0 + k, alpha * k
-    found = curvature(N, m=m, s=s, kappa=alpha * m / s, N_0=1.0)
-    assert found == pytest.approx(L0 + k * N**-alpha, rel=1e-9)
+    response = curvature(N, m=m, s=s, kappa=alpha * m / s, N_0=1.0)
+    assert response == pytest.approx(L0 + k * N**-alpha, rel=1e-9)
 
 
 @given(m=st.floats(0.5, 5), s=st.floats(0.01, 1), small=st.floats(-1e-6, 1e-6))
@@ -57,8 +57,8 @@ def test_the_family_is_smooth_at_zero(m: float, s: float, small: float) -> None:
 def test_recentring_changes_nothing(data: st.DataObject) -> None:
     values, ratio = points(data), data.draw(st.floats(-3, 3), "log ratio")
     assert curvature.recentring is not None
-    moved = curvature.recentring[2](ratio, **values)
-    there = curvature(7.0, **moved, N_0=np.exp(ratio))
+    recentred = curvature.recentring[2](ratio, **values)
+    there = curvature(7.0, **recentred, N_0=np.exp(ratio))
     assert there == pytest.approx(curvature(7.0, **values, N_0=1.0), rel=1e-9)
 
 
@@ -79,13 +79,13 @@ def test_coordinates_come_back_and_know_their_jacobian(data: st.DataObject) -> N
     back = system.to_pivot(theta, frame, weight)
     np.testing.assert_allclose([back[n] for n in eta], list(eta.values()), atol=1e-8)
 
-    def moved(name: str, step: float) -> list[float]:
+    def shifted(name: str, step: float) -> list[float]:
         return [
             system.from_pivot({**eta, name: eta[name] + step}, frame, weight)[n]
             for n in system.roles
         ]
 
-    slopes = [(np.array(moved(n, 1e-5)) - moved(n, -1e-5)) / 2e-5 for n in system.roles]
+    slopes = [(np.array(shifted(n, 1e-5)) - shifted(n, -1e-5)) / 2e-5 for n in system.roles]
     sign, log_determinant = np.linalg.slogdet(np.array(slopes))
     assert sign == 1
     assert log_determinant == pytest.approx(system.log_jacobian(eta, frame, weight), abs=1e-6)

@@ -407,8 +407,8 @@ ORACLES = [
     "oracle", ORACLES, ids=lambda oracle: f"{oracle.law}-{oracle.source.split(':')[0]}"
 )
 def test_oracle(oracle: Oracle) -> None:
-    found = laws.find(oracle.law)(*map(float, oracle.predictors), **oracle.parameters)
-    assert found == pytest.approx(oracle.expected, rel=oracle.rel, abs=0), oracle.source
+    response = laws.find(oracle.law)(*map(float, oracle.predictors), **oracle.parameters)
+    assert response == pytest.approx(oracle.expected, rel=oracle.rel, abs=0), oracle.source
 
 
 def test_every_law_has_an_oracle() -> None:
@@ -437,7 +437,7 @@ def test_data_constrained_is_what_its_authors_compute(N: float, unique: float) -
     R_N = max(N / U_N - 1, 0)
     model = U_N + 5.3 * U_N * (1 - math.exp(-R_N / 5.3))
     tokens = unique + 15.4 * unique * (1 - math.exp(-R_D / 15.4))
-    found = laws.data_constrained(
+    response = laws.data_constrained(
         N,
         178e9,
         178e9 / unique,
@@ -445,7 +445,7 @@ def test_data_constrained_is_what_its_authors_compute(N: float, unique: float) -
         R_N=5.3,
         R_D=15.4,
     )
-    assert found == pytest.approx(1.87 + 521 / model**0.353 + 1488 / tokens**0.353, rel=1e-13)
+    assert response == pytest.approx(1.87 + 521 / model**0.353 + 1488 / tokens**0.353, rel=1e-13)
 
 
 def test_repeats_are_worth_what_the_paper_says() -> None:
@@ -474,8 +474,8 @@ def test_broken_without_a_first_slope_is_plateau_power() -> None:
 
 
 def test_a_loss_below_the_first_floor_stays_a_number() -> None:
-    found = laws.loss_to_loss(np.array([0.5, 2.0]), E_1=1.0, K=3.0, E_0=1.0, kappa=0.5)
-    np.testing.assert_allclose(found, [1, 4], atol=3e-3)
+    response = laws.loss_to_loss(np.array([0.5, 2.0]), E_1=1.0, K=3.0, E_0=1.0, kappa=0.5)
+    np.testing.assert_allclose(response, [1, 4], atol=3e-3)
 
 
 def test_steps_and_compute_trade_along_a_hyperbola() -> None:
@@ -491,14 +491,14 @@ def test_optimal_exponents_are_those_of_the_paper() -> None:
     assert exact == pytest.approx({"L": -0.1, "N": 0.2, "B": 0.4, "S": 0.4, "D": 0.8})
     # Kaplan et al. 2020 derive .054 and .71 in section 6.2, from less rounded constants, and
     # measure .050, .73, .24, .03 and .27 in section 6.1.
-    found = laws.optimal_exponents(alpha_N=0.076, alpha_S=0.76, alpha_B=0.21)
-    assert found == pytest.approx(
+    exponents = laws.optimal_exponents(alpha_N=0.076, alpha_S=0.76, alpha_B=0.21)
+    assert exponents == pytest.approx(
         {"L": -0.054, "N": 0.71, "B": 0.25, "S": 0.07, "D": 0.3}, abs=0.03
     )
-    assert found == pytest.approx(
+    assert exponents == pytest.approx(
         {"L": -0.05, "N": 0.73, "B": 0.24, "S": 0.03, "D": 0.27}, abs=0.06
     )
-    assert found["N"] + found["B"] + found["S"] == pytest.approx(1)
+    assert exponents["N"] + exponents["B"] + exponents["S"] == pytest.approx(1)
 
 
 def test_optimal_exponents_minimise_compute() -> None:
@@ -514,9 +514,9 @@ def test_optimal_exponents_minimise_compute() -> None:
         return float(np.log(sizes[np.argmin(compute)])), float(np.log(compute.min()))
 
     (small, cheap), (large, dear) = cheapest(2.0), cheapest(1.0)
-    found = laws.optimal_exponents(alpha_N, alpha_S, alpha_B)
-    assert (large - small) / (dear - cheap) == pytest.approx(found["N"], rel=1e-4)
-    assert np.log(1 / 2) / (dear - cheap) == pytest.approx(found["L"], rel=1e-4)
+    exponents = laws.optimal_exponents(alpha_N, alpha_S, alpha_B)
+    assert (large - small) / (dear - cheap) == pytest.approx(exponents["N"], rel=1e-4)
+    assert np.log(1 / 2) / (dear - cheap) == pytest.approx(exponents["L"], rel=1e-4)
 
 
 @pytest.mark.parametrize("name", [None, 3, laws.power])

@@ -41,9 +41,9 @@ def test_defaults_of_a_law_in_several_predictors() -> None:
     model = Model(two)
     assert model.discrepancy is None
     assert model.noise == StudentT(nu=4.0)
-    asked = Model(two, discrepancy=Brownian())
-    assert list(asked.nuisance_roles) == ["sigma", "tau_N", "tau_D"]
-    assert asked.noise == Gaussian()
+    explicit = Model(two, discrepancy=Brownian())
+    assert list(explicit.nuisance_roles) == ["sigma", "tau_N", "tau_D"]
+    assert explicit.noise == Gaussian()
 
 
 def test_defaults_without_a_discrepancy() -> None:
@@ -118,7 +118,7 @@ def noisy(N: Any, *, sigma: Scale) -> Any:
 
 
 @law
-def wrong(N: Any, *, tau: Scale) -> Any:
+def clashing(N: Any, *, tau: Scale) -> Any:
     return tau / N
 
 
@@ -155,7 +155,7 @@ def without_units(N: Any, *, k: Amplitude, alpha: Exponent, beta: Exponent) -> A
         {"law": doubled, "tie": {"k_2": "k_1"}},  # both move alike with N
         {"law": inverse_log, "priors": {"L0": Fixed(0.0)}},
         {"law": power, "noise": StudentT(scale=LogitScale(lower=0.1), varies_with="N")},
-        {"law": wrong, "discrepancy": None},
+        {"law": clashing, "discrepancy": None},
         {"law": steep},
     ],
 )
@@ -179,20 +179,20 @@ ANY_PRIOR = "must be a distribution, such as bl.LogNormal(1.0, 2.0), or bl.Fixed
         *(
             (
                 two,
-                {"discrepancy": found},
+                {"discrepancy": invalid},
                 TypeError,
-                f"discrepancy takes bl.Brownian() or None, got {found!r}",
+                f"discrepancy takes bl.Brownian() or None, got {invalid!r}",
             )
-            for found in ["gp", True, Brownian, Gaussian()]
+            for invalid in ["gp", True, Brownian, Gaussian()]
         ),
         *(
             (
                 two,
-                {"noise": found},
+                {"noise": invalid},
                 TypeError,
-                f"noise takes a kind of noise, such as bl.StudentT(), got {found!r}",
+                f"noise takes a kind of noise, such as bl.StudentT(), got {invalid!r}",
             )
-            for found in ["gaussian", 4.0, StudentT, Brownian(), LogScale()]
+            for invalid in ["gaussian", 4.0, StudentT, Brownian(), LogScale()]
         ),
         (
             two,
@@ -210,7 +210,7 @@ ANY_PRIOR = "must be a distribution, such as bl.LogNormal(1.0, 2.0), or bl.Fixed
             for law, arguments, clash in [
                 (noisy, {}, ["sigma"]),
                 (noisy, {"discrepancy": None}, ["sigma"]),
-                (wrong, {}, ["tau"]),
+                (clashing, {}, ["tau"]),
                 (steep, {"noise": Undertuned(varies_with="N")}, ["excess", "sigma_slope"]),
             ]
         ),
@@ -229,8 +229,8 @@ ANY_PRIOR = "must be a distribution, such as bl.LogNormal(1.0, 2.0), or bl.Fixed
             f"prior of 'E' {ANY_PRIOR} <class 'bayeslaw.priors.LogNormal'>",
         ),
         *(
-            (law, {"priors": {name: Fixed(value)}}, ValueError, f"a fixed {what}, got {found}")
-            for law, name, value, what, found in [
+            (law, {"priors": {name: Fixed(value)}}, ValueError, f"a fixed {what}, got {invalid}")
+            for law, name, value, what, invalid in [
                 (two, "E", -1, "Floor, 'E', must be finite and at or above 0", "Fixed(value=-1)"),
                 (
                     two,

@@ -23,7 +23,7 @@ KINDS = {
     "Undertuned, little": (Undertuned(), {"excess": 0.2}, stats.exponnorm(0.2)),
     "Undertuned, much": (Undertuned(), {"excess": 5.0}, stats.exponnorm(5.0)),
 }
-every_kind = pytest.mark.parametrize(("noise", "beside", "known"), KINDS.values(), ids=KINDS)
+every_kind = pytest.mark.parametrize(("noise", "parameters", "known"), KINDS.values(), ids=KINDS)
 MIXTURES = {name: KINDS[name] for name in list(KINDS)[1:]}
 sigmas = st.floats(1e-4, 10.0)
 residuals = st.floats(-20.0, 20.0)
@@ -37,30 +37,30 @@ def latent_draws(noise: Noise, size: int) -> np.ndarray:
 
 @given(residual=residuals, sigma=sigmas)
 def test_gaussian_density(residual: float, sigma: float) -> None:
-    found = Gaussian().log_density(residual, sigma, {})
-    np.testing.assert_allclose(found, stats.norm(0, sigma).logpdf(residual), rtol=1e-12)
+    density = Gaussian().log_density(residual, sigma, {})
+    np.testing.assert_allclose(density, stats.norm(0, sigma).logpdf(residual), rtol=1e-12)
 
 
 @given(residual=residuals, sigma=sigmas, nu=st.floats(2.1, 50.0))
 def test_student_t_density(residual: float, sigma: float, nu: float) -> None:
-    found = StudentT(nu).log_density(residual, sigma, {})
+    density = StudentT(nu).log_density(residual, sigma, {})
     expected = stats.t(nu, 0, sigma).logpdf(residual)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(density, expected, rtol=1e-9, atol=1e-9)
 
 
 @given(z=residuals, sigma=sigmas, ratio=st.floats(0.1, 1e6))
 def test_undertuned_density(z: float, sigma: float, ratio: float) -> None:
-    found = Undertuned().log_density(z * sigma, sigma, {"excess": ratio * sigma})
+    density = Undertuned().log_density(z * sigma, sigma, {"excess": ratio * sigma})
     expected = stats.exponnorm(ratio).logpdf(z) - np.log(sigma)
-    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(density, expected, rtol=1e-8, atol=1e-8)
 
 
 @given(z=st.floats(-5.0, 5.0), sigma=sigmas, ratio=st.floats(1e-12, 1e-3))
 def test_undertuned_density_of_little_excess(z: float, sigma: float, ratio: float) -> None:
     # SciPy's formula cancels there; the density is a series in the ratio with Hermite polynomials.
-    found = Undertuned().log_density(z * sigma, sigma, {"excess": ratio * sigma})
+    density = Undertuned().log_density(z * sigma, sigma, {"excess": ratio * sigma})
     series = np.log1p(ratio * z + ratio**2 * (z**2 - 1) + ratio**3 * (z**3 - 3 * z))
-    np.testing.assert_allclose(found, stats.norm(0, sigma).logpdf(z * sigma) + series, atol=1e-8)
+    np.testing.assert_allclose(density, stats.norm(0, sigma).logpdf(z * sigma) + series, atol=1e-8)
 
 
 @pytest.mark.parametrize("ratio", [1e-8, 1e-3, 0.1, 1.0, 10.0, 1e3])
@@ -74,16 +74,16 @@ def test_undertuned_density_integrates_to_one(ratio: float) -> None:
 
 
 def test_an_undertuned_run_far_below_the_law_is_as_unlikely_as_a_normal_one() -> None:
-    found = Undertuned().log_density(np.array([-40.0, -1e3, 1e3]), 1.0, {"excess": 1.0})
+    density = Undertuned().log_density(np.array([-40.0, -1e3, 1e3]), 1.0, {"excess": 1.0})
     expected = [-800.0 - np.log(41.0), -5e5 - np.log(1001.0), 0.5 - 1e3]
     expected = np.array(expected) - np.array([1, 1, 0]) * np.log(2 * np.pi) / 2
-    np.testing.assert_allclose(found, expected, atol=1e-3)
+    np.testing.assert_allclose(density, expected, atol=1e-3)
 
 
 @every_kind
-def test_densities_broadcast(noise: Noise, beside: dict[str, float], known: Any) -> None:
+def test_densities_broadcast(noise: Noise, parameters: dict[str, float], known: Any) -> None:
     residual, sigma = np.linspace(-1, 1, 5), np.full((2, 3, 1), 0.1)
-    assert noise.log_density(residual, sigma, beside).shape == (2, 3, 5)
+    assert noise.log_density(residual, sigma, parameters).shape == (2, 3, 5)
 
 
 @pytest.mark.parametrize("noise", [Gaussian(), StudentT()])
@@ -95,9 +95,9 @@ def test_densities_of_tensors_are_those_of_arrays(noise: Noise) -> None:
 
 
 @every_kind
-def test_draws_follow_the_density(noise: Noise, beside: dict[str, float], known: Any) -> None:
+def test_draws_follow_the_density(noise: Noise, parameters: dict[str, float], known: Any) -> None:
     sigma = np.full((2, 10_000), 0.3)
-    scaled = {name: value * 0.3 for name, value in beside.items()}
+    scaled = {name: value * 0.3 for name, value in parameters.items()}
     drawn = noise.draw(np.random.default_rng(1), sigma, scaled)
     assert drawn.shape == sigma.shape
     assert stats.kstest(drawn.ravel() / 0.3, known.cdf).pvalue > 1e-3
@@ -105,26 +105,26 @@ def test_draws_follow_the_density(noise: Noise, beside: dict[str, float], known:
 
 @every_kind
 def test_draws_follow_from_the_generator(
-    noise: Noise, beside: dict[str, float], known: Any
+    noise: Noise, parameters: dict[str, float], known: Any
 ) -> None:
     sigma = np.array([1.0, 2.0])
     one, same, other = (
-        noise.draw(np.random.default_rng(seed), sigma, beside) for seed in (1, 1, 2)
+        noise.draw(np.random.default_rng(seed), sigma, parameters) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)
     assert np.all(one != other)
 
 
-@pytest.mark.parametrize(("noise", "beside", "known"), MIXTURES.values(), ids=MIXTURES)
+@pytest.mark.parametrize(("noise", "parameters", "known"), MIXTURES.values(), ids=MIXTURES)
 def test_the_density_is_a_mixture_over_the_numbers_of_runs(
-    noise: Noise, beside: dict[str, float], known: Any
+    noise: Noise, parameters: dict[str, float], known: Any
 ) -> None:
     latent, sigma, size = latent_draws(noise, 40_000), 0.3, 40_000
-    shift, width = noise.given(latent, sigma, beside)
+    shift, width = noise.given(latent, sigma, parameters)
     residual = np.array([-0.6, -0.1, 0.0, 0.2, 1.0])
     each = stats.norm(shift, width).pdf(residual[:, None])
     error = each.std(axis=1) / np.sqrt(size)
-    expected = np.exp(noise.log_density(residual, sigma, beside))
+    expected = np.exp(noise.log_density(residual, sigma, parameters))
     assert np.all(error < 0.05 * expected)
     assert np.all(np.abs(each.mean(axis=1) - expected) <= 4.5 * error)
 
@@ -153,19 +153,19 @@ def test_what_a_search_and_a_measurement_ask(noise: Noise, absorbs: bool, tail: 
 
 
 @pytest.mark.parametrize(
-    ("noise", "beside", "absorbed"),
+    ("noise", "parameters", "absorbed"),
     [(Gaussian(), {}, stats.norm(0, 0.5)), (Undertuned(), {"excess": 1.0}, None)],
 )
 def test_noise_that_absorbs_adds_normal_scatter_to_its_own(
-    noise: Noise, beside: dict[str, float], absorbed: Any
+    noise: Noise, parameters: dict[str, float], absorbed: Any
 ) -> None:
     # 0.3 and 0.4 in quadrature are 0.5, by convolution.
     def both(x: float, y: float) -> float:
-        return float(np.exp(noise.log_density(x - y, 0.3, beside))) * stats.norm.pdf(y, 0, 0.4)
+        return float(np.exp(noise.log_density(x - y, 0.3, parameters))) * stats.norm.pdf(y, 0, 0.4)
 
     for x in (-0.5, 0.2, 1.5):
         total, _ = integrate.quad(lambda y, x=x: both(x, y), -4, 4, epsabs=1e-12)
-        np.testing.assert_allclose(np.log(total), noise.log_density(x, 0.5, beside), rtol=1e-8)
+        np.testing.assert_allclose(np.log(total), noise.log_density(x, 0.5, parameters), rtol=1e-8)
         if absorbed is not None:
             np.testing.assert_allclose(np.log(total), absorbed.logpdf(x), rtol=1e-8)
 
@@ -203,6 +203,6 @@ def test_spread_is_sigma() -> None:
 
 def test_spread_is_a_power_of_the_predictor_that_it_varies_with() -> None:
     sizes = {"N": np.array([0.25, 1.0, 4.0]), "D": np.full(3, np.nan)}
-    beside = {"sigma": np.array([0.1, 0.2, 0.3]), "sigma_slope": np.array([0.5, 1.0, -0.5])}
-    found = sigma_at(Gaussian(varies_with="N"), beside, sizes)
-    np.testing.assert_allclose(found, [0.05, 0.2, 0.15])
+    parameters = {"sigma": np.array([0.1, 0.2, 0.3]), "sigma_slope": np.array([0.5, 1.0, -0.5])}
+    sigma = sigma_at(Gaussian(varies_with="N"), parameters, sizes)
+    np.testing.assert_allclose(sigma, [0.05, 0.2, 0.15])

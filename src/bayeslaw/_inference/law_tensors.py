@@ -1,4 +1,4 @@
-"""A law on PyTensor tensors: its values and gradient, for the contract that laws keep."""
+"""Values and gradient of a law on PyTensor tensors, for `bayeslaw.check_law`."""
 
 # PyTensor's annotations do not know that its variables can be computed with.
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
@@ -20,7 +20,7 @@ __all__ = ["values_and_gradient"]
 def values_and_gradient(
     law: Law, inputs: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Values (n,) of a law and their derivatives by each input, predictors then parameters."""
+    """Values (n,) of a law and its derivatives by each input, predictors then parameters."""
     n, tensors = len(law.predictors), [pt.dvector() for _ in inputs]
     value = law(*tensors[:n], **dict(zip(law.parameters, tensors[n:], strict=True)))
     outputs = [value, *pt.grad(pt.sum(value), tensors)]

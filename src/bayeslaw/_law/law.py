@@ -1,18 +1,17 @@
-"""A law is one plain function: positional arguments are predictors, keyword-only parameters."""
+"""Scaling laws: plain functions of predictors (positional) and parameters (keyword-only)."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import sys
-import textwrap
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from bayeslaw._law.roles import Role
+from bayeslaw._law.source import source_text
 
 __all__ = ["Law", "law", "maximum", "minimum"]
 
@@ -23,8 +22,8 @@ type Regions = Mapping[str, tuple[float, float]]
 class Law:
     """The mean response as a function of predictors and parameters.
 
-    Made by the decorator `law`; called like the function it holds, with numbers, arrays,
-    labelled arrays or tensors.
+    Made by the decorator `law`, and called like the function it wraps, with numbers, NumPy arrays,
+    xarray objects or PyTensor tensors.
 
     Parameters
     ----------
@@ -37,26 +36,25 @@ class Law:
     parameters : mapping of str to Role
         The parameters and their roles, in the order of the signature.
     latex : str or None
-        The formula in LaTeX, if the author gave it.
+        The formula in LaTeX, if given.
     unitless : tuple of str
-        Predictors that have no unit to change (bits, experts, samples drawn).
+        Predictors without a unit, which are not rescaled (bits, experts, samples).
     level : tuple of (str, callable) or None
-        A parameter that sets the level of the response, and the function that solves for it:
-        ``solve(value, *predictors, **other_parameters)``.
+        A parameter that sets the level of the response, and the function that solves for it given
+        the level: ``solve(value, *predictors, **other_parameters)``.
     rescaling : callable or None
-        How the parameters move when the predictors change units, where that cannot be found;
-        see `bayeslaw.rescale`.
+        How the parameters change with the units of the predictors, if that cannot be derived; see
+        `bayeslaw.rescale`.
     direction : mapping of str to int
-        Predictors with which the response does not fall: 1 where it rises, 0 where it may do
-        either.
+        Predictors in which the response does not fall: 1 if it rises, 0 if it may do either.
     regions : mapping of str to mapping of str to (float, float)
-        Parameters whose value is a verdict: names of the verdicts and the interval of each.
+        Parameters whose value answers a question: the name and interval of each possible answer.
     recentring : tuple of (str, str, callable) or None
-        For a law that keeps its form when the size its parameters refer to moves: its level, its
-        slope there, and ``move(log_ratio, **parameters)``, which gives the parameters at the
-        size that many e-folds larger.
+        For a law that keeps its form when the reference size of its parameters changes: the
+        parameters that are its level and its slope there, and ``recentre(log_ratio,
+        **parameters)``, which returns the parameters at a size that many e-folds larger.
     higher_is_better : bool
-        Whether the response is an accuracy or the like rather than a loss.
+        Whether the response improves as it rises, as an accuracy does.
 
     Examples
     --------
@@ -104,7 +102,7 @@ class Law:
 
     @property
     def doc(self) -> str:
-        """The docstring of the formula."""
+        """The docstring of the function."""
         return inspect.getdoc(self.function) or ""
 
     def of(self, *predictors: str) -> Law:
@@ -122,7 +120,7 @@ class Law:
         Raises
         ------
         ValueError
-            If there are more or fewer names than predictors, or two are the same.
+            If the number of names differs from that of predictors, or a name repeats.
 
         Examples
         --------
@@ -145,11 +143,11 @@ class Law:
 
     @property
     def digest(self) -> str:
-        """A hash of the formula, to know a law again without running anything.
+        """A hash of the formula's source, to recognise the law without running its code.
 
         Docstring, annotations, comments and the version of Python do not change it.
         """
-        return hashlib.sha256(_formula(self.function).encode()).hexdigest()
+        return hashlib.sha256(source_text(self.function).encode()).hexdigest()
 
 
 @overload
@@ -184,33 +182,34 @@ def law(
     """Make a law of a plain function.
 
     Positional arguments are predictors, keyword-only arguments are parameters, and the
-    annotation of a parameter is its role. Inside, use operators and ``np.exp``, ``log``,
-    ``log1p``, ``expm1``, ``sqrt``, ``power`` and `bayeslaw.maximum`, `bayeslaw.minimum`: those
-    serve NumPy, xarray and PyTensor alike.
+    annotation of a parameter is its role. In the body use operators, ``np.exp``, ``np.log``,
+    ``np.log1p``, ``np.expm1``, ``np.sqrt``, ``np.power``, `bayeslaw.maximum` and
+    `bayeslaw.minimum`: these work on NumPy, xarray and PyTensor objects alike.
 
     Parameters
     ----------
     function : callable
         The formula.
     latex : str, optional
-        The formula in LaTeX, where it cannot be derived from the function.
+        The formula in LaTeX, for figures and reports.
     unitless : tuple of str, optional
-        Predictors that have no unit to change.
+        Predictors without a unit, which are not rescaled.
     level : tuple of (str, callable), optional
         For a law without amplitudes: the parameter that sets its level, and the function that
         solves for it.
     rescaling : callable, optional
-        How parameters move with the predictors' units, where `bayeslaw.rescale` cannot find it:
-        called with one scale per predictor and all parameters, it gives those that change.
+        How parameters change with the predictors' units, if `bayeslaw.rescale` cannot derive it:
+        called with one scale per predictor and all parameters, it returns those that change.
     direction : mapping of str to int, optional
-        Predictors with which the response does not fall: 1 where it rises, 0 where it may do
-        either.
+        Predictors in which the response does not fall: 1 if it rises, 0 if it may do either.
     regions : mapping, optional
-        For a parameter whose value is a verdict: ``{"b": {"sublinear": (-inf, 0.95), ...}}``.
+        For a parameter whose value answers a question, the possible answers:
+        ``{"b": {"sublinear": (-inf, 0.95), ...}}``.
     recentring : tuple of (str, str, callable), optional
-        For a law that keeps its form when its reference size moves: level, slope and the move.
+        For a law that keeps its form when its reference size changes: the parameters that are its
+        level and slope, and the function that recentres the parameters; see `Law`.
     higher_is_better : bool
-        Whether the response is an accuracy or the like rather than a loss.
+        Whether the response improves as it rises, as an accuracy does.
 
     Returns
     -------
@@ -276,8 +275,8 @@ def _require_declared(law: Law, kind: str, known: Iterable[str], **named: Iterab
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    # A law may be written in a function's body or under `from __future__ import annotations`,
-    # so names are looked up where the law was defined too.
+    # A law may be defined inside a function or under `from __future__ import annotations`, so
+    # names are also looked up in the scope that defines it.
     frame = sys._getframe()
     while frame is not None and frame.f_globals is globals():
         frame = frame.f_back  # type: ignore[assignment]
@@ -296,22 +295,8 @@ def _role(function: Callable[..., Any], name: str, annotation: Any) -> Role:
     )
 
 
-def _formula(function: Callable[..., Any]) -> str:
-    """The body of a function as text, with what it closes over."""
-    closed = [repr(cell.cell_contents) for cell in function.__closure__ or ()]
-    try:
-        [definition] = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    except (OSError, TypeError, SyntaxError, ValueError):  # typed at a prompt: no source is kept
-        code = function.__code__
-        return repr((code.co_code, code.co_consts[1:], code.co_names, closed))
-    assert isinstance(definition, ast.FunctionDef)
-    arguments = [each.arg for each in (*definition.args.args, *definition.args.kwonlyargs)]
-    body = definition.body[1:] if ast.get_docstring(definition) else definition.body
-    return "\n".join([repr(arguments), *(ast.unparse(line) for line in body), *closed])
-
-
 def maximum(left: Any, right: Any) -> Any:
-    """The larger of two values, for arrays, labelled arrays and tensors.
+    """The larger of two values, for NumPy, xarray and PyTensor objects.
 
     Parameters
     ----------
@@ -331,7 +316,7 @@ def maximum(left: Any, right: Any) -> Any:
 
 
 def minimum(left: Any, right: Any) -> Any:
-    """The smaller of two values, for arrays, labelled arrays and tensors.
+    """The smaller of two values, for NumPy, xarray and PyTensor objects.
 
     Parameters
     ----------

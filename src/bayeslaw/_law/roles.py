@@ -1,7 +1,6 @@
-"""Roles: what a parameter of a law is for, and so its support, link and default prior.
+"""Roles of parameters: the support, link function and default priors that come with a role.
 
-A role is data. It is written once here, as an ``Annotated`` alias, and every law says in its
-signature which role each of its parameters plays.
+Each role is an ``Annotated`` alias; a law's signature gives the role of each of its parameters.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Link:
-    """A monotone map between a parameter and the real line, for numbers and tensors alike."""
+    """A monotone map from a parameter to the real line, for arrays and tensors alike."""
 
     name: str
     forward: Callable[[Any], Any]
@@ -59,20 +58,11 @@ LOGIT = Link(
 
 @dataclass(frozen=True)
 class Role:
-    """What a parameter is for.
+    """The role of a parameter in a law.
 
-    Parameters
-    ----------
-    name : str
-        The role's name.
-    link : Link
-        Map to the real line, on which curves are pooled.
-    prior : Prior
-        Default prior of the population's value, at the reference scale.
-    spread : Prior
-        Default prior of the standard deviation between curves and groups, on the link scale.
-    doc : str
-        One line.
+    `link` maps it to the real line, on which curves are pooled. `prior` is the default prior of
+    the population's value at the reference scale, `spread` that of the standard deviation between
+    curves and groups on the link scale. `doc` is one line.
     """
 
     name: str
@@ -118,7 +108,7 @@ Reference = Annotated[
 ]
 Real = Annotated[Any, Role("Real", IDENTITY, Normal(0.0, 1.0), HalfNormal(1.0), "any real number")]
 
-# Roles that a parameter takes in the coordinates of a law rather than in its formula.
+# Roles of coordinates, noise and discrepancy, which no formula has.
 LEVEL = Role("level", IDENTITY, Normal(0.0, 1.0), HalfNormal(1.0), "log response at the reference")
 SHARE = Role("share", LOGIT, LogitNormal(0.5, 1.5), HalfNormal(0.5), "share of the response")
 TREND = Role("trend", LOG, LogNormal(0.1, 3.0), HalfNormal(0.5), "slope relative to the level")
@@ -131,25 +121,7 @@ TAU = Role(
 
 
 def link_normal(prior: Prior, link: Link) -> Normal | None:
-    """The normal distribution that a prior is on the scale of a link, if it is one.
-
-    Parameters
-    ----------
-    prior : Prior
-        A prior of the parameter itself.
-    link : Link
-        The parameter's link.
-
-    Returns
-    -------
-    Normal or None
-        None where the prior is not normal on that scale.
-
-    Examples
-    --------
-    >>> link_normal(LogNormal(1.0, 2.718281828459045), LOG)
-    Normal(mean=0.0, sd=1.0)
-    """
+    """The normal distribution that a prior is on the scale of a link, or None if it is none."""
     match prior, link.name:
         case LinkNormal(mean, sd), _:
             return Normal(mean, sd)

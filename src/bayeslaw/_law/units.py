@@ -1,7 +1,7 @@
-"""How a law's parameters move when its predictors change units.
+"""How a law's parameters change with the units of its predictors.
 
-Most laws need not say it: the rule is found among products ``parameter * scale**exponent`` and
-checked on the law itself. Laws with another rule declare it (``@law(rescaling=...)``).
+For most laws this is derived: candidates ``parameter * scale**exponent`` are checked numerically
+against the law itself. Other laws declare it (``@law(rescaling=...)``).
 """
 
 from __future__ import annotations
@@ -21,32 +21,13 @@ __all__ = ["predictor_scales", "rescale"]
 
 
 def predictor_scales(law: Law, runs: xr.Dataset) -> dict[str, float]:
-    """The scale in whose units a law is evaluated on runs, for each of its predictors.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    runs : xarray.Dataset
-        The runs that carry the reference scales.
-
-    Returns
-    -------
-    dict of str to float
-        The reference scale, and 1 for predictors without a unit.
-
-    Examples
-    --------
-    >>> import bayeslaw as bl
-    >>> predictor_scales(bl.laws.power.of("D"), bl.datasets.load("learners")).keys()
-    dict_keys(['D'])
-    """
+    """Scale in which a law takes each predictor: the reference of the runs, 1 if it has no unit."""
     reference = reference_sizes(runs)
     return {n: 1.0 if n in law.unitless else reference[n] for n in law.predictors}
 
 
 def rescale(law: Law, scales: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Change parameters at a reference scale into those for predictors in their own units.
+    """Convert parameters at a reference scale to those for predictors in their own units.
 
     Parameters
     ----------
@@ -65,7 +46,7 @@ def rescale(law: Law, scales: Mapping[str, Any], parameters: Mapping[str, Any]) 
     Raises
     ------
     ValueError
-        If no rule is declared or found.
+        If no rule is declared and none can be derived.
 
     Examples
     --------
@@ -76,36 +57,39 @@ def rescale(law: Law, scales: Mapping[str, Any], parameters: Mapping[str, Any]) 
     if law.rescaling is not None:
         units = (scales.get(name, 1.0) for name in law.predictors)
         return {**parameters, **law.rescaling(*units, **parameters)}
-    moved = dict(parameters)
+    rescaled = dict(parameters)
     for position, predictor in enumerate(law.predictors):
         if predictor not in law.unitless:
-            moved = _move(_find(law, position), scales.get(predictor, 1.0), moved)
-    return moved
+            rescaled = _rescale(_derived_rule(law, position), scales.get(predictor, 1.0), rescaled)
+    return rescaled
 
 
-type Moves = dict[str, str]  # parameter -> the exponent it moves with; "" stays, "1" moves as is
+# For each parameter the exponent of the scale that multiplies it: "" is 0, "1" is 1.
+type Rule = dict[str, str]
 
 
-def _move(moves: Moves, scale: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _rescale(rule: Rule, scale: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
     power = {"": 0.0, "1": 1.0, **parameters}
     return {
-        name: value if not moves[name] else value * scale ** power[moves[name]]
+        name: value if not rule[name] else value * scale ** power[rule[name]]
         for name, value in parameters.items()
     }
 
 
 @functools.lru_cache(maxsize=256)
-def _find(law: Law, position: int) -> Moves:
+def _derived_rule(law: Law, position: int) -> Rule:
     rng = np.random.default_rng(20)
     scale = np.exp(rng.normal(size=16))
     predictors = [np.exp(rng.normal(size=16)) for _ in law.predictors]
     parameters = {name: rng.uniform(0.2, 0.8, size=16) for name in law.parameters}
     smaller = [x / scale if i == position else x for i, x in enumerate(predictors)]
     with np.errstate(all="ignore"):
-        wanted = law(*smaller, **parameters)
-        for moves in _candidates(law):
-            if np.allclose(law(*predictors, **_move(moves, scale, parameters)), wanted, 1e-9, 0):
-                return moves
+        expected = law(*smaller, **parameters)
+        for rule in _candidates(law):
+            if np.allclose(
+                law(*predictors, **_rescale(rule, scale, parameters)), expected, 1e-9, 0
+            ):
+                return rule
     raise ValueError(
         f"law {law.name!r}: no rule found for a change of the unit of "
         f"{law.predictors[position]!r}; "
@@ -113,7 +97,7 @@ def _find(law: Law, position: int) -> Moves:
     )
 
 
-def _candidates(law: Law) -> Iterator[Moves]:
+def _candidates(law: Law) -> Iterator[Rule]:
     exponents = [name for name, role in law.parameters.items() if role.name == "Exponent"]
     size, term = ["", "1"], ["", *exponents]
     choices = {"Scale": size, "Reference": size, "Amplitude": term, "Rate": term}

@@ -1,4 +1,4 @@
-"""The catalogue of scaling laws: one function each, with its formula and its source."""
+"""Catalogue of scaling laws, each a function with its formula and source."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def find(name: str) -> Law:
     Raises
     ------
     ValueError
-        If there is none; it says what is near.
+        If there is none; the message suggests a similar name.
 
     Examples
     --------

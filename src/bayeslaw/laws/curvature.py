@@ -1,4 +1,4 @@
-"""One family for the power law, with or without a floor, and the log-linear law."""
+"""The curvature law: power laws, with or without a floor, and the log-linear law in one family."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Curvature = Annotated[
     Any,
     Role("Curvature", IDENTITY, Normal(1.0, 2.0), HalfNormal(0.5), "how the fall slows down"),
 ]
-TINY = 1e-16  # moves the ratio by a sixth of this, and keeps its slope at zero finite
+TINY = 1e-16  # changes the ratio by a sixth of this; keeps its slope at zero finite
 
 
 def _relative_growth(z: Any) -> Any:
@@ -48,10 +48,10 @@ def _recentre(log_ratio: Any, *, m: Any, s: Any, kappa: Any) -> dict[str, Any]:
 def curvature(N: Any, *, m: Amplitude, s: Rate, kappa: Curvature, N_0: Reference) -> Any:
     """Power law and log-linear law in one family, by curvature (after Hoffmann et al. 2022).
 
-    The response at N_0 is m, its fall per e-fold of N there is s, and kappa says how the fall
-    slows down: 0 is the log-linear law, 1 the power law that falls to zero, more than 1 a power
-    law with a positive floor ``m (1 - 1 / kappa)``; the exponent is ``kappa s / m``. kappa is that
-    at N_0, the reference scale of the runs unless it is given.
+    The response at N_0 is m, its decrease per e-fold of N there is s, and kappa is the curvature:
+    0 is the log-linear law, 1 the power law that falls to zero, and above 1 a power law with a
+    positive floor ``m (1 - 1 / kappa)``; the exponent is ``kappa s / m``. kappa refers to N_0, the
+    reference scale of the runs unless it is given.
     """
     u = np.log(N / N_0)
     return m - s * u * _relative_growth(-kappa * s / m * u)

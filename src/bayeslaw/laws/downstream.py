@@ -1,4 +1,4 @@
-"""Laws after pre-training: tuning, other losses, accuracy, samples drawn, time to answer."""
+"""Laws after pre-training: fine-tuning, other losses, accuracy, samples, latency."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def post_training(
 ) -> Any:
     """Error after post-training, in size and task data (generic form; Sengupta et al. 2025).
 
-    The shape of `chinchilla` for an error; no published fit is known to us.
+    `chinchilla` for an error. We know of no published fit.
     """
     return E_0 + A * N**-t_1 + B * D_test**-t_2
 
@@ -47,8 +47,8 @@ def inference_time(
 ) -> Any:
     """Time that falls with size, data and compute (generic form; Sengupta et al. 2025).
 
-    It can only be the time to a solution, where a better model needs fewer tries or a faster
-    machine less time. A single pass takes longer in a larger model: for that, `decoding_time`.
+    This can only be a time to solution, where a better model needs fewer attempts or a faster
+    machine less time. A single pass takes longer in a larger model: see `decoding_time`.
     """
     return T0 + xi * N**-p_1 + eta * D_inf**-p_2 + kappa * C**-p_3
 
@@ -63,9 +63,9 @@ def decoding_time(N: Any, D_inf: Any, *, T0: Floor, xi: Amplitude, p_1: Shape, p
     """Time to decode D_inf tokens with N parameters (exponents near 1 after Pope et al. 2022).
 
     Every token reads all weights once and costs 2 N operations, so time is proportional to N and
-    to the tokens whether memory or arithmetic limits it. T0 is what does not grow. p_1 below 1
-    says that small models do not fill the machine, p_2 above 1 that attention to what has been
-    written counts.
+    to the tokens whether memory or arithmetic limits it. T0 is constant overhead. p_1 below 1
+    means that small models underuse the machine, p_2 above 1 that attention to earlier tokens
+    matters.
     """
     return T0 + xi * N**p_1 * D_inf**p_2
 
@@ -77,10 +77,10 @@ def decoding_time(N: Any, D_inf: Any, *, T0: Floor, xi: Amplitude, p_1: Shape, p
     higher_is_better=True,
 )
 def pass_at_k(k: Any, *, a: Shape, b: Exponent) -> Any:
-    """Share of problems that one of k samples solves (Brown et al. 2024; Schaeffer et al. 2025).
+    """Share of problems solved in k samples (Brown et al. 2024; Schaeffer et al. 2025).
 
-    The first sample solves e^-a of them. b is also the power of small chances of success among
-    the problems: with no problems that are nearly hopeless the law does not hold.
+    One sample solves e^-a of them. b is also the exponent of the distribution of small success
+    probabilities over problems: without nearly unsolvable problems the law does not hold.
     """
     return np.exp(-a * k**-b)
 
@@ -92,8 +92,8 @@ def pass_at_k(k: Any, *, a: Shape, b: Exponent) -> Any:
 def loss_to_accuracy(L: Any, *, g: Fraction, h: Fraction, L_0: Scale, w: Scale) -> Any:
     """Accuracy of a task as a sigmoid of a loss (Bhagia et al. 2024).
 
-    g is the accuracy of guessing, h the share of the room above it that a loss far below L_0
-    attains, w how far the loss has to fall. Written there as a / (1 + e^(-k (L - L_0))) + b:
+    g is chance accuracy, h the share of the range above it that a loss far below L_0 attains, w
+    the width of the transition in loss. Written there as a / (1 + e^(-k (L - L_0))) + b:
     b is g, a is (1 - g) h, k is -1/w.
     """
     return g + (1 - g) * h / (1 + np.exp((L - L_0) / w))
@@ -107,9 +107,9 @@ def loss_to_accuracy(L: Any, *, g: Fraction, h: Fraction, L_0: Scale, w: Scale) 
 def loss_to_loss(L: Any, *, E_1: Floor, K: Amplitude, E_0: Scale, kappa: Shape) -> Any:
     """One loss from another at the same compute (Brandfonbrener et al. 2024).
 
-    E_0, below every L, is the irreducible part of the loss predicted from, E_1 of the one
-    predicted; both are often known from the losses' own laws. Left free they make up for K and
-    kappa: fits often need priors or fixed values for them.
+    E_0, below every L, is the irreducible part of the first loss, E_1 of the second; both are often
+    known from the losses' own laws. If free they trade off against K and kappa: fits often need
+    priors or fixed values for them.
     """
     # A loss below E_0 contradicts the law; the bound keeps the response a number there.
     return E_1 + K * (L * maximum(1 - E_0 / L, 1e-6)) ** kappa

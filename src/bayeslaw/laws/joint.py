@@ -1,4 +1,4 @@
-"""Laws of several scales at once: parameters, tokens, repeats, bits, experts."""
+"""Laws in several predictors: parameters, tokens, epochs, bits, experts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def kaplan(N: Any, D: Any, *, N_c: Scale, alpha_N: Exponent, D_c: Scale, alpha_D
         n, d = (runs[name].attrs["reference"] for name in ("N", "D"))
         priors = {"N_c": LogNormal(6.4e13 / n, 10), "D_c": LogNormal(1.8e13 / d, 10)}
 
-    `generalised_sum` has this law in coefficients that are of the order of the loss.
+    `generalised_sum` contains this law, with coefficients of the order of the loss.
     """
     return ((N_c / N) ** (alpha_N / alpha_D) + D_c / D) ** alpha_D
 
@@ -83,10 +83,10 @@ def generalised_sum(
 def multiplicative(
     N: Any, D: Any, *, E: Floor, A: Amplitude, alpha: Exponent, beta: Exponent
 ) -> Any:
-    """Product of power laws in two scales, as in fine-tuning (Zhang et al. 2024).
+    """Product of power laws in two predictors, as in fine-tuning (Zhang et al. 2024).
 
-    More of the one makes up for any lack of the other, so at a given cost N D the best is at an
-    end: it does not allocate compute.
+    Each predictor can fully compensate for the other, so at a given cost N D the optimum is at a
+    boundary: the law does not allocate compute.
     """
     return E + A * N**-alpha * D**-beta
 
@@ -107,9 +107,9 @@ def pretraining(
 ) -> Any:
     """Additive power laws in parameters, tokens and compute (generic form; Sengupta et al. 2025).
 
-    In ordinary training C = 6 N D is no third scale: d and b_3 then only repeat what the other
-    terms say and their posterior is their prior. It takes runs whose compute varies at the same
-    N and D (epochs, context, active parameters), and no published fit is known to us.
+    In ordinary training C = 6 N D is not a third predictor: d and b_3 are then not identified and
+    their posterior is their prior. The law needs runs whose compute varies at the same N and D
+    (epochs, context, active parameters). We know of no published fit.
     """
     return L0 + a * N**-b_1 + g * D**-b_2 + d * C**-b_3
 
@@ -133,7 +133,7 @@ def data_constrained(
     beta: Exponent,
     R_D: Scale,
 ) -> Any:
-    """Repeated tokens and excess parameters are worth less and less (Muennighoff et al. 2023).
+    """Diminishing value of repeated tokens and excess parameters (Muennighoff et al. 2023).
 
     D counts all tokens seen and epochs how often each was: U_D = D / epochs are unique, r_D =
     epochs - 1 repeats; less than one epoch is one. U_N is N up to the size that is compute-optimal
@@ -141,7 +141,7 @@ def data_constrained(
     repeats data are worth 1 + 0.63 R_D epochs, and never more than 1 + R_D.
 
     Published: A 521, B 1488, E 1.87, alpha = beta = 0.353; R_D* 15.39, R_N* 5.31. The last two
-    are one point of a ridge: with the others held, the published objective on the 182 published
+    are one point of a ridge: with the others fixed, the published objective on the 182 published
     runs is .0158259 there and lower, .0158047, at R_D 95.4 and R_N 1.71 (benchmarks/published.py).
     """
     times = maximum(epochs, 1.0)
@@ -170,7 +170,7 @@ def repeated_data(
     beta: Exponent,
     R_D: Scale,
 ) -> Any:
-    """Repeated tokens are worth less and less, parameters are not (Muennighoff et al. 2023).
+    """Diminishing value of repeated tokens only (Muennighoff et al. 2023).
 
     `data_constrained` without the excess of parameters, for models that are not too large for
     their unique tokens U_D = D / epochs; r_D = epochs - 1.
@@ -185,7 +185,7 @@ def repeated_data(
     direction={"M": 0},
 )
 def over_training(C: Any, M: Any, *, E: Floor, a: Amplitude, b: Amplitude, eta: Exponent) -> Any:
-    """Compute C spent at M = D/N tokens per parameter (Gadre et al. 2024).
+    """Over-training: compute C at M = D/N tokens per parameter (Gadre et al. 2024).
 
     `chinchilla` with C = 6 N D and alpha = beta = 2 eta: a = 6^eta A and b = 6^eta B. The best M
     is (b/a)^(1 / (2 eta)) at any compute, and over-training shifts the curve but keeps its slope.
@@ -209,12 +209,12 @@ def precision(
     B: Amplitude,
     beta: Exponent,
 ) -> Any:
-    """Training in P bits leaves fewer effective parameters (Kumar et al. 2024, eq. 3).
+    """Training at a precision of P bits: fewer effective parameters (Kumar et al. 2024, eq. 3).
 
     P is the precision of the weights; activations and the cache of keys and values each bring
     a factor of the same form (their eq. 4). Published gamma in bits: weights 2.6745, activations
-    2.2102, cache 0.9578, with A 4299 and alpha 0.4965 (arXiv:2411.04330, app. K, read in second
-    copies). There the authors doubt that such constants are of use for other models and data.
+    2.2102, cache 0.9578, with A 4299 and alpha 0.4965 (arXiv:2411.04330, app. K, read in
+    secondary copies). The authors doubt that these constants transfer to other models and data.
     """
     return E + A * (N * -np.expm1(-P / gamma)) ** -alpha + B * D**-beta
 
@@ -245,11 +245,11 @@ def quantization(
     gamma_N: Exponent,
     gamma_P: Scale,
 ) -> Any:
-    """Rounding a trained model to P bits costs more with more data (Kumar et al. 2024, eq. 2).
+    """Post-training quantization to P bits, worse with more data (Kumar et al. 2024, eq. 2).
 
     The last term is added to `chinchilla` for models trained in 16 bits or more. Published:
-    C_T 0.0598, gamma_D 0.5068, gamma_N 0.3439 (arXiv:2411.04330, app. K, table 2, read in second
-    copies; gamma_P was not in them).
+    C_T 0.0598, gamma_D 0.5068, gamma_N 0.3439 (arXiv:2411.04330, app. K, table 2, read in
+    secondary copies, which lack gamma_P).
     """
     harm = C_T * D**gamma_D * N**-gamma_N * np.exp(-P / gamma_P)
     return E + A * N**-alpha + B * D**-beta + harm
@@ -283,12 +283,13 @@ def mixture_of_experts(
     one expert. Published for S-BASE: a -0.082, b -0.108, c 0.009, d 1.104, E_start 1.847, E_max
     314.478. Experts stop helping at N = e^(beta/gamma).
 
-    Few tables tell E_0 and E_max from beta and gamma: fits often need priors or fixed values.
+    Few tables identify E_0 and E_max along with beta and gamma: fits often need priors or fixed
+    values.
     """
     experts = 1 / (1 / (maximum(E - 1, 0.0) + E_0) + 1 / E_max)
     return k * experts**-beta * N ** (gamma * np.log(experts) - alpha)
 
 
 def _worth(repeats: Any, R: Any) -> Any:
-    """What first sight and repeats of something are worth together, in units of the first."""
+    """Value of unique and repeated units together, relative to that of the unique ones."""
     return 1 - R * np.expm1(-repeats / R)

@@ -1,4 +1,4 @@
-"""Laws of one scale: parameters, tokens, samples or compute, whichever the runs vary."""
+"""Laws in one predictor: parameters, tokens, samples or compute, whichever the runs vary."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def pure_power(N: Any, *, N_c: Scale, alpha: Exponent) -> Any:
 def shifted_power(N: Any, *, L0: Floor, k: Amplitude, s: Scale, alpha: Exponent) -> Any:
     """Power law with a shifted origin, for curves that start flat (Zhai et al. 2022).
 
-    s is the size below which more of it hardly helps. It needs sizes on both sides of s.
+    s is the size below which growing hardly helps. The runs need sizes on both sides of s.
     """
     return L0 + k * (N + s) ** -alpha
 
 
 @law(latex=r"k\, (1/N + 1/s)^{\alpha}")
 def reciprocal_shift(N: Any, *, k: Amplitude, s: Scale, alpha: Exponent) -> Any:
-    """Power law that stops at a size (Bansal et al. 2022; M3 of Alabdulmohsin et al. 2022).
+    """Power law that saturates at a size (Bansal et al. 2022; M3 of Alabdulmohsin et al. 2022).
 
     Written there as beta (1/x + gamma)^c: k is beta and s is 1/gamma, the size beyond which the
     loss stays near k s^-alpha.
@@ -83,9 +83,9 @@ def reciprocal_shift(N: Any, *, k: Amplitude, s: Scale, alpha: Exponent) -> Any:
 def double_power(
     N: Any, *, L0: Floor, k_1: Amplitude, alpha: Exponent, k_2: Amplitude, delta: Exponent
 ) -> Any:
-    """A slow and a fast power law in one scale (for theory: Bordelon et al. 2024).
+    """Sum of a slow and a fast power law (for theory: Bordelon et al. 2024).
 
-    The fast exponent is the slow one plus delta, so that the two terms cannot trade places.
+    The fast exponent is the slow one plus delta, so that the two terms cannot switch.
     """
     return L0 + k_1 * N**-alpha + k_2 * N ** -(alpha + delta)
 
@@ -119,7 +119,7 @@ def inverse_log(N: Any, *, L0: Floor, k: Amplitude) -> Any:
     """Loss that falls as one over a logarithm (Domhan et al. 2015, ``ilog2``).
 
     Domhan's accuracy c - k / log(1 + N) is one minus this, with c = 1 - L0. It is a law of
-    counts such as epochs: another unit is another curve, so N has none.
+    counts such as epochs: a change of unit changes the curve, so N has no unit.
     """
     return L0 + k / np.log1p(N)
 
@@ -151,10 +151,10 @@ def sigmoid_power(N: Any, *, L0: Floor, k: Amplitude, d: Scale, alpha: Exponent)
 
 @law(latex=r"L_0 + k\, \left(1 + (N/d)^{1/f}\right)^{-\alpha f}")
 def plateau_power(N: Any, *, L0: Floor, k: Amplitude, d: Scale, alpha: Exponent, f: Shape) -> Any:
-    """From a plateau to a power law, as sharply as f says (Caballero et al. 2023, eq. 1).
+    """From a plateau to a power law with sharpness 1/f (Caballero et al. 2023, eq. 1).
 
     A broken law with one break and nothing before it: L0 + k, the guess level, for N far below
-    d, then a power law of exponent alpha. Small f is a sharp knee; f = 1/alpha is
+    d, then a power law of exponent alpha. Small f gives a sharp knee; f = 1/alpha is
     `sigmoid_power`.
     """
     return L0 + k * _bend(N, d, alpha, f)
@@ -166,10 +166,10 @@ def plateau_power(N: Any, *, L0: Floor, k: Amplitude, d: Scale, alpha: Exponent,
     higher_is_better=True,
 )
 def sigmoid(N: Any, *, g: Fraction, h: Fraction, d: Scale, alpha: Exponent) -> Any:
-    """Accuracy that rises in log size from guessing to a ceiling (Domhan et al. 2015, ``hill3``).
+    """Accuracy that rises in log size from chance to a ceiling (Domhan et al. 2015, ``hill3``).
 
-    g is the accuracy of guessing (0.25 for four choices; fix it where it is known), h the share
-    of the room above it that is ever reached, d the size at half of the way.
+    g is chance accuracy (0.25 for four choices; fix it if it is known), h the share of the range
+    above it that is ever reached, d the size at half of that.
     """
     return g + (1 - g) * h / (1 + (N / d) ** -alpha)
 
@@ -183,24 +183,24 @@ def sigmoid(N: Any, *, g: Fraction, h: Fraction, d: Scale, alpha: Exponent) -> A
 def proportional(X: Any, *, a: Amplitude, b: Real) -> Any:
     """A quantity that grows as a power of another, such as time or cost (Huxley 1932).
 
-    The verdict is the region of b: below 0.95, linear, or above 1.05.
+    Growth is sublinear for b below 0.95, linear up to 1.05, and superlinear above.
     """
     return a * X**b
 
 
 @functools.cache
 def broken(breaks: int) -> Law:
-    """Power law whose exponent changes smoothly at some sizes, in their order.
+    """Power law whose exponent changes smoothly at a number of breaks, in order of size.
 
     Parameters
     ----------
     breaks : int
-        How many breaks, 1 or more.
+        Number of breaks, 1 or more.
 
     Returns
     -------
     Law
-        Called ``broken_1``, ``broken_2`` and so on.
+        Its name is ``broken_1``, ``broken_2`` and so on.
 
     Examples
     --------
@@ -217,8 +217,8 @@ def broken(breaks: int) -> Law:
 
         Their a, b and c_0 are L0, k and alpha. Beyond the break at d_i the exponent is larger by
         c_i, or smaller where c_i is negative; small f_i is a sharp break. Every break lies beyond
-        the one before, d_i = d_(i-1) (1 + g_i), so that no two can trade places. Three parameters
-        a break are many for one curve: fits often need priors or fixed values.
+        the one before, d_i = d_(i-1) (1 + g_i), so that no two can switch. Three parameters
+        per break are many for one curve: fits often need priors or fixed values.
         """
         loss, d = k * N**-alpha, d_1
         for i in range(1, breaks + 1):
@@ -229,8 +229,8 @@ def broken(breaks: int) -> Law:
     roles = {"L0": Floor, "k": Amplitude, "alpha": Exponent}
     factors, orders = [], []
     for i in range(1, breaks + 1):
-        place = "d_1" if i == 1 else f"g_{i}"
-        roles |= {f"c_{i}": Real, place: Scale, f"f_{i}": Shape}
+        location = "d_1" if i == 1 else f"g_{i}"
+        roles |= {f"c_{i}": Real, location: Scale, f"f_{i}": Shape}
         factors.append(rf"\left(1 + (N/d_{i})^{{1/f_{i}}}\right)^{{-c_{i} f_{i}}}")
         orders += [rf",\quad d_{i} = d_{i - 1} (1 + g_{i})"] if i > 1 else []
     formula.__name__ = f"broken_{breaks}"
@@ -245,6 +245,6 @@ def broken(breaks: int) -> Law:
 
 
 def _bend(N: Any, d: Any, c: Any, f: Any) -> Any:
-    """One smooth break, (1 + (N/d)^(1/f))^(-c f), by way of logarithms as sharp ones overflow."""
+    """Smooth break (1 + (N/d)^(1/f))^(-c f), in logs because sharp breaks overflow."""
     u = (np.log(N) - np.log(d)) / f
     return np.exp(-c * f * (maximum(u, 0.0) + np.log1p(np.exp(-abs(u)))))

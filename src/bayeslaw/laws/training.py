@@ -1,13 +1,13 @@
-"""Laws of a training run: steps, batch size, learning rate, and how to spend compute on them.
+"""Laws of a training run: steps, batch size, learning rate, and optimal use of compute.
 
 Loss against steps or tokens is `kaplan_steps`, ``power.of("S")`` or ``chinchilla.of("N", "S")``.
-Parameters that move with training are a pooled fit with the stage of training as a group::
+For parameters that change during training, pool over the stage of training as a group::
 
-    runs = bl.read_runs(table, predictors=["N"], groups=["stage"])  # the share of steps done
+    runs = bl.read_runs(table, predictors=["N"], groups=["stage"])  # fraction of the steps done
     model = bl.Model(bl.laws.power, pooling=["stage"])
 
-The hyperbolic law of the position in the context (Xiong et al. 2024, arXiv:2404.17785) is left
-out: we found no second source for its formula.
+The hyperbolic law of the position in the context (Xiong et al. 2024, arXiv:2404.17785) is not
+included, because we found no second source for its formula.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def kaplan_steps(
     rescaling=lambda scale, *, B_star, alpha_B: {"B_star": B_star * scale ** (1 / alpha_B)},
 )
 def critical_batch(L: Any, *, B_star: Amplitude, alpha_B: Exponent) -> Any:
-    """Batch size that trades time and compute evenly at a loss (Kaplan et al. 2020, eq. 1.4).
+    """Critical batch size, which balances time and compute at a loss (Kaplan et al. 2020, eq. 1.4).
 
     A smaller batch costs steps, a larger one compute. Published: B_star 2e8 tokens,
     alpha_B 0.21, L in nats.
@@ -60,9 +60,9 @@ def critical_batch(L: Any, *, B_star: Amplitude, alpha_B: Exponent) -> Any:
 def annealing(S_1: Any, S_2: Any, *, L0: Floor, A: Amplitude, alpha: Exponent, C: Rate) -> Any:
     """Loss along any learning-rate schedule (Tissue et al. 2024, eq. 1).
 
-    S_1 is the area under the learning rate up to a step, S_2 the annealing area: how much the
-    rate has come down, counted with momentum and summed over steps. C is loss per unit of S_2.
-    Sizes are positive: fit it to points after annealing has begun, or of finished schedules.
+    S_1 is the area under the learning rate up to a step, S_2 the annealing area: the decrease of
+    the rate with momentum, summed over steps. C is loss per unit of S_2. Both areas must be
+    positive: fit points after annealing has begun, or finished schedules.
     """
     return L0 + A * S_1**-alpha - C * S_2
 
@@ -116,7 +116,7 @@ def minimum_compute(C: Any, B: Any, B_crit: Any) -> Any:
 
 
 def optimal_exponents(alpha_N: float, alpha_S: float, alpha_B: float) -> dict[str, float]:
-    """How the best model, batch, steps and tokens grow with compute (Kaplan et al. 2020, sec. 6.2).
+    """Compute exponents of optimal model, batch, steps, tokens (Kaplan et al. 2020, sec. 6.2).
 
     They minimise `kaplan_steps` at compute 6 N B S with the critical batch size.
 
@@ -130,7 +130,7 @@ def optimal_exponents(alpha_N: float, alpha_S: float, alpha_B: float) -> dict[st
     Returns
     -------
     dict of str to float
-        Powers of the least compute: of the loss ("L", a fall), parameters "N", batch "B",
+        Exponents of the minimal compute: of the loss ("L", a fall), parameters "N", batch "B",
         steps "S" and tokens "D" = B S.
 
     Examples

@@ -1,4 +1,4 @@
-"""What a law gets wrong: a random function of the size beside it."""
+"""Model discrepancy: the Brownian deviation of curves from their law."""
 
 from __future__ import annotations
 
@@ -13,35 +13,38 @@ __all__ = ["Brownian"]
 
 @dataclass(frozen=True)
 class Brownian:
-    """Brownian motion in the logarithm of each predictor, tied to the law amid a curve's data.
+    """Discrepancy between law and curve: Brownian motion in the log of each predictor.
 
-    No law is exact. The response is the law's times exp(delta), where delta is zero in the middle
-    of the curve's own log range of sizes and its increments are independent: over a distance of u
-    e-folds they have standard deviation ``tau sqrt(u)``. The data hold it where they are; beyond
-    them its spread grows with the root of the distance, on top of the uncertainty of the law's
-    parameters, so a band widens as it should. ``tau`` is inferred, one per curve, pooled like any
-    other parameter, and one per predictor of laws with several (``tau_N``, ``tau_D``). Parameters
-    stay those of the law: L0 is its asymptote, not that of the curve. On another scale of the
-    response (see `bayeslaw.response_scales.RawScale`) delta is added on that scale.
+    No law is exact. The response is the law's times exp(delta), where delta, the discrepancy, is
+    zero in the middle of the curve's own log range of sizes and has independent increments: over a
+    distance of u e-folds their standard deviation is ``tau sqrt(u)``. Within the range the data
+    determine delta; beyond it, its standard deviation grows with the root of the distance, on top
+    of the uncertainty of the law's parameters, and bands widen accordingly. ``tau`` is inferred:
+    one per curve, pooled like any other parameter, and one per predictor for laws with several
+    (``tau_N``, ``tau_D``). Parameters remain those of the law: L0 is its asymptote, not that of
+    the curve. On another scale of the response (see `bayeslaw.response_scales.RawScale`) delta is
+    added on that scale.
 
-    It is integrated out: exactly, run by run along the curve, for laws with one predictor; for
-    others on knots, exactly where a curve has no more distinct sizes than knots.
+    The discrepancy is integrated out: exactly, by a Kalman filter along the curve, for laws with
+    one predictor; for others on knots (inducing points), which is exact if a curve has no more
+    distinct sizes than knots.
 
     Parameters
     ----------
     knots : int
-        Knots per predictor and side of the middle, at most; for laws with several predictors.
+        Maximum number of knots per predictor and side of the middle, for laws with several
+        predictors.
 
     Raises
     ------
     ValueError
-        If there is no knot.
+        If `knots` is less than 1.
 
     Notes
     -----
-    A term of this kind for the misfit of a model is due to Kennedy and O'Hagan (2001). Its scale
-    cannot be told from one curve with fewer than about 30 distinct sizes: there it is the prior's,
-    unless curves are pooled.
+    Such a term for model discrepancy is due to Kennedy and O'Hagan (2001). One curve with fewer
+    than about 30 distinct sizes does not identify its scale, which then follows the prior unless
+    curves are pooled.
 
     Examples
     --------
@@ -57,17 +60,7 @@ class Brownian:
             raise ValueError(f"{self}: knots must be at least 1")
 
     def parameters(self, law: Law) -> Mapping[str, Role]:
-        """Its parameters beside a law, in the order of the law's predictors.
-
-        Parameters
-        ----------
-        law : Law
-            The law.
-
-        Returns
-        -------
-        mapping of str to Role
-        """
+        """Parameters of the discrepancy of a law, in the order of the law's predictors."""
         if len(law.predictors) == 1:
             return {"tau": TAU}
         return {f"tau_{predictor}": TAU for predictor in law.predictors}

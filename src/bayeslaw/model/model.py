@@ -1,4 +1,4 @@
-"""The record of what is fitted: a law, its pooling, noise and priors."""
+"""The statistical model: a law, its pooling, noise, discrepancy and priors."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["Model"]
 
 type Pooling = Sequence[str] | Mapping[str, Sequence[str]] | None
 
-# Where a finite fixed value may lie, by the name of its role, else of its link.
+# Support of fixed values, by the name of the role, else of the link.
 SUPPORTS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "Floor": ("finite and at or above 0", lambda value: value >= 0),
-    "spread": (  # of which the sampler takes the logarithm
+    "spread": (  # the sampler takes its logarithm
         "finite and above 0, such as 0.001 for curves that hardly differ",
         lambda value: value > 0,
     ),
@@ -33,7 +33,7 @@ SUPPORTS: dict[str, tuple[str, Callable[[float], bool]]] = {
 }
 
 
-UNSET: Any = object()  # an argument that was not given, where None is an answer
+UNSET: Any = object()  # default of an argument for which None has a meaning
 
 
 @dataclass(frozen=True)
@@ -50,29 +50,29 @@ class Model:
         plus a deviation of its own. Parameters that a mapping leaves out have no group effects.
         None fits each curve alone.
     noise : Gaussian, StudentT or Undertuned, optional
-        Scatter of a run about the curve. Unless given it is `Gaussian` next to a discrepancy,
-        which outliers then pass through, and `StudentT` without one.
+        Scatter of a run about the curve. The default is `Gaussian` with a discrepancy, and
+        `StudentT` without one.
     discrepancy : Brownian or None, optional
-        What the law gets wrong. With None every band takes the law as true. Unless given it is
-        `Brownian` for a law in one predictor, and none for laws in several, where it can take
-        over what the law's own terms should tell.
+        What the law gets wrong, as a random function of size. With None every band takes the law
+        as true. The default is `Brownian` for a law in one predictor and None for laws in several,
+        where a discrepancy can compete with the law's own terms.
     priors : mapping of str to Prior
-        Priors of the population's parameters, at the reference scale, in place of the roles'
-        defaults; ``"sd_alpha"`` for the spread of ``alpha`` between curves and groups. That of a
-        `Scale` is in multiples of the reference size, so the default puts the size about the
-        middle of the runs, unless `read_runs` is given another reference.
+        Priors of the population's parameters, at the reference scale, instead of the defaults of
+        their roles; ``"sd_alpha"`` is the standard deviation of ``alpha`` between curves and
+        groups. The prior of a `Scale` is in multiples of the reference size, so that the default
+        is centred on the middle of the runs unless `read_runs` is given another reference.
     tie : mapping of str to str
-        Parameters that equal another one of the same role, in any units.
+        Parameters that equal another parameter of the same role, in any units.
 
     Raises
     ------
     TypeError
-        If `law` is no law, a prior is no distribution, groups are a string, or noise or
-        discrepancy are something else.
+        If `law` is not a law, a prior not a distribution, groups are a string, or noise or
+        discrepancy are of another kind.
     ValueError
-        If a prior, tie or pooling names a parameter that the model does not have, a fixed value
-        is one that its parameter cannot have, a tie would hold in some units only, nothing is
-        left to infer, or the noise varies with what the law does not depend on.
+        If a prior, tie or pooling names an unknown parameter, a fixed value is outside its
+        parameter's support, a tie would hold in some units only, no parameter of the law is free,
+        or the noise varies with something that is not a predictor of the law.
 
     Examples
     --------
@@ -98,7 +98,7 @@ class Model:
         if self.noise is None:
             object.__setattr__(self, "noise", Gaussian() if self.discrepancy else StudentT())
         _require_kinds(self)
-        _require_apart(self)
+        _require_compatible(self)
         spreads = [f"sd_{name}" for name in self.free]
         _require_known("prior", self.priors, [*self.roles, *spreads])
         _require_known("tie", {*self.tie, *self.tie.values()}, self.law.parameters)
@@ -115,39 +115,39 @@ class Model:
 
     @property
     def roles(self) -> dict[str, Role]:
-        """All parameters of the model, of the law first, and their roles."""
+        """Roles of all parameters of the model; the law's first."""
         return {**self.law.parameters, **self.nuisance_roles}
 
     @property
     def nuisance_roles(self) -> dict[str, Role]:
-        """Parameters beside the law's, of noise and discrepancy, and their roles."""
+        """Roles of the parameters of noise and discrepancy."""
         more = self.discrepancy.parameters(self.law) if self.discrepancy else {}
         return {**self.noise.parameters, **more}
 
     @property
     def content(self) -> str:
-        """Everything that makes the model what it is, with the formula and the roles of its law."""
-        return self._told(self.priors)
+        """Text that identifies the model, with the formula and the roles of its law."""
+        return self._text(self.priors)
 
     def structure(self, priors_as_data: Collection[str]) -> str:
-        """The same, but of the priors whose numbers are given apart only what kind they are."""
+        """The same text, with only the kind of those priors whose parameters are data."""
         kinds = {n: type(p).__name__ if n in priors_as_data else p for n, p in self.priors.items()}
-        return self._told(kinds)
+        return self._text(kinds)
 
-    def _told(self, priors: Mapping[str, Any]) -> str:
-        # A link's functions have no text that is the same in every process; its name tells it.
+    def _text(self, priors: Mapping[str, Any]) -> str:
+        # The repr of a link's functions differs between processes; its name identifies it.
         roles = [(n, r.name, r.link.name, r.prior, r.spread) for n, r in self.roles.items()]
         rest = [getattr(self, field.name) for field in fields(self) if field.name != "priors"]
         return f"{rest} {dict(priors)} {self.law.digest} {roles}"
 
     @property
     def is_augmented(self) -> bool:
-        """Whether the noise is sampled with a number for each run."""
+        """Whether a latent variable of each run is sampled with the noise."""
         return self.noise.is_augmented(self.discrepancy is not None)
 
     @property
     def fixed(self) -> dict[str, float]:
-        """Parameters that are held at a value, by a prior or by their role."""
+        """Parameters that a prior or their role fixes, and their values."""
         priors = {name: role.prior for name, role in self.roles.items()} | dict(self.priors)
         return {name: prior.value for name, prior in priors.items() if isinstance(prior, Fixed)}
 
@@ -176,9 +176,9 @@ def _require_known(what: str, names: Iterable[str], known: Iterable[str]) -> Non
 
 def _require_kinds(model: Model) -> None:
     if not isinstance(model.law, Law):
-        found = getattr(model.law, "__name__", repr(model.law))
+        name = getattr(model.law, "__name__", repr(model.law))
         raise TypeError(
-            f"a model takes a law, such as bl.laws.power, or bl.laws.broken(2), got {found}"
+            f"a model takes a law, such as bl.laws.power, or bl.laws.broken(2), got {name}"
         )
     if isinstance(model.noise, type) or not isinstance(model.noise, Noise):
         raise TypeError(f"noise takes a kind of noise, such as bl.StudentT(), got {model.noise!r}")
@@ -190,7 +190,7 @@ def _require_kinds(model: Model) -> None:
             raise TypeError(f"pooling takes lists of groups, got the string {groups!r}")
 
 
-def _require_apart(model: Model) -> None:
+def _require_compatible(model: Model) -> None:
     clash = set(model.law.parameters) & set(model.nuisance_roles)
     if clash:
         raise ValueError(
@@ -205,7 +205,7 @@ def _require_apart(model: Model) -> None:
 
 
 def _require_prior(name: str, prior: Prior, role: Role | None) -> None:
-    """Raise unless a prior is one, and a fixed value is one that its parameter can have."""
+    """Raise unless a prior is a distribution, and a fixed value in the support of its parameter."""
     if isinstance(prior, Real):
         raise TypeError(f"prior of {name!r} is a bare number: write bl.Fixed({prior})")
     if isinstance(prior, type) or not isinstance(prior, Prior):
@@ -215,10 +215,10 @@ def _require_prior(name: str, prior: Prior, role: Role | None) -> None:
         )
     if isinstance(prior, Fixed):
         what, link = (role.name, role.link.name) if role else ("spread", "log")
-        words, holds = SUPPORTS.get(what) or SUPPORTS.get(link, SUPPORTS["identity"])
+        description, contains = SUPPORTS.get(what) or SUPPORTS.get(link, SUPPORTS["identity"])
         value = _number(prior.value)
-        if not (math.isfinite(value) and holds(value)):
-            raise ValueError(f"a fixed {what}, {name!r}, must be {words}, got {prior}")
+        if not (math.isfinite(value) and contains(value)):
+            raise ValueError(f"a fixed {what}, {name!r}, must be {description}, got {prior}")
 
 
 def _number(value: object) -> float:
@@ -249,9 +249,9 @@ def _require_ties_in_all_units(law: Law, tie: Mapping[str, str]) -> None:
     values = {name: 0.2 + 0.1 * i for i, name in enumerate(law.parameters)}
     values |= {name: values[other] for name, other in tie.items()}
     scaled = [name for name in law.predictors if name not in law.unitless]
-    moved = rescale(law, {name: 2.0 + i for i, name in enumerate(scaled)}, values)
+    rescaled = rescale(law, {name: 2.0 + i for i, name in enumerate(scaled)}, values)
     for name, other in tie.items():
-        if not math.isclose(moved[name], moved[other]):
+        if not math.isclose(rescaled[name], rescaled[other]):
             raise ValueError(
                 f"tie {name!r} = {other!r}: a change of the predictors' units moves them "
                 "differently, so they would be equal at the reference scale only; tie parameters "

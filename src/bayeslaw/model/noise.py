@@ -1,8 +1,8 @@
-"""How a run scatters about the law: observation noise.
+"""Observation noise: the distribution of a run about its curve.
 
-A kind of noise is a density of residuals on a scale of the response, written once, for arrays and
-tensors alike. Next to a discrepancy, which is Gaussian, noise has to be Gaussian given one more
-number for each run; that number is then sampled.
+A kind of noise is a density of residuals on a response scale, written once for arrays and tensors.
+With a discrepancy, which is Gaussian, noise has to be Gaussian given a latent variable of each
+run, which is sampled (data augmentation).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_TAIL = 1e6  # degrees of freedom at which Student-t is normal
 
 @runtime_checkable
 class Noise(Protocol):
-    """What a kind of noise knows."""
+    """A kind of observation noise."""
 
     @property
     def scale(self) -> ResponseScale:
@@ -34,7 +34,7 @@ class Noise(Protocol):
 
     @property
     def varies_with(self) -> str | None:
-        """Predictor that its size changes with."""
+        """Predictor that its scale varies with, or None."""
         ...
 
     @property
@@ -44,16 +44,16 @@ class Noise(Protocol):
 
     @property
     def tail(self) -> float:
-        """Degrees of freedom by which a search for the mode should weigh outliers."""
+        """Degrees of freedom with which MAP search weighs outliers."""
         ...
 
-    def is_augmented(self, beside_discrepancy: bool) -> bool:
-        """Whether a number of each run is sampled, given which it is Gaussian."""
+    def is_augmented(self, with_discrepancy: bool) -> bool:
+        """Whether a latent variable of each run is sampled, given which it is Gaussian."""
         ...
 
     @property
     def absorbs(self) -> bool:
-        """Whether the variance of other normal scatter can be added to its own."""
+        """Whether the variance of another normal term can be added to its own."""
         ...
 
     def log_density(self, residual: Any, sigma: Any, parameters: Mapping[str, Any]) -> Any:
@@ -65,19 +65,19 @@ class Noise(Protocol):
         ...
 
     def latent(self, name: str, dims: str) -> Any:
-        """Register the number of each run, given which it is Gaussian, on the PyMC model."""
+        """Register the latent variable of each run in the PyMC model on the context stack."""
         ...
 
     def given(self, latent: Any, sigma: Any, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
-        """Mean and standard deviation of residuals given the numbers of their runs."""
+        """Mean and standard deviation of residuals given the latent variables of their runs."""
         ...
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Normal noise; the default next to a discrepancy.
+    """Normal noise; the default with a discrepancy.
 
-    ``sigma`` is a relative error on the default scale (0.01: one per cent), one per curve, pooled.
+    ``sigma`` is a relative error on the default scale (0.01 is one per cent); one per curve.
     A known standard error of a run adds to it in quadrature.
 
     Parameters
@@ -85,7 +85,7 @@ class Gaussian:
     scale : LogScale, RawScale or LogitScale
         Scale of the response on which it is additive.
     varies_with : str, optional
-        Predictor that its size changes with, as a power of it: ``sigma (N / N0)^sigma_slope``.
+        Predictor that its scale varies with, as a power: ``sigma (N / N0)^sigma_slope``.
 
     Examples
     --------
@@ -111,7 +111,7 @@ class Gaussian:
         """Yes."""
         return True
 
-    def is_augmented(self, beside_discrepancy: bool) -> bool:
+    def is_augmented(self, with_discrepancy: bool) -> bool:
         """Never: it is Gaussian as it is."""
         return False
 
@@ -193,12 +193,12 @@ class StudentT:
 
     @property
     def absorbs(self) -> bool:
-        """No: its tails are its own."""
+        """No: the sum with a normal term is no longer Student-t."""
         return False
 
-    def is_augmented(self, beside_discrepancy: bool) -> bool:
-        """Next to a discrepancy: then the weight of each run is sampled."""
-        return beside_discrepancy
+    def is_augmented(self, with_discrepancy: bool) -> bool:
+        """With a discrepancy: then the weight of each run is sampled."""
+        return with_discrepancy
 
     def log_density(self, residual: Any, sigma: Any, parameters: Mapping[str, Any]) -> Any:
         """Log density of a residual on the scale; as for `Gaussian`.
@@ -224,7 +224,7 @@ class StudentT:
         """The weight of each run: gamma with mean one."""
         import pymc as pm
 
-        half = np.float64(self.nu / 2)  # PyTensor holds a number of Python in single precision
+        half = np.float64(self.nu / 2)  # PyTensor stores Python floats in single precision
         return pm.Gamma(name, half, half, dims=dims)
 
     def given(self, latent: Any, sigma: Any, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -234,10 +234,10 @@ class StudentT:
 
 @dataclass(frozen=True)
 class Undertuned:
-    """Normal noise and an excess: runs that were not tuned to the end lie above the law, not below.
+    """Normal noise plus an exponential excess, for runs that are not fully tuned.
 
-    The excess is exponential with mean ``excess``, on the scale of the noise, so the law is that of
-    well-tuned runs.
+    An undertuned run lies above the law, never below. The excess is exponential with mean
+    ``excess`` on the response scale, so the law is that of well-tuned runs.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ class Undertuned:
         """Yes: into its normal part."""
         return True
 
-    def is_augmented(self, beside_discrepancy: bool) -> bool:
+    def is_augmented(self, with_discrepancy: bool) -> bool:
         """Always: the excess of each run is sampled."""
         return True
 
@@ -283,7 +283,9 @@ class Undertuned:
         -0.9189
         """
         z, ratio = residual / sigma, sigma / parameters["excess"]
-        with np.errstate(over="ignore", invalid="ignore"):  # each form fails where the other holds
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # each form overflows where the other is used
             below = np.log(special.erfcx((ratio - z) / math.sqrt(2)) / 2) - z**2 / 2
             above = ratio * (ratio / 2 - z) + special.log_ndtr(z - ratio)
         return np.where(z < ratio, below, above) + np.log(ratio / sigma)
@@ -307,27 +309,7 @@ class Undertuned:
 
 
 def sigma_at(noise: Noise, parameters: Mapping[str, Any], sizes: Mapping[str, Any]) -> Any:
-    """Size of the noise of runs.
-
-    Parameters
-    ----------
-    noise : Noise
-        Kind of noise.
-    parameters : mapping of str to array or tensor
-        Its parameters, at the runs.
-    sizes : mapping of str to array
-        Predictors in units of their reference.
-
-    Returns
-    -------
-    array or tensor
-
-    Examples
-    --------
-    >>> parameters = {"sigma": 0.02, "sigma_slope": -0.5}
-    >>> sigma_at(Gaussian(varies_with="N"), parameters, {"N": 4.0})
-    0.01
-    """
+    """Scale of the noise at runs; `sizes` are predictors in units of their reference."""
     if noise.varies_with is None:
         return parameters["sigma"]
     return parameters["sigma"] * sizes[noise.varies_with] ** parameters["sigma_slope"]

@@ -1,4 +1,4 @@
-"""The parts of a model as plain records for JSON, and back: nothing that is executed."""
+"""Serialisation: the parts of a model as JSON records and back, without executing code."""
 
 from __future__ import annotations
 
@@ -24,28 +24,9 @@ PARTS = {part.__name__: part for part in (*PRIORS, *itertools.chain(*OTHERS.valu
 
 
 def to_record(what: str, part: Any) -> Any:
-    """A part of a model, or one of its numbers, as JSON can hold it.
+    """A part of a model (`what`, for the error message) or one of its values as a JSON record.
 
-    Parameters
-    ----------
-    what : str
-        What it is, for the error.
-    part : record of this package, number, str or None
-        The part.
-
-    Returns
-    -------
-    dict, number, str or None
-
-    Raises
-    ------
-    ValueError
-        If it is of a class of somebody else.
-
-    Examples
-    --------
-    >>> to_record("prior", Fixed(1.69))
-    {'Fixed': {'value': 1.69}}
+    Raises ValueError for a class of another package.
     """
     if part is None or isinstance(part, str | int | float):
         return part
@@ -61,22 +42,7 @@ def to_record(what: str, part: Any) -> Any:
 
 
 def from_record(record: Any) -> Any:
-    """The part that a record is of.
-
-    Parameters
-    ----------
-    record : dict, number, str or None
-        As `to_record` makes it.
-
-    Returns
-    -------
-    object
-
-    Examples
-    --------
-    >>> from_record({"Gaussian": {"scale": {"LogScale": {}}, "varies_with": None}})
-    Gaussian(scale=LogScale(), varies_with=None)
-    """
+    """The part of a model that a record of `to_record` describes."""
     if not isinstance(record, Mapping):
         return record
     [(name, values)] = record.items()
