@@ -83,7 +83,7 @@ def timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
 # The published objective, written out with its gradient.
 
 
-def huber(
+def objective_and_gradient(
     free: np.ndarray, log_n: np.ndarray, log_d: np.ndarray, log_loss: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """Sum of Huber losses of log residuals, and its gradient by ln A, ln B, ln E, alpha, beta."""
@@ -103,17 +103,22 @@ def logs_of(runs: xr.Dataset) -> np.ndarray:
     return np.log([runs[name].values for name in ("N", "D", "loss")])
 
 
-def score(parameters: dict[str, float], runs: xr.Dataset) -> float:
+def objective(parameters: dict[str, float], runs: xr.Dataset) -> float:
     """The published objective of given parameters."""
     logs = [np.log(parameters[name]) for name in ("A", "B", "E")]
-    return huber(np.array([*logs, parameters["alpha"], parameters["beta"]]), *logs_of(runs))[0]
+    return objective_and_gradient(
+        np.array([*logs, parameters["alpha"], parameters["beta"]]), *logs_of(runs)
+    )[0]
 
 
 def search_grid(starts: list[np.ndarray], logs: np.ndarray) -> float:
     """The lowest objective from many starts."""
     with np.errstate(all="ignore"):
-        found = [optimize.minimize(huber, s, (*logs,), "L-BFGS-B", jac=True) for s in starts]
-    return min(each.fun for each in found)
+        optima = [
+            optimize.minimize(objective_and_gradient, s, (*logs,), "L-BFGS-B", jac=True)
+            for s in starts
+        ]
+    return min(each.fun for each in optima)
 
 
 def bootstrap(repeats: int, logs: np.ndarray) -> np.ndarray:
@@ -121,7 +126,9 @@ def bootstrap(repeats: int, logs: np.ndarray) -> np.ndarray:
     rng, rows = np.random.default_rng(SEED), []
     for _ in range(repeats):
         sample = logs[:, rng.integers(0, logs.shape[1], logs.shape[1])]
-        a, b, e, alpha, beta = optimize.minimize(huber, START, (*sample,), "BFGS", jac=True).x
+        a, b, e, alpha, beta = optimize.minimize(
+            objective_and_gradient, START, (*sample,), "BFGS", jac=True
+        ).x
         rows.append([*np.exp([e, a, b]), alpha, beta, beta / (alpha + beta)])
     return np.std(rows, axis=0, ddof=1)
 
@@ -132,10 +139,10 @@ def bootstrap(repeats: int, logs: np.ndarray) -> np.ndarray:
 def optimum(everything: bool) -> dict[str, Any]:
     """The point fit by the published objective."""
     runs, model = runs_of(everything), bl.Model(bl.laws.chinchilla)
-    found, seconds = timed(lambda: bl.least_squares(model, runs, huber=DELTA).loc["all"])
+    fitted, seconds = timed(lambda: bl.least_squares(model, runs, huber=DELTA).loc["all"])
     keys = [*NAMES, "objective"]
-    told = {key: float(found[key]) for key in keys} | {"converged": bool(found["converged"])}
-    return told | {"runs": runs.sizes["run"], "seconds": seconds}
+    record = {key: float(fitted[key]) for key in keys} | {"converged": bool(fitted["converged"])}
+    return record | {"runs": runs.sizes["run"], "seconds": seconds}
 
 
 def posterior(fit: bl.Fit) -> pd.DataFrame:
@@ -143,11 +150,11 @@ def posterior(fit: bl.Fit) -> pd.DataFrame:
     of_curve = fit.tree["posterior"].to_dataset().squeeze("curve")
     draws = {name: of_curve[name].values.ravel() for name in NAMES}
     draws["a"] = draws["beta"] / (draws["alpha"] + draws["beta"])
-    rows = [told(name, values) for name, values in draws.items()]
+    rows = [table_row(name, values) for name, values in draws.items()]
     return pd.DataFrame(rows).set_index("parameter")
 
 
-def told(name: str, draws: np.ndarray) -> dict[str, Any]:
+def table_row(name: str, draws: np.ndarray) -> dict[str, Any]:
     """A line of the table; what is published also in units of the posterior's deviation."""
     estimate, error = PUBLISHED[name]
     low, median, high = np.quantile(draws, [0.05, 0.5, 0.95])
@@ -213,18 +220,21 @@ def quantiles(draws: np.ndarray) -> dict[str, float]:
 # What is printed and kept.
 
 
-def show_optimum(found: dict[str, Any]) -> None:
+def show_optimum(point: dict[str, Any]) -> None:
     """Print a point fit and what others score on the same runs."""
-    values = "  ".join(f"{name} {found[name]:.7g}" for name in NAMES)
-    print(f"{found['runs']} runs: objective {found['objective']:.13f}  {values}")
-    print(f"          converged {found['converged']}, {found['seconds']:.2f} s")
+    values = "  ".join(f"{name} {point[name]:.7g}" for name in NAMES)
+    print(f"{point['runs']} runs: objective {point['objective']:.13f}  {values}")
+    print(f"          converged {point['converged']}, {point['seconds']:.2f} s")
 
 
 def show_scores() -> dict[str, float]:
     """Print what published estimates score."""
     runs = runs_of()
     refit = {name: PUBLISHED[name][0] for name in NAMES}
-    scores = {"published refit": score(refit, runs), "Hoffmann, rounded": score(HOFFMANN, runs)}
+    scores = {
+        "published refit": objective(refit, runs),
+        "Hoffmann, rounded": objective(HOFFMANN, runs),
+    }
     for name, value in {"known optimum": OPTIMUM, **scores}.items():
         print(f"          {name:<18} {value:.13f}")
     return scores
@@ -273,8 +283,8 @@ def report(quick: bool) -> dict[str, Any]:
     results: dict[str, Any] = {"machine": machine(), "seed": SEED}
     print(results["machine"])
     results["optimum"] = [optimum(everything) for everything in (False, True)]
-    for found in results["optimum"]:
-        show_optimum(found)
+    for point in results["optimum"]:
+        show_optimum(point)
     results["scores"] = show_scores()
     fits = {name: timed(fit_of, runs_of(), noise) for name, noise in NOISES.items()}
     results["posterior"] = {name: show_posterior(name, *fitted) for name, fitted in fits.items()}
@@ -288,11 +298,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="sample the published workflow")
     parser.add_argument("--bands", action="store_true", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.bands:
+    options = parser.parse_args()
+    if options.bands:
         return bands()
     out = Path(__file__).parent / "results" / "chinchilla.json"
-    out.write_text(json.dumps(report(asked.quick), indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(report(options.quick), indent=1) + "\n", encoding="utf-8")
     return None
 
 

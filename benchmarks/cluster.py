@@ -50,7 +50,7 @@ OUT = Path(__file__).parent / "results" / "speed" / "cluster.json"
 
 
 @dataclass(frozen=True)
-class Place:
+class Workers:
     """Where fits are made, and how to get all its processes ready: it gives their numbers."""
 
     executor: Executor
@@ -63,7 +63,7 @@ def _each(executor: Executor, workers: int, runs: xr.Dataset) -> list[int]:
 
 
 @contextmanager
-def dask(workers: int) -> Iterator[Place]:
+def dask(workers: int) -> Iterator[Workers]:
     """Dask's processes of one thread each."""
     with (
         LocalCluster(
@@ -72,22 +72,22 @@ def dask(workers: int) -> Iterator[Place]:
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip
-        yield Place(client.get_executor(), lambda runs: [*client.run(prepare, runs).values()])
+        yield Workers(client.get_executor(), lambda runs: [*client.run(prepare, runs).values()])
 
 
 @contextmanager
-def processes(workers: int) -> Iterator[Place]:
+def processes(workers: int) -> Iterator[Workers]:
     """Processes of the standard library, begun afresh: a fork of threads may hang."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context) as executor:
-        yield Place(executor, partial(_each, executor, workers))
+        yield Workers(executor, partial(_each, executor, workers))
 
 
 @contextmanager
-def threads(workers: int) -> Iterator[Place]:
+def threads(workers: int) -> Iterator[Workers]:
     """Threads of this process."""
     with ThreadPoolExecutor(workers) as executor:
-        yield Place(executor, partial(_each, executor, 1))
+        yield Workers(executor, partial(_each, executor, 1))
 
 
 KINDS: dict[str, Callable[[int], Any]] = {
@@ -99,13 +99,13 @@ KINDS: dict[str, Callable[[int], Any]] = {
 
 def throughput(kind: str, workers: int, runs: list[xr.Dataset], **settings: Any) -> dict[str, Any]:
     """Fits per second once every worker is ready."""
-    with KINDS[kind](workers) as place:
+    with KINDS[kind](workers) as pool:
         started = time.perf_counter()
-        numbers = place.ready(runs[0])
+        process_ids = pool.ready(runs[0])
         warm = time.perf_counter() - started - TOGETHER
-        if len(set(numbers)) != (1 if kind == "threads" else workers):
-            raise RuntimeError(f"{len(set(numbers))} of {workers} {kind} are ready")
-        how = {"random_seed": 1, "executor": place.executor, "progressbar": False, **settings}
+        if len(set(process_ids)) != (1 if kind == "threads" else workers):
+            raise RuntimeError(f"{len(set(process_ids))} of {workers} {kind} are ready")
+        how = {"random_seed": 1, "executor": pool.executor, "progressbar": False, **settings}
         started = time.perf_counter()
         bl.refit(MODEL, runs, **how)
         rate = len(runs) / (time.perf_counter() - started)
@@ -118,9 +118,9 @@ def throughput(kind: str, workers: int, runs: list[xr.Dataset], **settings: Any)
 
 def one_fit(runs: list[xr.Dataset], **settings: Any) -> tuple[bl.Fit, float]:
     """A fit, and the seconds of processor that one takes."""
-    with threads(1) as place:
-        place.ready(runs[0])
-        how = {"random_seed": 1, "executor": place.executor, "progressbar": False, **settings}
+    with threads(1) as pool:
+        pool.ready(runs[0])
+        how = {"random_seed": 1, "executor": pool.executor, "progressbar": False, **settings}
         spent = time.process_time()
         fits = bl.refit(MODEL, runs, **how)
         return fits[0], (time.process_time() - spent) / len(runs)
@@ -129,12 +129,12 @@ def one_fit(runs: list[xr.Dataset], **settings: Any) -> tuple[bl.Fit, float]:
 def handing_out(fit: bl.Fit) -> float:
     """Seconds of processor, of scheduler and client together, to send a job and get its fit."""
     job = importlib.import_module("bayeslaw.fitting.refit")._Job(MODEL, fit.runs, Sampler(1), None)
-    with tempfile.NamedTemporaryFile() as kept, dask(1) as place:
-        Path(kept.name).write_bytes(pickle.dumps(fit.tree))
-        submit = place.executor.submit
-        submit(echo, job, kept.name).result()
+    with tempfile.NamedTemporaryFile() as cached_fit, dask(1) as pool:
+        Path(cached_fit.name).write_bytes(pickle.dumps(fit.tree))
+        submit = pool.executor.submit
+        submit(echo, job, cached_fit.name).result()
         spent = time.process_time()
-        futures = [submit(echo, job, kept.name) for _ in range(ECHOES)]
+        futures = [submit(echo, job, cached_fit.name) for _ in range(ECHOES)]
         for future in futures:
             future.result()
         return (time.process_time() - spent) / ECHOES
@@ -156,8 +156,8 @@ def on_paper(each: float, ready: float, handed: float) -> dict[str, dict[str, fl
         for workers in WORKERS
     }
     for workers, row in table.items():
-        told = ", ".join(f"{fits} {100 * share:.0f}%" for fits, share in row.items())
-        print(f"{workers:<13} {told}")
+        shares = ", ".join(f"{fits} {100 * share:.0f}%" for fits, share in row.items())
+        print(f"{workers:<13} {shares}")
     print(f"one scheduler keeps {each / handed:.0f} workers busy")
     return table
 
@@ -167,20 +167,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--fits", type=int, default=12)
     parser.add_argument("--draws", type=int, default=1000, help="and as many to adapt the sampler")
-    asked = parser.parse_args()
-    settings = {"draws": asked.draws, "tune": asked.draws}
-    runs = [small(seed) for seed in range(asked.fits)]
+    options = parser.parse_args()
+    settings = {"draws": options.draws, "tune": options.draws}
+    runs = [small(seed) for seed in range(options.fits)]
     fit, each = one_fit(runs[:4], **settings)  # puts compiled code on the disk
-    found = [throughput(kind, n, runs, **settings) for kind in KINDS for n in (1, 2)]
-    ready = max(told["ready after"] for told in found if told["kind"] != "threads")
+    rates = [throughput(kind, n, runs, **settings) for kind in KINDS for n in (1, 2)]
+    ready = max(record["ready after"] for record in rates if record["kind"] != "threads")
     handed = handing_out(fit)
     table = on_paper(each, ready, handed)
-    told = {
-        "fits": asked.fits, **settings, "cores": os.cpu_count(), "throughput": found,
+    record = {
+        "fits": options.fits, **settings, "cores": os.cpu_count(), "throughput": rates,
         "seconds of a fit": each, "seconds of handing out": handed, "efficiency": table,
     }  # fmt: skip
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    OUT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -34,8 +34,10 @@ def image_curves(folder: Path) -> pd.DataFrame:
     """The 72 curves, upper half of each training range."""
     rows = pd.read_csv(folder / "revisiting_nsl" / "benchmark.vision.csv")
     rows = rows[(rows["Domain"] == "IC") & (rows["Training"] == 1)]
-    seen = rows.groupby(GROUPS)["Seen Examples"]
-    return rows[rows["Seen Examples"] >= np.sqrt(seen.transform("min") * seen.transform("max"))]
+    examples = rows.groupby(GROUPS)["Seen Examples"]
+    return rows[
+        rows["Seen Examples"] >= np.sqrt(examples.transform("min") * examples.transform("max"))
+    ]
 
 
 def simulate(tasks: int, datasets: int, sizes: int, seed: int) -> pd.DataFrame:
@@ -121,8 +123,8 @@ def naive(rows: pd.DataFrame, seed: int, draws: int) -> None:
             progressbar=False,
         )
     posterior = tree["posterior"].to_dataset()
-    kept = [name for name in posterior if not name.endswith(("_task", "_model")) or "_sd" in name]
-    gate = check_convergence(posterior[kept], tree["sample_stats"].to_dataset())
+    judged = [name for name in posterior if not name.endswith(("_task", "_model")) or "_sd" in name]
+    gate = check_convergence(posterior[judged], tree["sample_stats"].to_dataset())
     line("72 curves, hand-written model", gate, tree["sample_stats"].to_dataset(), started)
 
 

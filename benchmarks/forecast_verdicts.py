@@ -90,20 +90,20 @@ def judged(fit: bl.Fit, truth: Curve) -> pd.DataFrame:
     band = bl.interval(forecast, 0.9)["mean"]
     lower, upper = (band.sel(bound=bound).values for bound in ("lower", "upper"))
     value = truth(forecast["N"].values)
-    told = forecast_drivers(fit, forecast)
-    return told.assign(times=TIMES, held=(lower <= value) & (value <= upper))
+    verdicts = forecast_drivers(fit, forecast)
+    return verdicts.assign(times=TIMES, held=(lower <= value) & (value <= upper))
 
 
-def shares(told: pd.DataFrame) -> dict[str, float]:
+def shares(verdicts: pd.DataFrame) -> dict[str, float]:
     """A line of the table."""
-    by_law, missed = told["verdict"] == LAW, ~told["held"]
+    by_law, missed = verdicts["verdict"] == LAW, ~verdicts["held"]
     return {
-        "curves": len(told),
-        "in the band": told["held"].mean(),
+        "curves": len(verdicts),
+        "in the band": verdicts["held"].mean(),
         "law-driven": by_law.mean(),
         "misses": missed.sum(),
         "law-driven of misses": by_law[missed].mean(),
-        "prior-driven": (told["verdict"] == "prior-driven").mean(),
+        "prior-driven": (verdicts["verdict"] == "prior-driven").mean(),
     }
 
 
@@ -121,13 +121,13 @@ def main() -> None:
         bl.Model(bl.laws.power), many, random_seed=options.seed, draws=500, tune=500,
         importance=not options.chains, progressbar=False,
     )  # fmt: skip
-    told = pd.concat(
+    verdicts = pd.concat(
         [
             judged(fit, truth).assign(truth=name)
             for fit, (name, truth) in zip(fits, truths, strict=True)
         ]
     )
-    rows = {key: shares(rows) for key, rows in told.groupby(["truth", "times"], sort=False)}
+    rows = {key: shares(rows) for key, rows in verdicts.groupby(["truth", "times"], sort=False)}
     print(pd.DataFrame(rows).T.to_string(float_format=lambda x: f"{x:.2f}"))
     passed = sum(Gate.of(fit.tree).passed for fit in fits)
     seconds = time.perf_counter() - started

@@ -27,11 +27,11 @@ def main() -> None:
         model = bl.Model(law, pooling=pooling, discrepancy=discrepancy)
         fit = bl.fit(model, train, random_seed=options.seed, tune=500, progressbar=False)
         scores = bl.score_table(bl.score(bl.forecast(fit, later), later)).loc["all"]
-        told = scores[["rmsle", "log_score", "coverage_50", "coverage_90"]].round(3).to_dict()
+        rounded = scores[["rmsle", "log_score", "coverage_50", "coverage_90"]].round(3).to_dict()
         taus = [n for n in fit.tree["posterior"].data_vars if n.startswith("tau_")]
         along = {n: fit.tree["posterior"][n] for n in taus if n.endswith("_population")}
         spread = {name: round(float(values.median()), 4) for name, values in along.items()}
-        print(f"{discrepancy}: {fit}\n{told} {spread}", flush=True)
+        print(f"{discrepancy}: {fit}\n{rounded} {spread}", flush=True)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ TASKS, SIZES, HELD_OUT = 5, (6, 12), 2
 WIDTH, LEAST = 0.3, 1.5  # of a break in e-folds; factor between its exponents
 RIGHT, UNDECIDED, WRONG, FAILED = "right", "not distinguishable", "wrong", "not converged"
 OUTCOMES = (RIGHT, UNDECIDED, WRONG, FAILED)
-APART = 10  # percent, between names in the figure
+LABEL_GAP = 10  # percent, between names in the figure
 HOW = {"draws": 1500, "tune": 400, "chains": 2, "importance": True, "progressbar": False}
 CELL = ["seed", "truth", "decades", "repeat"]
 # What is known of the break beforehand; its place is the middle of the sizes.
@@ -126,16 +126,16 @@ def judged(seed: int, truth: str, decades: float, repeat: int) -> pd.DataFrame:
     fits = {law: bl.refit(m, [train], random_seed=seed, **HOW)[0] for law, m in MODELS.items()}
     scored = {law: bl.score(bl.forecast(fit, later), later) for law, fit in fits.items()}
     passed = {law: Gate.of(fit.tree).passed for law, fit in fits.items()}
-    told = paired_differences(scored, [law for law in fits if passed[law]] or [*fits])
+    table = paired_differences(scored, [law for law in fits if passed[law]] or [*fits])
     k = {law: fit.tree["sample_stats"].attrs.get("pareto_k") for law, fit in fits.items()}
-    told = told.assign(n_curves=TASKS, passed=passed, pareto_k=k).rename_axis("law").reset_index()
+    table = table.assign(n_curves=TASKS, passed=passed, pareto_k=k).rename_axis("law").reset_index()
     cell = {"seed": seed, "truth": truth, "decades": decades, "repeat": repeat}
-    return told.assign(**cell, seconds=time.process_time() - started)[[*CELL, *told, "seconds"]]
+    return table.assign(**cell, seconds=time.process_time() - started)[[*CELL, *table, "seconds"]]
 
 
-def outcome(told: pd.DataFrame, truth: str) -> str:
+def outcome(table: pd.DataFrame, truth: str) -> str:
     """The verdict of one comparison, by the rule of `bayeslaw.compare`."""
-    rows = told.set_index("law")
+    rows = table.set_index("law")
     cases = zip(rows["log_score_diff"], rows["log_score_diff_se"], rows["n_curves"], strict=True)
     worse = pd.Series([d < 0 and not unclear(d, e, n) for d, e, n in cases], rows.index)
     passed, others = rows["passed"], rows.index != truth
@@ -151,7 +151,10 @@ def outcome(told: pd.DataFrame, truth: str) -> str:
 def shares(rows: pd.DataFrame) -> pd.DataFrame:
     """The share of each outcome by truth and decades, and the number of data sets."""
     verdicts = pd.Series(
-        {key: outcome(told, str(key[1])) for key, told in rows.groupby(CELL, sort=False)}
+        {
+            key: outcome(table_of_set, str(key[1]))
+            for key, table_of_set in rows.groupby(CELL, sort=False)
+        }
     ).rename_axis(CELL)
     cells = verdicts.groupby(["truth", "decades"])
     table = cells.value_counts(normalize=True).unstack(fill_value=0.0)
@@ -160,14 +163,14 @@ def shares(rows: pd.DataFrame) -> pd.DataFrame:
 
 def by_law(rows: pd.DataFrame) -> pd.DataFrame:
     """Fits of each law to each truth: how many, that did not pass, by importance sampling."""
-    told = rows.assign(fits=1, failed=~rows["passed"], weighed=rows["pareto_k"].notna())
-    return told.groupby(["truth", "law"])[["fits", "failed", "weighed"]].sum()
+    flagged = rows.assign(fits=1, failed=~rows["passed"], weighed=rows["pareto_k"].notna())
+    return flagged.groupby(["truth", "law"])[["fits", "failed", "weighed"]].sum()
 
 
 def error(share: pd.Series, sets: pd.Series) -> pd.Series:
     """Binomial standard error; one success and one failure are added, so that 0 of 6 has one."""
-    near = (share * sets + 1) / (sets + 2)
-    return np.sqrt(near * (1 - near) / (sets + 2))
+    shrunk = (share * sets + 1) / (sets + 2)
+    return np.sqrt(shrunk * (1 - shrunk) / (sets + 2))
 
 
 def figure(table: pd.DataFrame) -> Figure:
@@ -211,21 +214,21 @@ def _draw(axis: Axes, table: pd.DataFrame, palette: Palette) -> None:
 
 def _name(axis: Axes, table: pd.DataFrame, palette: Palette) -> None:
     """Names of the lines at their ends, at least so far apart that they can be read."""
-    ends, place = 100 * table[[*OUTCOMES]].iloc[-1].sort_values(), -np.inf
+    ends, height = 100 * table[[*OUTCOMES]].iloc[-1].sort_values(), -np.inf
     for name, end in ends.items():
-        place = max(place + APART, end)
+        height = max(height + LABEL_GAP, end)
         style = {"color": looks(palette)[str(name)]["color"], "size": 7, "va": "center"}
-        axis.annotate(str(name), (4, place), (6, 0), textcoords="offset points", **style)
+        axis.annotate(str(name), (4, height), (6, 0), textcoords="offset points", **style)
 
 
-def kept(path: Path) -> pd.DataFrame:
+def read_results(path: Path) -> pd.DataFrame:
     """What was judged before."""
     return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=[*CELL])
 
 
 def judge_all(seed: int, repeats: int, minutes: float, path: Path) -> None:
     """Judge what was not judged before, all cells once before any twice, until the time is up."""
-    known, end = {*kept(path)[CELL].itertuples(index=False, name=None)}, 60 * minutes
+    known, end = {*read_results(path)[CELL].itertuples(index=False, name=None)}, 60 * minutes
     started = time.perf_counter()
     for repeat, decades, truth in itertools.product(range(repeats), DECADES, TRUTHS):
         cell = seed, truth, decades, repeat
@@ -241,11 +244,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no data set later")
     options = parser.parse_args()
     judge_all(options.seed, options.repeats, options.minutes, RESULTS)
-    rows = kept(RESULTS)
+    rows = read_results(RESULTS)
     rows = rows[(rows["seed"] == options.seed) & (rows["repeat"] < options.repeats)]
     table = shares(rows)
-    told = table.assign(**{f"{x} se": error(table[x], table["sets"]) for x in OUTCOMES})
-    print(told.to_string(float_format=lambda x: f"{x:.2f}"), by_law(rows), sep="\n")
+    with_errors = table.assign(**{f"{x} se": error(table[x], table["sets"]) for x in OUTCOMES})
+    print(with_errors.to_string(float_format=lambda x: f"{x:.2f}"), by_law(rows), sep="\n")
     print(f"seed {options.seed}; {rows.groupby(CELL)['seconds'].first().sum():.0f} s of processor")
     figure(table).savefig(PICTURE)
 

@@ -143,8 +143,8 @@ def random_patches(image: np.ndarray, count: int) -> np.ndarray:
     """Cut patches of 3 x 3 pixels at different places, one a row."""
     windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), axis=(0, 1))
     patches = windows.reshape(-1, 27)
-    places = np.random.default_rng(0).choice(len(patches), count, replace=False)
-    return patches[places] / 255.0
+    chosen = np.random.default_rng(0).choice(len(patches), count, replace=False)
+    return patches[chosen] / 255.0
 
 
 def make_tasks() -> list[Task]:

@@ -39,8 +39,8 @@ def runs_of(quick: bool) -> xr.Dataset:
     runs = bl.datasets.load("loss_to_loss")
     if not quick:
         return runs
-    kept = [runs[group].isin(levels) for group, levels in QUICK.items()]
-    return runs.isel(run=(kept[0] & kept[1]).values)
+    is_level = [runs[group].isin(levels) for group, levels in QUICK.items()]
+    return runs.isel(run=(is_level[0] & is_level[1]).values)
 
 
 def published(later: xr.Dataset) -> dict[str, float]:
@@ -53,11 +53,11 @@ def published(later: xr.Dataset) -> dict[str, float]:
     keyed = fits.set_index(["data", "validation_set", "kaplan"])["extrap_pred"]
     pairs = list(zip(later["train_set"].values, later["validation_set"].values, strict=True))
     observed = later["loss"].values
-    found = {}
+    errors = {}
     for name, kaplan in (("Chinchilla form", False), ("Kaplan form", True)):
         predicted = np.array([keyed[(*map(str, pair), kaplan)] for pair in pairs])
-        found[f"published, {name}"] = float(np.mean(np.abs(predicted / observed - 1)))
-    return found
+        errors[f"published, {name}"] = float(np.mean(np.abs(predicted / observed - 1)))
+    return errors
 
 
 def coverage(forecast: xr.Dataset, later: xr.Dataset) -> dict[str, float]:

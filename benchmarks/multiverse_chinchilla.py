@@ -31,10 +31,10 @@ NOISES = {
 }
 
 
-def beta_of(found: Multiverse) -> pd.DataFrame:
+def beta_of(result: Multiverse) -> pd.DataFrame:
     """Median and deviation of beta in each universe."""
-    rows = found.parameters.xs("beta", level="parameter").droplevel(["of", "label"])
-    return found.universes[["noise", "drop", "runs", "passed"]].join(rows[["median", "sd"]])
+    rows = result.parameters.xs("beta", level="parameter").droplevel(["of", "label"])
+    return result.universes[["noise", "drop", "runs", "passed"]].join(rows[["median", "sd"]])
 
 
 def least_squares() -> dict[str, float]:
@@ -68,17 +68,17 @@ def universes() -> Multiverse:
 def main() -> None:
     """Fit, print and keep."""
     busy, started = os.getloadavg()[0], time.perf_counter()
-    found = universes()
+    result = universes()
     seconds = time.perf_counter() - started
-    beta, huber = beta_of(found), least_squares()
-    bands = found.universes[["noise", "drop"]].join(found.forecasts)
+    beta, huber = beta_of(result), least_squares()
+    bands = result.universes[["noise", "drop"]].join(result.forecasts)
     print(beta.to_string(float_format=lambda x: f"{x:.3f}"))
     print("least squares (Huber): " + ", ".join(f"{k} {x:.3f}" for k, x in huber.items()))
-    print(f"\nloss at {BUDGET:g} FLOP, {', '.join(SIZES)}\n{bands.to_string()}\n\n{found}")
+    print(f"\nloss at {BUDGET:g} FLOP, {', '.join(SIZES)}\n{bands.to_string()}\n\n{result}")
     print(
         f"{seconds:.0f} s ({time.process_time():.0f} s of processor time in all, load {busy:.1f})"
     )
-    told = {
+    record = {
         "seed": SEED,
         "seconds": seconds,
         "processor seconds": time.process_time(),
@@ -86,10 +86,10 @@ def main() -> None:
         "beta": beta.to_dict("records"),
         "beta by least squares (Huber)": huber,
         "forecasts": bands.reset_index().to_dict("records"),
-        "shares": found.shares.reset_index().to_dict("records"),
+        "shares": result.shares.reset_index().to_dict("records"),
     }
     out = Path(__file__).parent / "results" / "multiverse_chinchilla.json"
-    out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
     BAYESLAW_DATA=... uv run python benchmarks/published.py [--quick] [--out FILE]
 
-One table: what a paper printed and its 95% interval, what is found here, whether that lies inside
-the paper's interval and whether our 95% interval holds the paper's number. With --quick every fit
+One table: what a paper printed and its 95% interval, our estimate, whether it lies inside the
+paper's interval, and whether our 95% interval holds the paper's number. With --quick every fit
 is least squares, in seconds; otherwise small posteriors, in minutes. Then what measured times say
-of two forms of an inference-time law. Nothing is tuned: every choice is the paper's or a default.
+of two forms of an inference-time law (`inference_time.py`). Nothing is tuned: every choice is the
+paper's or a default.
 
 The interval of Li et al. is plus or minus the error that they print. Where a paper gives none, the
 rounding of its digits stands in for one if the digits are all there is to compare (Clark, Kaplan).
@@ -15,8 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -27,6 +28,9 @@ import pandas as pd
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.inference_time import inference, read, sentences
 
 NAN = float("nan")
 SAMPLER = {"random_seed": 1, "draws": 500, "tune": 500, "chains": 2, "progressbar": False}
@@ -51,7 +55,7 @@ DATA_DECAY, DECAY_OBJECTIVE, HUBER = 2.9157, 0.0158259, 1e-3
 RECIPE = ["dataset", "hparams", "warmup", "decay", "param_count"]
 # Li et al. 2025: power and its standard error, of the learning rate and of the batch in tokens.
 STEP_LAW = {"p": (-0.713, 0.030), "q": (0.307, 0.019), "b": (0.571, 0.019)}
-NEAR = 1.0025  # cells this near to the best, which their code counts as best, too
+NEAR = 1.0025  # cells this near to the best, which their code also counts as best
 # Clark et al. 2022: a, b, c, d, E_start, E_max.
 ROUTERS = {
     "S-Base": (-0.082, -0.108, 0.009, 1.104, 1.847, 314.478),
@@ -69,22 +73,22 @@ KAPLAN_NOISE = 0.02  # overfitting below this relative loss is lost in the noise
 
 @dataclass(frozen=True)
 class Row:
-    """A published number, and what is found here; NaN where there is no interval."""
+    """A published number and our estimate; NaN where there is no interval."""
 
     paper: str
     quantity: str
     published: float
     low: float
     high: float
-    found: float
+    estimate: float
     lower: float
     upper: float
     how: str
 
     @property
     def inside(self) -> bool | None:
-        """Whether what is found lies in the published interval."""
-        return None if np.isnan(self.low) else bool(self.low <= self.found <= self.high)
+        """Whether our estimate lies in the published interval."""
+        return None if np.isnan(self.low) else bool(self.low <= self.estimate <= self.high)
 
     @property
     def holds(self) -> bool | None:
@@ -109,45 +113,34 @@ def estimate(model: bl.Model, runs: Any, quick: bool, huber: float | None = None
         return pd.DataFrame({"median": values, "lower": NAN, "upper": NAN, "how": "least squares"})
     fit = bl.fit(model, runs, **SAMPLER)
     passed = Gate.of(fit.tree).passed
-    told = bl.summary(fit, prob=0.95).loc["curve"][["median", "lower", "upper"]]
-    return told.assign(how="posterior" if passed else "posterior, NOT CONVERGED")
+    table = bl.summary(fit, prob=0.95).loc["curve"][["median", "lower", "upper"]]
+    return table.assign(how="posterior" if passed else "posterior, NOT CONVERGED")
 
 
-def row(paper: str, quantity: str, published: tuple[float, ...], found: pd.Series) -> Row:
+def row(paper: str, quantity: str, published: tuple[float, ...], estimated: pd.Series) -> Row:
     """A row from (value, low, high) or (value,) and an estimate."""
     value, low, high = published if len(published) == 3 else (published[0], NAN, NAN)
-    numbers = (float(found[name]) for name in ("median", "lower", "upper"))
-    return Row(paper, quantity, value, low, high, *numbers, found["how"])
+    numbers = (float(estimated[name]) for name in ("median", "lower", "upper"))
+    return Row(paper, quantity, value, low, high, *numbers, estimated["how"])
 
 
 def evaluated(value: float, lower: float = NAN, upper: float = NAN) -> pd.Series:
-    """What a law gives at published constants, in the form of an estimate."""
+    """The value of a law at published constants, in the form of an estimate."""
     return pd.Series({"median": value, "lower": lower, "upper": upper, "how": "evaluated"})
 
 
-def exact(law: bl.Law) -> bl.Model:
-    """A law taken as true, as the papers do; groups are fitted each alone."""
+def unpooled(law: bl.Law) -> bl.Model:
+    """A law without discrepancy, as in the papers; each group is fitted alone."""
     return bl.Model(law, pooling=None, discrepancy=None)
 
 
 def chinchilla(quick: bool) -> Iterator[Row]:
     """The refit of Chinchilla's runs: 240 digitised points, Huber's loss; no posterior here."""
     runs = bl.datasets.load("chinchilla_epoch")
-    kept = runs.isel(run=runs["kept"].values)
-    found = estimate(bl.Model(bl.laws.chinchilla), kept, quick=True, huber=HUBER).loc["all"]
+    selected = runs.isel(run=runs["kept"].values)
+    estimates = estimate(bl.Model(bl.laws.chinchilla), selected, quick=True, huber=HUBER).loc["all"]
     for name, published in CHINCHILLA.items():
-        yield row("Besiroglu 2024", name, published, found.loc[name])
-
-
-def read(
-    table: pd.DataFrame, response: str, predictors: list[str], groups: Sequence[str] = ()
-) -> Any:
-    """Runs of measurements that may agree to the last digit without being copies."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", bl.errors.RunsWarning)
-        return bl.read_runs(
-            table, response=response, predictors=predictors, groups=groups, duplicates="keep"
-        )
+        yield row("Besiroglu 2024", name, published, estimates.loc[name])
 
 
 def repeated_runs() -> Any:
@@ -176,17 +169,17 @@ def muennighoff(quick: bool) -> Iterator[Row]:
     """How fast repeats wear out."""
     paper, runs = "Muennighoff 2023", repeated_runs()
     only_data, both = map(repeated_model, (bl.laws.repeated_data, bl.laws.data_constrained))
-    found = estimate(only_data, runs, quick=True, huber=HUBER).loc["all"]
-    yield row(paper, "R_D, data alone", (DATA_DECAY,), found.loc["R_D"])
-    there = evaluated(huber_sum(runs, **DECAY))
-    yield row(paper, "objective there", digits(DECAY_OBJECTIVE, 5e-8), there)
+    estimates = estimate(only_data, runs, quick=True, huber=HUBER).loc["all"]
+    yield row(paper, "R_D, data alone", (DATA_DECAY,), estimates.loc["R_D"])
+    at_published = evaluated(huber_sum(runs, **DECAY))
+    yield row(paper, "objective there", digits(DECAY_OBJECTIVE, 5e-8), at_published)
     best = bl.least_squares(both, runs, huber=HUBER).loc["all"]
     lowest = evaluated(best["objective"]).replace("evaluated", "least squares")
     yield row(paper, "lowest objective", (DECAY_OBJECTIVE,), lowest)
     for fast in (True,) if quick else (True, False):
-        found = estimate(both, runs, quick=fast, huber=HUBER).loc["all"]
+        estimates = estimate(both, runs, quick=fast, huber=HUBER).loc["all"]
         for name, value in DECAY.items():
-            yield row(paper, name, (value,), found.loc[name])
+            yield row(paper, name, (value,), estimates.loc[name])
 
 
 def porian(quick: bool) -> Iterator[Row]:
@@ -201,10 +194,10 @@ def porian(quick: bool) -> Iterator[Row]:
     runs = bl.read_runs(
         optima, response="n_opt", predictors=["C"], groups=["recipe"], stderr="stderr"
     )
-    found = estimate(exact(bl.laws.proportional.of("C")), runs, quick)
+    estimates = estimate(unpooled(bl.laws.proportional.of("C")), runs, quick)
     for each in fits.itertuples():
         published = each.n_exponent, each.n_exp_ci_lo, each.n_exp_ci_hi
-        yield row("Porian 2024", f"a, {each.recipe}", published, found.loc[(each.recipe, "b")])
+        yield row("Porian 2024", f"a, {each.recipe}", published, estimates.loc[(each.recipe, "b")])
 
 
 def best_cells(nearness: float) -> pd.DataFrame:
@@ -216,16 +209,18 @@ def best_cells(nearness: float) -> pd.DataFrame:
 
 def steplaw(quick: bool) -> Iterator[Row]:
     """How the best learning rate and batch grow."""
-    rate, batch = bl.Model(step_law), exact(bl.laws.proportional.of("D"))
+    rate, batch = bl.Model(step_law), unpooled(bl.laws.proportional.of("D"))
     for cells, nearness in (("best cell", 1.0), ("cells within .25%", NEAR)):
         table = best_cells(nearness)
         rates = read(table, "lr", ["N", "D"])
         sizes = read(table, "tokens", ["D"])
-        found = pd.concat([estimate(rate, rates, quick), estimate(batch, sizes, quick)]).loc["all"]
+        estimates = pd.concat([estimate(rate, rates, quick), estimate(batch, sizes, quick)]).loc[
+            "all"
+        ]
         for name, what in {"p": "lr in N", "q": "lr in D", "b": "batch in D"}.items():
             value, error = STEP_LAW[name]
             published = value, value - error, value + error
-            yield row("Li 2025", f"power of {what}, {cells}", published, found.loc[name])
+            yield row("Li 2025", f"power of {what}, {cells}", published, estimates.loc[name])
 
 
 def routed_runs(router: str) -> pd.DataFrame:
@@ -262,9 +257,9 @@ def clark(quick: bool) -> Iterator[Row]:
     runs = bl.read_runs(routed_runs("S-Base"), predictors=["N", "E"])
     # Least squares: beta, gamma and E_max trade along a ridge, on which four chains of 2000 draws
     # have an effective sample size of 243, too few for the gate.
-    found = estimate(bl.Model(law), runs, quick=True).loc["all"]
+    estimates = estimate(bl.Model(law), runs, quick=True).loc["all"]
     for name, value in experts(*ROUTERS["S-Base"]).items():
-        yield row(paper, f"{name} of S-Base", (value,), found.loc[name])
+        yield row(paper, f"{name} of S-Base", (value,), estimates.loc[name])
 
 
 def kaplan(quick: bool) -> Iterator[Row]:
@@ -277,10 +272,10 @@ def kaplan(quick: bool) -> Iterator[Row]:
         for signs in (dict(zip(half, each, strict=True)) for each in product((-1, 1), repeat=3))
     ]
     middle, ends = bl.laws.optimal_exponents(**STEPS), pd.DataFrame(corners).agg(["min", "max"])
-    found = {name: evaluated(middle[name], *ends[name]) for name in middle}
-    yield row("Kaplan 2020", "power of C in L", digits(PREDICTED_FALL, 0.0005), found["L"])
+    estimates = {name: evaluated(middle[name], *ends[name]) for name in middle}
+    yield row("Kaplan 2020", "power of C in L", digits(PREDICTED_FALL, 0.0005), estimates["L"])
     for name, value in MEASURED.items():
-        yield row("Kaplan 2020", f"power of C in {name}, measured", (value,), found[name])
+        yield row("Kaplan 2020", f"power of C in {name}, measured", (value,), estimates[name])
     gap = evaluated(STEPS["alpha_N"] / STEPS["alpha_S"])
     yield row("Kaplan 2020", "converged gap", digits(0.10, 0.005), gap)
     needed = evaluated(tokens_for(1e9) / 1e9**0.74)
@@ -312,89 +307,15 @@ PARTS: Mapping[str, Callable[[bool], Iterator[Row]]] = {
 }
 
 
-def times() -> dict[str, pd.DataFrame]:
-    """Measured times, with the work and the setting of each."""
-    step, first = (bl.datasets.table(f"inference_time_{name}") for name in ("step", "first_token"))
-    step, first = (
-        step.assign(tokens=step["batch"]),
-        first.assign(tokens=first.eval("batch * context")),
-    )
-    tiny = bl.datasets.table("tiny_lm").rename(columns={"n_params": "N"})
-    tiny = tiny.assign(milliseconds=1e3 / tiny["eval_tokens_per_second"])
-    return {"time per token": step, "time to first token": first, "tiny_lm, time per byte": tiny}
-
-
-def slopes(table: pd.DataFrame, setting: list[str]) -> pd.Series:
-    """Slopes d log T / d log N, one per setting with four sizes or more."""
-    sizes = table.groupby(setting)["N"].transform("nunique")
-    runs = read(table[sizes >= 4], "milliseconds", ["N"], setting)
-    return bl.least_squares(bl.Model(bl.laws.proportional.of("N")), runs)["b"]
-
-
-def misfit(table: pd.DataFrame, law: bl.Law) -> float:
-    """Median over contexts of a time law's RMSLE, each fitted alone."""
-    table = table.assign(flops=2 * table["N"] * table["tokens"])
-    runs = read(table, "milliseconds", [*law.predictors], ["context"])
-    return float(bl.least_squares(bl.Model(law), runs)["rmsle"].median())
-
-
-def inference() -> pd.DataFrame:
-    """Which way time goes with size, and how far the two forms miss it."""
-    falls = bl.laws.inference_time.of("N", "tokens", "flops")
-    grows = bl.laws.decoding_time.of("N", "tokens")
-    told = []
-    for name, table in times().items():
-        is_tiny = "corpus" in table
-        setting = ["corpus"] if is_tiny else ["batch", "context"]
-        for architecture, part in table.groupby("architecture"):
-            slope = slopes(part, setting)
-            low, middle, high = slope.quantile([0.05, 0.5, 0.95])
-            forms = (NAN, NAN) if is_tiny else (misfit(part, falls), misfit(part, grows))
-            told.append(
-                [f"{name}, {architecture}", slope.size, middle, low, high, slope.min(), *forms]
-            )
-    columns = [
-        "times",
-        "settings",
-        "slope",
-        "low",
-        "high",
-        "lowest",
-        "additive_rmsle",
-        "decoding_rmsle",
-    ]
-    return pd.DataFrame(told, columns=columns)
-
-
-def says(table: pd.DataFrame) -> list[str]:
-    """What the times say of the two forms, in words that follow from the numbers."""
-    refused = table["lowest"].min() > 0
-    both = table.dropna()
-    return [
-        f"T grows with N in {'every' if refused else 'not every'} setting: d log T / d log N is "
-        f"{table['slope'].min():.2f} to {table['slope'].max():.2f} in the medians, "
-        f"{table['lowest'].min():.2f} at least.",
-        "laws.inference_time can only fall in N: its best fit of a single pass is a constant, with "
-        f"RMSLE {both['additive_rmsle'].min():.2f} to {both['additive_rmsle'].max():.2f}, against "
-        f"{both['decoding_rmsle'].min():.2f} to {both['decoding_rmsle'].max():.2f} of "
-        "laws.decoding_time. For the time of a pass the data "
-        f"{'refuse the additive form' if refused else 'do not settle it'}.",
-        f"{np.mean(table['slope'] < 1):.0%} of the median slopes lie below 1, where small models "
-        "do not fill their machine: time proportional to N is not what was measured, either.",
-        "A time to a solution, for which the additive form is meant, is not among these data: of "
-        "that they say nothing.",
-    ]
-
-
 def text(rows: list[Row]) -> str:
-    """The table as people read it."""
+    """The table as text."""
     shown = [
         {
             "paper": each.paper,
             "quantity": each.quantity,
             "published": f"{each.published:.5g}",
             "its interval": _interval(each.low, each.high),
-            "found": f"{each.found:.5g}",
+            "here": f"{each.estimate:.5g}",
             "our interval": _interval(each.lower, each.upper),
             "inside": {True: "yes", False: "NO", None: ""}[each.inside],
             "holds": {True: "yes", False: "NO", None: ""}[each.holds],
@@ -409,16 +330,16 @@ def _interval(low: float, high: float) -> str:
     return "" if np.isnan(low) else f"{low:.4g} to {high:.4g}"
 
 
-def record(rows: list[Row], quick: bool, told: pd.DataFrame) -> dict[str, Any]:
-    """Everything, for machines; what is not there is null."""
+def record(rows: list[Row], quick: bool, times: pd.DataFrame) -> dict[str, Any]:
+    """The whole table as JSON; missing values are null."""
     numbers = [asdict(each) | {"inside": each.inside, "holds": each.holds} for each in rows]
     numbers = [{k: None if v != v else v for k, v in each.items()} for each in numbers]
     return {
         "bayeslaw": bl.__version__,
         "quick": quick,
         "rows": numbers,
-        "inference_time": json.loads(told.to_json(orient="records")),
-        "inference_time_says": says(told),
+        "inference_time": json.loads(times.to_json(orient="records")),
+        "inference_time_says": sentences(times),
     }
 
 
@@ -429,15 +350,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file for the numbers, as JSON")
     options = parser.parse_args()
     rows = [each for part in PARTS.values() for each in part(options.quick)]
-    told = inference()
+    times = inference()
     judged = [each.inside for each in rows if each.inside is not None]
     print(text(rows))
     print(f"\n{sum(judged)} of {len(judged)} lie inside the published interval.\n")
-    print(told.round(3).to_string(index=False))
-    print(*says(told), sep="\n")
+    print(times.round(3).to_string(index=False))
+    print(*sentences(times), sep="\n")
     if options.out:
-        told_json = json.dumps(record(rows, options.quick, told), indent=1)
-        options.out.write_text(told_json + "\n", encoding="utf-8")
+        content = json.dumps(record(rows, options.quick, times), indent=1)
+        options.out.write_text(content + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -49,10 +49,10 @@ def simulate(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def covered(fit: bl.Fit, truth: pd.DataFrame) -> dict[str, float]:
     """Share of the curves whose 90% interval holds the truth, per parameter."""
-    told = bl.summary(fit, prob=0.9).loc["curve"]
+    table = bl.summary(fit, prob=0.9).loc["curve"]
     hits = {}
     for name in PARAMETERS:
-        interval = told.xs(name, level="parameter")
+        interval = table.xs(name, level="parameter")
         true = truth[name].to_numpy()
         hits[name] = float(np.mean((interval["lower"] <= true) & (true <= interval["upper"])))
     return hits

@@ -115,10 +115,10 @@ def write(folder: Path, executed: Path) -> None:
 
 def api() -> str:
     """Every public name, by what it is for."""
-    placed = {name for _, names in GROUPS.values() for name in names.split()}
-    rest = [name for name in public_names() if name not in placed]
+    grouped = {name for _, names in GROUPS.values() for name in names.split()}
+    rest = [name for name in public_names() if name not in grouped]
     more = {"Further names": ("Public, and in none of the groups.", " ".join(rest))} if rest else {}
-    groups = [_group(title, *told) for title, told in {**GROUPS, **more}.items()]
+    groups = [_group(title, *group) for title, group in {**GROUPS, **more}.items()]
     return "\n".join([_head("Public names", "="), API, *groups])
 
 
@@ -172,10 +172,10 @@ def roles() -> str:
 
 def laws() -> str:
     """The catalogue of laws, by the module that holds them."""
-    found = [bl.laws.find(name) for name in bl.laws.names()]
+    catalogue = [bl.laws.find(name) for name in bl.laws.names()]
     parts = [_head("Laws", "="), LAWS, ".. _roles:\n", _head("Roles", "-"), ROLES, roles()]
     for name, (title, sentence) in FAMILIES.items():
-        own = [law for law in found if law.function.__module__ == f"bayeslaw.laws.{name}"]
+        own = [law for law in catalogue if law.function.__module__ == f"bayeslaw.laws.{name}"]
         parts += [_head(title, "-"), sentence, "", *map(_law, own)]
     verbs = [name for name in bl.laws.__all__ if inspect.isfunction(_unwrapped(name))]
     parts += [_head("Functions", "-"), *(f".. autofunction:: {name}" for name in verbs), ""]
@@ -238,8 +238,8 @@ def _law(law: bl.Law) -> str:
 def _ways(law: bl.Law) -> str:
     up = [name for name, sign in law.direction.items() if sign == 1]
     free = [name for name, sign in law.direction.items() if sign == 0]
-    told = f" The response rises with {' and '.join(up)}." if up else ""
-    return told + (f" It may rise or fall with {' and '.join(free)}." if free else "")
+    sentence = f" The response rises with {' and '.join(up)}." if up else ""
+    return sentence + (f" It may rise or fall with {' and '.join(free)}." if free else "")
 
 
 def data() -> str:
@@ -280,8 +280,8 @@ def _dataset(name: str) -> tuple[str, ...]:
 
 def command_line() -> str:
     """What every command says of itself."""
-    told = app.generate_docs(output_format="markdown", include_hidden=False)
-    _, _, commands = told.partition("## bayeslaw demo")
+    text = app.generate_docs(output_format="markdown", include_hidden=False)
+    _, _, commands = text.partition("## bayeslaw demo")
     return f"{COMMANDS}\n## bayeslaw demo{commands}"
 
 
@@ -320,31 +320,34 @@ def extrapolation() -> str:
     """Tables of the extrapolation benchmark: a row per method, a column per domain."""
     measured = pd.read_csv(RESULTS / "extrapolation" / "summary.csv")
     others = published()
-    found = pd.concat(
+    scores = pd.concat(
         [measured, others.assign(configuration=others["configuration"] + ", published")]
     )
     both = (("RMSLE x100", "rmsle", 100), ("Log density", "log_density", 1))
     return "\n".join(
-        f"**{title}**\n\n{_scores(found, domains, *what)}\n"
+        f"**{title}**\n\n{_scores(scores, domains, *what)}\n"
         for title, *what in both
         for domains in (BROAD, OTHER)
     )
 
 
-def _scores(found: pd.DataFrame, domains: Mapping[str, str], column: str, factor: float) -> str:
-    order = list(dict.fromkeys([OURS, *found["configuration"]]))
+def _scores(scores: pd.DataFrame, domains: Mapping[str, str], column: str, factor: float) -> str:
+    order = list(dict.fromkeys([OURS, *scores["configuration"]]))
     names = [column, f"{column}_se"]
-    wide = found.pivot(index="configuration", columns="domain", values=names) * factor
+    wide = scores.pivot(index="configuration", columns="domain", values=names) * factor
     values, errors = (wide[name].reindex(order)[list(domains)] for name in names)
-    told = values.dropna(how="all").index
-    rows = [(name, *_cells(values.loc[name], errors.loc[name])) for name in told]
+    methods = values.dropna(how="all").index
+    rows = [(name, *_cells(values.loc[name], errors.loc[name])) for name in methods]
     return _pipes(("method", *domains.values()), rows)
 
 
 def _cells(values: pd.Series, errors: pd.Series) -> list[str]:
-    told = [f"{value:.3g}" if pd.notna(value) else "" for value in values]
-    more = [f" ({error:.2g})" if pd.notna(error) else "" for error in errors]
-    return [first + second if first else "" for first, second in zip(told, more, strict=True)]
+    means = [f"{value:.3g}" if pd.notna(value) else "" for value in values]
+    standard_errors = [f" ({error:.2g})" if pd.notna(error) else "" for error in errors]
+    return [
+        first + second if first else ""
+        for first, second in zip(means, standard_errors, strict=True)
+    ]
 
 
 def _keep(path: Path, text: str) -> None:

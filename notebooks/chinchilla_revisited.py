@@ -91,7 +91,7 @@ def without_embeddings(runs):
     return runs.assign(N=("run", [float(without[size]) for size in runs["N"].values]))
 
 
-found = bl.multiverse(
+result = bl.multiverse(
     train,
     laws=laws,
     conventions={"all parameters": None, "no embeddings": without_embeddings},
@@ -100,7 +100,7 @@ found = bl.multiverse(
     random_seed=1,
     progressbar=False,
 )
-print(found)
+print(result)
 
 # %% [markdown]
 # Each forecast of the larger model, in order, with the choices that made it below. The dashed line
@@ -108,7 +108,7 @@ print(found)
 # or two percent more.
 
 # %%
-figure = bl.plot_multiverse(found, place=1)
+figure = bl.plot_multiverse(result, place=1)
 figure.axes[0].axhline(later["loss"].values[1], color="0.5", ls="--", lw=0.8)
 figure
 
@@ -119,9 +119,9 @@ figure
 # held-out runs: leave-one-out and the residuals are about fitted ones.
 
 # %%
-for place, loss in enumerate(later["loss"].values):
-    here = found.universes.join(found.forecasts.xs(place, level="place"))
-    print(f"N = {later['N'].values[place]:.0f}: measured {loss:.2f}")
+for index, loss in enumerate(later["loss"].values):
+    here = result.universes.join(result.forecasts.xs(index, level="place"))
+    print(f"N = {later['N'].values[index]:.0f}: measured {loss:.2f}")
     for law, rows in here.groupby("law"):
         low, high = (rows["median"].agg(["min", "max"]) / loss - 1).values
         inside = ((rows["lower"] <= loss) & (loss <= rows["upper"])).sum()
@@ -134,9 +134,9 @@ for place, loss in enumerate(later["loss"].values):
 # $\beta / (\alpha + \beta)$. Hoffmann et al. found about 0.5, Kaplan et al. 0.73.
 
 # %%
-parameters = found.parameters["median"].xs("curve", level="of").droplevel("label").unstack()
+parameters = result.parameters["median"].xs("curve", level="of").droplevel("label").unstack()
 split = parameters["beta"] / (parameters["alpha"] + parameters["beta"])
-table = found.universes.assign(exponent=split)
+table = result.universes.assign(exponent=split)
 table.pivot_table(index=["law", "drop"], columns="convention", values="exponent").round(2)
 
 # %% [markdown]

@@ -146,11 +146,13 @@ pd.DataFrame(rows).T.rename_axis(["law", "fitted up to"]).round(2)
 
 # %%
 grid = bl.grid(D=np.geomspace(30, 1024, 25), task="digits_parity", learner="kernel")
-seen = {limit: runs.assign_coords(held_out=("run", runs["D"].values > limit)) for limit in limits}
-bl.plot_forecast(bl.forecast(power[0], grid), seen[91])
+split_at = {
+    limit: runs.assign_coords(held_out=("run", runs["D"].values > limit)) for limit in limits
+}
+bl.plot_forecast(bl.forecast(power[0], grid), split_at[91])
 
 # %%
-bl.plot_forecast(bl.forecast(power[-1], grid), seen[256])
+bl.plot_forecast(bl.forecast(power[-1], grid), split_at[256])
 
 # %% [markdown]
 # ## What to take away

@@ -74,8 +74,8 @@ ahead = bl.grid(D=[240, 960, 4000], task="digits", learner="network")
 for name, fit in fits.items():
     band = bl.interval(bl.forecast(fit, ahead), 0.9)["mean"]
     ratio = (band.sel(bound="upper") / band.sel(bound="lower")).values
-    told = [f"{r:.2f} at D = {D:.0f}" for r, D in zip(ratio, ahead["D"].values, strict=True)]
-    print(f"{name}: upper / lower = {', '.join(told)}")
+    widths = [f"{r:.2f} at D = {D:.0f}" for r, D in zip(ratio, ahead["D"].values, strict=True)]
+    print(f"{name}: upper / lower = {', '.join(widths)}")
 
 # %% [markdown]
 # In pictures: one task, each curve alone and then all together. Grey is beyond the data that were

@@ -47,11 +47,11 @@ plan = bl.plan(fit, [1e11, 1e12, 1e13])
 bands = bl.interval(plan, 0.9)
 for budget in plan["budget"].values:
     at = bands.sel(budget=budget, curve="english / transformer")
-    told = {name: at[name].sel(bound=["lower", "upper"]).values for name in ("N", "D", "mean")}
+    ends = {name: at[name].sel(bound=["lower", "upper"]).values for name in ("N", "D", "mean")}
     print(
-        f"{budget:.0e} FLOP: N from {told['N'][0]:.1e} to {told['N'][1]:.1e}, "
-        f"D from {told['D'][0]:.1e} to {told['D'][1]:.1e}, "
-        f"loss from {told['mean'][0]:.2f} to {told['mean'][1]:.2f}, "
+        f"{budget:.0e} FLOP: N from {ends['N'][0]:.1e} to {ends['N'][1]:.1e}, "
+        f"D from {ends['D'][0]:.1e} to {ends['D'][1]:.1e}, "
+        f"loss from {ends['mean'][0]:.2f} to {ends['mean'][1]:.2f}, "
         f"within the data with probability {plan['in_range'].sel(budget=budget).item():.0f}"
     )
 print(plan.attrs["caveats"][0])
@@ -62,9 +62,9 @@ print(plan.attrs["caveats"][0])
 # models were trained, and the forecast of their losses is
 
 # %%
-seen = bl.interval(bl.forecast(fit, later), 0.9)["new_run"]
+band = bl.interval(bl.forecast(fit, later), 0.9)["new_run"]
 for i, loss in enumerate(later["loss"].values):
-    lower, median, upper = seen.values[:, i]
+    lower, median, upper = band.values[:, i]
     print(f"N = {later['N'].values[i]:.0f}: {lower:.2f} to {upper:.2f}, measured {loss:.2f}")
 
 # %% [markdown]

@@ -115,11 +115,11 @@ for name, fit in fits.items():
     mean = bl.forecast(fit, ahead)["mean"]
     negative = (mean <= 0).mean(("chain", "draw")).values
     median = mean.median(("chain", "draw")).values
-    told = ", ".join(
+    values = ", ".join(
         f"D = {D:.0e}: median {m:.3g}, P(loss <= 0) = {p:.2f}"
         for D, m, p in zip(ahead["D"].values, median, negative, strict=True)
     )
-    print(f"{name}: {told}")
+    print(f"{name}: {values}")
 
 # %% [markdown]
 # The curves, first by the power law and then by the straight line. Circles were held out.

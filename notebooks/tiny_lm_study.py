@@ -136,9 +136,9 @@ print(
 bands = bl.interval(mixture, 0.9)["new_run"].sel(bound=["lower", "upper"]).values
 for i in range(later.sizes["run"]):
     run = later.isel(run=i)
-    told = " / ".join(run[name].item() for name in families)
+    family = " / ".join(run[name].item() for name in families)
     print(
-        f"{told}, N = {run['N'].item():.0f}: {bands[0, i]:.2f} to {bands[1, i]:.2f}, "
+        f"{family}, N = {run['N'].item():.0f}: {bands[0, i]:.2f} to {bands[1, i]:.2f}, "
         f"measured {run['loss'].item():.2f}"
     )
 
@@ -156,13 +156,13 @@ for i in range(later.sizes["run"]):
 # %%
 D, largest = later["D"].values[0], 426624
 columns = ["better", "multiplier", "multiplier_lower", "multiplier_upper"]
-told = {}
+tables = {}
 for name, fit in fits.items():
     where = {"N": [1e4, 1e5, largest], "D": D}
     contrast = bl.contrast(fit, "architecture", ["transformer", "recurrent"], along="N", at=where)
-    told[name] = bl.contrast_table(contrast)
+    tables[name] = bl.contrast_table(contrast)
     print(name)
-    print(told[name].loc["average", columns].round(2), "\n")
+    print(tables[name].loc["average", columns].round(2), "\n")
 
 # %% [markdown]
 # On this question the laws agree, though not on how sure one can be. Small, the transformer is
@@ -177,7 +177,7 @@ for corpus in sorted(set(later["corpus"].values)):
     sizes, losses = np.log(own["N"].values), own["loss"].values
     target = losses[~is_recurrent & (own["N"].values == largest)]
     size = np.polyval(np.polyfit(losses[is_recurrent], sizes[is_recurrent], 1), target).item()
-    bands = [told[name].loc[(corpus, largest), columns[2:]].round(1).tolist() for name in told]
+    bands = [tables[name].loc[(corpus, largest), columns[2:]].round(1).tolist() for name in tables]
     print(f"{corpus}: measured {np.exp(size) / largest:.1f}; bands " + ", ".join(map(str, bands)))
 
 # %% [markdown]

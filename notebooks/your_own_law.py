@@ -141,8 +141,10 @@ outside[["verdict", "log_score", "log_score_diff", "log_score_diff_se", "rmsle"]
 
 # %%
 evidence = {name: bl.marginal_likelihood(fit) for name, fit in fits.items()}
-for name, found in evidence.items():
-    print(f"{name}: log marginal likelihood {found.log:.1f} (Monte Carlo error {found.error:.1f})")
+for name, result in evidence.items():
+    print(
+        f"{name}: log marginal likelihood {result.log:.1f} (Monte Carlo error {result.error:.1f})"
+    )
 print(evidence["power law"].caveats[-1])
 
 # %% [markdown]

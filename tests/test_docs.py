@@ -83,17 +83,17 @@ def test_every_public_name_is_used_in_a_notebook_or_how_to(name: str) -> None:
 def test_a_name_without_a_group_is_shown_all_the_same(
     pages: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    groups = {title: told for title, told in pages.GROUPS.items() if title != "Comparison"}
+    groups = {title: group for title, group in pages.GROUPS.items() if title != "Comparison"}
     monkeypatch.setattr(pages, "GROUPS", groups)
     assert "Further names\n" in pages.api()
     assert "\n   bayeslaw.compare\n" in pages.api()
 
 
 def test_every_law_is_in_the_catalogue_with_its_formula_and_parameters(pages: ModuleType) -> None:
-    told = pages.laws()
+    page = pages.laws()
     for name in bl.laws.names():
         law = bl.laws.find(name)
-        [part] = re.findall(rf"\.\. py:data:: {name}\n(.*?)(?=\n\.\. py:data|\Z)", told, re.DOTALL)
+        [part] = re.findall(rf"\.\. py:data:: {name}\n(.*?)(?=\n\.\. py:data|\Z)", page, re.DOTALL)
         assert law.latex
         assert law.latex in part
         assert law.doc.splitlines()[0] in part
@@ -102,30 +102,30 @@ def test_every_law_is_in_the_catalogue_with_its_formula_and_parameters(pages: Mo
 
 def test_every_role_is_in_the_table(pages: ModuleType) -> None:
     roles = [name for name in bl.__all__ if _is_role(getattr(bl, name))]
-    told = pages.roles()
+    table = pages.roles()
     assert len(roles) == 9
-    assert all(f"``{name}``" in told for name in roles)
+    assert all(f"``{name}``" in table for name in roles)
 
 
 def test_every_data_set_and_command_is_on_its_page(pages: ModuleType) -> None:
-    told = pages.data()
+    page = pages.data()
     names = [*bl.datasets.names(), *bl.datasets.names(public=True)]
-    assert all(f"| `{name}` |" in told for name in names)
-    told = pages.command_line()
-    assert all(f"## bayeslaw {command.__name__}\n" in told for command in cli.COMMANDS)
+    assert all(f"| `{name}` |" in page for name in names)
+    page = pages.command_line()
+    assert all(f"## bayeslaw {command.__name__}\n" in page for command in cli.COMMANDS)
 
 
 def test_measured_tables_are_those_of_the_benchmark(pages: ModuleType) -> None:
-    told = pages.extrapolation()
-    assert "| bayeslaw | 2.5 (0.19) |" in told
-    assert "| NSL-PFN, published | 2.8 |" in told
+    page = pages.extrapolation()
+    assert "| bayeslaw | 2.5 (0.19) |" in page
+    assert "| NSL-PFN, published | 2.8 |" in page
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_docstrings_are_numpydoc(name: str) -> None:
     item = getattr(bl, name)
-    found = validate(f"{item.__module__}.{item.__name__}")["errors"]
-    assert [each for each in found if each[0] in CHECKS] == []
+    errors = validate(f"{item.__module__}.{item.__name__}")["errors"]
+    assert [each for each in errors if each[0] in CHECKS] == []
 
 
 # What pages show
@@ -228,8 +228,8 @@ def test_code_of_a_page_runs(path: Path, tables: Path, monkeypatch: pytest.Monke
 
 def blocks(path: Path) -> Iterator[tuple[str, str]]:
     """Python code of a page, and what it shows as its output."""
-    for found in PYTHON.finditer(path.read_text(encoding="utf-8")):
-        yield found[1], found[2] or ""
+    for match in PYTHON.finditer(path.read_text(encoding="utf-8")):
+        yield match[1], match[2] or ""
 
 
 def run(code: str, names: dict[str, Any], path: Path) -> None:

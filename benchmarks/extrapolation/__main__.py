@@ -2,8 +2,8 @@
 
     BAYESLAW_DATA=... uv run --group extrapolation python -m benchmarks.extrapolation --quick
 
-Every part is kept in the folder as it is done (fits, scores by curve), so that a run that was
-interrupted goes on where it was.
+Fits and scores by curve are saved in the folder as they are done, so that an interrupted run
+resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ RECIPES = {
     "LCDB": Recipe(bl.laws.power),
     "Datablations": Recipe(bl.laws.power, is_pooled=False),  # pooled, it took over 11 minutes
 }
-SILENT = ("NMT", "Nano", "LM")  # test rows that tell no noise: one to a curve, or copies
+NO_NOISE = ("NMT", "Nano", "LM")  # test rows without scatter: one to a curve, or copies
 
 
 def main() -> None:
-    """Read the options and do it."""
+    """Run the benchmark with the options given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -59,14 +59,14 @@ def main() -> None:
     short = {"draws": 500, "tune": 500, "chains": 2} if options.quick else {}
     how = Sampling(seed=options.seed, folder=options.folder / "fits", **short)
     domains = options.domains or (QUICK if options.quick else tuple(RECIPES))
-    parts, places = [], []
+    parts, pit_parts = [], []
     for domain in domains:
-        for name, scores, place in _domain(domain, how, options):
+        for name, scores, pit in _domain(domain, how, options):
             parts.append(scores)
-            places.append(place)
-            _say(name, domain, scores)
-    scores, place = pd.concat(parts), pd.concat(places)
-    report.write(options.folder, scores, place, published.published())
+            pit_parts.append(pit)
+            _print_means(name, domain, scores)
+    scores, pit = pd.concat(parts), pd.concat(pit_parts)
+    report.write(options.folder, scores, pit, published.published())
     means = report.summary(scores)
     names = [n for n in (OURS, "one break", "M4", "last value") if n in means.index.unique(0)]
     whole = "all 92" if "all 92" in means.index.unique(1) else domains[0]
@@ -77,7 +77,7 @@ def main() -> None:
 def _domain(
     domain: str, how: Sampling, options: argparse.Namespace
 ) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Scores and places of every configuration, those that are known from an earlier run first."""
+    """Scores and PIT values of every configuration, read back if an earlier run saved them."""
     curves = data.load(domain)
     recipe = RECIPES[domain]
     without = dataclasses.replace(recipe, law=bl.laws.power, discrepancy=None, is_pooled=False)
@@ -87,31 +87,31 @@ def _domain(
         PLAIN: partial(models.predict, f"{domain}-plain", recipe=without, how=how),
         OURS: ours,
     }
-    if domain not in SILENT:
+    if domain not in NO_NOISE:
         predictors[LEARNED] = partial(ours, learn_noise=True)
     if not options.no_peer:
         predictors[PEER] = partial(baselines.simple_scaling_laws, seed=options.seed)
     for name, predictor in predictors.items():
-        kept = options.folder / "parts" / f"{domain}-{name}.parquet".replace(" ", "-")
-        if not kept.exists():
+        cached = options.folder / "parts" / f"{domain}-{name}.parquet".replace(" ", "-")
+        if not cached.exists():
             scored = _scored(name, curves, predictor)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            for table, path in zip(scored, (kept, kept.with_suffix(".pit")), strict=True):
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            for table, path in zip(scored, (cached, cached.with_suffix(".pit")), strict=True):
                 table.to_parquet(path)
-        yield name, pd.read_parquet(kept), pd.read_parquet(kept.with_suffix(".pit"))
+        yield name, pd.read_parquet(cached), pd.read_parquet(cached.with_suffix(".pit"))
 
 
 def _scored(
     name: str, curves: Sequence[Curve], predictor: Callable[[Sequence[Curve]], list[Prediction]]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    found = predictor(curves)
-    return report.score(name, curves, found), report.places(name, curves, found)
+    predictions = predictor(curves)
+    return report.score(name, curves, predictions), report.pit_values(name, curves, predictions)
 
 
-def _say(name: str, domain: str, scores: pd.DataFrame) -> None:
+def _print_means(name: str, domain: str, scores: pd.DataFrame) -> None:
     mean = scores[["rmsle", "log_density", "crps", "cover_90"]].mean()
-    told = ", ".join(f"{key} {value:.4f}" for key, value in mean.items())
-    print(f"{time.strftime('%H:%M:%S')} {domain}, {name}: {told}", flush=True)
+    values = ", ".join(f"{key} {value:.4f}" for key, value in mean.items())
+    print(f"{time.strftime('%H:%M:%S')} {domain}, {name}: {values}", flush=True)
 
 
 if __name__ == "__main__":

@@ -59,9 +59,9 @@ def m2(x: np.ndarray, y: np.ndarray, x_new: np.ndarray) -> np.ndarray:
     log_x, top = np.log(x), max(y.min() - MARGIN, 0.0)
     below = top - np.geomspace(1e-7, 1.0, FLOORS) * top
     floors = np.append(top, np.maximum(below, 0.0))
-    misfit = _misfit(log_x, np.log(y - floors[:, None]))
-    ahead = np.flatnonzero(np.diff(misfit) > 0)
-    floor = floors[ahead[0] if ahead.size else -1]
+    squares = _sum_of_squares(log_x, np.log(y - floors[:, None]))
+    rising = np.flatnonzero(np.diff(squares) > 0)
+    floor = floors[rising[0] if rising.size else -1]
     level, slope = _line(log_x, np.log(y - floor))
     return floor + np.exp(level + slope * np.log(x_new))
 
@@ -119,16 +119,16 @@ def one_break(x: np.ndarray, y: np.ndarray, x_new: np.ndarray) -> np.ndarray:
     ends = np.log(size[[0, -1]])
     least, most = LEAST.copy(), MOST.copy()
     least[4], most[4], most[0] = ends[0] - 1, ends[1] + 1, log_y.min()
-    found = [
+    fits = [
         optimize.least_squares(
             lambda z: np.log(_broken(z, size)) - log_y,
             np.clip(start, least + 1e-6, most - 1e-6),
             bounds=(least, most),
             max_nfev=BREAK_STEPS,
         )
-        for start in _starts(size, y)
+        for start in _initial_points(size, y)
     ]
-    return _broken(min(found, key=lambda fit: fit.cost).x, x_new / middle)
+    return _broken(min(fits, key=lambda fit: fit.cost).x, x_new / middle)
 
 
 def pointwise(forecast: Forecast) -> Predictor:
@@ -171,7 +171,7 @@ def _line(u: np.ndarray, v: np.ndarray) -> tuple[Any, Any]:
     return v.mean(axis=-1) - slope * u.mean(), slope
 
 
-def _misfit(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def _sum_of_squares(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     level, slope = _line(u, v)
     return np.sum((v - level[:, None] - slope[:, None] * u) ** 2, axis=1)
 
@@ -183,18 +183,18 @@ def _move_ends(
     """Damped Newton steps of M4's floor and ceiling, each by its own second derivative."""
     largest_floor, least_ceiling = y.min() - MARGIN, y.max() + MARGIN
     for _ in range(NEWTON_STEPS):
-        low = low_bend = high = high_bend = 0.0
+        floor_slope = floor_curvature = ceiling_slope = ceiling_curvature = 0.0
         for i in range(y.size):
             above, below = y[i] - floor, ceiling - y[i]
             residual = np.log(above) - alpha * np.log(below) - log_power[i]
-            low -= residual / above
-            low_bend += (1 - residual) / above**2
-            high -= alpha * residual / below
-            high_bend += alpha * (alpha + residual) / below**2
-        if abs(low_bend) > FLAT * y.size:
-            floor = min(max(floor - DAMPING * low / low_bend, 0.0), largest_floor)
-        if abs(high_bend) > FLAT * y.size:
-            ceiling = max(ceiling - DAMPING * high / high_bend, least_ceiling)
+            floor_slope -= residual / above
+            floor_curvature += (1 - residual) / above**2
+            ceiling_slope -= alpha * residual / below
+            ceiling_curvature += alpha * (alpha + residual) / below**2
+        if abs(floor_curvature) > FLAT * y.size:
+            floor = min(max(floor - DAMPING * floor_slope / floor_curvature, 0.0), largest_floor)
+        if abs(ceiling_curvature) > FLAT * y.size:
+            ceiling = max(ceiling - DAMPING * ceiling_slope / ceiling_curvature, least_ceiling)
     return floor, ceiling
 
 
@@ -216,14 +216,16 @@ def _broken(z: np.ndarray, size: np.ndarray) -> np.ndarray:
     return BROKEN(size, **names, d_1=np.exp(z[4]), f_1=np.exp(z[5]))
 
 
-def _starts(size: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+def _initial_points(size: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
     """Half of the least response as floor, and the slope of M1 bent at a place inside."""
     level, slope = _line(np.log(size), np.log(y))
     floor, ends = y.min() / 2, np.log(size[[0, -1]])
     amplitude, steep = np.log(max(np.exp(level) - floor, 1e-9)), max(-slope, 1e-3)
     return [
-        np.array([np.log(floor), amplitude, head * steep, (2 - head) * steep, place, np.log(0.5)])
-        for place, head in product(ends[0] + np.ptp(ends) * np.array(BREAKS), HEADS)
+        np.array(
+            [np.log(floor), amplitude, head * steep, (2 - head) * steep, log_break, np.log(0.5)]
+        )
+        for log_break, head in product(ends[0] + np.ptp(ends) * np.array(BREAKS), HEADS)
     ]
 
 

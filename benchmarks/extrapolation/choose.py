@@ -38,12 +38,12 @@ def main() -> None:
     for domain in options.domains:
         curves = inner(data.load(domain))
         for law in map(bl.laws.find, options.laws):
-            found = models.predict(domain, curves, Recipe(law), how)
-            scores = report.score(law.name, curves, found)
+            predictions = models.predict(domain, curves, Recipe(law), how)
+            scores = report.score(law.name, curves, predictions)
             mean = scores[["rmsle", "log_density", "crps", "cover_90", "gate"]].astype(float).mean()
-            told = ", ".join(f"{key} {value:.4f}" for key, value in mean.items())
+            values = ", ".join(f"{key} {value:.4f}" for key, value in mean.items())
             seconds = scores["seconds"].sum()
-            print(f"{domain}, {law.name}: {told}, {seconds:.0f} s", flush=True)
+            print(f"{domain}, {law.name}: {values}, {seconds:.0f} s", flush=True)
 
 
 def inner(curves: Sequence[Curve]) -> list[Curve]:

@@ -190,15 +190,15 @@ def cutoff(curve: Curve, share: float) -> Curve:
     """
     n_train, n_test = curve.x_train.size, curve.x_test.size
     if curve.domain in HALVED:
-        kept = _half(n_train + n_test, share)
+        n_kept = _half(n_train + n_test, share)
     else:
-        kept = max(2, int(share * n_train))
-    first = _first(curve, min(kept, n_train))
+        n_kept = max(2, int(share * n_train))
+    first = _first(curve, min(n_kept, n_train))
     x, y = np.append(curve.x_train, curve.x_test), np.append(curve.y_train, curve.y_test)
     stderr = None
     if curve.stderr_train is not None and curve.stderr_test is not None:
-        stderr = np.append(curve.stderr_train, curve.stderr_test)[kept:]
-    return replace(first, x_test=x[kept:], y_test=y[kept:], stderr_test=stderr)
+        stderr = np.append(curve.stderr_train, curve.stderr_test)[n_kept:]
+    return replace(first, x_test=x[n_kept:], y_test=y[n_kept:], stderr_test=stderr)
 
 
 def binned(curve: Curve, width: float = BIN) -> Bins:
@@ -220,8 +220,8 @@ def binned(curve: Curve, width: float = BIN) -> Bins:
     Bins
     """
     log_x, log_y = np.log(curve.x_test), np.log(curve.y_test)
-    place = np.unique(((log_x - log_x[0]) / width).astype(int), return_inverse=True)[1]
-    member = place == np.arange(place.max() + 1)[:, None]
+    bin_of_row = np.unique(((log_x - log_x[0]) / width).astype(int), return_inverse=True)[1]
+    member = bin_of_row == np.arange(bin_of_row.max() + 1)[:, None]
     weights = member / member.sum(axis=1, keepdims=True)
     known = curve.stderr_test
     if known is not None:
@@ -229,12 +229,12 @@ def binned(curve: Curve, width: float = BIN) -> Bins:
     else:
         fresh = np.append(True, (np.diff(log_x) > 0) | (np.diff(log_y) != 0))
         distinct = (member & fresh).sum(axis=1)
-        stderr = _noise(log_y[fresh], place[fresh]) / np.sqrt(distinct)
+        stderr = _noise(log_y[fresh], bin_of_row[fresh]) / np.sqrt(distinct)
     return Bins(weights, weights @ log_y, stderr)
 
 
-def _noise(log_y: np.ndarray, place: np.ndarray) -> float:
-    steps = np.diff(log_y)[np.diff(place) == 0]
+def _noise(log_y: np.ndarray, bin_of_row: np.ndarray) -> float:
+    steps = np.diff(log_y)[np.diff(bin_of_row) == 0]
     return float(np.sqrt(np.mean(steps**2) / 2)) if steps.size else NAN
 
 
@@ -254,22 +254,22 @@ def _scale(domain: str, y_train: np.ndarray) -> float:
 
 
 def _first(curve: Curve, n: int) -> Curve:
-    return _keep(curve, np.arange(curve.x_train.size) < n)
+    return _select(curve, np.arange(curve.x_train.size) < n)
 
 
 def _without_copies(curve: Curve) -> Curve:
     steps = np.diff(curve.x_train) + np.abs(np.diff(curve.y_train))  # sorted: copies are neighbours
-    return _keep(curve, np.append(True, steps > 0))
+    return _select(curve, np.append(True, steps > 0))
 
 
-def _keep(curve: Curve, kept: np.ndarray) -> Curve:
-    y, stderr = curve.y_train[kept], curve.stderr_train
+def _select(curve: Curve, selected: np.ndarray) -> Curve:
+    y, stderr = curve.y_train[selected], curve.stderr_train
     return replace(
         curve,
-        x_train=curve.x_train[kept],
+        x_train=curve.x_train[selected],
         y_train=y,
         y_scale=_scale(curve.domain, y),
-        stderr_train=None if stderr is None else stderr[kept],
+        stderr_train=None if stderr is None else stderr[selected],
     )
 
 

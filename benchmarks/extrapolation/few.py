@@ -34,7 +34,11 @@ POINTS = (10, 6)
 LEAST = 20  # training rows that a curve has in the file: 65 of the 72
 LAW = bl.laws.plateau_power
 LIBRARY, ALONE = {"draws": 1000, "tune": 1000}, {"draws": 500, "tune": 500}
-BESIDE = ("bird_10", "cal_10", "inet_10")  # tasks that are fitted with default priors, too
+WITH_DEFAULT_PRIOR = (
+    "bird_10",
+    "cal_10",
+    "inet_10",
+)  # tasks that are fitted with default priors, too
 
 
 @dataclass(frozen=True)
@@ -92,17 +96,17 @@ def main() -> None:
         library = [curve for curve in every if curve.name not in own]
         fit = models.fitted(f"IC-without-{part.name}", library, Recipe(LAW), how)
         if not Gate.of(fit.tree).passed:
-            said = Gate.of(fit.tree).sentence
-            print(f"{part.name}: left out, its library says {said}", flush=True)
+            sentence = Gate.of(fit.tree).sentence
+            print(f"{part.name}: left out, its library says {sentence}", flush=True)
             continue
         for n in POINTS:
             curves = data.few_points(part.curves, n, reach=0.0, rows=LEAST)
             for name, known in {part.prior: part.known, "default prior": None}.items():
-                if known is None and part.name not in BESIDE:
+                if known is None and part.name not in WITH_DEFAULT_PRIOR:
                     continue
-                found = _alone(curves, fit, known, how)
-                tables.append(report.score(f"{name}, first {n}", curves, found))
-                _say(part.name, tables[-1])
+                predictions = _fit_one_by_one(curves, fit, known, how)
+                tables.append(report.score(f"{name}, first {n}", curves, predictions))
+                _print_means(part.name, tables[-1])
     scores = pd.concat(tables)
     means = report.summary(scores)
     scores.to_csv(options.folder / "few.csv", index=False, float_format="%.5g")
@@ -110,11 +114,11 @@ def main() -> None:
     print(report.markdown(means))
 
 
-def _alone(
+def _fit_one_by_one(
     curves: Sequence[Curve], library: bl.Fit, known: Sequence[str] | None, how: Sampling
 ) -> list[Prediction]:
     """Forecasts of curves by themselves; what a library knows of their levels is the prior."""
-    groups, found = models.groups_of(curves[:1]), {}
+    groups, predictions = models.groups_of(curves[:1]), {}
 
     def levels(curve: Curve) -> dict[str, str]:
         return {name: curve.groups[name] for name in known or ()}
@@ -129,15 +133,15 @@ def _alone(
             store=how.folder / "few.zarr" if how.folder else None,
         )  # fmt: skip
         for curve, fit in zip(own, fits, strict=True):
-            found[curve.name] = models.prediction(fit, curve, groups, seconds=0.0)
-    return [found[curve.name] for curve in curves]
+            predictions[curve.name] = models.prediction(fit, curve, groups, seconds=0.0)
+    return [predictions[curve.name] for curve in curves]
 
 
-def _say(task: str, scores: Sequence | pd.DataFrame) -> None:
+def _print_means(task: str, scores: Sequence | pd.DataFrame) -> None:
     frame = pd.DataFrame(scores)
     mean = frame[["rmsle", "log_density", "cover_90", "gate"]].astype(float).mean()
-    told = ", ".join(f"{key} {value:.3f}" for key, value in mean.items())
-    print(f"{task}, {frame['configuration'].iloc[0]}: {told}", flush=True)
+    values = ", ".join(f"{key} {value:.3f}" for key, value in mean.items())
+    print(f"{task}, {frame['configuration'].iloc[0]}: {values}", flush=True)
 
 
 if __name__ == "__main__":

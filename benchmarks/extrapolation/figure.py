@@ -97,8 +97,8 @@ def _name_dots(axis: Axes, dots: pd.Series, row: float, colours: Mapping[str, st
     for i, (name, x) in enumerate(dots.items()):
         height = row + 0.8 + STAIR * i
         axis.plot([x, x], [row, height], color=colours[str(name)], lw=0.4, zorder=0)
-        place = {"xytext": (-2, 0), "textcoords": "offset points", "ha": "right"}
-        axis.annotate(str(name), (x, height), color=colours[str(name)], **place, **LABEL)
+        offset = {"xytext": (-2, 0), "textcoords": "offset points", "ha": "right"}
+        axis.annotate(str(name), (x, height), color=colours[str(name)], **offset, **LABEL)
 
 
 def _draw_coverage(
@@ -116,7 +116,7 @@ def _draw_coverage(
                 axis.plot(nominal, share, line, marker="o", ms=3, **ink)
                 ends.append((share[-1], name + (", means" if line == "--" else ""), ink["color"]))
     ends.sort(key=lambda end: end[0])
-    for height, (_, text, colour) in zip(_apart([end[0] for end in ends]), ends, strict=True):
+    for height, (_, text, colour) in zip(_spread_out([end[0] for end in ends]), ends, strict=True):
         axis.text(0.965, height, text, color=colour, **LABEL)
     axis.set(xlim=(0.48, 1.2), xticks=nominal, yticks=nominal, xlabel="nominal, %")
     for ticks in (axis.xaxis, axis.yaxis):
@@ -124,9 +124,9 @@ def _draw_coverage(
     axis.set_title(f"Inside the band, %: {domain} (dashed: means of bins)")
 
 
-def _apart(heights: Sequence[float]) -> list[float]:
+def _spread_out(heights: Sequence[float]) -> list[float]:
     """Rising heights, moved up where they would come too near."""
-    placed: list[float] = []
+    spread: list[float] = []
     for height in heights:
-        placed.append(max(height, placed[-1] + GAP) if placed else height)
-    return placed
+        spread.append(max(height, spread[-1] + GAP) if spread else height)
+    return spread

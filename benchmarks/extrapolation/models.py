@@ -97,7 +97,7 @@ def fitted(name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling) ->
     if path and path.exists():
         return bl.load(path)
     runs = runs_of(curves, "train", groups_of(curves))
-    found = bl.fit(
+    fit = bl.fit(
         recipe.model(list(curves[0].groups)),
         runs,
         random_seed=how.seed,
@@ -108,8 +108,8 @@ def fitted(name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling) ->
     )
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        bl.save(found, path)
-    return found
+        bl.save(fit, path)
+    return fit
 
 
 def predict(

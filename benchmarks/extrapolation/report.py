@@ -1,9 +1,9 @@
 """Scores curve by curve, their means by domain, and a figure.
 
-Densities and CRPS are of ``y / y_scale``. A band holds a raw row if its place among the draws of a
-new run lies in the middle of them; the mean of a bin has its place among draws of the mean curve,
-to which the bin's own standard error is added. Standard errors are between curves: curves that
-share a task or a model are not independent, so they are a lower bound.
+Densities and CRPS are of ``y / y_scale``. A band holds a raw row if its probability integral
+transform (PIT) under the draws of a new run is central enough; the PIT of the mean of a bin is
+under draws of the mean curve, with the bin's own standard error added. Standard errors are between
+curves; curves that share a task or a model are not independent, so they are a lower bound.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCORES = ["rmsle", "log_density", "crps", *ROWS, *BINS, "width_90", "seconds"]
 FLAGS = ["gate", "converged"]
 PIT_BINS = 20
 LOWEST = -1e300  # logarithm of a draw not above zero: infinite ones times a weight of zero are NaN
-# Domains taken together, if all are there: what others print means of.
+# Unions of domains over which others report means; used if all members are there.
 UNIONS: Mapping[str, tuple[str, ...]] = {
     "all 92": ("IC", "NMT", "LM", "BB"),
     "NLP+Nano": ("NMT", "LM", "BB", "Nano"),
@@ -42,7 +42,7 @@ def score(
     configuration : str
         Name of the predictor and its settings.
     curves : sequence of Curve
-        What was forecast.
+        The curves that were forecast.
     predictions : sequence of Prediction
         For each curve, in their order.
 
@@ -50,7 +50,7 @@ def score(
     -------
     pandas.DataFrame
         A row per curve: configuration, domain, curve, n_test, n_bins, `SCORES` and `FLAGS`; NaN
-        where a forecast has no such part or the test rows do not tell.
+        where a forecast has no such part or the test rows do not determine the score.
 
     Raises
     ------
@@ -60,8 +60,8 @@ def score(
     rows = []
     for curve, prediction in _pairs(curves, predictions):
         shares = {**dict.fromkeys(ROWS + BINS, NAN)}
-        shares |= zip(ROWS, _covered(_place_of_rows(curve, prediction)), strict=True)
-        shares |= zip(BINS, _covered(_place_of_bins(curve, prediction)), strict=True)
+        shares |= zip(ROWS, _covered(_pit_of_rows(curve, prediction)), strict=True)
+        shares |= zip(BINS, _covered(_pit_of_bins(curve, prediction)), strict=True)
         rows.append(
             {
                 "configuration": configuration,
@@ -82,10 +82,10 @@ def score(
     return pd.DataFrame(rows)
 
 
-def places(
+def pit_values(
     configuration: str, curves: Sequence[Curve], predictions: Sequence[Prediction]
 ) -> pd.DataFrame:
-    """Probability integral transforms: the place of what came among the draws.
+    """Probability integral transforms (PIT): the rank of the observed value among the draws.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def places(
     Returns
     -------
     pandas.DataFrame
-        Columns configuration, domain, curve, of ("row" or "bin") and place, from 0 to 1.
+        Columns configuration, domain, curve, of ("row" or "bin") and pit, from 0 to 1.
     """
     parts = [
         pd.DataFrame(
@@ -104,13 +104,13 @@ def places(
                 "domain": curve.domain,
                 "curve": curve.name,
                 "of": of,
-                "place": place,
+                "pit": pit,
             }
         )
         for curve, prediction in _pairs(curves, predictions)
-        for of, place in (
-            ("row", _place_of_rows(curve, prediction)),
-            ("bin", _place_of_bins(curve, prediction)),
+        for of, pit in (
+            ("row", _pit_of_rows(curve, prediction)),
+            ("bin", _pit_of_bins(curve, prediction)),
         )
     ]
     return pd.concat(parts, ignore_index=True).dropna()
@@ -140,7 +140,7 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns | {flag: groups[flag].mean() for flag in FLAGS})
 
 
-def markdown(means: pd.DataFrame, beside: pd.DataFrame | None = None) -> str:
+def markdown(means: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
     """Write the means as a table, sorted by domain.
 
     Parameters
@@ -148,7 +148,7 @@ def markdown(means: pd.DataFrame, beside: pd.DataFrame | None = None) -> str:
     means : pandas.DataFrame
         As of `summary`.
     beside : pandas.DataFrame, optional
-        Published means, as of `published.published`; those of domains that are here are shown.
+        Published means, as of `published.published`; shown for the domains in `means`.
 
     Returns
     -------
@@ -162,12 +162,12 @@ def markdown(means: pd.DataFrame, beside: pd.DataFrame | None = None) -> str:
         here = means.xs(domain, level="domain")
         records = here.to_dict("index")
         lines += [[domain, str(name), *_cells(row)] for name, row in records.items()]
-        lines += [] if beside is None else _quoted(beside[beside["domain"] == domain])
+        lines += [] if published is None else _quoted(published[published["domain"] == domain])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def write(
-    folder: Path, scores: pd.DataFrame, place: pd.DataFrame, beside: pd.DataFrame | None = None
+    folder: Path, scores: pd.DataFrame, pit: pd.DataFrame, published: pd.DataFrame | None = None
 ) -> None:
     """Keep the results: ``curves.csv``, ``pit.csv`` (counts), ``summary.csv``, ``summary.md``.
 
@@ -176,33 +176,33 @@ def write(
     folder : Path
         Made if it is not there.
     scores, place : pandas.DataFrame
-        As of `score` and `places`.
+        As of `score` and `pit_values`.
     beside : pandas.DataFrame, optional
         Published means for the last.
     """
     folder.mkdir(parents=True, exist_ok=True)
     means = summary(scores)
     scores.to_csv(folder / "curves.csv", index=False, float_format="%.5g")
-    histogram(place).to_csv(folder / "pit.csv")
+    histogram(pit).to_csv(folder / "pit.csv")
     means.to_csv(folder / "summary.csv", float_format="%.5g")
-    (folder / "summary.md").write_text(markdown(means, beside), encoding="utf-8")
+    (folder / "summary.md").write_text(markdown(means, published), encoding="utf-8")
 
 
-def histogram(place: pd.DataFrame) -> pd.DataFrame:
-    """Count the places in equal parts of 0 to 1.
+def histogram(pit: pd.DataFrame) -> pd.DataFrame:
+    """Count PIT values in equal bins from 0 to 1.
 
     Parameters
     ----------
     place : pandas.DataFrame
-        As of `places`.
+        As of `pit_values`.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by configuration, domain and of; a column per part, named by its lower edge.
     """
-    part = np.minimum((place["place"] * PIT_BINS).astype(int), PIT_BINS - 1)
-    keys = [place[name] for name in ("configuration", "domain", "of")]
+    part = np.minimum((pit["pit"] * PIT_BINS).astype(int), PIT_BINS - 1)
+    keys = [pit[name] for name in ("configuration", "domain", "of")]
     counts = pd.crosstab(keys, part).reindex(columns=range(PIT_BINS), fill_value=0)
     return counts.set_axis([f"{i / PIT_BINS:g}" for i in range(PIT_BINS)], axis=1)
 
@@ -255,7 +255,7 @@ def _width(prediction: Prediction) -> float:
     return float(np.mean(np.where(np.isnan(width), np.inf, width)))
 
 
-def _place_of_rows(curve: Curve, prediction: Prediction) -> np.ndarray:
+def _pit_of_rows(curve: Curve, prediction: Prediction) -> np.ndarray:
     """The share of draws below each raw row; of draws equal to it, half."""
     draws, y = prediction.new_run, curve.y_test
     if draws is None:
@@ -263,7 +263,7 @@ def _place_of_rows(curve: Curve, prediction: Prediction) -> np.ndarray:
     return np.mean(draws < y, axis=0) + np.mean(draws == y, axis=0) / 2
 
 
-def _place_of_bins(curve: Curve, prediction: Prediction) -> np.ndarray:
+def _pit_of_bins(curve: Curve, prediction: Prediction) -> np.ndarray:
     """The probability of a mean below that of each bin; none where its error is not known."""
     if prediction.curve is None:
         return np.empty(0)
@@ -276,10 +276,10 @@ def _place_of_bins(curve: Curve, prediction: Prediction) -> np.ndarray:
     return special.ndtr((bins.mean[known] - draws) / error).mean(axis=0)
 
 
-def _covered(place: np.ndarray) -> list[float]:
-    if not place.size:
+def _covered(pit: np.ndarray) -> list[float]:
+    if not pit.size:
         return [NAN] * len(PROBS)
-    return [float(np.mean(np.abs(place - 0.5) <= prob / 2)) for prob in PROBS]
+    return [float(np.mean(np.abs(pit - 0.5) <= prob / 2)) for prob in PROBS]
 
 
 def _unions(scores: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -1,10 +1,10 @@
-"""Which rule picks the law that extrapolates best? On the 92 curves, as a user would have had to.
+"""Which rule selects the law that extrapolates best? On the 92 curves of the benchmark.
 
     BAYESLAW_DATA=... uv run --group extrapolation python -m benchmarks.extrapolation.rules
 
 All laws are fitted twice to all curves of a domain: to the training rows, and to those of them up
-to half of the largest training size. The rules see the first fits (leave-one-out) or how the second
-go on (rolling origin, one origin); the test rows score what each rule would have reported.
+to half of the largest training size. The rules see leave-one-out scores of the first fits, or the
+held-out scores of the second (rolling origin, one origin); test rows score each rule's choice.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ def main() -> None:
     how = Sampling(500, 500, 2, options.seed, options.folder / "fits")
     scores = pd.concat([_domain(domain, how) for domain in options.domains])
     scores.to_csv(options.folder / "rules.csv", index=False, float_format="%.5g")
-    told = _table(scores).to_markdown(floatfmt=".4g")
-    (options.folder / "rules.md").write_text(told + "\n", encoding="utf-8")
-    print(told)
+    table = _table(scores).to_markdown(floatfmt=".4g")
+    (options.folder / "rules.md").write_text(table + "\n", encoding="utf-8")
+    print(table)
 
 
 def _domain(domain: str, how: Sampling) -> pd.DataFrame:
     """Scores by rule and curve."""
     curves = data.load(domain)
     inner = choose.inner(curves)
-    found = {law.name: _predicted(f"{domain}-{law.name}", curves, law, how) for law in LAWS}
+    predictions = {law.name: _predicted(f"{domain}-{law.name}", curves, law, how) for law in LAWS}
     earlier = {
         law.name: _predicted(f"{domain}-{law.name}-{HALVES}", inner, law, how) for law in LAWS
     }
@@ -64,10 +64,12 @@ def _domain(domain: str, how: Sampling) -> pd.DataFrame:
     loo = pd.DataFrame(
         {law.name: _leave_one_out(f"{domain}-{law.name}", curves, law, how) for law in LAWS}
     )
-    parts = [report.score(f"always {name}", curves, each) for name, each in found.items()]
+    parts = [report.score(f"always {name}", curves, each) for name, each in predictions.items()]
     for rule, weights in _rules(curves, loo, before).items():
-        mixed = [_mixture({n: found[n][i] for n in found}, weights[curve.name], how.seed)
-                 for i, curve in enumerate(curves)]  # fmt: skip
+        mixed = [
+            _mixture({n: each[i] for n, each in predictions.items()}, weights[curve.name], how.seed)
+            for i, curve in enumerate(curves)
+        ]
         picks = [weights[curve.name].idxmax() for curve in curves]
         parts.append(report.score(rule, curves, mixed).assign(picked=picks))
         print(domain, rule, parts[-1][["rmsle", "log_density"]].mean().to_dict(), flush=True)
@@ -78,12 +80,14 @@ def _predicted(name: str, curves: Sequence[Curve], law: bl.Law, how: Sampling) -
     return models.predict(f"rules-{name}", curves, Recipe(law), how)
 
 
-def _log_scores(curves: Sequence[Curve], found: Mapping[str, list[Prediction]]) -> pd.DataFrame:
-    """As of `bayeslaw.weights.log_scores`: a row per held-out run, indexed by its curve and its groups."""
+def _log_scores(
+    curves: Sequence[Curve], predictions: Mapping[str, list[Prediction]]
+) -> pd.DataFrame:
+    """As `bayeslaw.weights.log_scores`: a row per held-out run, indexed by curve and groups."""
     groups = list(curves[0].groups)
     rows = [(curve.name, *curve.groups.values()) for curve in curves for _ in curve.x_test]
     index = pd.MultiIndex.from_tuples(rows, names=["curve_name", *groups])
-    columns = {n: np.concatenate([p.log_density for p in each]) for n, each in found.items()}
+    columns = {n: np.concatenate([p.log_density for p in each]) for n, each in predictions.items()}
     return pd.DataFrame(columns, index)
 
 
@@ -139,23 +143,23 @@ def _rules(curves: Sequence[Curve], loo: pd.DataFrame, before: pd.DataFrame) -> 
     return rules | {rule: {c.name: of(c) for c in curves} for rule, of in alone.items()}
 
 
-def _mixture(found: Mapping[str, Prediction], weights: pd.Series, seed: int) -> Prediction:
-    """The forecast of laws in these shares."""
-    kept = {name: found[name] for name in weights.index if weights[name] > 0}
+def _mixture(predictions: Mapping[str, Prediction], weights: pd.Series, seed: int) -> Prediction:
+    """The forecast of a mixture of laws."""
+    selected = {name: predictions[name] for name in weights.index if weights[name] > 0}
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(DRAWS, weights[list(kept)] / weights[list(kept)].sum())
+    counts = rng.multinomial(DRAWS, weights[list(selected)] / weights[list(selected)].sum())
 
     def draws(part: str) -> np.ndarray:
         return np.concatenate(
             [
                 _some(getattr(each, part), n, rng)
-                for each, n in zip(kept.values(), counts, strict=True)
+                for each, n in zip(selected.values(), counts, strict=True)
             ]
         )
 
-    densities = [np.log(weights[name]) + each.log_density for name, each in kept.items()]
+    densities = [np.log(weights[name]) + each.log_density for name, each in selected.items()]
     curve = draws("curve")
-    gate = all(each.gate for each in kept.values())
+    gate = all(each.gate for each in selected.values())
     return Prediction(
         np.median(curve, axis=0), draws("new_run"), logsumexp(densities, axis=0), curve, 0.0, gate,
         converged=True,
@@ -167,7 +171,7 @@ def _some(draws: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _table(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row per rule: means over curves, and how often it picked the law that did best."""
+    """A row per rule: means over curves, and how often it selected the best law."""
     always = scores[scores["configuration"].str.startswith("always ")]
     best = {}
     for score, sign in (("rmsle", -1), ("log_density", 1)):

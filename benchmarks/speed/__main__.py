@@ -27,12 +27,12 @@ def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
     largest = 1000 if quick else 10_000
     return {
         "imports": partial(starts.imports, 3 if quick else 7),
-        "gradient": gradients.beside_code_by_hand,
+        "gradient": gradients.against_code_by_hand,
         "growth": partial(gradients.growth, largest, memory=not quick),
         "starts": partial(starts.fits, ["plain"] if quick else [*starts.CASES], 1 if quick else 3),
         "chinchilla": partial(starts.chinchilla, quick),
         "refits": partial(refits.refits, 2 if quick else 40),
-        "peers": partial(peers.beside_others, 60.0 if quick else math.inf),
+        "peers": partial(peers.against_others, 60.0 if quick else math.inf),
     }
 
 
@@ -49,8 +49,8 @@ def machine() -> str:
 
 def table(rows: Sequence[Row]) -> str:
     """In Markdown."""
-    lines = [("measure", "found", "goal", "notes"), ("---",) * 4]
-    lines += [(row.what, row.found, row.goal, row.note) for row in rows]
+    lines = [("measure", "result", "goal", "notes"), ("---",) * 4]
+    lines += [(row.what, row.measured, row.goal, row.note) for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -62,24 +62,24 @@ def main() -> None:
     parser.add_argument(
         "--full", action="store_true", help="1,000 small fits by importance sampling"
     )
-    asked = parser.parse_args()
+    options = parser.parse_args()
     warnings.simplefilter("ignore", bl.errors.RunsWarning)
-    wanted = parts(asked.quick)
-    if asked.full:
+    wanted = parts(options.quick)
+    if options.full:
         wanted["refits"] = partial(refits.refits, refits.MANY // refits.MORE)
     where, rows = machine(), list[Row]()
     print(where, flush=True)
-    for name in asked.only or wanted:
-        found = wanted[name]()
-        rows += found
-        for row in found:
-            print(f"{row.what}: {row.found}  [{row.goal}]  {row.note}", flush=True)
+    for name in options.only or wanted:
+        measured = wanted[name]()
+        rows += measured
+        for row in measured:
+            print(f"{row.what}: {row.measured}  [{row.goal}]  {row.note}", flush=True)
     print(f"\n{table(rows)}")
-    if asked.only is None:
-        name = "quick" if asked.quick else "speed"
-        told = {"machine": where, "rows": [asdict(row) for row in rows]}
+    if options.only is None:
+        name = "quick" if options.quick else "speed"
+        record = {"machine": where, "rows": [asdict(row) for row in rows]}
         RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         figure(rows).savefig(RESULTS / f"{name}.png", dpi=200)
         (RESULTS / f"{name}.md").write_text(f"{where}\n\n{table(rows)}\n", encoding="utf-8")
 

@@ -184,11 +184,11 @@ def _curves(g, expected, own, standard, bars):
     law_bar, moved, total = np.zeros(shape), np.empty((n_curves, 2)), 0.0
     for c in range(n_curves):
         for p in range(n_rows):
-            told = 1 + own[p] * own[p] * g.pivot_information[p, c]
-            weight[c, p] = 1 - 1 / told
+            precision = 1 + own[p] * own[p] * g.pivot_information[p, c]
+            weight[c, p] = 1 - 1 / precision
             eta[c, p] = expected[p, c] + weight[c, p] * (g.pivot_mode[p, c] - expected[p, c])
-            eta[c, p] += own[p] * standard[p, c] / math.sqrt(told)
-            total -= math.log(told) / 2 + HALF_LOG_2PI
+            eta[c, p] += own[p] * standard[p, c] / math.sqrt(precision)
+            total -= math.log(precision) / 2 + HALF_LOG_2PI
         moved[c, 0], moved[c, 1] = _curve(eta[c], weight[c], g.log_pivot[c], theta[c], law[c])
         for p in range(n_rows):
             away = (theta[c, p] - expected[p, c]) / own[p]
@@ -206,12 +206,12 @@ def _curves(g, expected, own, standard, bars):
         _curve_reverse(eta[c], weight[c], g.log_pivot[c], theta[c], law[c], moved[c], bars)
         for p in range(n_rows):
             information, bar = g.pivot_information[p, c], theta_bar[p]
-            told = 1 + own[p] * own[p] * information
+            precision = 1 + own[p] * own[p] * information
             weight_bar[p] += bar * (g.pivot_mode[p, c] - expected[p, c])
-            standard_bar[p, c] = bar * own[p] / math.sqrt(told)
+            standard_bar[p, c] = bar * own[p] / math.sqrt(precision)
             expected_bar[p, c] += bar * (1 - weight[c, p])
-            own_bar[p] += bar * standard[p, c] / (told * math.sqrt(told))
-            own_bar[p] += own[p] * information * (2 * weight_bar[p] / told - 1) / told
+            own_bar[p] += bar * standard[p, c] / (precision * math.sqrt(precision))
+            own_bar[p] += own[p] * information * (2 * weight_bar[p] / precision - 1) / precision
     return total
 
 

@@ -22,7 +22,7 @@ from typing import Any
 PARTS = {  # functions of bayeslaw.fit, and what they are parts of
     "run_arrays_of": "build", "model_data_of": "build", "build_graph": "build",
     "compiled_density_of": "compile",
-    "sampled": "sample", "_predictive": "predictive groups", "_prior": "predictive groups",
+    "sample_posterior": "sample", "_predictive": "predictive groups", "_prior": "predictive groups",
 }  # fmt: skip
 SHORT = 2  # doublings of a trajectory
 
@@ -44,12 +44,12 @@ def fit(which: str) -> dict[str, Any]:
     for name, part in PARTS.items():
         watch.watch(module, name, part)
     started = time.perf_counter()
-    found = module.fit(model, runs, random_seed=1, progressbar=False)
+    fitted_model = module.fit(model, runs, random_seed=1, progressbar=False)
     fitted, seconds = time.process_time(), time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
-        bl.save(found, Path(folder) / "fit.nc")
+        bl.save(fitted_model, Path(folder) / "fit.nc")
     parts = {"import": imported, "read": read - imported, **watch.parts}
-    gate = Gate.of(found.tree)
+    gate = Gate.of(fitted_model.tree)
     return {
         "parts": parts | {"save": time.process_time() - fitted},
         "passed": gate.passed,

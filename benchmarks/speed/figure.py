@@ -44,8 +44,8 @@ def _peers(ax: Axes, rows: Sequence[Row]) -> None:
     rates = [row.numbers.get("ess", 0) / row.numbers["processor"] for row in rows]
     ax.barh(names, rates, height=0.6, color=[OURS, *[OTHERS] * (len(rows) - 1)])
     for row, name, rate in zip(rows, names, rates, strict=True):
-        told = f"{rate:.1f}" + ("" if row.numbers.get("passed") else ", not converged")
-        ax.text(rate, name, f" {told if rate else row.found}", va="center", size=7)
+        text = f"{rate:.1f}" + ("" if row.numbers.get("passed") else ", not converged")
+        ax.text(rate, name, f" {text if rate else row.measured}", va="center", size=7)
     ax.invert_yaxis()
     ax.set(xlim=(0, 1.5 * max(rates, default=1)), xlabel="effective draws per s of processor")
 

@@ -15,7 +15,7 @@ import xarray as xr
 import bayeslaw as bl
 from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._inference.run_arrays import run_arrays_of
-from bayeslaw._sampling.compile_cache import compiled_density_of as kept_engine
+from bayeslaw._sampling.compile_cache import compiled_density_of as cached_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from benchmarks.speed import by_hand
 from benchmarks.speed.cases import GROUPS, ROWS, SHAPES, crossed, dozen, images
@@ -35,7 +35,7 @@ def compiled_density_of(model: bl.Model, runs: xr.Dataset) -> CompiledDensity:
     """The compiled model on its runs."""
     design = run_arrays_of(model, runs)
     numbers = model_data_of(model, design)
-    return kept_engine(model, runs, design, numbers)
+    return cached_density_of(model, runs, design, numbers)
 
 
 class Entry:
@@ -90,15 +90,15 @@ def _entry(engine: CompiledDensity) -> Entry:
     return entry
 
 
-def beside_code_by_hand() -> list[Row]:
+def against_code_by_hand() -> list[Row]:
     """A gradient of the 72 curves."""
     model, runs = images()
     engine = compiled_density_of(model, runs)
     entry, given = _entry(engine), by_hand.given_of(engine)
     point, gradient = entry.point.copy(), np.empty_like(entry.gradient)
-    apart = _difference(engine)
-    if not apart < AGREE:
-        raise RuntimeError(f"the two densities differ by {apart:.1e}")
+    difference = _difference(engine)
+    if not difference < AGREE:
+        raise RuntimeError(f"the two densities differ by {difference:.1e}")
     pairs = microseconds(entry, lambda times: by_hand.repeat(given, point, gradient, times))
     ours, hand = (statistics.median(values) for values in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
@@ -107,8 +107,8 @@ def beside_code_by_hand() -> list[Row]:
     return [
         Row(
             what, f"{ours:.0f} us", "at most 1.0 x, then 0.4 x",
-            f"{ratio:.2f} x scalar code by hand ({hand:.0f} us), which agrees to {apart:.0e}",
-            {"us": ours, "by hand, us": hand, "ratio": ratio, "apart": apart},
+            f"{ratio:.2f} x scalar code by hand ({hand:.0f} us), which agrees to {difference:.0e}",
+            {"us": ours, "by hand, us": hand, "ratio": ratio, "difference": difference},
         )
     ]  # fmt: skip
 
@@ -160,18 +160,23 @@ def growth(largest: int, memory: bool) -> list[Row]:
 
 
 def _one(model: bl.Model, engine: CompiledDensity, runs: xr.Dataset) -> tuple[float, float, int]:
-    """Microseconds of a gradient, milliseconds to place the sampler, rows."""
+    """Microseconds of a gradient, milliseconds for the Laplace approximation, rows."""
     started = time.process_time()
     numbers = model_data_of(model, run_arrays_of(model, runs))
-    placed = (time.process_time() - started) * 1e3
-    found = statistics.median(us for [us] in microseconds(_entry(engine.with_data(numbers))))
-    return found, placed, runs.sizes["run"]
+    milliseconds = (time.process_time() - started) * 1e3
+    us = statistics.median(each for [each] in microseconds(_entry(engine.with_data(numbers))))
+    return us, milliseconds, runs.sizes["run"]
 
 
 def _line(what: str, by_size: dict[int, tuple[float, float, int]], size: int) -> Row:
-    us, placed, rows = by_size[size]
-    per_row, note = 1e3 * us / rows, f"{placed:.0f} ms to place the sampler"
-    numbers = {"us": us, "ns per row": per_row, "rows": rows, "ms to place": placed}
+    us, milliseconds, rows = by_size[size]
+    per_row, note = 1e3 * us / rows, f"{milliseconds:.0f} ms for the Laplace approximation"
+    numbers = {
+        "us": us,
+        "ns per row": per_row,
+        "rows": rows,
+        "ms of Laplace approximation": milliseconds,
+    }
     if size // 10 in by_size:
         before, _, fewer = by_size[size // 10]
         numbers["growth"] = growth = us / before / (rows / fewer)
@@ -181,8 +186,8 @@ def _line(what: str, by_size: dict[int, tuple[float, float, int]], size: int) ->
 
 def _memory(curves: int) -> Row:
     """Memory of sampling, of the default length, from two short ones."""
-    found = [_peaks(curves, draws) for draws in FEW_DRAWS]
-    (before, low), (_, high) = found
+    peaks = [_peaks(curves, draws) for draws in FEW_DRAWS]
+    (before, low), (_, high) = peaks
     each = (high - low) / (FEW_DRAWS[1] - FEW_DRAWS[0])
     full = low + each * (DRAWS - FEW_DRAWS[0])
     return Row(
@@ -196,6 +201,6 @@ def _memory(curves: int) -> Row:
 
 
 def _peaks(curves: int, draws: int) -> tuple[float, float]:
-    told = process(["-m", "benchmarks.speed.child", "memory", str(curves), str(draws)]).told
-    assert told is not None
-    return told["GB before"], told["GB"]
+    result = process(["-m", "benchmarks.speed.child", "memory", str(curves), str(draws)]).result
+    assert result is not None
+    return result["GB before"], result["GB"]

@@ -29,9 +29,9 @@ def prepare(runs: xr.Dataset) -> int:
 
 def echo(job: Any, path: str) -> Any:
     """The tree of a fit that was made before, as the answer to a job."""
-    return _kept(path)
+    return _cached(path)
 
 
 @cache
-def _kept(path: str) -> Any:
+def _cached(path: str) -> Any:
     return pickle.loads(Path(path).read_bytes())

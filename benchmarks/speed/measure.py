@@ -36,7 +36,7 @@ class Row:
     """A line of the table: what was measured, beside its goal or a peer; and its numbers."""
 
     what: str
-    found: str
+    measured: str
     goal: str = ""
     note: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Finished:
     """A process that ended, or was ended when its time was over: then it told nothing."""
 
     cost: Cost
-    told: dict[str, Any] | None
+    result: dict[str, Any] | None
 
 
 def cost_of(work: Callable[[], Any]) -> Cost:

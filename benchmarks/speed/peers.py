@@ -1,11 +1,11 @@
-"""Effective draws per second, beside the model that a user would write by hand.
+"""Effective draws per second, compared with a model written by hand.
 
-That model is in raw units: logarithms of L0, k and alpha of each curve, centred on population and
-crossed effects that are not marginalised, and Student-t noise of each curve, as in
+The handwritten model is in raw units: log L0, log k and log alpha of each curve, centred on the
+population plus crossed effects that are not marginalised, and Student-t noise per curve, as in
 `benchmarks/convergence.py`. It is sampled as `pymc.sample` does by default, by nutpie, and by
 NumPyro where that is installed (`uv sync --group peers`), each for at most ten times as long as
-bayeslaw takes with the same law and noise, and no discrepancy; the gate of the package judges the
-parameters of curves, population and spreads of either.
+bayeslaw takes with the same law and noise, and no discrepancy; the gate of the package is
+applied to the parameters of curves, population and spreads of both.
 
 PyMC samples as many chains at once as it thinks good, half as many as there are cores; bayeslaw,
 and nutpie and NumPyro here, all four. So the ratio by elapsed time holds for PyMC's default alone;
@@ -30,19 +30,20 @@ CHAINS = 4
 PRIORS = {"log_L0": (0.0, 1.0), "log_k": (3.0, 3.0), "log_alpha": (-1.6, 0.8)}
 
 
-def beside_others(most: float) -> list[Row]:
-    """Twelve crossed curves of twelve runs; no peer gets more than so many seconds."""
+def against_others(most: float) -> list[Row]:
+    """Twelve crossed curves of twelve runs; no peer gets more than `most` seconds."""
     first = ["-m", "benchmarks.speed.child", "fit", "plain"]
     ours = [process(first) for _ in range(2)][-1]
-    assert ours.told is not None
-    told = ours.told
-    rate = told["ess"] / told["seconds"]
+    assert ours.result is not None
+    result = ours.result
+    rate = result["ess"] / result["seconds"]
     what = "min ESS per second, 12 crossed curves, 144 rows"
     rows = [
         Row(
-            f"{what}: bayeslaw", _rates(told), "",
-            f"{told['ess']:.0f} in {told['seconds']:.1f} s, compiling included; {_verdict(told)}",
-            told,
+            f"{what}: bayeslaw", _rates(result), "",
+            f"{result['ess']:.0f} in {result['seconds']:.1f} s, compiling included; "
+            f"{_verdict(result)}",
+            result,
         )
     ]  # fmt: skip
     for name, label in PEERS.items():
@@ -50,37 +51,37 @@ def beside_others(most: float) -> list[Row]:
             rows.append(Row(f"{what}: {label}", "not installed"))
             continue
         limit = min(LONGEST * ours.cost.seconds, most)
-        found = process(["-m", "benchmarks.speed.child", "peer", name], limit=limit)
-        rows.append(_peer(f"{what}: {label}", found, ours, rate))
+        finished = process(["-m", "benchmarks.speed.child", "peer", name], limit=limit)
+        rows.append(_peer(f"{what}: {label}", finished, ours, rate))
     return rows
 
 
-def _peer(what: str, found: Finished, here: Finished, rate: float) -> Row:
-    assert here.told is not None
-    if found.told is None:
-        times = found.cost.seconds / here.cost.seconds
-        note = f"ended after {found.cost}, {times:.1f} x the time of bayeslaw ({here.cost})"
-        return Row(what, "no draws in time", "", note, vars(found.cost))
-    told, ours = found.told, here.told
-    times = rate / (told["ess"] / told["seconds"])
-    by_processor = (ours["ess"] / ours["processor"]) / (told["ess"] / told["processor"])
-    late = told["seconds"] > LONGEST * ours["seconds"]
+def _peer(what: str, finished: Finished, here: Finished, rate: float) -> Row:
+    assert here.result is not None
+    if finished.result is None:
+        times = finished.cost.seconds / here.cost.seconds
+        note = f"ended after {finished.cost}, {times:.1f} x the time of bayeslaw ({here.cost})"
+        return Row(what, "no draws in time", "", note, vars(finished.cost))
+    result, ours = finished.result, here.result
+    times = rate / (result["ess"] / result["seconds"])
+    by_processor = (ours["ess"] / ours["processor"]) / (result["ess"] / result["processor"])
+    late = result["seconds"] > LONGEST * ours["seconds"]
     note = (
-        f"{told['ess']:.1f} in {told['seconds']:.1f} s, R-hat {told['r_hat']:.3f}, "
-        f"{told['divergences']} divergences; {_verdict(told)}"
+        f"{result['ess']:.1f} in {result['seconds']:.1f} s, R-hat {result['r_hat']:.3f}, "
+        f"{result['divergences']} divergences; {_verdict(result)}"
         f"{f', in more than {LONGEST} x our time' if late else ''}; bayeslaw is {times:.0f} x "
         f"faster ({by_processor:.0f} x by seconds of processor)"
     )
-    return Row(what, _rates(told), "at least 10 x", note, told | {"ratio": times})
+    return Row(what, _rates(result), "at least 10 x", note, result | {"ratio": times})
 
 
-def _rates(told: dict[str, Any]) -> str:
-    by_processor = told["ess"] / told["processor"]
-    return f"{told['ess'] / told['seconds']:.2f} /s ({by_processor:.2f} per s of processor)"
+def _rates(result: dict[str, Any]) -> str:
+    by_processor = result["ess"] / result["processor"]
+    return f"{result['ess'] / result['seconds']:.2f} /s ({by_processor:.2f} per s of processor)"
 
 
-def _verdict(told: dict[str, Any]) -> str:
-    return "passes the gate" if told["passed"] else "does NOT pass the gate"
+def _verdict(result: dict[str, Any]) -> str:
+    return "passes the gate" if result["passed"] else "does NOT pass the gate"
 
 
 def sampled_by(name: str) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def _processor() -> float:
 
 
 def by_hand(table: pd.DataFrame, groups: list[str]) -> Any:
-    """The model of a user, in raw units."""
+    """The handwritten model, in raw units."""
     import pymc as pm
 
     labels = table[groups].drop_duplicates()

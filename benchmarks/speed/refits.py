@@ -14,17 +14,16 @@ from benchmarks.speed.cases import small
 from benchmarks.speed.measure import Cost, Row, Stopwatch, cost_of
 
 MANY = 1000
-PARTS = {  # functions, as their callers know them, and what they are parts of
-    "refit": {
-        "key_of": "design", "run_arrays_of": "design", "model_data_of": "numbers",
-        "_engine": "engine",
-        "fit_of": "labels",
+PARTS = {  # by the module that calls them: functions, and the part of a fit that each is in
+    "fitting.refit": {
+        "store_key": "run arrays", "run_arrays_of": "run arrays", "model_data_of": "model data",
+        "_compiled": "compiled density", "assemble_fit": "labels",
     },
-    "sampling": {
-        "with_initial_points": "starts", "_independent": "sampling", "_start": "sampling",
+    "_sampling.nuts": {
+        "with_initial_points": "initial points", "_independent": "sampling", "_start": "sampling",
         "_watched": "sampling", "_stop": "sampling",
         "labelled_unconstrained": "labels", "posterior_dataset": "labels", "_kept_stats": "labels",
-        "check": "gate",
+        "check_convergence": "gate",
     },
 }  # fmt: skip
 MODELS = {
@@ -41,20 +40,20 @@ def refits(fits: int) -> list[Row]:
     for model in MODELS.values():
         bl.refit(model, runs[:2], random_seed=1, progressbar=False)  # compiles
     # Costs first: the stopwatches stay.
-    found = {
+    costs = {
         (name, how): _threads(model, some, how)
         for name, model in MODELS.items()
         for how, some in ((SAMPLED, runs[:fits]), (TRIED, runs))
     }
-    whole = [_whole(f"{name}, {how}", *each) for (name, how), each in found.items()]
+    whole = [_whole(f"{name}, {how}", *each) for (name, how), each in costs.items()]
     return [*whole, *(_parts(name, runs[: min(len(runs), 20)]) for name in MODELS)]
 
 
 def _threads(model: bl.Model, runs: list, how: str) -> tuple[Cost, list[bl.Fit]]:
     """On all cores, with the defaults but for how draws are made."""
     made: list[bl.Fit] = []
-    asked = {"random_seed": 1, "importance": how == TRIED, "progressbar": False}
-    cost = cost_of(lambda: made.extend(bl.refit(model, runs, **asked)))
+    options = {"random_seed": 1, "importance": how == TRIED, "progressbar": False}
+    cost = cost_of(lambda: made.extend(bl.refit(model, runs, **options)))
     return cost, made
 
 
@@ -78,10 +77,10 @@ def _whole(name: str, cost: Cost, made: list[bl.Fit]) -> Row:
 def _parts(name: str, runs: list) -> Row:
     """One by one, in seconds of processor by part."""
     model, watch = MODELS[name], Stopwatch()
-    kept = {module: importlib.import_module(f"bayeslaw.{module}") for module in PARTS}
-    inner = {(m, n): getattr(kept[m], n) for m, names in PARTS.items() for n in names}
+    modules = {module: importlib.import_module(f"bayeslaw.{module}") for module in PARTS}
+    inner = {(m, n): getattr(modules[m], n) for m, names in PARTS.items() for n in names}
     for (module, function), part in ((key, PARTS[key[0]][key[1]]) for key in inner):
-        watch.watch(kept[module], function, part)
+        watch.watch(modules[module], function, part)
     started, each = time.process_time(), []
     try:
         with ThreadPoolExecutor(1) as executor:
@@ -94,7 +93,7 @@ def _parts(name: str, runs: list) -> Row:
                 each.append(time.process_time() - spent)
     finally:
         for (module, function), original in inner.items():
-            setattr(kept[module], function, original)
+            setattr(modules[module], function, original)
     whole = (time.process_time() - started) / len(runs)
     parts = {part: seconds / len(runs) for part, seconds in watch.parts.items()}
     parts["rest"] = whole - sum(parts.values())

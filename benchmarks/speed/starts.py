@@ -29,11 +29,13 @@ def imports(repeats: int) -> list[Row]:
     command = shutil.which("bayeslaw", path=str(Path(sys.executable).parent))
     if command is None:
         raise RuntimeError("the command bayeslaw is not installed")
-    asked = {f"import {name}": (["-c", f"import {name}"], goal) for name, goal in IMPORTS.items()}
-    asked["bayeslaw --help"] = [command, "--help"], "0.5 s"
+    commands = {
+        f"import {name}": (["-c", f"import {name}"], goal) for name, goal in IMPORTS.items()
+    }
+    commands["bayeslaw --help"] = [command, "--help"], "0.5 s"
     nothing = _median(["-c", "pass"], repeats)
     rows = []
-    for what, (arguments, goal) in asked.items():
+    for what, (arguments, goal) in commands.items():
         cost = _median(arguments, repeats)
         note = f"of which the interpreter {nothing.seconds:.2f} s"
         rows.append(_row(what, cost, goal, note if goal else ""))
@@ -59,12 +61,13 @@ def fits(cases: Sequence[str], repeats: int) -> list[Row]:
 
 
 def _fit(what: str, finished: Sequence[Finished], goal: tuple[str, str]) -> Row:
-    told = [each.told for each in finished if each.told]
+    results = [each.result for each in finished if each.result]
     parts = {
-        part: sorted(t["parts"][part] for t in told)[len(told) // 2] for part in told[0]["parts"]
+        part: sorted(t["parts"][part] for t in results)[len(results) // 2]
+        for part in results[0]["parts"]
     }
     note = ", ".join(f"{part} {seconds:.1f}" for part, seconds in parts.items())
-    passed = all(t["passed"] for t in told)
+    passed = all(t["passed"] for t in results)
     cost = median(each.cost for each in finished)
     note = f"processor: {note}; gate {'passed' if passed else 'FAILED'}"
     return _row(what, cost, GOALS.get(goal, ""), note, parts=parts, passed=passed)
@@ -75,9 +78,9 @@ def chinchilla(quick: bool) -> list[Row]:
     if not os.environ.get("BAYESLAW_DATA"):
         return [Row("Chinchilla, 240 runs", "skipped", note="BAYESLAW_DATA is not set")]
     ours = _median(["benchmarks/chinchilla.py", "--bands"], 2, first_counts=False)
-    found: dict[str, float] = {}
-    whole = cost_of(lambda: found.update(published_workflow(quick)))
-    sampled = found["grid seconds"] + found["bootstrap seconds"]
+    workflow: dict[str, float] = {}
+    whole = cost_of(lambda: workflow.update(published_workflow(quick)))
+    sampled = workflow["grid seconds"] + workflow["bootstrap seconds"]
     theirs = Cost(sampled, sampled * whole.processor / whole.seconds)
     times = theirs.processor / ours.processor
     how = "from 100 starts and 50 bootstraps" if quick else "in full"

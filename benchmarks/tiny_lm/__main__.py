@@ -167,8 +167,8 @@ def export(results: Path, package: Path) -> None:
     """Write the tables as the package carries them, the same bytes every time."""
     runs, curves = pd.read_csv(results / RUNS), pd.read_csv(results / CURVES)
     known = [key for key in KEY if key in curves]
-    told = runs[runs["purpose"] != "tune"][[*known, "purpose", "held_out"]]
-    curves = curves.merge(told, on=known, validate="many_to_one")
+    marks = runs[runs["purpose"] != "tune"][[*known, "purpose", "held_out"]]
+    curves = curves.merge(marks, on=known, validate="many_to_one")
     order = ["corpus", "architecture", "n_params", "tokens", "unique_tokens", "seed", "purpose"]
     for name, table in ((RUNS, runs), (CURVES, curves)):
         ordered = table.sort_values(order, kind="stable")

@@ -79,11 +79,11 @@ def fit_rate_rules(table: pd.DataFrame) -> dict[str, RateRule]:
             best_rate(g["learning_rate"].to_numpy(), g["loss"].to_numpy()) for g in cells.values()
         ]
         best = np.log(rates)
-        found = np.isfinite(best)
+        is_known = np.isfinite(best)
         w = np.log(np.array([int(size[1:].split("l")[0]) for size, _ in cells]) / 32)
         d = np.log(np.array([tokens for _, tokens in cells]) / 2**18)
         design = np.column_stack([np.ones(len(w)), w, w**2, d, w * d])
-        level, *exponents = np.linalg.lstsq(design[found], best[found], rcond=None)[0]
+        level, *exponents = np.linalg.lstsq(design[is_known], best[is_known], rcond=None)[0]
         rules[architecture] = RateRule(math.exp(level), *(float(e) for e in exponents))
     return rules
 

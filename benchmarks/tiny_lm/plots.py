@@ -115,12 +115,12 @@ def repeats(runs: pd.DataFrame) -> Figure:
 def rises(runs: pd.DataFrame, tolerance: float = 0.005) -> list[tuple[str, str, str, float]]:
     """Where the loss of the grid rises with N or with D by more than a tolerance."""
     grid = runs[runs["purpose"] == "grid"]
-    found = []
+    rising = []
     for (corpus, architecture), cell in grid.groupby(["corpus", "architecture"]):
         table = cell.pivot_table(index="n_params", columns="tokens", values="loss")
         for what, steps in (("parameters", table.diff(axis=0)), ("tokens", table.diff(axis=1))):
             for (n_params, tokens), rise in steps.stack().items():
                 if rise > tolerance:
-                    place = f"{what} to N={n_params:,} D={tokens:,}"
-                    found.append((corpus, architecture, place, rise))
-    return found
+                    where = f"{what} to N={n_params:,} D={tokens:,}"
+                    rising.append((corpus, architecture, where, rise))
+    return rising

@@ -44,13 +44,13 @@ def objective(parameters: dict[str, float], runs: xr.Dataset) -> float:
 
 
 def test_the_global_optimum_is_reached(runs: xr.Dataset) -> None:
-    found = bl.least_squares(bl.Model(bl.laws.chinchilla), runs, huber=DELTA).loc["all"]
-    assert found["objective"] == pytest.approx(0.0010182740178, abs=1e-13)
-    parameters = {name: found[name] for name in PUBLISHED}
-    assert objective(parameters, runs) == pytest.approx(found["objective"], rel=1e-12)
+    fitted = bl.least_squares(bl.Model(bl.laws.chinchilla), runs, huber=DELTA).loc["all"]
+    assert fitted["objective"] == pytest.approx(0.0010182740178, abs=1e-13)
+    parameters = {name: fitted[name] for name in PUBLISHED}
+    assert objective(parameters, runs) == pytest.approx(fitted["objective"], rel=1e-12)
     printed = {"E": 1.817218, "A": 477.826, "alpha": 0.347311, "B": 2143.417, "beta": 0.367172}
     assert parameters == pytest.approx(printed, rel=2e-6)
-    assert found["converged"]
+    assert fitted["converged"]
 
 
 def test_published_estimates_score_as_published(runs: xr.Dataset) -> None:
@@ -61,11 +61,11 @@ def test_published_estimates_score_as_published(runs: xr.Dataset) -> None:
 
 def test_with_the_outliers_the_optimum_is_below_the_published_one(all_runs: xr.Dataset) -> None:
     """The published estimate (0.0018558) is not the optimum of this sum, whatever it is of."""
-    found = bl.least_squares(bl.Model(bl.laws.chinchilla), all_runs, huber=DELTA).loc["all"]
-    assert found["objective"] == pytest.approx(0.0018260105230693, rel=1e-11)
+    fitted = bl.least_squares(bl.Model(bl.laws.chinchilla), all_runs, huber=DELTA).loc["all"]
+    assert fitted["objective"] == pytest.approx(0.0018260105230693, rel=1e-11)
     assert objective(PUBLISHED_OF_ALL, all_runs) == pytest.approx(0.0018558448, rel=1e-6)
-    logs = [np.log(found[name]) for name in ("A", "B", "E")]
+    logs = [np.log(fitted[name]) for name in ("A", "B", "E")]
     np.testing.assert_allclose(logs, [6.206023, 9.460758, 0.637285], atol=1e-6)
-    assert found["alpha"] == pytest.approx(0.349313, abs=1e-6)
-    assert found["beta"] == pytest.approx(0.453049, abs=1e-6)
-    assert found["converged"]
+    assert fitted["alpha"] == pytest.approx(0.349313, abs=1e-6)
+    assert fitted["beta"] == pytest.approx(0.453049, abs=1e-6)
+    assert fitted["converged"]

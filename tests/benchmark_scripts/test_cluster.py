@@ -55,7 +55,7 @@ def client() -> Iterator[Client]:
         yield client
 
 
-def kept(store: Path) -> int:
+def n_saved(store: Path) -> int:
     """How many fits are whole in a store; one that is being written has a name with a dot."""
     return len([path for path in store.glob("[!.]*") if (path / "zarr.json").exists()])
 
@@ -63,27 +63,27 @@ def kept(store: Path) -> int:
 def kill_one(client: Client, store: Path) -> tuple[int, int]:
     """Kill a process that is at work once there is a fit; its number, and how many fits were."""
     stop = time.monotonic() + LONGEST
-    while not kept(store) and time.monotonic() < stop:
+    while not n_saved(store) and time.monotonic() < stop:
         time.sleep(0.01)
     at_work = client.processing()
     address = max(at_work, key=lambda worker: len(at_work[worker]))
     [pid] = client.run(os.getpid, workers=[address]).values()
     os.kill(pid, signal.SIGKILL)
-    return pid, kept(store)
+    return pid, n_saved(store)
 
 
 def test_a_killed_process_loses_no_fit(
     client: Client, many: list[xr.Dataset], here: list[bl.Fit], tmp_path: Path
 ) -> None:
-    with ThreadPoolExecutor(1) as beside:
-        killing = beside.submit(kill_one, client, tmp_path)
+    with ThreadPoolExecutor(1) as executor:
+        killing = executor.submit(kill_one, client, tmp_path)
         there = bl.refit(
             MODEL, many, random_seed=1, executor=client.get_executor(), store=tmp_path, **SETTINGS
         )
     killed, done = killing.result()
     assert 0 < done < FITS  # it was killed amid the work
     assert killed not in client.run(os.getpid).values()
-    assert kept(tmp_path) == FITS
+    assert n_saved(tmp_path) == FITS
     for one, other in zip(there, here, strict=True):
         for group in ("posterior", "unconstrained_posterior"):
             xr.testing.assert_identical(

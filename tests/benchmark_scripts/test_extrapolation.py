@@ -78,8 +78,8 @@ def bands(curve: data.Curve) -> data.Prediction:
 @pytest.mark.parametrize("domain", data.DOMAINS)
 def test_rows_of_each_domain(domain: str) -> None:
     curves, without = load(domain), load(domain, duplicates=False)
-    found = [sum(each.x_train.size for each in them) for them in (curves, without)]
-    assert (len(curves), *found, sum(each.x_test.size for each in curves)) == COUNTS[domain]
+    n_train = [sum(each.x_train.size for each in each_set) for each_set in (curves, without)]
+    assert (len(curves), *n_train, sum(each.x_test.size for each in curves)) == COUNTS[domain]
     assert sum(each.x_test.size for each in without) == COUNTS[domain][-1]
     assert len({each.name for each in curves}) == len(curves)
     assert len({(*each.groups.values(), each.name) for each in curves}) == len(curves)
@@ -100,9 +100,9 @@ def test_groups_are_crossed() -> None:
         ("LCDB", ("task", "learner"), (5, 12)),
     ):
         curves = load(domain)
-        found = tuple(len({each.groups[group] for each in curves}) for group in groups)
-        assert found == levels
-        assert len(curves) == found[0] * found[1]
+        n_levels = tuple(len({each.groups[group] for each in curves}) for group in groups)
+        assert n_levels == levels
+        assert len(curves) == n_levels[0] * n_levels[1]
 
 
 @needs_data
@@ -126,19 +126,19 @@ def test_a_whole_context_is_the_protocols_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("domain", "n", "share", "kept"),
+    ("domain", "n", "share", "n_kept"),
     [
         ("IC", 39, 0.3, 11), ("IC", 39, 0.01, 2), ("LM", 5, 0.5, 2), ("Nano", 6, 0.5, 3),
         ("DD", 20, 0.48, 10), ("DD", 20, 0.1, 3), ("ColPret", 21, 0.5, 10),
     ],
 )  # fmt: skip
-def test_context_sizes(domain: str, n: int, share: float, kept: int) -> None:
+def test_context_sizes(domain: str, n: int, share: float, n_kept: int) -> None:
     x = np.arange(1.0, 41.0)
     whole = data.Curve(domain, "made up", {}, x[:n], 1 / x[:n], x[n:], 1 / x[n:])
     part = data.cutoff(whole, share)
-    np.testing.assert_array_equal(part.x_train, x[:kept])
-    np.testing.assert_array_equal(part.x_test, x[kept:])
-    np.testing.assert_array_equal(part.y_test, 1 / x[kept:])
+    np.testing.assert_array_equal(part.x_train, x[:n_kept])
+    np.testing.assert_array_equal(part.x_test, x[n_kept:])
+    np.testing.assert_array_equal(part.y_test, 1 / x[n_kept:])
 
 
 def test_standard_errors_move_with_their_rows(curve: data.Curve) -> None:
@@ -154,11 +154,11 @@ def test_standard_errors_move_with_their_rows(curve: data.Curve) -> None:
 @pytest.mark.parametrize(("n", "far"), [(6, 50), (10, 45)])
 def test_few_points(n: int, far: int) -> None:
     curves = load("IC")
-    kept = data.few_points(curves, n)
-    assert len(kept) == far
-    assert all(each.x_train.size == n and each.reach >= 25 for each in kept)
+    shortened = data.few_points(curves, n)
+    assert len(shortened) == far
+    assert all(each.x_train.size == n and each.reach >= 25 for each in shortened)
     tests = {each.name: each.y_test for each in curves}
-    assert all(each.y_test is tests[each.name] for each in kept)
+    assert all(each.y_test is tests[each.name] for each in shortened)
     assert len(data.few_points(curves, n, reach=0.0, rows=20)) == 65
 
 
@@ -179,7 +179,7 @@ def test_curves_are_left_out_once_with_their_task_and_once_alone() -> None:
         assert part.prior == "population prior of its task and model"
 
 
-def test_an_unknown_domain_is_told() -> None:
+def test_an_unknown_domain_is_an_error() -> None:
     with pytest.raises(ValueError, match="unknown domain 'CIFAR'; there are: IC, NMT"):
         data.load("CIFAR")
 
@@ -211,7 +211,7 @@ def test_lone_rows_tell_no_noise(curve: data.Curve) -> None:
     assert np.isnan(data.binned(curve).stderr).all()
 
 
-def test_the_noise_of_bins_is_found() -> None:
+def test_the_noise_of_bins_is_estimated() -> None:
     rng, n = np.random.default_rng(2), 4000
     x = np.exp(np.linspace(0, 1.2, n))
     noisy = curve_of(np.ones(1), np.ones(1), x, x**-0.3 * np.exp(0.01 * rng.normal(size=n)))
@@ -233,26 +233,26 @@ def test_the_noise_of_bins_is_found() -> None:
 def test_a_forecast_recovers_its_own_law(forecast, truth) -> None:
     if forecast in baselines.POINTS.values():
         made = curve_of(SIZES, truth(SIZES), BEYOND, truth(BEYOND))
-        [found] = [each.median for each in forecast([made])]
+        [median] = [each.median for each in forecast([made])]
     else:
-        found = forecast(SIZES, truth(SIZES), BEYOND)
-    np.testing.assert_allclose(found, truth(BEYOND), rtol=1e-3)
+        median = forecast(SIZES, truth(SIZES), BEYOND)
+    np.testing.assert_allclose(median, truth(BEYOND), rtol=1e-3)
 
 
 def test_m2_takes_the_nearest_optimum() -> None:
-    """With a floor in the data it is found; the misfit there is an optimum, and a small one."""
-    found = baselines.m2(SIZES, bl.laws.power(SIZES, **POWER), BEYOND)
-    np.testing.assert_allclose(found, bl.laws.power(BEYOND, **POWER), rtol=1e-2)
+    """With a floor in the data it is recovered: the residual there is a small local optimum."""
+    median = baselines.m2(SIZES, bl.laws.power(SIZES, **POWER), BEYOND)
+    np.testing.assert_allclose(median, bl.laws.power(BEYOND, **POWER), rtol=1e-2)
     without = baselines.m1(SIZES, bl.laws.power(SIZES, **POWER), BEYOND)
     assert np.abs(without / bl.laws.power(BEYOND, **POWER) - 1).max() > 0.05
 
 
 def test_m4_stays_between_its_ends() -> None:
     y = 0.1 + 0.8 / (1 + (SIZES / 2e4) ** 0.7)
-    found = baselines.m4(SIZES, y, BEYOND)
-    np.testing.assert_allclose(found, 0.1 + 0.8 / (1 + (BEYOND / 2e4) ** 0.7), rtol=0.1)
-    assert (np.diff(found) < 0).all()
-    assert (found < y[-1]).all()
+    median = baselines.m4(SIZES, y, BEYOND)
+    np.testing.assert_allclose(median, 0.1 + 0.8 / (1 + (BEYOND / 2e4) ** 0.7), rtol=0.1)
+    assert (np.diff(median) < 0).all()
+    assert (median < y[-1]).all()
 
 
 @pytest.mark.parametrize("forecast", [baselines.m1, baselines.m2, baselines.m3])
@@ -271,10 +271,10 @@ def test_the_last_of_equal_sizes_counts(curve: data.Curve) -> None:
         x_train=np.repeat(SIZES, 2),
         y_train=np.repeat(curve.y_train, 2) * np.tile([1.0, 2.0], SIZES.size),
     )
-    [found] = baselines.POINTS["M1"]([twice])
-    np.testing.assert_allclose(found.median, 2 * curve.y_test)
-    assert found.seconds > 0
-    assert found.new_run is None
+    [prediction] = baselines.POINTS["M1"]([twice])
+    np.testing.assert_allclose(prediction.median, 2 * curve.y_test)
+    assert prediction.seconds > 0
+    assert prediction.new_run is None
 
 
 @pytest.mark.parametrize("name", ["M2", "M4", "one break"])
@@ -300,9 +300,9 @@ def test_published_means(name: str, domain: str) -> None:
 @needs_data
 def test_one_break_does_as_well_as_published() -> None:
     curves, quoted = load("IC"), published.published()
-    found = report.score("", curves, baselines.POINTS["one break"](curves))["rmsle"].mean()
-    told = quoted[(quoted["configuration"] == "BNSL") & (quoted["domain"] == "IC")]["rmsle"]
-    assert found == pytest.approx(told.item(), rel=0.05)
+    rmsle = report.score("", curves, baselines.POINTS["one break"](curves))["rmsle"].mean()
+    quoted_rmsle = quoted[(quoted["configuration"] == "BNSL") & (quoted["domain"] == "IC")]["rmsle"]
+    assert rmsle == pytest.approx(quoted_rmsle.item(), rel=0.05)
 
 
 def test_the_peer_has_bands() -> None:
@@ -310,19 +310,19 @@ def test_the_peer_has_bands() -> None:
     rng, truth = np.random.default_rng(4), bl.laws.power(BEYOND, **POWER)
     noisy = bl.laws.power(SIZES, **POWER) + 0.003 * rng.normal(size=SIZES.size)
     made = curve_of(SIZES, noisy, BEYOND, truth)
-    [found] = baselines.simple_scaling_laws([made])
+    [prediction] = baselines.simple_scaling_laws([made])
     [few] = baselines.simple_scaling_laws([made], draws=20, seed=2)
-    assert found.new_run is not None
-    assert found.curve is not None
-    assert found.log_density is not None
+    assert prediction.new_run is not None
+    assert prediction.curve is not None
+    assert prediction.log_density is not None
     assert few.new_run is not None
-    assert found.new_run.shape == (baselines.DRAWS, BEYOND.size)
+    assert prediction.new_run.shape == (baselines.DRAWS, BEYOND.size)
     assert few.new_run.shape == (20, BEYOND.size)
-    np.testing.assert_allclose(found.median, truth, rtol=0.1)
-    assert (np.ptp(found.new_run, axis=0) > np.ptp(found.curve, axis=0)).mean() > 0.5
+    np.testing.assert_allclose(prediction.median, truth, rtol=0.1)
+    assert (np.ptp(prediction.new_run, axis=0) > np.ptp(prediction.curve, axis=0)).mean() > 0.5
     top = -np.log(0.003 * np.sqrt(2 * np.pi))  # of a density that knew the curve, nearly
-    assert (found.log_density < top + 0.5).all()
-    assert found.converged
+    assert (prediction.log_density < top + 0.5).all()
+    assert prediction.converged
 
 
 def test_scores_of_a_point_forecast(curve: data.Curve) -> None:
@@ -334,13 +334,13 @@ def test_scores_of_a_point_forecast(curve: data.Curve) -> None:
     rest = [name for name in report.SCORES if name != "rmsle"]
     assert row[rest].isna().all()
     assert row["gate"] is None
-    assert report.places("point", [curve], [point]).empty
+    assert report.pit_values("point", [curve], [point]).empty
 
 
 @pytest.mark.parametrize("median", [0.0, -1.0, np.nan])
-def test_a_median_that_is_no_loss_is_infinitely_wrong(curve: data.Curve, median: float) -> None:
-    wrong = data.Prediction(np.array([median, *curve.y_test[1:]]))
-    assert report.score("", [curve], [wrong])["rmsle"].item() == np.inf
+def test_a_median_that_is_no_loss_has_an_infinite_error(curve: data.Curve, median: float) -> None:
+    invalid = data.Prediction(np.array([median, *curve.y_test[1:]]))
+    assert report.score("", [curve], [invalid])["rmsle"].item() == np.inf
 
 
 def test_densities_and_crps_are_of_scaled_responses(
@@ -376,11 +376,11 @@ def test_bands_of_the_truth_cover_as_they_say() -> None:
     means = report.summary(report.score("truth", curves, predictions)).loc[("truth", "IC")]
     for name, prob in zip(report.ROWS + report.BINS, report.PROBS * 2, strict=True):
         assert abs(means[name] - prob) < 4 * means[f"{name}_se"], name
-    place = report.places("truth", curves, predictions)
-    assert set(place["of"]) == {"row", "bin"}
-    assert place.groupby("of")["place"].mean().to_numpy() == pytest.approx(0.5, abs=0.06)
-    counts = report.histogram(place)
-    assert counts.to_numpy().sum() == len(place)
+    pit = report.pit_values("truth", curves, predictions)
+    assert set(pit["of"]) == {"row", "bin"}
+    assert pit.groupby("of")["pit"].mean().to_numpy() == pytest.approx(0.5, abs=0.06)
+    counts = report.histogram(pit)
+    assert counts.to_numpy().sum() == len(pit)
     assert counts.shape == (2, report.PIT_BINS)
 
 
@@ -394,7 +394,7 @@ def test_a_draw_that_is_no_loss_ranks_lowest(curve: data.Curve) -> None:
 
 def test_draws_equal_to_what_came_count_half(curve: data.Curve) -> None:
     exact = data.Prediction(curve.y_test, np.tile(curve.y_test, (9, 1)))
-    assert (report.places("", [curve], [exact])["place"] == 0.5).all()
+    assert (report.pit_values("", [curve], [exact])["pit"] == 0.5).all()
 
 
 @pytest.mark.parametrize(
@@ -442,9 +442,9 @@ def test_means_by_domain(scores: pd.DataFrame) -> None:
 
 
 def test_tables(scores: pd.DataFrame, tmp_path: Path, curve: data.Curve, bands) -> None:
-    place = report.places("bands", [curve], [bands])
-    report.write(tmp_path / "new", scores, place, published.published())
-    report.write(tmp_path / "new", scores, place)
+    pit = report.pit_values("bands", [curve], [bands])
+    report.write(tmp_path / "new", scores, pit, published.published())
+    report.write(tmp_path / "new", scores, pit)
     text = (tmp_path / "new" / "summary.md").read_text(encoding="utf-8")
     assert text == report.markdown(report.summary(scores))
     assert "| IC | bands | 2 | 0.2 ± 0.1 | -1 ± 0 |" in text
@@ -452,9 +452,9 @@ def test_tables(scores: pd.DataFrame, tmp_path: Path, curve: data.Curve, bands) 
     quoted = report.markdown(report.summary(scores), published.published())
     assert "| IC | *NSL-PFN, published* |  | 0.028 | 3.33 |" in quoted
     assert len({line.count("|") for line in quoted.splitlines()}) == 1
-    kept = pd.read_csv(tmp_path / "new" / "curves.csv")
-    assert [*kept.columns] == [*scores.columns]
-    assert len(kept) == len(scores)
+    written = pd.read_csv(tmp_path / "new" / "curves.csv")
+    assert [*written.columns] == [*scores.columns]
+    assert len(written) == len(scores)
     assert pd.read_csv(tmp_path / "new" / "pit.csv").shape == (1, 3 + report.PIT_BINS)
     assert len(pd.read_csv(tmp_path / "new" / "summary.csv")) == 16
 

@@ -39,15 +39,15 @@ def by_quantity(rows: Iterable) -> dict:
 def test_chinchilla_refit(published: ModuleType) -> None:
     rows = by_quantity(published.chinchilla(quick=True))
     assert all(each.inside for each in rows.values())
-    assert rows["E"].found == pytest.approx(1.817218, rel=1e-5)  # the optimum of references
-    assert rows["beta"].found == pytest.approx(0.367172, rel=1e-4)
+    assert rows["E"].estimate == pytest.approx(1.817218, rel=1e-5)  # the optimum of references
+    assert rows["beta"].estimate == pytest.approx(0.367172, rel=1e-4)
 
 
 def test_muennighoff_objective_and_data_decay(published: ModuleType) -> None:
     rows = by_quantity(published.muennighoff(quick=True))
     assert published.repeated_runs().sizes["run"] == 182
     assert rows["objective there"].inside
-    assert rows["R_D, data alone"].found == pytest.approx(2.9157, rel=1e-3)
+    assert rows["R_D, data alone"].estimate == pytest.approx(2.9157, rel=1e-3)
 
 
 def test_muennighoff_decays_are_not_the_lowest_optimum(published: ModuleType) -> None:
@@ -58,9 +58,9 @@ def test_muennighoff_decays_are_not_the_lowest_optimum(published: ModuleType) ->
         moved = {n: value * factors.get(n, 1.0) for n, value in published.DECAY.items()}
         assert published.huber_sum(runs, **moved) > here
     rows = by_quantity(published.muennighoff(quick=True))
-    assert 0.998 * here < rows["lowest objective"].found < here
-    lowest = {name: rows[name].found for name in published.DECAY}
-    assert published.huber_sum(runs, **lowest) == pytest.approx(rows["lowest objective"].found)
+    assert 0.998 * here < rows["lowest objective"].estimate < here
+    lowest = {name: rows[name].estimate for name in published.DECAY}
+    assert published.huber_sum(runs, **lowest) == pytest.approx(rows["lowest objective"].estimate)
 
 
 def test_porian_exponents(published: ModuleType) -> None:
@@ -92,7 +92,7 @@ def test_step_law_is_not_quite_what_the_best_cells_say(published: ModuleType) ->
         "power of lr in N, cells within .25%": -0.7662,
         "power of batch in D, cells within .25%": 0.6125,
     }.items():
-        assert rows[quantity].found == pytest.approx(expected, abs=1e-3)
+        assert rows[quantity].estimate == pytest.approx(expected, abs=1e-3)
         assert rows[quantity].inside is False
 
 
@@ -100,11 +100,11 @@ def test_clark_constants_on_their_runs(published: ModuleType) -> None:
     """Decimal logarithms matter: with natural ones the error would be tens of per cent."""
     rows = by_quantity(published.clark(quick=True))
     errors = {router: rows[f"relative error of {router}"] for router in published.ROUTERS}
-    assert {router: round(each.found, 4) for router, each in errors.items()} == {
+    assert {router: round(each.estimate, 4) for router, each in errors.items()} == {
         "S-Base": 0.0071, "RL-R": 0.0149, "Hash": 0.009,
     }  # fmt: skip
     assert all(each.inside for each in errors.values())
-    assert rows["alpha of S-Base"].found == pytest.approx(0.082, rel=0.03)
+    assert rows["alpha of S-Base"].estimate == pytest.approx(0.082, rel=0.03)
 
 
 def test_kaplan_derived_numbers(published: ModuleType) -> None:
@@ -116,14 +116,14 @@ def test_kaplan_derived_numbers(published: ModuleType) -> None:
     assert fall.inside is False  # .054 does not follow from the constants that they print
 
 
-def test_the_table_is_told(published: ModuleType) -> None:
+def test_the_table_is_written(published: ModuleType) -> None:
     rows = list(published.kaplan(quick=True))
     lines = published.text(rows).splitlines()
     assert len(lines) == 1 + len(rows)
-    told = pd.DataFrame([["a", 3, 0.5, 0.4, 0.6, 0.3, 0.9, 0.1]])
-    told.columns = [
+    times = pd.DataFrame([["a", 3, 0.5, 0.4, 0.6, 0.3, 0.9, 0.1]])
+    times.columns = [
         "times", "settings", "slope", "low", "high", "lowest", "additive_rmsle", "decoding_rmsle"
     ]  # fmt: skip
-    record = published.record(rows, True, told)
-    assert record["rows"][0].keys() >= {"paper", "published", "found", "inside", "holds"}
+    record = published.record(rows, True, times)
+    assert record["rows"][0].keys() >= {"paper", "published", "estimate", "inside", "holds"}
     assert "refuse the additive form" in record["inference_time_says"][1]
