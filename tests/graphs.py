@@ -1,4 +1,4 @@
-"""PyMC models compiled, and evaluated by NumPy at points of the unconstrained space."""
+"""Compiles PyMC models and evaluates their variables at unconstrained points."""
 
 from __future__ import annotations
 
@@ -24,25 +24,10 @@ def compile_graph(model: pm.Model) -> CompiledDensity:
 def unconstrained(
     model: pm.Model, variables: list[str], points: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Random and deterministic variables at points of the unconstrained space.
-
-    Parameters
-    ----------
-    model : pymc.Model
-        The model.
-    variables : list of str
-        Names of its variables.
-    points : array (..., unknowns)
-        Points.
-
-    Returns
-    -------
-    dict of str to array
-        Of shape (..., shape of the variable).
-    """
+    """Random and deterministic variables at points (..., unknowns) of the unconstrained space."""
     point = pt.dvector("point")
-    wanted = model.replace_rvs_by_values([model[name] for name in variables])
-    graphs = clone_replace(wanted, values_at(model, point))
+    by_value = model.replace_rvs_by_values([model[name] for name in variables])
+    graphs = clone_replace(by_value, values_at(model, point))
     many = pt.dmatrix("points")
     batched = vectorize_graph(graphs, {point: many})
     # Evaluated once for all draws, with NumPy: compiling would take longer than computing.
@@ -51,7 +36,7 @@ def unconstrained(
 
     def shaped(name: str, value: Any) -> np.ndarray:
         shape = np.shape(value)[np.ndim(value) - model[name].ndim :]
-        many = np.broadcast_to(value, (points[..., 0].size, *shape))  # a fixed value is there once
+        many = np.broadcast_to(value, (points[..., 0].size, *shape))  # fixed values are not batched
         return many.reshape(*points.shape[:-1], *shape)
 
     return {name: shaped(name, value) for name, value in zip(variables, values, strict=True)}

@@ -1,4 +1,4 @@
-"""Priors: their errors, and that the PyMC variable is the distribution that the record names."""
+"""Priors: their errors, and that PyMC variables have the distribution of their record."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_fixed_is_its_value() -> None:
     assert not model.free_RVs
 
 
-def test_what_is_no_prior_is_told() -> None:
+def test_other_objects_are_not_priors() -> None:
     assert not isinstance(0.5, Prior)
 
 

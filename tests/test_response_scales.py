@@ -1,4 +1,4 @@
-"""Scales of the response: maps there and back, slopes, on numbers, arrays and tensors."""
+"""Response scales: maps there and back, slopes, on numbers, arrays and tensors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ METHODS = ("forward", "inverse", "slope")
 
 
 @every_scale
-def test_the_inverse_leads_back(scale: Any, inside: list[float], outside: list[float]) -> None:
+def test_round_trip(scale: Any, inside: list[float], outside: list[float]) -> None:
     values = scale.forward(np.array(inside), UNIT)
     np.testing.assert_allclose(scale.inverse(values, UNIT), inside, rtol=1e-9)
     assert np.all(np.diff(values) > 0)
@@ -34,7 +34,7 @@ def test_the_inverse_leads_back(scale: Any, inside: list[float], outside: list[f
 
 @given(value=st.floats(-15.0, 15.0), unit=st.floats(1e-3, 1e3))
 @pytest.mark.parametrize("scale", [LogScale(), RawScale(), LogitScale(-1.0, 3.0)])
-def test_every_value_is_of_a_response_that_is_held(scale: Any, value: float, unit: float) -> None:
+def test_every_value_has_a_response_inside_the_scale(scale: Any, value: float, unit: float) -> None:
     response = scale.inverse(value, unit)
     assert scale.holds(response)
     np.testing.assert_allclose(scale.forward(response, unit), value, rtol=1e-7, atol=1e-8)
@@ -58,7 +58,7 @@ def test_holds(scale: Any, inside: list[float], outside: list[float]) -> None:
 
 @every_scale
 @pytest.mark.parametrize("method", METHODS)
-def test_tensors_are_served_as_arrays_are(
+def test_tensors_agree_with_arrays(
     scale: Any, inside: list[float], outside: list[float], method: str
 ) -> None:
     values = np.array([-3.0, 0.0, 1.5] if method == "inverse" else inside)
@@ -72,7 +72,7 @@ def test_tensors_are_served_as_arrays_are(
 
 @pytest.mark.parametrize("scale", [LogScale(), LogitScale()])
 @pytest.mark.parametrize("method", METHODS)
-def test_the_unit_does_not_matter_where_the_map_has_its_own(scale: Any, method: str) -> None:
+def test_the_unit_does_not_matter_to_log_and_logit(scale: Any, method: str) -> None:
     without = getattr(scale, method)(0.3)
     assert without == getattr(scale, method)(0.3, UNIT)
 

@@ -1,4 +1,4 @@
-"""Which parameter varies over which groups."""
+"""Partial pooling: groupings of parameters and the layout of their effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the sampler's variables to parameters with labels."""
+"""Posterior draws in the user's units, with labels."""
 
 from __future__ import annotations
 

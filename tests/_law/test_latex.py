@@ -1,4 +1,4 @@
-"""Formulas as text."""
+"""Formulas as plain text."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def test_formulas_are_plain(name: str) -> None:
     assert formula
     assert not set(formula) & set("\\{}")
     assert formula.count("(") == formula.count(")")
+
+
+def test_fractions_powers_and_indices() -> None:
+    formula = r"L_0 + \frac{k}{1 + (N/d)^{\alpha}}"
+    assert plain_formula(formula) == "L_0 + k / (1 + (N/d)^alpha)"

@@ -1,4 +1,4 @@
-"""The grammar of a law: one plain function."""
+"""Laws: the decorator, its errors, and the digest of a formula."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_law_without_docstring_has_an_empty_doc() -> None:
     assert silent.doc == ""
 
 
-def test_options_are_kept() -> None:
+def test_options_are_stored() -> None:
     @law(latex="k/N", unitless=("N",), level=("k", max), rescaling=dict)
     def full(N: Any, *, k: Amplitude) -> Any:
         return k / N
@@ -59,7 +59,7 @@ def test_options_are_kept() -> None:
     assert full.rescaling is dict
 
 
-def test_roles_are_found_where_the_law_is_defined() -> None:
+def test_roles_are_looked_up_where_the_law_is_defined() -> None:
     from bayeslaw._law.roles import Fraction as Share
 
     @law
@@ -70,7 +70,7 @@ def test_roles_are_found_where_the_law_is_defined() -> None:
 
 
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations"])
-def test_roles_are_found_in_a_module_and_in_a_function(future: str) -> None:
+def test_roles_are_looked_up_in_modules_and_functions(future: str) -> None:
     source = f"""
 {future}
 from bayeslaw._law.law import law
@@ -184,7 +184,9 @@ def test_predictors_need_names_that_differ(names: tuple) -> None:
         ),
     ],
 )
-def test_what_a_law_declares_is_its_own(declared: dict[str, Any], message: str) -> None:
+def test_declarations_name_predictors_and_parameters_of_the_law(
+    declared: dict[str, Any], message: str
+) -> None:
     def pure(N: Any, *, k: Amplitude, alpha: Exponent) -> Any:
         return k * N**-alpha
 
@@ -247,7 +249,7 @@ def test_digest_does_not_depend_on_whether_there_is_a_docstring() -> None:
     assert documented.digest == silent.digest
 
 
-def test_digest_tells_functions_that_are_called_and_parameters_that_swap() -> None:
+def test_digest_distinguishes_called_functions_and_swapped_parameters() -> None:
     @law
     def rising(N: Any, *, a: Real, b: Real) -> Any:
         return np.exp(a) + b * N
@@ -278,7 +280,7 @@ def test_maximum_and_minimum(left: float, right: float) -> None:
     assert abs(minimum(left, right) - min(left, right)) <= 4e-16 * size
 
 
-def test_maximum_and_minimum_serve_every_backend() -> None:
+def test_maximum_and_minimum_on_every_backend() -> None:
     left, right = np.array([1.0, 5.0, -2.0]), np.array([2.0, 4.0, -3.0])
     larger, smaller = [2.0, 5.0, -2.0], [1.0, 4.0, -3.0]
     np.testing.assert_array_equal(maximum(left, right), larger)

@@ -32,7 +32,7 @@ def test_logit_is_that_of_scipy(real: float) -> None:
 
 
 @pytest.mark.parametrize("link", [IDENTITY, LOG, LOGIT], ids=lambda link: link.name)
-def test_links_serve_tensors(link: Link) -> None:
+def test_links_on_tensors(link: Link) -> None:
     real = np.linspace(-3, 3, 7)
     there = link.inverse(pt.as_tensor(real))
     np.testing.assert_allclose(there.eval(mode="FAST_COMPILE"), link.inverse(real), rtol=1e-14)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor, Fraction, Rate, Real, Scale
-from bayeslaw._law.units import rescale
-from bayeslaw.laws import log_linear, power
+from bayeslaw._law.units import predictor_scales, rescale
+from bayeslaw.data.runs import grid
+from bayeslaw.laws import inverse_log, log_linear, power
 
 SCALES = st.floats(1e-9, 1e9)
 
@@ -108,10 +109,17 @@ def test_arguments_stay_as_they_are() -> None:
     np.testing.assert_array_equal(rescaled["k"], 7)
 
 
-def test_no_rule_is_an_error_that_says_what_to_do() -> None:
+def test_a_missing_rule_is_an_error_that_suggests_declaring_it() -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
         rescale(coupled, {"N": 2.0}, {"k": 1.0, "alpha": 0.5})
     assert str(error.value) == (
         "law 'coupled': no rule found for a change of the unit of 'N'; declare it with "
         "@law(rescaling=...) or, where it has no unit, @law(unitless=...)"
     )
+
+
+def test_scales_are_the_references_of_predictors_with_a_unit() -> None:
+    runs = grid(N=[1e6, 1e8]).assign_attrs(groups=[])
+    runs["N"].attrs["reference"] = 1e7
+    assert predictor_scales(power, runs) == {"N": 1e7}
+    assert predictor_scales(inverse_log, runs) == {"N": 1.0}

@@ -1,4 +1,4 @@
-"""The contract that every law of the catalogue fulfils; a new law is tested by being there."""
+"""The contract that every law of the catalogue fulfils; new laws are included automatically."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_names_are_those_of_laws() -> None:
         assert laws.find(name) is getattr(laws, name)
 
 
-def test_names_of_families_are_found() -> None:
+def test_names_of_families() -> None:
     assert laws.find("broken_12") is laws.broken(12)
     assert laws.find("broken_2").digest != laws.find("broken_3").digest
     assert laws.broken.__wrapped__(2).digest == laws.broken(2).digest
@@ -78,7 +78,7 @@ def test_other_names_are_not_laws(name: str, hint: str) -> None:
 
 
 @every_law
-def test_the_contract_of_all_laws_is_kept(law: Law) -> None:
+def test_laws_fulfil_the_contract(law: Law) -> None:
     report = check_law(law)
     assert report.passed, str(report)
     assert report.law is law
@@ -103,7 +103,7 @@ def test_a_change_of_units_changes_nothing(law: Law, data: st.DataObject) -> Non
 
 @every_law
 @given(position=st.floats(0, 1), low=st.floats(1, 9.9), factor=st.floats(1.001, 10))
-def test_the_response_goes_where_the_law_says(
+def test_the_response_has_the_declared_direction(
     law: Law, position: float, low: float, factor: float
 ) -> None:
     parameters = parameters_at(law, position)
@@ -117,7 +117,7 @@ def test_the_response_goes_where_the_law_says(
 @pytest.mark.parametrize(
     "law", [law for law in CATALOGUE if 0 in law.direction.values()], ids=lambda law: law.name
 )
-def test_what_may_go_either_way_does(law: Law) -> None:
+def test_predictors_of_either_direction_rise_and_fall(law: Law) -> None:
     predictors, _ = sample(law, 2000)
     rng = np.random.default_rng(5)
     parameters = {name: parameters_at(law, rng.uniform(size=2000))[name] for name in law.parameters}
@@ -164,7 +164,7 @@ def symbol(name: str) -> str:
 
 
 @pytest.mark.parametrize("breaks", [1, 2, 3])
-def test_members_of_a_family_keep_the_contract(breaks: int) -> None:
+def test_members_of_a_family_fulfil_the_contract(breaks: int) -> None:
     report = check_law(laws.broken(breaks))
     assert report.passed, str(report)
     assert report.coordinates == "SumOfTerms"

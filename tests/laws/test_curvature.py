@@ -1,4 +1,4 @@
-"""The family that holds the power law and the log-linear law, and its coordinates."""
+"""The curvature law, between power law and log-linear law, and its coordinates."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def frame_at(pivot: float) -> Frame:
 
 
 @given(data=st.data())
-def test_coordinates_come_back_and_know_their_jacobian(data: st.DataObject) -> None:
+def test_coordinates_round_trip_and_jacobian(data: st.DataObject) -> None:
     system = coordinates(Model(curvature))
     assert isinstance(system, Recentred)
     # The response stays positive on this range, as it does where a curve was observed.
@@ -111,12 +111,12 @@ def test_parameters_refer_to_the_reference() -> None:
         ("sd_kappa", HalfNormal(0.1), Recentred),
     ],
 )
-def test_priors_that_leave_it_free_to_move(name: str, prior: Prior, kind: type) -> None:
+def test_which_priors_allow_recentring(name: str, prior: Prior, kind: type) -> None:
     model = Model(curvature, priors={name: prior})
     assert type(coordinates(model)) is kind
 
 
-def test_a_population_that_crosses_zero_still_places_the_sampler() -> None:
+def test_a_population_that_crosses_zero_has_finite_coordinates() -> None:
     system = coordinates(Model(curvature))
     steep = {"m": 0.0, "s": 0.0, "kappa": 0.0}
     there = system.to_pivot(steep, frame_at(3.0), dict.fromkeys(steep, 1.0))
@@ -148,7 +148,7 @@ def curvature_draws(fitted: Fit) -> xr.DataArray:
     return fitted.tree["posterior"]["kappa"]
 
 
-def test_log_linear_data_are_seen_to_be_log_linear(log_linear_fit: Fit) -> None:
+def test_log_linear_data_are_identified(log_linear_fit: Fit) -> None:
     assert diagnose(log_linear_fit).gate.passed
     kappa = curvature_draws(log_linear_fit)
     assert (abs(kappa) < 0.25).mean() > 0.8
@@ -156,7 +156,7 @@ def test_log_linear_data_are_seen_to_be_log_linear(log_linear_fit: Fit) -> None:
     assert abs(float(beyond.mean()) - (5 - 0.2 * np.log(1e6))) < 2 * float(beyond.std())
 
 
-def test_a_floor_is_seen(floor_fit: Fit) -> None:
+def test_a_floor_is_identified(floor_fit: Fit) -> None:
     assert diagnose(floor_fit).gate.passed
     assert (curvature_draws(floor_fit) > 1).mean() > 0.99
     assert (

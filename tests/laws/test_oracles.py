@@ -1,4 +1,4 @@
-"""Every law against published numbers, or numbers chosen so that a hand can compute them."""
+"""Every law against published values, or values that can be computed by hand."""
 
 from __future__ import annotations
 
@@ -426,7 +426,7 @@ def test_over_training_is_chinchilla_with_tied_exponents() -> None:
 
 @pytest.mark.parametrize("unique", [178e9, 25e9, 4e9])
 @pytest.mark.parametrize("N", [1e8, 8.7e9, 1e12])
-def test_data_constrained_is_what_its_authors_compute(N: float, unique: float) -> None:
+def test_data_constrained_agrees_with_its_authors_code(N: float, unique: float) -> None:
     """Muennighoff et al.'s parametric fit, step by step, with the paper's rounded constants.
 
     At equal exponents the optimal size is 0.051 for each unique token.
@@ -448,7 +448,7 @@ def test_data_constrained_is_what_its_authors_compute(N: float, unique: float) -
     assert response == pytest.approx(1.87 + 521 / model**0.353 + 1488 / tokens**0.353, rel=1e-13)
 
 
-def test_repeats_are_worth_what_the_paper_says() -> None:
+def test_value_of_repeats_is_that_of_the_paper() -> None:
     """With R repeats the tokens are worth 1 + (1 - 1/e) R epochs, in the end 1 + R."""
     shape = {"E": 0.0, "A": 0.0, "alpha": 1.0, "B": 1.0, "beta": 1.0, "R_D": 15.0}
 
@@ -473,7 +473,7 @@ def test_broken_without_a_first_slope_is_plateau_power() -> None:
     np.testing.assert_allclose(flat, plateau, rtol=1e-14)
 
 
-def test_a_loss_below_the_first_floor_stays_a_number() -> None:
+def test_a_loss_below_the_first_floor_is_finite() -> None:
     response = laws.loss_to_loss(np.array([0.5, 2.0]), E_1=1.0, K=3.0, E_0=1.0, kappa=0.5)
     np.testing.assert_allclose(response, [1, 4], atol=3e-3)
 

@@ -1,4 +1,4 @@
-"""The record of a discrepancy: its parameters beside a law."""
+"""The Brownian discrepancy: its parameters and options."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_there_is_one_scale_per_predictor(law: Law, names: list[str]) -> None:
     assert list(Brownian().parameters(law).items()) == [(name, TAU) for name in names]
 
 
-def test_a_side_has_eight_knots_unless_told_otherwise() -> None:
+def test_a_side_has_eight_knots_by_default() -> None:
     assert Brownian() == Brownian(knots=8)
     assert Brownian(knots=1).knots == 1
 
 
 @pytest.mark.parametrize("knots", [0, -3])
-def test_there_is_a_knot(knots: int) -> None:
+def test_there_is_at_least_one_knot(knots: int) -> None:
     with pytest.raises(ValueError, match=rf"^Brownian\(knots={knots}\): knots must be at least 1$"):
         Brownian(knots=knots)

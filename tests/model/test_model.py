@@ -1,4 +1,4 @@
-"""The record of what is fitted, and what it refuses."""
+"""Models: defaults, free and fixed parameters, and errors."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_defaults_without_a_discrepancy() -> None:
         (two, None, Brownian(knots=3), ["sigma", "tau_N", "tau_D"], False),
     ],
 )
-def test_parameters_beside_the_laws(
+def test_nuisance_parameters(
     law: Any, noise: Any, discrepancy: Any, names: list[str], is_augmented: bool
 ) -> None:
     model = Model(law, noise=noise, discrepancy=discrepancy)
@@ -159,7 +159,7 @@ def without_units(N: Any, *, k: Amplitude, alpha: Exponent, beta: Exponent) -> A
         {"law": steep},
     ],
 )
-def test_what_is_sound_is_accepted(arguments: dict[str, Any]) -> None:
+def test_valid_models_are_accepted(arguments: dict[str, Any]) -> None:
     assert Model(**arguments).free
 
 
@@ -329,7 +329,7 @@ ANY_PRIOR = "must be a distribution, such as bl.LogNormal(1.0, 2.0), or bl.Fixed
         ),
     ],
 )
-def test_what_is_refused(
+def test_invalid_models_are_refused(
     law: Any, arguments: dict[str, Any], kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind) as error:
@@ -400,7 +400,7 @@ def test_errors(arguments: dict[str, Any], kind: type[Exception], message: str) 
     assert str(error.value) == message
 
 
-def test_content_tells_roles_apart_that_the_formula_does_not() -> None:
+def test_content_distinguishes_roles_under_one_formula() -> None:
     def with_role(role: Any) -> Model:
         def term(N: Any, *, k: Any, alpha: Any) -> Any:
             return k * N**-alpha

@@ -1,4 +1,4 @@
-"""Kinds of noise: densities against SciPy, draws, mixtures, and what a model asks of them."""
+"""Kinds of noise: densities against SciPy, draws, mixtures and the protocol."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ residuals = st.floats(-20.0, 20.0)
 
 
 def latent_draws(noise: Noise, size: int) -> np.ndarray:
-    """ModelData of runs as the PyMC model draws them."""
+    """Latent variables of runs, as the PyMC model draws them."""
     with pm.Model(coords={"run": range(size)}):
         return pm.draw(noise.latent("latent", "run"), random_seed=1, mode="FAST_COMPILE")
 
@@ -116,7 +116,7 @@ def test_draws_follow_from_the_generator(
 
 
 @pytest.mark.parametrize(("noise", "parameters", "known"), MIXTURES.values(), ids=MIXTURES)
-def test_the_density_is_a_mixture_over_the_numbers_of_runs(
+def test_the_density_is_a_mixture_over_the_latent_variables(
     noise: Noise, parameters: dict[str, float], known: Any
 ) -> None:
     latent, sigma, size = latent_draws(noise, 40_000), 0.3, 40_000
@@ -129,25 +129,25 @@ def test_the_density_is_a_mixture_over_the_numbers_of_runs(
     assert np.all(np.abs(each.mean(axis=1) - expected) <= 4.5 * error)
 
 
-def test_gaussian_noise_is_given_as_it_is() -> None:
+def test_gaussian_noise_needs_no_latent_variable() -> None:
     assert Gaussian().latent("latent", "run") is None
     assert Gaussian().given(None, 0.3, {}) == (0.0, 0.3)
 
 
 @pytest.mark.parametrize(
-    ("noise", "alone", "beside_discrepancy"),
+    ("noise", "alone", "with_discrepancy"),
     [(Gaussian(), False, False), (StudentT(), False, True), (Undertuned(), True, True)],
 )
-def test_what_is_sampled_for_each_run(noise: Noise, alone: bool, beside_discrepancy: bool) -> None:
+def test_latent_variables_of_runs(noise: Noise, alone: bool, with_discrepancy: bool) -> None:
     assert noise.is_augmented(False) is alone
-    assert noise.is_augmented(True) is beside_discrepancy
+    assert noise.is_augmented(True) is with_discrepancy
 
 
 @pytest.mark.parametrize(
     ("noise", "absorbs", "tail"),
     [(Gaussian(), True, 1e6), (StudentT(7.0), False, 7.0), (Undertuned(), True, 4.0)],
 )
-def test_what_a_search_and_a_measurement_ask(noise: Noise, absorbs: bool, tail: float) -> None:
+def test_tails_and_absorbed_variance(noise: Noise, absorbs: bool, tail: float) -> None:
     assert noise.absorbs is absorbs
     assert noise.tail == tail
 
@@ -156,7 +156,7 @@ def test_what_a_search_and_a_measurement_ask(noise: Noise, absorbs: bool, tail: 
     ("noise", "parameters", "absorbed"),
     [(Gaussian(), {}, stats.norm(0, 0.5)), (Undertuned(), {"excess": 1.0}, None)],
 )
-def test_noise_that_absorbs_adds_normal_scatter_to_its_own(
+def test_noise_absorbs_the_variance_of_a_normal_term(
     noise: Noise, parameters: dict[str, float], absorbed: Any
 ) -> None:
     # 0.3 and 0.4 in quadrature are 0.5, by convolution.
@@ -171,14 +171,14 @@ def test_noise_that_absorbs_adds_normal_scatter_to_its_own(
 
 
 @pytest.mark.parametrize("kind", [Gaussian, StudentT, Undertuned])
-def test_kinds_of_noise_keep_the_protocol(kind: Any) -> None:
+def test_kinds_of_noise_implement_the_protocol(kind: Any) -> None:
     assert isinstance(kind(), Noise)
     assert kind().scale == LogScale()
     assert kind().varies_with is None
     assert kind(scale=RawScale(), varies_with="N").scale == RawScale()
 
 
-def test_other_things_are_no_noise() -> None:
+def test_other_objects_are_not_noise() -> None:
     assert not isinstance(LogScale(), Noise)
 
 
@@ -197,11 +197,11 @@ def test_degrees_of_freedom_give_a_variance(nu: float) -> None:
         StudentT(nu)
 
 
-def test_spread_is_sigma() -> None:
+def test_scale_is_sigma() -> None:
     assert sigma_at(StudentT(), {"sigma": 0.02}, {"N": np.ones(3)}) == 0.02
 
 
-def test_spread_is_a_power_of_the_predictor_that_it_varies_with() -> None:
+def test_scale_is_a_power_of_the_predictor_it_varies_with() -> None:
     sizes = {"N": np.array([0.25, 1.0, 4.0]), "D": np.full(3, np.nan)}
     parameters = {"sigma": np.array([0.1, 0.2, 0.3]), "sigma_slope": np.array([0.5, 1.0, -0.5])}
     sigma = sigma_at(Gaussian(varies_with="N"), parameters, sizes)

@@ -1,4 +1,4 @@
-"""Parts of a model as plain records, and back."""
+"""Parts of a model as JSON records, and back."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EXAMPLES = [
 
 @dataclass(frozen=True)
 class Foreign:
-    """A part of somebody else."""
+    """A part of another package."""
 
     value: float = 1.0
 
@@ -46,7 +46,7 @@ def test_every_part_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("part", EXAMPLES, ids=str)
-def test_a_part_comes_back_from_json(part: Any) -> None:
+def test_round_trip_through_json(part: Any) -> None:
     again = from_record(json.loads(json.dumps(to_record("part", part))))
     assert again == part
     assert type(again) is type(part)
@@ -58,7 +58,7 @@ def test_plain_values_are_their_own_records(value: Any) -> None:
     assert from_record(value) is value
 
 
-def test_a_record_says_what_is_in_it() -> None:
+def test_format_of_records() -> None:
     expected = {"StudentT": {"nu": 4.0, "scale": {"RawScale": {}}, "varies_with": None}}
     assert to_record("noise", StudentT(scale=RawScale())) == expected
 
@@ -72,11 +72,13 @@ def test_a_record_says_what_is_in_it() -> None:
         ("noise", Gaussian(Foreign()), "scale", "LogScale, RawScale, LogitScale$"),  # type: ignore[arg-type]
     ],
 )
-def test_parts_of_somebody_else_are_refused(what: str, part: Any, culprit: str, known: str) -> None:
+def test_parts_of_other_packages_are_refused(
+    what: str, part: Any, culprit: str, known: str
+) -> None:
     with pytest.raises(ValueError, match=rf"^the {culprit} is a Foreign of .*: use one of {known}"):
         to_record(what, part)
 
 
-def test_names_that_are_no_part_are_not_looked_for() -> None:
+def test_unknown_names_are_not_looked_up() -> None:
     with pytest.raises(KeyError, match="system"):
         from_record({"system": {"command": "true"}})
