@@ -1,4 +1,4 @@
-"""Weights of models, against what can be worked out without a search."""
+"""Stacking, pseudo-BMA and hierarchical stacking weights, against closed forms."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def scored(runs: xr.Dataset, values: list[float]) -> xr.Dataset:
 
 
 def test_scores_of_several_models(later: xr.Dataset) -> None:
-    each = {"power": [1.0, 2.0, 3.0, 4.0], "log-linear": [5.0, 6.0, 7.0, 8.0]}
-    found = log_scores({name: scored(later, values) for name, values in each.items()})
-    assert found.to_dict("list") == each
-    assert found.index.name == "task"
-    assert found.index.tolist() == ["c4", "c4", "code", "code"]
+    values = {"power": [1.0, 2.0, 3.0, 4.0], "log-linear": [5.0, 6.0, 7.0, 8.0]}
+    scores = log_scores({name: scored(later, value) for name, value in values.items()})
+    assert scores.to_dict("list") == values
+    assert scores.index.name == "task"
+    assert scores.index.tolist() == ["c4", "c4", "code", "code"]
 
 
 def test_scores_of_one_curve() -> None:
     runs = bl.grid(N=[1e9, 1e10]).assign_attrs(response="loss")
-    found = log_scores({"power": scored(runs, [1.0, 2.0])})
-    assert found.index.tolist() == ["all", "all"]
-    assert found["power"].tolist() == [1.0, 2.0]
+    scores = log_scores({"power": scored(runs, [1.0, 2.0])})
+    assert scores.index.tolist() == ["all", "all"]
+    assert scores["power"].tolist() == [1.0, 2.0]
 
 
 def test_scores_of_a_backtest(later: xr.Dataset) -> None:
@@ -71,16 +71,16 @@ def test_scores_of_a_backtest(later: xr.Dataset) -> None:
             ("log-linear", [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]),
         )
     ]
-    found = log_scores(xr.concat(parts, "run", combine_attrs="override"))
-    assert found.columns.tolist() == ["power", "log-linear"]
-    assert sorted(found["power"]) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-    np.testing.assert_array_equal(found["power"], -found["log-linear"])
-    assert sorted(found.loc["c4", "power"]) == [1.0, 2.0, 5.0]
+    scores = log_scores(xr.concat(parts, "run", combine_attrs="override"))
+    assert scores.columns.tolist() == ["power", "log-linear"]
+    assert sorted(scores["power"]) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    np.testing.assert_array_equal(scores["power"], -scores["log-linear"])
+    assert sorted(scores.loc["c4", "power"]) == [1.0, 2.0, 5.0]
 
 
 def test_models_scored_at_different_runs(later: xr.Dataset) -> None:
     few = scored(later, [1.0, 2.0, 3.0, 4.0]).isel(run=[0, 1, 2])
-    sentence = "model 'few' has no log score at 1 of 4 runs; weights need all models scored at"
+    sentence = "model 'few' has no log score at 1 of 4 runs; weights need all models scored on"
     with pytest.raises(ValueError, match=re.escape(sentence)):
         log_scores({"all": scored(later, [1.0, 2.0, 3.0, 4.0]), "few": few})
 
@@ -91,16 +91,16 @@ def test_models_scored_at_different_runs(later: xr.Dataset) -> None:
 def test_models_that_take_turns() -> None:
     """Where only one model has a density at each curve, weights are shares of curves."""
     never = -np.inf
-    found = stacking_weights(frame([[0.3, never], [2.0, never], [0.1, never], [never, 0.5]]))
-    np.testing.assert_allclose(found, [0.75, 0.25], atol=1e-6)
-    assert found.index.tolist() == ["power", "log-linear"]
+    weights = stacking_weights(frame([[0.3, never], [2.0, never], [0.1, never], [never, 0.5]]))
+    np.testing.assert_allclose(weights, [0.75, 0.25], atol=1e-6)
+    assert weights.index.tolist() == ["power", "log-linear"]
 
 
 def test_curves_count_alike_in_stacking() -> None:
     never = -np.inf
     rows = [[0.0, never]] * 9 + [[never, 0.0]]
-    found = stacking_weights(frame(rows, ["c4"] * 9 + ["code"]))
-    np.testing.assert_allclose(found, [0.5, 0.5], atol=1e-6)
+    weights = stacking_weights(frame(rows, ["c4"] * 9 + ["code"]))
+    np.testing.assert_allclose(weights, [0.5, 0.5], atol=1e-6)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 3), st.floats(0.01, 30))
@@ -124,7 +124,7 @@ def test_a_mixture_scores_better_than_the_best_model() -> None:
     weights = stacking_weights(scores).to_numpy()
     mixed = np.log(np.exp(scores.to_numpy()) @ weights).mean()
     assert mixed > scores.mean().max() + 0.5
-    # The truth is such a mixture: its weights are found within four standard errors.
+    # The truth is such a mixture: its weights are weights within four standard errors.
     assert abs(weights[0] - 0.6) < 4 * np.sqrt(0.6 * 0.4 / 200)
 
 
@@ -132,9 +132,9 @@ def test_a_mixture_scores_better_than_the_best_model() -> None:
 
 
 def test_equal_weights() -> None:
-    found = equal_weights(frame([[1.0, 9.0, 2.0]]))
-    np.testing.assert_allclose(found, [1 / 3] * 3)
-    assert found.index.tolist() == LAWS
+    weights = equal_weights(frame([[1.0, 9.0, 2.0]]))
+    np.testing.assert_allclose(weights, [1 / 3] * 3)
+    assert weights.index.tolist() == LAWS
 
 
 def test_a_lead_that_all_curves_share() -> None:
@@ -154,11 +154,11 @@ def test_the_bootstrap_of_two_curves() -> None:
     """With two curves the importance of the first is uniform, so the weight is an integral."""
     scores = frame([[1.0, 0.0], [0.0, 2.0]])
     share = (np.arange(10_000) + 0.5) / 10_000
-    each = 1 / (1 + np.exp(-2 * (share - 2 * (1 - share))))
-    found = pseudo_bma_weights(scores, draws=4000, random_seed=3)["power"]
-    assert abs(found - each.mean()) < 4 * each.std() / np.sqrt(4000)
-    assert found == pseudo_bma_weights(scores, draws=4000, random_seed=3)["power"]
-    assert found != pseudo_bma_weights(scores, draws=4000, random_seed=4)["power"]
+    weight = 1 / (1 + np.exp(-2 * (share - 2 * (1 - share))))
+    weights = pseudo_bma_weights(scores, draws=4000, random_seed=3)["power"]
+    assert abs(weights - weight.mean()) < 4 * weight.std() / np.sqrt(4000)
+    assert weights == pseudo_bma_weights(scores, draws=4000, random_seed=3)["power"]
+    assert weights != pseudo_bma_weights(scores, draws=4000, random_seed=4)["power"]
 
 
 def test_the_mean_of_a_curve_counts_in_pseudo_bma() -> None:
@@ -190,11 +190,11 @@ def test_weights_of_levels_are_posterior_means() -> None:
     rows = [[2.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.0, 1.5, 0.0]]
     scores = frame(rows, ["c4", "c4", "code"])
     seeds = [hierarchical_weights(scores, "task", draws=1000, random_seed=i) for i in range(6)]
-    each = np.stack([found.to_numpy() for found in seeds])
-    error = each.std(axis=0, ddof=1) / np.sqrt(len(each))
+    means = np.stack([weights.to_numpy() for weights in seeds])
+    error = means.std(axis=0, ddof=1) / np.sqrt(len(means))
     expected = by_importance(scores, 200_000)
-    assert np.all(np.abs(each.mean(axis=0)[:2] - expected) < 5 * error[:2] + 0.003)
-    np.testing.assert_allclose(each.sum(axis=2), 1)
+    assert np.all(np.abs(means.mean(axis=0)[:2] - expected) < 5 * error[:2] + 0.003)
+    np.testing.assert_allclose(means.sum(axis=2), 1)
     assert seeds[0].index.tolist() == ["c4", "code", "population"]
     assert seeds[0].index.name == "task"
 
@@ -215,25 +215,25 @@ def test_a_level_with_few_curves_stays_near_the_others() -> None:
     assert few.loc["population", "power"] > 0.6
 
 
-def test_default_draws_settle() -> None:
+def test_default_draws_are_enough() -> None:
     first, second = (hierarchical_weights(many(4, 3), "task", random_seed=i) for i in (0, 1))
     assert np.abs(first - second).to_numpy().max() < 0.05
 
 
-# What cannot be weighed
+# Invalid input
 
 
 @pytest.mark.parametrize("weights", [stacking_weights, pseudo_bma_weights])
 @pytest.mark.parametrize(
     ("scores", "sentence"),
     [
-        (frame(np.empty((0, 2))), "there are no log scores to take weights from"),
+        (frame(np.empty((0, 2))), "there are no log scores to compute weights from"),
         (frame([[1.0, np.nan]]), "model 'log-linear' has no log score at 1 of 1 runs"),
         (frame([[-np.inf, -np.inf]], ["c4"]), "no model gives a run of curve 'c4' a positive"),
     ],
     ids=["none", "missing", "impossible"],
 )
-def test_scores_that_say_nothing(weights: Any, scores: pd.DataFrame, sentence: str) -> None:
+def test_invalid_scores(weights: Any, scores: pd.DataFrame, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{sentence}"):
         weights(scores)
 
@@ -252,6 +252,6 @@ def test_sums_that_are_not_finite() -> None:
         ("population", "task", "task 'population' is the name of the row for levels not scored"),
     ],
 )
-def test_groups_that_do_not_serve(label: str, group: str, sentence: str) -> None:
+def test_invalid_groups(label: str, group: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         hierarchical_weights(frame([[1.0, 2.0]], [label]), group)

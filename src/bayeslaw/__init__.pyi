@@ -55,7 +55,7 @@ from .fitting.refit import refit as refit
 from .fitting.save import load as load
 from .fitting.save import save as save
 from .forecasting.forecast import forecast as forecast
-from .forecasting.forecast import interval as interval
+from .forecasting.interval import interval as interval
 from .forecasting.observation_noise import observation_noise as observation_noise
 from .forecasting.residuals import residuals as residuals
 from .forecasting.scores import score as score

@@ -1,4 +1,4 @@
-"""How much to believe of each model: weights from scores at runs that were held out."""
+"""Stacking, pseudo-BMA and hierarchical stacking: model weights from held-out log scores."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ __all__ = [
     "stacking_weights",
 ]
 
-POPULATION = "population"  # the row of weights for levels that were never scored
-NEGLIGIBLE = 1e-9  # a weight that the search leaves above the zero that it means
+POPULATION = "population"  # row of weights for levels without scores
+NEGLIGIBLE = 1e-9  # the optimiser leaves weights of zero slightly above it
 
 
 def log_scores(scores: xr.Dataset | Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """Table of log scores, from which weights follow.
+    """Tabulate held-out log scores, the input of the weights below.
 
     Parameters
     ----------
     scores : xarray.Dataset or mapping of str to xarray.Dataset
-        Scores of all models, as of `bayeslaw.backtest`; or, by name, those of each model at the
-        same runs in the same order, as of `bayeslaw.score`.
+        Scores of all models, as returned by `bayeslaw.backtest`; or, by name, those of each model
+        as returned by `bayeslaw.score`, for the same runs in the same order.
 
     Returns
     -------
     pandas.DataFrame
-        A row per held-out run (and origin), a column per model: log densities of the response.
-        The index is the curve: its groups, or ``curve`` where there are none. Models without a
-        single log score, such as the last value, are left out.
+        One row per held-out run (and origin), one column per model: log predictive densities.
+        The index is the curve: its groups, or ``curve`` where there are none. Models without any
+        log score, such as the last-value baseline, are left out.
 
     Raises
     ------
     ValueError
-        If models were scored at different runs.
+        If models were scored on different runs.
 
     Examples
     --------
@@ -59,14 +59,14 @@ def log_scores(scores: xr.Dataset | Mapping[str, xr.Dataset]) -> pd.DataFrame:
         groups = group_names(next(iter(scores.values())))
         rows = pd.concat([_rows(each, name) for name, each in scores.items()])
     curve = groups or ["curve"]
-    where = [*curve, *(["origin"] if "origin" in rows else [])]
-    rows["place"] = rows.groupby(["model", *where]).cumcount()
-    names, runs = list(dict.fromkeys(rows["model"])), [*where, "place"]
-    wide = rows.pivot(index=runs, columns="model", values="log_score").filter(items=names)
-    known = wide.dropna(axis="columns", how="all")
-    _require_everywhere(known)
-    told = known.droplevel([name for name in runs if name not in curve])
-    return told.set_axis(list(told.columns), axis="columns")
+    split = [*curve, *(["origin"] if "origin" in rows else [])]
+    rows["row"] = rows.groupby(["model", *split]).cumcount()
+    models, index = list(dict.fromkeys(rows["model"])), [*split, "row"]
+    wide = rows.pivot(index=index, columns="model", values="log_score").filter(items=models)
+    table = wide.dropna(axis="columns", how="all")
+    _require_complete(table)
+    table = table.droplevel([name for name in index if name not in curve])
+    return table.set_axis(list(table.columns), axis="columns")
 
 
 def _rows(scores: xr.Dataset, model: str | np.ndarray) -> pd.DataFrame:
@@ -77,23 +77,23 @@ def _rows(scores: xr.Dataset, model: str | np.ndarray) -> pd.DataFrame:
     )
 
 
-def _require_everywhere(scores: pd.DataFrame) -> None:
+def _require_complete(scores: pd.DataFrame) -> None:
     missing = scores.isna().to_numpy().sum(axis=0)
     if missing.any():
         worst = int(missing.argmax())
         raise ValueError(
             f"model {scores.columns[worst]!r} has no log score at {missing[worst]} of "
-            f"{len(scores)} runs; weights need all models scored at the same runs"
+            f"{len(scores)} runs; weights need all models scored on the same runs"
         )
 
 
 def equal_weights(scores: pd.DataFrame) -> pd.Series:
-    """The same weight for every model: what there is to say before any score.
+    """Give every model the same weight, for use before there are scores.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        Log scores, as of `log_scores`.
+        Log scores, as returned by `log_scores`.
 
     Returns
     -------
@@ -106,21 +106,21 @@ def equal_weights(scores: pd.DataFrame) -> pd.Series:
     >>> equal_weights(scores).tolist()
     [0.5, 0.5]
     """
-    return _named(np.full(scores.shape[1], 1 / scores.shape[1]), scores)
+    return _series(np.full(scores.shape[1], 1 / scores.shape[1]), scores)
 
 
 def stacking_weights(scores: pd.DataFrame) -> pd.Series:
-    """The mixture of models that would have scored best (Yao et al. 2018).
+    """Stacking: the mixture of models with the best held-out log score (Yao et al. 2018).
 
-    The weights maximise the mean over curves of the log density of the mixture. They answer which
-    mixture forecasts best, not which model is true: two models that agree share their weight in
-    any way, and one that is second everywhere can get none.
+    The weights maximise the mean over curves of the log density of the mixture. They say which
+    mixture forecasts best, not which model is true: the split between two models that agree is
+    arbitrary, and a model that is second best everywhere can get no weight.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        Log scores, as of `log_scores`. Rows of the same index are one curve; all curves count
-        alike.
+        Log scores, as returned by `log_scores`. Rows with the same index are one curve; all
+        curves count equally.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def stacking_weights(scores: pd.DataFrame) -> pd.Series:
     Raises
     ------
     ValueError
-        If there is no score, or no model gives a run a positive density.
+        If there is no score, or some run has zero density under every model.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def stacking_weights(scores: pd.DataFrame) -> pd.Series:
     """
     from scipy.optimize import minimize  # slow to import
 
-    density, share = _densities(scores), _shares(scores)
+    density, share = _densities(scores), _row_shares(scores)
     share = share / share.sum()
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
@@ -148,28 +148,28 @@ def stacking_weights(scores: pd.DataFrame) -> pd.Series:
         return -float(share @ np.log(mixed)), -(share / mixed) @ density
 
     size = density.shape[1]
-    found = minimize(
+    weights = minimize(
         loss, np.full(size, 1 / size), jac=True, method="SLSQP", bounds=[(0, 1)] * size,
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
         options={"ftol": 1e-12, "maxiter": 1000},
     ).x  # fmt: skip
-    found = np.where(found < NEGLIGIBLE, 0.0, found)
-    return _named(found / found.sum(), scores)
+    weights = np.where(weights < NEGLIGIBLE, 0.0, weights)
+    return _series(weights / weights.sum(), scores)
 
 
 def pseudo_bma_weights(
     scores: pd.DataFrame, *, draws: int = 1000, random_seed: int = 0
 ) -> pd.Series:
-    """Weigh models by how likely each model is to score best (pseudo-BMA+, Yao et al. 2018).
+    """Pseudo-BMA+: weights by exponentiated log scores, bootstrapped (Yao et al. 2018).
 
-    Exponentials of the sum over curves of the mean log score, averaged over a Bayesian bootstrap
-    of the curves, so that a lead that one curve makes counts for little.
+    Weights are the softmax of the sum over curves of the mean log score, averaged over a Bayesian
+    bootstrap of the curves, so that a lead due to a single curve counts for little.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        Log scores, as of `log_scores`. Rows of the same index are one curve, of which the mean
-        counts: held-out runs of a curve err together.
+        Log scores, as returned by `log_scores`. Rows with the same index are one curve, whose mean
+        counts, because errors of held-out runs of a curve are correlated.
     draws : int
         Bootstrap draws.
     random_seed : int
@@ -183,7 +183,7 @@ def pseudo_bma_weights(
     Raises
     ------
     ValueError
-        If there is no score, or every model gives some run a density of zero.
+        If there is no score, or every model has zero density at some run.
 
     Examples
     --------
@@ -192,33 +192,33 @@ def pseudo_bma_weights(
     True
     """
     _densities(scores)  # raises
-    curve, shared = _curves(scores), scores.to_numpy(dtype=float) * _shares(scores)[:, None]
+    curve = _curve_index(scores)
     means = np.zeros((curve.max() + 1, scores.shape[1]))
-    np.add.at(means, curve, shared)
+    np.add.at(means, curve, scores.to_numpy(dtype=float) * _row_shares(scores)[:, None])
     if np.isneginf(means).any(axis=0).all():
         raise ValueError(
             "every model gives some run a density of zero, so no sum of log scores is finite; "
-            "take stacking_weights, which mixes the models run by run"
+            "use stacking_weights, which mixes densities run by run"
         )
-    importance = np.random.default_rng(random_seed).dirichlet(np.ones(len(means)), draws)
-    elpd = len(means) * (importance @ means)
-    return _named(softmax(elpd, axis=1).mean(axis=0), scores)
+    bootstrap = np.random.default_rng(random_seed).dirichlet(np.ones(len(means)), draws)
+    elpd = len(means) * (bootstrap @ means)
+    return _series(softmax(elpd, axis=1).mean(axis=0), scores)
 
 
 def hierarchical_weights(
     scores: pd.DataFrame, group: str, *, draws: int = 4000, random_seed: int = 0
 ) -> pd.DataFrame:
-    """Stacking weights that vary by the levels of a group about common ones (Yao et al. 2022).
+    """Hierarchical stacking: weights that vary by the levels of a group (Yao et al. 2022).
 
-    The logits of a level's weights are a common vector plus deviations of its own: standard
-    normal and normal, with a standard deviation for each model that is half-normal. Weights are
-    posterior means, by elliptical slice sampling, where each curve counts as one observation; so
-    a level with few curves stays near the others.
+    The logits of a level's weights are a common vector, with a standard normal prior, plus the
+    level's own normal deviations, whose standard deviation is half-normal for each model. Weights
+    are posterior means by elliptical slice sampling, with each curve as one observation; so a
+    level with few curves is pulled towards the others.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        Log scores, as of `log_scores`. Rows of the same index are one curve.
+        Log scores, as returned by `log_scores`. Rows with the same index are one curve.
     group : str
         The group, a level of the index.
     draws : int
@@ -229,13 +229,13 @@ def hierarchical_weights(
     Returns
     -------
     pandas.DataFrame
-        A row per level of the group, and ``population`` for those not scored; a column per model.
-        Rows sum to one.
+        One row per level of the group, and ``population`` for levels without scores; one column
+        per model. Rows sum to one.
 
     Raises
     ------
     ValueError
-        If the scores have no such group, or no model gives a run a positive density.
+        If the scores have no such group, or some run has zero density under every model.
 
     Examples
     --------
@@ -247,26 +247,26 @@ def hierarchical_weights(
     """
     if group not in scores.index.names:
         raise ValueError(f"the scores have no group {group!r}; those are {[*scores.index.names]}")
-    density, share = _densities(scores), _shares(scores)
+    density, share = _densities(scores), _row_shares(scores)
     level, labels = pd.factorize(scores.index.get_level_values(group))
     if POPULATION in labels:
         raise ValueError(f"{group} {POPULATION!r} is the name of the row for levels not scored")
     shape = len(labels) + 2, density.shape[1]
 
-    def fitted(normals: np.ndarray) -> float:
-        mixed = np.einsum("rk,rk->r", _mixtures(normals.reshape(shape))[level], density)
+    def log_likelihood(normals: np.ndarray) -> float:
+        mixed = np.einsum("rk,rk->r", _mixture_weights(normals.reshape(shape))[level], density)
         return float(share @ np.log(mixed))
 
     rng = np.random.default_rng(random_seed)
-    drawn = _elliptical_slices(fitted, shape[0] * shape[1], draws, rng).reshape(-1, *shape)
-    unseen = np.concatenate([drawn[:, :2], rng.standard_normal((draws, 1, shape[1]))], axis=1)
-    weights = [_mixtures(normals).mean(axis=0) for normals in (drawn, unseen)]
+    fitted = _elliptical_slices(log_likelihood, shape[0] * shape[1], draws, rng).reshape(-1, *shape)
+    unseen = np.concatenate([fitted[:, :2], rng.standard_normal((draws, 1, shape[1]))], axis=1)
+    weights = [_mixture_weights(normals).mean(axis=0) for normals in (fitted, unseen)]
     index = pd.Index([*labels, POPULATION], name=group)
     return pd.DataFrame(np.concatenate(weights), index, scores.columns)
 
 
-def _mixtures(normals: np.ndarray) -> np.ndarray:
-    """Weights (..., level, model) from standard normals: common, spread, and own of each level."""
+def _mixture_weights(normals: np.ndarray) -> np.ndarray:
+    """Weights (..., level, model) from standard normals: common, spread, and one per level."""
     common, spread, own = normals[..., :1, :], np.abs(normals[..., 1:2, :]), normals[..., 2:, :]
     return softmax(common + spread * own, axis=-1)
 
@@ -274,43 +274,45 @@ def _mixtures(normals: np.ndarray) -> np.ndarray:
 def _elliptical_slices(
     log_likelihood: Callable[[np.ndarray], float], size: int, draws: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draws of standard normals given a likelihood (Murray, Adams and MacKay 2010)."""
-    here, kept = np.zeros(size), []
+    """Elliptical slice sampling of standard normals given a likelihood (Murray et al. 2010)."""
+    current, samples = np.zeros(size), []
     for _ in range(draws + draws // 4):
-        threshold = log_likelihood(here) - rng.exponential()
+        threshold = log_likelihood(current) - rng.exponential()
         other, angle = rng.standard_normal(size), rng.uniform(0, 2 * np.pi)
         low, high = angle - 2 * np.pi, angle
-        while log_likelihood(there := here * np.cos(angle) + other * np.sin(angle)) < threshold:
+        proposal = current * np.cos(angle) + other * np.sin(angle)
+        while log_likelihood(proposal) < threshold:
             low, high = (angle, high) if angle < 0 else (low, angle)
             angle = rng.uniform(low, high)
-        here = there
-        kept.append(here)
-    return np.array(kept[-draws:])
+            proposal = current * np.cos(angle) + other * np.sin(angle)
+        current = proposal
+        samples.append(current)
+    return np.array(samples[-draws:])
 
 
 def _densities(scores: pd.DataFrame) -> np.ndarray:
-    """Densities (row, model) relative to the best of the row."""
+    """Densities (row, model) relative to the best model of the row."""
     if not scores.size:
-        raise ValueError("there are no log scores to take weights from")
-    _require_everywhere(scores)
+        raise ValueError("there are no log scores to compute weights from")
+    _require_complete(scores)
     values = scores.to_numpy(dtype=float)
     best = values.max(axis=1, keepdims=True)
     if np.isneginf(best).any():
-        where = scores.index[np.isneginf(best[:, 0])][0]
-        raise ValueError(f"no model gives a run of curve {where!r} a positive density")
+        curve = scores.index[np.isneginf(best[:, 0])][0]
+        raise ValueError(f"no model gives a run of curve {curve!r} a positive density")
     return np.exp(values - best)
 
 
-def _curves(scores: pd.DataFrame) -> np.ndarray:
-    """Number of the curve of each row."""
+def _curve_index(scores: pd.DataFrame) -> np.ndarray:
+    """Index of the curve of each row."""
     return pd.factorize(scores.index)[0]
 
 
-def _shares(scores: pd.DataFrame) -> np.ndarray:
-    """What each row counts, where each curve counts one."""
-    curve = _curves(scores)
+def _row_shares(scores: pd.DataFrame) -> np.ndarray:
+    """Weight of each row: one over the number of rows of its curve."""
+    curve = _curve_index(scores)
     return (1 / np.bincount(curve))[curve]
 
 
-def _named(weights: np.ndarray, scores: pd.DataFrame) -> pd.Series:
+def _series(weights: np.ndarray, scores: pd.DataFrame) -> pd.Series:
     return pd.Series(weights, index=scores.columns, name="weight")

@@ -105,7 +105,7 @@ type Run = Callable[..., tuple[int, str, str]]
         (
             ["forecast", "fit.nc", "--at", "N=1e9", "--at", "task=c4", "--at", "dataset=wob"],
             "dataset 'wob' is not in this fit, which has ['web', 'wiki', 'forum', 'news']; to draw "
-            "a new dataset from the population ask for --draw-new dataset",
+            "a new dataset from the population pass --draw-new dataset",
         ),
         (
             ["forecast", "fit.nc", "--at", "N=1e9", "--at", "task=c4"],

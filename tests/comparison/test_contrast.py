@@ -14,7 +14,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw.comparison.contrast import BESIDE, contrast, contrast_table, crossing_table
-from bayeslaw.forecasting.forecast import NO_DISCREPANCY
+from bayeslaw.forecasting.caveats import NO_DISCREPANCY
 from bayeslaw.laws import chinchilla, power, pure_power
 
 type Make = Callable[..., bl.Fit]

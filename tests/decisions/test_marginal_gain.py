@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.forecasting.forecast import LAW_ALONE, NO_DISCREPANCY
+from bayeslaw.forecasting.caveats import LAW_ALONE, NO_DISCREPANCY
 from bayeslaw.laws import chinchilla, log_linear, power
 
 type Make = Callable[..., bl.Fit]

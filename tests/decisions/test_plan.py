@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.forecasting.forecast import NO_DISCREPANCY
+from bayeslaw.forecasting.caveats import NO_DISCREPANCY
 from bayeslaw.laws import chinchilla
 
 type Make = Callable[..., bl.Fit]
@@ -393,7 +393,7 @@ def test_a_law_of_one_predictor(known_fit: Make) -> None:
 def test_at_is_a_mapping_or_a_grid(fit: bl.Fit, grouped: bl.Fit) -> None:
     with pytest.raises(TypeError, match=r"^at takes a mapping, such as {'D': 1e12}, got 3$"):
         bl.plan(fit, 1e20, at=3)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"^'size' in at is no group of the fit; those are \["):
+    with pytest.raises(ValueError, match=r"^'size' in at is not a group of the fit; those are \["):
         bl.plan(grouped, 1e20, at={"size": "large"})
     mapped, gridded = (
         bl.plan(fit, 1e20, cost=served, at=at) for at in ({"served": 1e9}, bl.grid(served=1e9))

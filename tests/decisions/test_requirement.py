@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.forecasting.forecast import NO_DISCREPANCY
+from bayeslaw.forecasting.caveats import NO_DISCREPANCY
 from bayeslaw.laws import chinchilla, log_linear, power, pure_power
 
 type Make = Callable[..., bl.Fit]

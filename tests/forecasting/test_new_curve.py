@@ -1,4 +1,4 @@
-"""Parameters of a curve that was not seen."""
+"""Parameters of a new curve, drawn from a population."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ def test_a_fit_and_its_population_agree(crossed_fit: bl.Fit) -> None:
     """The population is a normal fitted to what the fit's own draws give."""
     drawn, summed = new_curve(crossed_fit), new_curve(population(crossed_fit))
     for name in ("alpha", "sigma"):
-        mine, other = (np.log(each[name].values.ravel()) for each in (drawn, summed))
-        error = mine.std() / np.sqrt(mine.size / 5)  # draws are dependent
-        assert mine.mean() == pytest.approx(other.mean(), abs=4 * error)
-        assert mine.std() == pytest.approx(other.std(), rel=0.25)
+        from_fit, from_population = (
+            np.log(draws[name].values.ravel()) for draws in (drawn, summed)
+        )
+        error = from_fit.std() / np.sqrt(from_fit.size / 5)  # draws are dependent
+        assert from_fit.mean() == pytest.approx(from_population.mean(), abs=4 * error)
+        assert from_fit.std() == pytest.approx(from_population.std(), rel=0.25)
     assert {*drawn} == {*summed} == {"L0", "k", "alpha", "sigma"}
 
 
@@ -31,7 +33,7 @@ def test_populations_of_the_package_have_new_curves(name: str) -> None:
     """Exponents are pooled by their logarithm, so the median is that of the prior."""
     prior = load_population(name)
     drawn = new_curve(prior)
-    assert {*drawn} == {each for each in prior if not each.startswith("sd_")}
+    assert {*drawn} == {parameter for parameter in prior if not parameter.startswith("sd_")}
     for exponent in {"alpha", "beta"} & {*drawn}:
         logs = np.log(drawn[exponent].values.ravel())
         expected = prior[exponent]

@@ -26,18 +26,18 @@ def noisy(n_curves: int, n_runs: int, factor: float = 1.0, copies: int = 1) -> x
 
 
 @pytest.mark.parametrize("copies", [1, 2, 3])
-def test_the_noise_is_found(copies: int) -> None:
-    found = bl.observation_noise(noisy(20, 300, copies=copies))
+def test_the_noise_is_recovered(copies: int) -> None:
+    noise = bl.observation_noise(noisy(20, 300, copies=copies))
     # An estimate from n runs has a relative error of about 1 / sqrt(n), and 20 are averaged.
-    assert np.log(found.median / SIGMA) == pytest.approx(0, abs=4 / np.sqrt(20 * 300 / 3))
-    assert found.factor < 1.15
+    assert np.log(noise.median / SIGMA) == pytest.approx(0, abs=4 / np.sqrt(20 * 300 / 3))
+    assert noise.factor < 1.15
 
 
 def test_curves_differ() -> None:
-    found = bl.observation_noise(noisy(60, 120, factor=2.0))
+    noise = bl.observation_noise(noisy(60, 120, factor=2.0))
     error = np.log(2.0) / np.sqrt(60)
-    assert np.log(found.median / SIGMA) == pytest.approx(0, abs=4 * error)
-    assert np.log(found.factor) == pytest.approx(np.log(2.0), abs=4 * error / np.sqrt(2))
+    assert np.log(noise.median / SIGMA) == pytest.approx(0, abs=4 * error)
+    assert np.log(noise.factor) == pytest.approx(np.log(2.0), abs=4 * error / np.sqrt(2))
 
 
 def test_a_straight_line_through_unequal_distances_has_no_noise() -> None:
@@ -53,11 +53,11 @@ def test_a_straight_line_through_unequal_distances_has_no_noise() -> None:
     assert bl.observation_noise(both) == bl.observation_noise(others)
 
 
-def test_one_curve_has_a_factor_all_the_same() -> None:
+def test_the_factor_of_one_curve_is_the_smallest() -> None:
     assert bl.observation_noise(noisy(1, 50)).factor == pytest.approx(1.01)
 
 
-def test_what_cannot_tell() -> None:
+def test_runs_without_information_are_refused() -> None:
     two = bl.grid(N=[1e6, 1e7]).assign(loss=("run", [2.0, 1.0])).assign_attrs(response="loss")
     with pytest.raises(ValueError, match=r"no curve has runs of one size, or one between two"):
         bl.observation_noise(two)

@@ -1,4 +1,4 @@
-"""What a fit says of responses at places, against dense conditioning, without sampling."""
+"""Discrepancy and responses at prediction points, against dense conditioning."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Case:
     draws: int = 3
     noise: Noise | None = None
     error: bool = False
-    alike: bool = False  # every draw is the same
+    is_constant: bool = False  # every draw is the same
 
     @cached_property
     def runs(self) -> xr.Dataset:
@@ -69,10 +69,10 @@ class Case:
 
     @cached_property
     def at_reference(self) -> dict[str, np.ndarray]:
-        rng, shape = np.random.default_rng(2), (2, 1 if self.alike else self.draws, 2)
+        rng, shape = np.random.default_rng(2), (2, 1 if self.is_constant else self.draws, 2)
         drawn = {n: MIDDLE[n] * np.exp(0.2 * rng.normal(size=shape)) for n in self.model.roles}
         return {
-            n: np.broadcast_to(x[:1] if self.alike else x, (2, self.draws, 2))
+            n: np.broadcast_to(x[:1] if self.is_constant else x, (2, self.draws, 2))
             for n, x in drawn.items()
         }
 
@@ -93,12 +93,14 @@ class Case:
         theta = [role.link.forward(self.at_reference[name]) for name, role in roles.items()]
         variables = {"theta": np.stack(theta, axis=2)}
         variables |= {"latent": self.latent} if model.is_augmented else {}
-        link = unconstrained_dataset(variables, roles, None, run_arrays.curves)
-        posterior = posterior_dataset(model, run_arrays, link, runs)
+        unconstrained = unconstrained_dataset(variables, roles, None, run_arrays.curves)
+        posterior = posterior_dataset(model, run_arrays, unconstrained, runs)
         return Fit(
             model,
             runs,
-            xr.DataTree.from_dict({"/posterior": posterior, "/unconstrained_posterior": link}),
+            xr.DataTree.from_dict(
+                {"/posterior": posterior, "/unconstrained_posterior": unconstrained}
+            ),
         )
 
     @property
@@ -109,16 +111,16 @@ class Case:
         """E-folds from the middle of a curve's range, of new curves from the reference."""
         out = []
         for name, values in sizes.items():
-            own = [self.runs[name].values[self.curve == c] for c in (0, 1)]
-            middle = [np.sqrt(x.min() * x.max()) for x in own] + [REFERENCE[name]] * 2
+            by_curve = [self.runs[name].values[self.curve == c] for c in (0, 1)]
+            middle = [np.sqrt(x.min() * x.max()) for x in by_curve] + [REFERENCE[name]] * 2
             out.append(np.log(values / np.array(middle)[curve]))
         return np.array(out)
 
     def tau2(self, s: tuple[int, int], new: dict[str, np.ndarray]) -> np.ndarray:
         """Squared tau (predictors, curves), those of new curves last."""
         names = [name for name in self.model.roles if name.startswith("tau")]
-        each = [np.append(self.parameters[n][s], new[n][s] if new else []) for n in names]
-        return np.array(each) ** 2
+        tau = [np.append(self.parameters[n][s], new[n][s] if new else []) for n in names]
+        return np.array(tau) ** 2
 
     def given(
         self,
@@ -127,14 +129,16 @@ class Case:
         curve: np.ndarray,
         new: dict[str, np.ndarray],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance of what the law gets wrong at places."""
-        seen = {name: self.runs[name].values for name in self.law.predictors}
-        position = np.hstack([self.position(seen, self.curve), self.position(sizes, curve)])
+        """Mean and covariance of the discrepancy at prediction points."""
+        observed = {name: self.runs[name].values for name in self.law.predictors}
+        position = np.hstack([self.position(observed, self.curve), self.position(sizes, curve)])
         prior = brownian(position, np.concatenate([self.curve, curve]), self.tau2(s, new))
-        at = {name: values[s][self.curve] for name, values in self.parameters.items()}
-        law = self.law(*seen.values(), **{name: at[name] for name in self.law.parameters})
+        parameters = {name: values[s][self.curve] for name, values in self.parameters.items()}
+        law = self.law(
+            *observed.values(), **{name: parameters[name] for name in self.law.parameters}
+        )
         loss = self.runs["loss"].values
-        variance = at["sigma"] ** 2 / (self.latent[s] if self.model.is_augmented else 1)
+        variance = parameters["sigma"] ** 2 / (self.latent[s] if self.model.is_augmented else 1)
         variance = variance + (0.02 / loss if self.error else 0) ** 2
         gain = np.linalg.solve(prior[:10, :10] + np.diag(variance), prior[:10, 10:]).T
         return gain @ np.log(loss / law), prior[10:, 10:] - gain @ prior[:10, 10:]
@@ -158,20 +162,25 @@ def sizes_at(case: Case, log_folds: list[float]) -> dict[str, np.ndarray]:
 
 def assert_given(
     case: Case,
-    found: CurveParameters,
+    curves: CurveParameters,
     sizes: dict[str, np.ndarray],
     curve: np.ndarray,
     new: dict[str, np.ndarray],
 ) -> None:
     """Mean and variance are those of dense conditioning."""
-    wrong = discrepancy_at(case.fit, found, sizes, np.random.default_rng(1))
+    discrepancy = discrepancy_at(case.fit, curves, sizes, np.random.default_rng(1))
     assert (
-        wrong.mean.shape == wrong.variance.shape == wrong.draw.shape == (2, case.draws, curve.size)
+        discrepancy.mean.shape
+        == discrepancy.variance.shape
+        == discrepancy.draw.shape
+        == (2, case.draws, curve.size)
     )
     for s in np.ndindex(2, case.draws):
         mean, covariance = case.given(s, sizes, curve, new)
-        np.testing.assert_allclose(wrong.mean[s], mean, rtol=1e-7, atol=1e-9)
-        np.testing.assert_allclose(wrong.variance[s], np.diag(covariance), rtol=1e-7, atol=1e-10)
+        np.testing.assert_allclose(discrepancy.mean[s], mean, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(
+            discrepancy.variance[s], np.diag(covariance), rtol=1e-7, atol=1e-10
+        )
 
 
 @every_case
@@ -200,61 +209,61 @@ def test_at_new_curves(case: Case) -> None:
         )
         for name, v in case.parameters.items()
     }
-    found = CurveParameters(parameters, np.array([1, -1, -1]), np.array([0, 1, 1, 2, 1]))
+    curves = CurveParameters(parameters, np.array([1, -1, -1]), np.array([0, 1, 1, 2, 1]))
     new = {name: values[..., 1:] for name, values in parameters.items()}
-    assert_given(case, found, sizes, np.array([1, 2, 2, 3, 2]), new)
+    assert_given(case, curves, sizes, np.array([1, 2, 2, 3, 2]), new)
 
 
 @pytest.mark.parametrize("law", [laws.power, laws.chinchilla])
 def test_draws_are_joint(law: Law) -> None:
-    case = Case(law, draws=5000, alike=True)
+    case = Case(law, draws=5000, is_constant=True)
     sizes = sizes_at(case, [1.0, 3.0, 3.0, -1.0, 2.0, 4.0, 2.0])
     parameters = {n: np.concatenate([v, v[..., :1]], axis=-1) for n, v in case.parameters.items()}
     curve = np.array([0, 0, 0, 0, 1, 2, 2])
-    found = CurveParameters(parameters, np.array([0, 1, -1]), curve)
-    wrong = discrepancy_at(case.fit, found, sizes, np.random.default_rng(5))
+    curves = CurveParameters(parameters, np.array([0, 1, -1]), curve)
+    discrepancy = discrepancy_at(case.fit, curves, sizes, np.random.default_rng(5))
     new = {name: values[..., 2:] for name, values in parameters.items()}
     mean, covariance = case.given((0, 0), sizes, curve, new)
-    away, size = wrong.draw.reshape(-1, 7) - mean, 2 * case.draws
+    deviation, size = discrepancy.draw.reshape(-1, 7) - mean, 2 * case.draws
     sd = np.sqrt(np.diag(covariance))
-    assert np.all(np.abs(away.mean(axis=0)) <= 4.5 * sd / np.sqrt(size))
+    assert np.all(np.abs(deviation.mean(axis=0)) <= 4.5 * sd / np.sqrt(size))
     error = np.sqrt((np.outer(sd, sd) ** 2 + covariance**2) / size)
-    assert np.all(np.abs(away.T @ away / size - covariance) <= 4.5 * error)
-    np.testing.assert_allclose(away[:, 1], away[:, 2], rtol=1e-9)
+    assert np.all(np.abs(deviation.T @ deviation / size - covariance) <= 4.5 * error)
+    np.testing.assert_allclose(deviation[:, 1], deviation[:, 2], rtol=1e-9)
 
 
-def test_without_a_discrepancy_nothing_is_wrong() -> None:
+def test_without_a_discrepancy_it_is_zero() -> None:
     case = CASES["one predictor"]
     fit = Fit(Model(case.law, discrepancy=None), case.runs, case.fit.tree)
     sizes = {"N": case.runs["N"].values}
-    wrong = discrepancy_at(
+    discrepancy = discrepancy_at(
         fit, curve_parameters(case.fit, case.runs), sizes, np.random.default_rng(1)
     )
-    for item in (wrong.mean, wrong.variance, wrong.draw):
-        np.testing.assert_array_equal(item, np.zeros((2, case.draws, 10)))
+    for values in (discrepancy.mean, discrepancy.variance, discrepancy.draw):
+        np.testing.assert_array_equal(values, np.zeros((2, case.draws, 10)))
 
 
 @every_case
 def test_scatter_is_about_the_law_without_known_errors(case: Case) -> None:
     sizes = {name: case.runs[name].values for name in case.law.predictors}
-    found = response_distribution_at(case.fit, curve_parameters(case.fit, case.runs), sizes)
-    at = {name: values[..., case.curve] for name, values in case.parameters.items()}
-    law = case.law(*sizes.values(), **{name: at[name] for name in case.law.parameters})
-    np.testing.assert_allclose(found.law, law, rtol=1e-9)
-    np.testing.assert_allclose(found.center, np.log(law), rtol=1e-9)
-    np.testing.assert_allclose(found.sigma, at["sigma"], rtol=1e-9)
-    assert found.noise == case.model.noise
-    assert found.unit == np.median(case.runs["loss"].values)
+    response = response_distribution_at(case.fit, curve_parameters(case.fit, case.runs), sizes)
+    parameters = {name: values[..., case.curve] for name, values in case.parameters.items()}
+    law = case.law(*sizes.values(), **{name: parameters[name] for name in case.law.parameters})
+    np.testing.assert_allclose(response.law, law, rtol=1e-9)
+    np.testing.assert_allclose(response.center, np.log(law), rtol=1e-9)
+    np.testing.assert_allclose(response.sigma, parameters["sigma"], rtol=1e-9)
+    assert response.noise == case.model.noise
+    assert response.unit == np.median(case.runs["loss"].values)
 
 
 def test_scatter_at_sizes_that_differ_between_draws() -> None:
     case = CASES["one predictor"]
     sizes = REFERENCE["N"] * np.exp(np.random.default_rng(6).normal(size=(2, case.draws, 2)))
-    found = response_distribution_at(
+    response = response_distribution_at(
         case.fit, CurveParameters(case.parameters, np.arange(2), np.arange(2)), {"N": sizes}
     )
     law = case.law(sizes, **{name: case.parameters[name] for name in case.law.parameters})
-    np.testing.assert_allclose(found.law, law, rtol=1e-12)
+    np.testing.assert_allclose(response.law, law, rtol=1e-12)
 
 
 def test_noise_may_vary_with_a_predictor() -> None:
@@ -262,7 +271,7 @@ def test_noise_may_vary_with_a_predictor() -> None:
     model = Model(case.law, discrepancy=Brownian(), noise=StudentT(varies_with="N"))
     fit = Fit(model, case.runs, case.fit.tree)
     slope = {"sigma_slope": np.full((2, case.draws, 2), -0.5)}
-    found = CurveParameters({**case.parameters, **slope}, np.arange(2), np.array([0, 1, 1]))
+    curves = CurveParameters({**case.parameters, **slope}, np.arange(2), np.array([0, 1, 1]))
     sizes = {"N": REFERENCE["N"] * np.array([1.0, 4.0, 0.25])}
     expected = case.parameters["sigma"][..., [0, 1, 1]] * [1.0, 0.5, 2.0]
-    np.testing.assert_allclose(response_distribution_at(fit, found, sizes).sigma, expected)
+    np.testing.assert_allclose(response_distribution_at(fit, curves, sizes).sigma, expected)

@@ -46,8 +46,8 @@ def forecast_of(mean: np.ndarray, sigma: float = SIGMA, seed: int = 1) -> xr.Dat
     values = {"mean": mean, "new_run": new_run, "law": mean, "center": center}
     values["scale"] = np.full_like(mean, sigma)
     scatter = json.dumps({"noise": to_record("noise", StudentT(NU)), "unit": 1.0})
-    made = {name: (dims, value) for name, value in values.items()}
-    return xr.Dataset(made, attrs={"scatter": scatter})
+    variables = {name: (dims, value) for name, value in values.items()}
+    return xr.Dataset(variables, attrs={"scatter": scatter})
 
 
 def density_of(mean: np.ndarray, observed: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
@@ -65,8 +65,8 @@ def scored(mean: np.ndarray, observed: np.ndarray, sigma: float = SIGMA) -> xr.D
 def scored_draws(new_run: np.ndarray, observed: np.ndarray) -> xr.Dataset:
     """Scores where only the draws of new runs, (draw, run), matter."""
     values = new_run[None]
-    made = dict.fromkeys(("mean", "new_run"), (("chain", "draw", "run"), values))
-    return scores_from_draws(xr.Dataset(made), observed, np.zeros_like(values))
+    variables = dict.fromkeys(("mean", "new_run"), (("chain", "draw", "run"), values))
+    return scores_from_draws(xr.Dataset(variables), observed, np.zeros_like(values))
 
 
 def draws(n: int = 400) -> np.ndarray:
@@ -90,13 +90,15 @@ def test_log_score_is_the_density_of_the_mixture() -> None:
 
 def test_log_score_is_a_density_of_the_response() -> None:
     """It integrates to one over the response."""
-    at = np.linspace(0.5, 8.0, 4001)
-    mean = np.repeat(draws(40)[:, :1], at.size, axis=1)
-    assert np.trapezoid(np.exp(scored(mean, at)["log_score"]), at) == pytest.approx(1, abs=2e-3)
+    response = np.linspace(0.5, 8.0, 4001)
+    mean = np.repeat(draws(40)[:, :1], response.size, axis=1)
+    assert np.trapezoid(np.exp(scored(mean, response)["log_score"]), response) == pytest.approx(
+        1, abs=2e-3
+    )
 
 
 def test_monte_carlo_error_is_the_spread_over_repetitions() -> None:
-    """Draws that hang together, of a density with a known mean."""
+    """Autocorrelated draws, of a density with a known mean."""
     repetitions, persistence = 400, 0.8
     rng = np.random.default_rng(5)
     steps = np.sqrt(1 - persistence**2) * rng.normal(size=(4, 1000, repetitions))
@@ -104,13 +106,13 @@ def test_monte_carlo_error_is_the_spread_over_repetitions() -> None:
     for i in range(1, 1000):
         steps[:, i] += persistence * steps[:, i - 1]
     density = 0.3 * steps
-    made = {name: (("chain", "draw", "run"), np.exp(density)) for name in ("mean", "new_run")}
-    found = scores_from_draws(xr.Dataset(made), np.ones(repetitions), density)
-    spread = found["log_score"].values.std(ddof=1)
-    error = np.sqrt(np.mean(found["log_score_mcse"].values ** 2))
+    variables = {name: (("chain", "draw", "run"), np.exp(density)) for name in ("mean", "new_run")}
+    scores = scores_from_draws(xr.Dataset(variables), np.ones(repetitions), density)
+    spread = scores["log_score"].values.std(ddof=1)
+    error = np.sqrt(np.mean(scores["log_score_mcse"].values ** 2))
     # A standard deviation from n values has a relative error of 1 / sqrt(2 n).
     assert abs(error / spread - 1) < 4 / np.sqrt(2 * repetitions)
-    assert abs(found["log_score"].mean() - 0.045) < 4 * spread / np.sqrt(repetitions)
+    assert abs(scores["log_score"].mean() - 0.045) < 4 * spread / np.sqrt(repetitions)
 
 
 @pytest.mark.parametrize(
@@ -120,26 +122,26 @@ def test_monte_carlo_error_is_the_spread_over_repetitions() -> None:
 def test_batches_are_within_chains(chains: int, length: int, batches: int) -> None:
     level = np.arange(1.0, chains + 1)  # each chain has one density, so its batches have it
     density = np.log(level)[:, None, None] + np.zeros((chains, length, 1))
-    made = {name: (("chain", "draw", "run"), np.exp(density)) for name in ("mean", "new_run")}
-    found = scores_from_draws(xr.Dataset(made), np.ones(1), density)
-    batch = found["log_score_batch"].sel(run=0).values
+    variables = {name: (("chain", "draw", "run"), np.exp(density)) for name in ("mean", "new_run")}
+    scores = scores_from_draws(xr.Dataset(variables), np.ones(1), density)
+    batch = scores["log_score_batch"].sel(run=0).values
     assert batch.size == batches
     np.testing.assert_allclose(np.unique(batch.round(12)), level / level.mean())
     expected = batch.std(ddof=1) / np.sqrt(batches) if batches > 1 else np.nan
-    np.testing.assert_allclose(found["log_score_mcse"], [expected])
+    np.testing.assert_allclose(scores["log_score_mcse"], [expected])
 
 
 def test_crps_of_a_normal_forecast() -> None:
     rng = np.random.default_rng(3)
     center, sd, observed = np.array([5.0, 3.0]), np.array([0.2, 0.5]), np.array([5.1, 1.5])
-    found = scored_draws(rng.normal(center, sd, size=(20_000, 2)), observed)["crps"]
+    crps = scored_draws(rng.normal(center, sd, size=(20_000, 2)), observed)["crps"]
     expected = scoringrules.crps_normal(observed, center, sd)
-    np.testing.assert_allclose(found, expected, rtol=0.02)
+    np.testing.assert_allclose(crps, expected, rtol=0.02)
 
 
 def test_crps_of_one_draw_is_the_distance() -> None:
-    found = scored(np.array([[2.0], [2.0]]), np.array([2.7]), sigma=1e-100)
-    np.testing.assert_allclose(found["crps"], 0.7)
+    scores = scored(np.array([[2.0], [2.0]]), np.array([2.7]), sigma=1e-100)
+    np.testing.assert_allclose(scores["crps"], 0.7)
 
 
 def test_errors_are_of_the_median_on_the_log_scale() -> None:
@@ -154,9 +156,9 @@ def test_bands_are_of_a_new_run(percent: int) -> None:
     half = percent / 200
     observed = np.exp(0.5 + np.array([0.0, half - 0.01, half + 0.01, 0.01 - half, -half - 0.01]))
     new_run = np.exp(np.linspace(0, 1, 2001))[:, None].repeat(5, axis=1)
-    found = scored_draws(new_run, observed)
-    assert found[f"covered_{percent}"].values.tolist() == [1, 1, 0, 1, 0]
-    np.testing.assert_allclose(found[f"width_{percent}"], percent / 100)
+    scores = scored_draws(new_run, observed)
+    assert scores[f"covered_{percent}"].values.tolist() == [1, 1, 0, 1, 0]
+    np.testing.assert_allclose(scores[f"width_{percent}"], percent / 100)
 
 
 @pytest.mark.parametrize(
@@ -172,21 +174,21 @@ def test_bands_are_of_a_new_run(percent: int) -> None:
 def test_bands_may_reach_zero_or_infinity(
     low: float, high: float, width: float, crps: float
 ) -> None:
-    found = scored_draws(np.repeat([[low], [high]], 50, axis=0), np.ones(1))
-    np.testing.assert_allclose(found["width_95"], [width])
-    np.testing.assert_allclose(found["crps"], [crps])
+    scores = scored_draws(np.repeat([[low], [high]], 50, axis=0), np.ones(1))
+    np.testing.assert_allclose(scores["width_95"], [width])
+    np.testing.assert_allclose(scores["crps"], [crps])
 
 
 def test_bands_cover_as_many_runs_as_they_say() -> None:
     n = 4000
     observed = np.exp(SIGMA * np.random.default_rng(8).standard_t(NU, n))
-    found = scored(np.ones((500, n)), observed)
+    scores = scored(np.ones((500, n)), observed)
     for percent in PERCENTS:
         expected = percent / 100
         # Each band is from 500 draws: its own error is as large as that of the count.
         error = np.sqrt(expected * (1 - expected) / n)
-        assert abs(found[f"covered_{percent}"].mean() - expected) < 4 * error + 0.01
-    ranks = found["pit"].values
+        assert abs(scores[f"covered_{percent}"].mean() - expected) < 4 * error + 0.01
+    ranks = scores["pit"].values
     assert stats.kstest(ranks, "uniform").pvalue > 1e-4
     assert abs(ranks.mean() - 0.5) < 4 * np.sqrt(1 / 12 / n)
 
@@ -195,8 +197,8 @@ def test_bands_cover_as_many_runs_as_they_say() -> None:
     ("observed", "rank"), [(0.5, 0.1), (1.0, 0.2), (1.5, 0.3), (2.0, 0.5), (3.0, 0.8), (9.0, 0.9)]
 )
 def test_rank_among_draws(observed: float, rank: float) -> None:
-    found = scored_draws(np.array([[1.0], [2.0], [2.0], [3.0]]), np.array([observed]))
-    np.testing.assert_allclose(found["pit"], [rank])
+    scores = scored_draws(np.array([[1.0], [2.0], [2.0], [3.0]]), np.array([observed]))
+    np.testing.assert_allclose(scores["pit"], [rank])
 
 
 @settings(max_examples=40, deadline=None)
@@ -211,14 +213,14 @@ def test_rank_is_symmetric_and_inside(values: list[int], observed: int) -> None:
 
 @pytest.mark.parametrize("level", [0.0, -1.0])
 def test_a_law_that_is_not_positive_fails(level: float) -> None:
-    found = scored(np.full((100, 1), level), np.array([2.0]))
-    assert found["squared_log_error"].item() == np.inf
-    assert found["log_score"].item() == -np.inf
-    assert np.isnan(found["log_score_mcse"].item())
-    assert found["crps"].item() == pytest.approx(2.0 - level)
-    assert found["covered_95"].item() == 0
-    assert found["width_50"].item() == np.inf
-    assert found["pit"].item() == pytest.approx(1 - 0.5 / 101)
+    scores = scored(np.full((100, 1), level), np.array([2.0]))
+    assert scores["squared_log_error"].item() == np.inf
+    assert scores["log_score"].item() == -np.inf
+    assert np.isnan(scores["log_score_mcse"].item())
+    assert scores["crps"].item() == pytest.approx(2.0 - level)
+    assert scores["covered_95"].item() == 0
+    assert scores["width_50"].item() == np.inf
+    assert scores["pit"].item() == pytest.approx(1 - 0.5 / 101)
 
 
 def test_draws_that_are_not_positive_have_no_density() -> None:
@@ -234,17 +236,17 @@ def test_draws_that_are_not_positive_have_no_density() -> None:
 
 def test_scores_are_by_run_with_the_labels_of_the_runs() -> None:
     observed = runs_of(OBSERVED, ["c4", "books", "c4"])
-    found = score(forecast_of(draws()), observed)
-    assert set(found) == NAMES
-    assert all(values.dims[-1:] == ("run",) for values in found.values())
-    assert [name for name in found if found[name].ndim > 1] == ["log_score_batch"]
-    assert set(found.coords) == set(observed.coords)
-    assert found["run"].values.tolist() == observed["run"].values.tolist()
-    assert found["task"].values.tolist() == ["c4", "books", "c4"]
-    assert found.attrs == {"response": "loss", "groups": ["task"]}
+    scores = score(forecast_of(draws()), observed)
+    assert set(scores) == NAMES
+    assert all(values.dims[-1:] == ("run",) for values in scores.values())
+    assert [name for name in scores if scores[name].ndim > 1] == ["log_score_batch"]
+    assert set(scores.coords) == set(observed.coords)
+    assert scores["run"].values.tolist() == observed["run"].values.tolist()
+    assert scores["task"].values.tolist() == ["c4", "books", "c4"]
+    assert scores.attrs == {"response": "loss", "groups": ["task"]}
     expected = scored(draws(), OBSERVED)
     for name in NAMES:
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-10)
+        np.testing.assert_allclose(scores[name], expected[name], rtol=1e-10)
 
 
 def test_another_number_of_runs_is_refused() -> None:
@@ -267,7 +269,7 @@ def scores_of_curves() -> xr.Dataset:
     values |= {"squared_log_error": [0.01, 0.04, 0.0, 0.09], "covered_90": [1.0, 1.0, 0.0, 1.0]}
     batch = 1 + np.array([[0.1, 0.2, 0.4, 0.3], [-0.1, -0.2, -0.4, -0.3]])
     return xr.Dataset(
-        {**{name: ("run", each) for name, each in values.items()},
+        {**{name: ("run", value) for name, value in values.items()},
          "log_score_batch": (("batch", "run"), batch)},
         {"task": ("run", ["c4", "code", "code", "c4"]),
          "dataset": ("run", ["web", "web", "web", "news"]),
@@ -277,14 +279,14 @@ def scores_of_curves() -> xr.Dataset:
 
 
 def test_table_averages_curves() -> None:
-    found = score_table(scores_of_curves())
-    assert list(found.index) == ["all"]
+    table = score_table(scores_of_curves())
+    assert list(table.index) == ["all"]
     names = ["rmsle", "log_score", "crps"]
     names += [f"{kind}_{percent}" for kind in ("coverage", "width") for percent in PERCENTS]
-    assert set(found) == {f"{name}{end}" for name in names for end in ("", "_se")} | {
+    assert set(table) == {f"{name}{end}" for name in names for end in ("", "_se")} | {
         "log_score_mcse"
     }
-    row, three = found.loc["all"], np.sqrt(3)
+    row, three = table.loc["all"], np.sqrt(3)
     assert row["log_score"] == pytest.approx((1 + 3 + 5) / 3)
     assert row["log_score_se"] == pytest.approx(2 / three)
     rmsle = np.array([0.1, np.sqrt(0.02), 0.3])
@@ -296,20 +298,20 @@ def test_table_averages_curves() -> None:
 
 
 def test_table_by_group() -> None:
-    found = score_table(scores_of_curves(), by="task")
-    assert found.index.name == "task"
-    assert found["log_score"].to_dict() == {"c4": 3.0, "code": 3.0}
-    assert found.loc["c4", "log_score_se"] == pytest.approx(2.0)
-    alone = found.loc["code"]
+    table = score_table(scores_of_curves(), by="task")
+    assert table.index.name == "task"
+    assert table["log_score"].to_dict() == {"c4": 3.0, "code": 3.0}
+    assert table.loc["c4", "log_score_se"] == pytest.approx(2.0)
+    alone = table.loc["code"]
     assert alone["rmsle"] == pytest.approx(np.sqrt(0.02))
-    assert alone[[name for name in found if name.endswith("_se")]].isna().all()
+    assert alone[[name for name in table if name.endswith("_se")]].isna().all()
     assert np.isfinite(alone["log_score_mcse"])
 
 
 def test_table_by_a_coordinate_that_cuts_curves() -> None:
-    found = score_table(scores_of_curves(), by="held_out")
-    assert found.loc[True, "crps"] == pytest.approx((1 + 4 + 5) / 3)
-    assert found.loc[False, "crps"] == 2
+    table = score_table(scores_of_curves(), by="held_out")
+    assert table.loc[True, "crps"] == pytest.approx((1 + 4 + 5) / 3)
+    assert table.loc[False, "crps"] == 2
 
 
 def test_monte_carlo_errors_of_runs_add_up_or_cancel() -> None:
@@ -331,21 +333,21 @@ def test_infinite_scores_stay_infinite() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "why"),
+    ("name", "reason"),
     [
         ("squared_log_error", "median curve not above zero (rmsle)"),
         ("crps", "infinite draws (crps)"),
         ("width_95", "band of a new run down to zero or without an upper end (widths)"),
     ],
 )
-def test_why_a_score_is_infinite_is_told_where_it_is(name: str, why: str) -> None:
+def test_caveats_say_why_a_score_is_infinite(name: str, reason: str) -> None:
     scores = scores_of_curves().assign({name: ("run", [0.1, np.inf, np.inf, 0.1])})
-    told = score_table(scores, by="task")["caveats"]
-    assert told.to_dict() == {"c4": "", "code": f"infinite: {why} at 2 of 2 runs"}
+    caveats = score_table(scores, by="task")["caveats"]
+    assert caveats.to_dict() == {"c4": "", "code": f"infinite: {reason} at 2 of 2 runs"}
     assert "caveats" not in score_table(scores.isel(run=[0, 3]))
 
 
-def test_by_what_the_runs_have_not() -> None:
+def test_by_must_be_a_coordinate() -> None:
     sentence = (
         "by must be a coordinate of the runs, one of ['task', 'dataset', 'held_out'], got 'N'"
     )
@@ -354,16 +356,16 @@ def test_by_what_the_runs_have_not() -> None:
 
 
 def test_means_of_curves_keep_labels_and_other_dims() -> None:
-    found = curve_means(scores_of_curves())
-    assert found["curve"].values.tolist() == ["c4 / web", "code / web", "c4 / news"]
-    assert found["task"].values.tolist() == ["c4", "code", "c4"]
-    assert found["crps"].values.tolist() == [1.0, 3.0, 5.0]
-    np.testing.assert_allclose(found["log_score_batch"].sel(batch=0), [1.1, 1.3, 1.3])
+    means = curve_means(scores_of_curves())
+    assert means["curve"].values.tolist() == ["c4 / web", "code / web", "c4 / news"]
+    assert means["task"].values.tolist() == ["c4", "code", "c4"]
+    assert means["crps"].values.tolist() == [1.0, 3.0, 5.0]
+    np.testing.assert_allclose(means["log_score_batch"].sel(batch=0), [1.1, 1.3, 1.3])
 
 
-def test_missing_values_are_not_passed_over() -> None:
-    found = curve_means(scores_of_curves().assign(crps=("run", [1.0, np.nan, 4.0, 5.0])))
-    np.testing.assert_array_equal(found["crps"], [1.0, np.nan, 5.0])
+def test_missing_values_are_not_skipped() -> None:
+    means = curve_means(scores_of_curves().assign(crps=("run", [1.0, np.nan, 4.0, 5.0])))
+    np.testing.assert_array_equal(means["crps"], [1.0, np.nan, 5.0])
 
 
 def test_runs_without_groups_are_one_curve() -> None:

@@ -1,4 +1,4 @@
-"""A response forecast by way of another: draws of both stages meet."""
+"""Two-stage forecasts: the uncertainty of both stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import xarray as xr
 from bayeslaw import laws
 from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.forecast import forecast, interval
+from bayeslaw.forecasting.forecast import forecast
+from bayeslaw.forecasting.interval import interval
 from bayeslaw.forecasting.two_stage import two_stage_forecast
 
 RNG = np.random.default_rng(1)
@@ -39,12 +40,12 @@ def second(known_fit: Callable[..., Fit]) -> Fit:
     return known_fit(laws.proportional, parameters, runs)
 
 
-def test_what_is_uncertain_in_either_stage_adds_up(second: Fit, loss: xr.Dataset) -> None:
-    told = two_stage_forecast(second, loss)
-    assert told["mean"].sizes == {"chain": 2, "draw": 300, "run": 2}
-    assert told.attrs["response"] == "error"
-    assert told.attrs["predictors"] == ["N"]
-    assert told["N"].values.tolist() == SIZES
+def test_the_variances_of_both_stages_add_up(second: Fit, loss: xr.Dataset) -> None:
+    result = two_stage_forecast(second, loss)
+    assert result["mean"].sizes == {"chain": 2, "draw": 300, "run": 2}
+    assert result.attrs["response"] == "error"
+    assert result.attrs["predictors"] == ["N"]
+    assert result["N"].values.tolist() == SIZES
     log_loss = np.log(loss["mean"].isel(run=0).values)
     posterior = second.tree["posterior"].to_dataset().isel(curve=0)
     center = np.log(0.2) + 1.1 * log_loss.mean()
@@ -53,28 +54,29 @@ def test_what_is_uncertain_in_either_stage_adds_up(second: Fit, loss: xr.Dataset
         + float(posterior["b"].var()) * log_loss.mean() ** 2
         + 1.1**2 * log_loss.var()
     )
-    found = np.log(told["mean"].isel(run=0).values)
-    error = np.sqrt(variance / found.size)
-    assert abs(found.mean() - center) < 5 * error + 0.001
-    assert found.var() == pytest.approx(variance, rel=0.2)
+    log_mean = np.log(result["mean"].isel(run=0).values)
+    error = np.sqrt(variance / log_mean.size)
+    assert abs(log_mean.mean() - center) < 5 * error + 0.001
+    assert log_mean.var() == pytest.approx(variance, rel=0.2)
 
 
 def test_a_new_run_has_the_noise_of_both_stages(second: Fit, loss: xr.Dataset) -> None:
-    told, quiet = two_stage_forecast(second, loss), loss.assign(new_run=loss["mean"])
-    spread = np.log(told["new_run"]).std(("chain", "draw"))
-    assert (spread > np.log(told["mean"]).std(("chain", "draw"))).all()
+    result = two_stage_forecast(second, loss)
+    noiseless = loss.assign(new_run=loss["mean"])
+    spread = np.log(result["new_run"]).std(("chain", "draw"))
+    assert (spread > np.log(result["mean"]).std(("chain", "draw"))).all()
     assert (
-        spread > np.log(two_stage_forecast(second, quiet)["new_run"]).std(("chain", "draw"))
+        spread > np.log(two_stage_forecast(second, noiseless)["new_run"]).std(("chain", "draw"))
     ).all()
 
 
 def test_it_is_a_forecast_like_any_other(second: Fit, loss: xr.Dataset) -> None:
-    told = two_stage_forecast(second, loss)
-    assert interval(told, 0.5)["mean"].sizes == {"bound": 3, "run": 2}
-    assert told.attrs["caveats"]
+    result = two_stage_forecast(second, loss)
+    assert interval(result, 0.5)["mean"].sizes == {"bound": 3, "run": 2}
+    assert result.attrs["caveats"]
     again = two_stage_forecast(second, loss, random_seed=0)
-    xr.testing.assert_identical(told, again)
-    assert not told.equals(two_stage_forecast(second, loss, random_seed=1))
+    xr.testing.assert_identical(result, again)
+    assert not result.equals(two_stage_forecast(second, loss, random_seed=1))
 
 
 def test_the_second_law_has_one_predictor(known_fit: Callable[..., Fit], loss: xr.Dataset) -> None:
@@ -82,8 +84,10 @@ def test_the_second_law_has_one_predictor(known_fit: Callable[..., Fit], loss: x
         pd.DataFrame({"N": [1e6, 1e8], "D": [1.0, 2.0], "loss": [3.0, 2.5]}),
         predictors=["N", "D"],
     )
-    one = np.ones((1, 4, 1))
-    joint = known_fit(laws.multiplicative, dict.fromkeys(laws.multiplicative.parameters, one), runs)
+    ones = np.ones((1, 4, 1))
+    joint = known_fit(
+        laws.multiplicative, dict.fromkeys(laws.multiplicative.parameters, ones), runs
+    )
     with pytest.raises(ValueError, match="'loss' of the first; law 'multiplicative' has"):
         two_stage_forecast(joint, loss)
 
@@ -93,11 +97,11 @@ def test_groups_of_the_second_stage_must_be_known(
 ) -> None:
     table = pd.DataFrame({"X": [3.0, 2.0] * 2, "loss": [0.9, 0.5, 0.8, 0.4], "task": list("sstt")})
     runs = read_runs(table, predictors=["X"], groups=["task"])
-    one = np.ones((1, 4, 2))
-    fit = known_fit(laws.proportional, {"a": one, "b": one}, runs)
+    ones = np.ones((1, 4, 2))
+    fit = known_fit(laws.proportional, {"a": ones, "b": ones}, runs)
     with pytest.raises(ValueError, match="does not say which 'task'"):
         two_stage_forecast(fit, loss)
-    told = two_stage_forecast(fit, loss.assign_coords(task=("run", ["s", "t"])))
-    assert told["task"].values.tolist() == ["s", "t"]
+    result = two_stage_forecast(fit, loss.assign_coords(task=("run", ["s", "t"])))
+    assert result["task"].values.tolist() == ["s", "t"]
     with pytest.raises(ValueError, match="made without pooling"):
         two_stage_forecast(fit, loss.assign_coords(task=("run", ["s", "u"])), draw_new=["task"])

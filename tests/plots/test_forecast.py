@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import grid
 from bayeslaw.data.splits import split_at
-from bayeslaw.forecasting.forecast import interval
+from bayeslaw.forecasting.interval import interval
 from bayeslaw.plots import plot_forecast
 from bayeslaw.plots.style import LIGHT
 

@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import grid
-from bayeslaw.forecasting.forecast import interval
+from bayeslaw.forecasting.interval import interval
 from bayeslaw.plots import plot_residuals
 
 

@@ -19,8 +19,10 @@ from bayeslaw.decisions.law_slice import LawSlice, slice_along
 from bayeslaw.decisions.results import positive_array
 from bayeslaw.decisions.root_finding import crossing, first_crossing, scan
 from bayeslaw.fitting.fit import Fit
+from bayeslaw.forecasting.caveats import fit_caveats
 from bayeslaw.forecasting.curve_lookup import parameters_at
-from bayeslaw.forecasting.forecast import fit_caveats, forecast, observed_range
+from bayeslaw.forecasting.forecast import forecast
+from bayeslaw.forecasting.observed_range import observed_range
 
 __all__ = ["contrast", "contrast_table", "crossing_table"]
 

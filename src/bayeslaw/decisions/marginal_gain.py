@@ -15,13 +15,13 @@ from bayeslaw.decisions.law_slice import LawSlice, slice_along
 from bayeslaw.decisions.results import positive_array, result_dataset
 from bayeslaw.decisions.root_finding import first_crossing, scan
 from bayeslaw.fitting.fit import Fit
+from bayeslaw.forecasting.caveats import law_caveats
 from bayeslaw.forecasting.curve_lookup import (
     At,
     parameters_at,
     prediction_grid,
     require_predictors,
 )
-from bayeslaw.forecasting.forecast import law_caveats
 
 __all__ = ["marginal_gain", "saturation"]
 

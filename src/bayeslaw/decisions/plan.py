@@ -23,7 +23,7 @@ from bayeslaw.decisions.law_slice import Arguments
 from bayeslaw.decisions.results import positive_array, result_dataset
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import At, parameters_at
-from bayeslaw.forecasting.forecast import observed_range
+from bayeslaw.forecasting.observed_range import observed_range
 
 __all__ = ["plan"]
 

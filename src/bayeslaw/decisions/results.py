@@ -11,8 +11,8 @@ import xarray as xr
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
+from bayeslaw.forecasting.caveats import law_caveats
 from bayeslaw.forecasting.curve_lookup import with_groups
-from bayeslaw.forecasting.forecast import law_caveats
 
 __all__ = ["positive_array", "result_dataset"]
 

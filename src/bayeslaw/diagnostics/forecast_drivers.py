@@ -21,7 +21,7 @@ from bayeslaw.diagnostics.power_scaling import sensitivity
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.least_squares import least_squares, predict
 from bayeslaw.forecasting.curve_lookup import with_groups
-from bayeslaw.forecasting.forecast import interval
+from bayeslaw.forecasting.interval import interval
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed
 

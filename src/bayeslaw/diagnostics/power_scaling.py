@@ -22,6 +22,7 @@ from bayeslaw._inference.run_arrays import population_prior, run_arrays_of, spre
 from bayeslaw._law.roles import IDENTITY, Link, link_normal
 from bayeslaw.diagnostics.curve_likelihood import curve_log_likelihood
 from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.thinning import thin
 from bayeslaw.priors import Fixed, HalfNormal, Prior
 
 __all__ = ["log_prior", "sensitivity"]
@@ -61,13 +62,7 @@ def _thinned(fit: Fit, draws: int) -> Fit:
             f"the quantities have {draws} draws per chain and the fit {available}: they are not "
             "of this fit"
         )
-    some = {"draw": slice(None, None, steps[0])}
-    groups = {
-        name: fit.tree[name].to_dataset().isel(some)
-        for name in ("posterior", "unconstrained_posterior")
-    }
-    tree = xr.DataTree.from_dict({f"/{name}": data for name, data in groups.items()})
-    return Fit(fit.model, fit.runs, tree)
+    return thin(fit, steps[0])
 
 
 def _gradients(values: np.ndarray, log_density: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a fit says of responses at places: the law there, its noise, and what the law gets wrong."""
+"""Response distribution and discrepancy at prediction points, given a fit."""
 
 from __future__ import annotations
 
@@ -25,12 +25,9 @@ __all__ = ["DiscrepancyAt", "discrepancy_at", "response_distribution_at"]
 
 @dataclass(frozen=True)
 class DiscrepancyAt:
-    """What a law gets wrong at places, on the scale of the noise; zero without a discrepancy.
+    """Discrepancy at prediction points given the fitted runs, on the scale of the noise.
 
-    Parameters
-    ----------
-    mean, variance, draw : array (chain, draw, run)
-        Given the runs of the fit; a joint draw.
+    Mean, variance and a joint draw, each (chain, draw, run); zero in a model without discrepancy.
     """
 
     mean: np.ndarray
@@ -39,75 +36,47 @@ class DiscrepancyAt:
 
 
 def response_distribution_at(
-    fit: Fit, found: CurveParameters, sizes: dict[str, np.ndarray]
+    fit: Fit, curves: CurveParameters, sizes: dict[str, np.ndarray]
 ) -> ResponseDistribution:
-    """Responses about the law at places, without known standard errors.
+    """Distribution of responses about the law, without known standard errors.
 
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    found : Located
-        The curves of the places.
-    sizes : dict of str to array
-        Predictors in the user's units; (run,), or (chain, draw, run).
-
-    Returns
-    -------
-    Scatter
+    Sizes are predictors in the user's units, each (run,) or (chain, draw, run).
     """
     model, reference = fit.model, predictor_scales(fit.model.law, fit.runs)
-    at = {name: found.parameters[name][..., found.curve] for name in model.roles}
-    law = law_values(model, at, sizes, slice(None))
+    parameters = {name: curves.parameters[name][..., curves.curve] for name in model.roles}
+    law = law_values(model, parameters, sizes, slice(None))
     scaled = {name: values / reference[name] for name, values in sizes.items()}
-    beside = {name: at[name] for name in model.nuisance_roles}
-    return response_distribution(model, law, response_unit(fit.runs), beside, scaled)
+    nuisance = {name: parameters[name] for name in model.nuisance_roles}
+    return response_distribution(model, law, response_unit(fit.runs), nuisance, scaled)
 
 
 def discrepancy_at(
-    fit: Fit, found: CurveParameters, sizes: dict[str, np.ndarray], rng: np.random.Generator
+    fit: Fit, curves: CurveParameters, sizes: dict[str, np.ndarray], rng: np.random.Generator
 ) -> DiscrepancyAt:
-    """What the law gets wrong at places, given the runs of the fit.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    found : Located
-        The curves of the places.
-    sizes : dict of str to array (run,)
-        Predictors in the user's units.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    Wrong
-    """
+    """Discrepancy at sizes, each (run,) in the user's units, given the runs of the fit."""
     model = fit.model
     if model.discrepancy is None:
-        shape = next(iter(found.parameters.values())).shape[:2]
-        return DiscrepancyAt(*np.zeros((3, *shape, found.curve.size)))
+        shape = next(iter(curves.parameters.values())).shape[:2]
+        return DiscrepancyAt(*np.zeros((3, *shape, curves.curve.size)))
     reference = predictor_scales(model.law, fit.runs)
     scaled = np.array([sizes[name] / reference[name] for name in model.law.predictors])
-    known, new = np.unique(found.number[found.number >= 0]), np.flatnonzero(found.number < 0)
-    number = np.searchsorted(known, found.number)
-    number[new] = known.size + np.arange(new.size)
-    tau = tau_by_predictor(model, found.parameters)[..., new]
-    return DiscrepancyAt(
-        *_fitted(fit, known).discrepancy_at(PredictionPoints(scaled, number[found.curve], tau), rng)
-    )
+    # Curves of the fit come first, in order; new curves follow.
+    is_new = curves.fitted_index < 0
+    fitted, new = np.unique(curves.fitted_index[~is_new]), np.flatnonzero(is_new)
+    index = np.searchsorted(fitted, curves.fitted_index)
+    index[new] = fitted.size + np.arange(new.size)
+    tau = tau_by_predictor(model, curves.parameters)[..., new]
+    points = PredictionPoints(scaled, index[curves.curve], tau)
+    return DiscrepancyAt(*_fitted_runs(fit, fitted).discrepancy_at(points, rng))
 
 
-def _fitted(fit: Fit, curves: np.ndarray) -> DrawsAtRuns:
-    """The runs of some curves, by their numbers, which they have in this order from zero."""
-    draws, link = (
-        fit.tree["posterior"].to_dataset(),
-        fit.tree["unconstrained_posterior"].to_dataset(),
-    )
-    parameters = {name: draws[name].values[..., curves] for name in fit.model.roles}
+def _fitted_runs(fit: Fit, curves: np.ndarray) -> DrawsAtRuns:
+    """The fitted runs of some curves, renumbered from zero in this order."""
+    posterior = fit.tree["posterior"].to_dataset()
+    unconstrained = fit.tree["unconstrained_posterior"].to_dataset()
+    parameters = {name: posterior[name].values[..., curves] for name in fit.model.roles}
     run_arrays = run_arrays_of(fit.model, fit.runs)
-    own = run_arrays.run_indices(curves)
-    latent = link[LATENT].values[..., own] if LATENT in link else None
-    runs = fit.runs.isel(run=own)
+    selected = run_arrays.run_indices(curves)
+    latent = unconstrained[LATENT].values[..., selected] if LATENT in unconstrained else None
+    runs = fit.runs.isel(run=selected)
     return DrawsAtRuns.of(fit.model, run_arrays.select_curves(curves), parameters, runs, latent)

@@ -1,4 +1,4 @@
-"""What is left of observed runs when the law is taken away."""
+"""Residuals of the fitted runs about the law, and their split into discrepancy and noise."""
 
 from __future__ import annotations
 
@@ -18,27 +18,26 @@ __all__ = ["residuals"]
 
 
 def residuals(fit: Fit, *, draws: int = 4000, random_seed: int = 0) -> xr.Dataset:
-    """Posterior draws of the residuals of the fitted runs, and of what they are made of.
+    """Draw the residuals of the fitted runs, and their discrepancy.
 
-    A residual is the response less the law on the scale of the noise: of the default noise, the
-    logarithm of their ratio. It is what the law gets wrong there, and noise.
+    A residual is the response minus the law on the scale of the noise; for the default noise, the
+    logarithm of their ratio. It is the sum of the discrepancy there and noise.
 
     Parameters
     ----------
     fit : Fit
         The fit.
     draws : int
-        How many draws to make at most; of a longer fit every second, third or so is taken.
+        Maximum number of draws; a longer fit is thinned.
     random_seed : int
-        Seed of the noise and of what the law gets wrong.
+        Seed of the noise and of the discrepancy.
 
     Returns
     -------
     xarray.Dataset
         With dims chain, draw, run and the coordinates of the runs: ``residual``; ``discrepancy``,
-        what the law gets wrong there given all runs, zero in a model without; ``replicate``, the
-        residual of a new run at the same place. A value of the law that the scale of the noise
-        cannot hold gives NaN.
+        given all runs, zero in a model without one; ``replicate``, the residual of a new run of
+        the same size and curve. NaN where the law's value is outside the scale of the noise.
 
     Raises
     ------
@@ -51,28 +50,30 @@ def residuals(fit: Fit, *, draws: int = 4000, random_seed: int = 0) -> xr.Datase
     >>> residuals = bl.residuals(fit)  # doctest: +SKIP
     >>> bl.interval(residuals, 0.9)["discrepancy"]  # doctest: +SKIP
     """
-    seen = forecast(fit, fit.runs, draws=draws, random_seed=random_seed)
+    predictive = forecast(fit, fit.runs, draws=draws, random_seed=random_seed)
     scale, unit = fit.model.noise.scale, response_unit(fit.runs)
 
-    def less_law(response: xr.DataArray) -> xr.DataArray:
+    def minus_law(response: xr.DataArray) -> xr.DataArray:
+        law = predictive["law"]
         with np.errstate(invalid="ignore", divide="ignore"):
-            value, law = (scale.forward(each, unit) for each in (response, seen["law"]))
-        held = scale.holds(seen["law"]) & scale.holds(response)
-        return (value - law).where(held).transpose("chain", "draw", "run")
+            difference = scale.forward(response, unit) - scale.forward(law, unit)
+        is_valid = scale.holds(law) & scale.holds(response)
+        return difference.where(is_valid).transpose("chain", "draw", "run")
 
     response = response_values(fit.runs)
-    told = {
-        "residual": less_law(response),
-        "discrepancy": less_law(seen["mean"] if fit.model.discrepancy else seen["law"]),
-        "replicate": less_law(seen["new_run"]),
+    variables = {
+        "residual": minus_law(response),
+        "discrepancy": minus_law(predictive["mean" if fit.model.discrepancy else "law"]),
+        "replicate": minus_law(predictive["new_run"]),
     }
-    made = seen.drop_vars(list(seen.data_vars)).assign(told)
-    for name in told:
-        made[name].attrs = {"long_name": _long_name(scale, str(response.name))}
+    result = predictive.drop_vars(list(predictive.data_vars)).assign(variables)
+    for name in variables:
+        result[name].attrs = {"long_name": _long_name(scale, str(response.name))}
     gate = Gate.of(fit.tree)
-    kept = {name: seen.attrs[name] for name in ("response", "predictors", "groups", "law")}
-    made.attrs = kept | {"caveats": [] if gate.passed else [gate.sentence]}
-    return made
+    names = ("response", "predictors", "groups", "law")
+    result.attrs = {name: predictive.attrs[name] for name in names}
+    result.attrs["caveats"] = [] if gate.passed else [gate.sentence]
+    return result
 
 
 def _long_name(scale: ResponseScale | Any, response: str) -> str:

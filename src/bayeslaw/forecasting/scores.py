@@ -1,4 +1,4 @@
-"""How good a forecast was: run by run, curve by curve, and over many curves."""
+"""Scores of forecasts: log score, CRPS, coverage, PIT; by run, by curve, and over curves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import xarray as xr
 
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import response_values
-from bayeslaw.forecasting.forecast import interval, log_density
+from bayeslaw.forecasting.forecast import log_density
+from bayeslaw.forecasting.interval import interval
 
 __all__ = [
     "PERCENTS",
@@ -22,10 +23,10 @@ __all__ = [
     "why_infinite",
 ]
 
-PERCENTS = (50, 80, 90, 95)  # probabilities of the bands that are scored
-BATCHES = 20  # of consecutive draws, for Monte Carlo errors
-# What makes a run's score infinite, by its name.
-INFINITE = {
+PERCENTS = (50, 80, 90, 95)  # probabilities of the scored bands
+N_BATCHES = 20  # of consecutive draws, for Monte Carlo errors
+# Why a run's score is infinite, by the name of the score.
+REASONS = {
     "squared_log_error": "median curve not above zero (rmsle)",
     "log_score": "no density at what was observed (log_score)",
     "crps": "infinite draws (crps)",
@@ -41,12 +42,12 @@ COLUMNS = (
 
 
 def score(forecast: xr.Dataset, observed: xr.Dataset) -> xr.Dataset:
-    """Score a forecast, run by run, once the runs have been made.
+    """Score a forecast against observed runs, run by run.
 
     Parameters
     ----------
     forecast : xarray.Dataset
-        Draws at the runs, as of `bayeslaw.forecast`.
+        Draws at the runs, as returned by `bayeslaw.forecast`.
     observed : xarray.Dataset
         The same runs in the same order, with their response.
 
@@ -56,14 +57,14 @@ def score(forecast: xr.Dataset, observed: xr.Dataset) -> xr.Dataset:
         On dim run, with the coordinates of the observed runs:
 
         - ``squared_log_error`` of the median curve;
-        - ``log_score``, the log density of the response (higher is better; in units of one over
-          the response), ``log_score_mcse``, its Monte Carlo standard error, and
-          ``log_score_batch``, with a dim batch: densities of some twenty batches of consecutive
-          draws relative to their mean, from which Monte Carlo errors of averages follow;
+        - ``log_score``, the log predictive density of the response (higher is better; the density
+          is per unit of the response), ``log_score_mcse``, its Monte Carlo standard error, and
+          ``log_score_batch`` (batch, run): densities of some twenty batches of consecutive draws
+          relative to their mean, which give Monte Carlo errors of averages;
         - ``crps``, the continuous ranked probability score, in the response's units (lower is
           better);
-        - ``covered_50``, ``covered_80``, ``covered_90``, ``covered_95``: 1 if the response fell
-          into that band of a new run, else 0;
+        - ``covered_50``, ``covered_80``, ``covered_90``, ``covered_95``: 1 if the response is in
+          that band of a new run, else 0;
         - ``width_50`` and so on: width of that band on the log scale, infinite where it reaches
           zero;
         - ``pit``: rank of the response among the draws of a new run, between 0 and 1; uniform if
@@ -72,7 +73,7 @@ def score(forecast: xr.Dataset, observed: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     ValueError
-        If the forecast is of another number of runs, or the runs have no response.
+        If the forecast has another number of runs, or the runs have no response.
 
     Examples
     --------
@@ -89,30 +90,30 @@ def score(forecast: xr.Dataset, observed: xr.Dataset) -> xr.Dataset:
             "forecast the observed runs, in their order"
         )
     scores = scores_from_draws(forecast, values, log_density(forecast, values))
-    told = {name: observed.attrs[name] for name in ("response", "groups")}
-    return scores.assign_coords(observed.coords).assign_attrs(told)
+    attributes = {name: observed.attrs[name] for name in ("response", "groups")}
+    return scores.assign_coords(observed.coords).assign_attrs(attributes)
 
 
 def score_table(scores: xr.Dataset, by: str | None = None) -> pd.DataFrame:
     """Average scores over curves, each with its standard error.
 
-    Each curve's own mean comes first, so that long curves weigh no more than short ones.
+    Scores are first averaged within each curve, so that long curves weigh no more than short ones.
 
     Parameters
     ----------
     scores : xarray.Dataset
-        Scores of runs, as of `score`.
+        Scores of runs, as returned by `score`.
     by : str, optional
-        Coordinate of the runs, such as a group: a row per level instead of one row for all.
+        Coordinate of the runs, such as a group: one row per level instead of one row for all.
 
     Returns
     -------
     pandas.DataFrame
         ``rmsle`` (root mean squared log error), ``log_score``, ``crps``, ``coverage_50`` and
         ``width_50`` to ``coverage_95`` and ``width_95``; with ``_se`` their standard errors
-        between curves, missing for a single curve or where a score is infinite;
+        over curves, missing for a single curve or where a score is infinite;
         ``log_score_mcse``, the Monte Carlo standard error of ``log_score``. If a score is
-        infinite, last ``caveats``: why, and at how many runs.
+        infinite, also ``caveats``: why, and at how many runs.
 
     Raises
     ------
@@ -127,90 +128,38 @@ def score_table(scores: xr.Dataset, by: str | None = None) -> pd.DataFrame:
     """
     if by is None:
         return _with_caveats(pd.DataFrame.from_dict({"all": _row(scores)}, "index"), [scores])
-    known = [name for name, values in scores.coords.items() if values.dims == ("run",)]
-    if by not in known:
-        raise ValueError(f"by must be a coordinate of the runs, one of {known}, got {by!r}")
+    coordinates = [name for name, values in scores.coords.items() if values.dims == ("run",)]
+    if by not in coordinates:
+        raise ValueError(f"by must be a coordinate of the runs, one of {coordinates}, got {by!r}")
     label = scores[by].values
     parts = {level: scores.isel(run=label == level) for level in dict.fromkeys(label.tolist())}
-    rows = pd.DataFrame.from_dict({level: _row(own) for level, own in parts.items()}, "index")
+    rows = pd.DataFrame.from_dict({level: _row(part) for level, part in parts.items()}, "index")
     return _with_caveats(rows.rename_axis(by), [*parts.values()])
 
 
-def why_infinite(scores: xr.Dataset, names: Sequence[str] = tuple(INFINITE)) -> str:
-    """Say why scores of runs are infinite, and at how many; nothing if they are not.
-
-    Parameters
-    ----------
-    scores : xarray.Dataset
-        Scores of runs, as of `score`.
-    names : sequence of str
-        The scores to look at.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> why_infinite(xr.Dataset({"crps": ("run", [1.0, np.inf])}), ["crps"])
-    'infinite: infinite draws (crps) at 1 of 2 runs'
-    """
+def why_infinite(scores: xr.Dataset, names: Sequence[str] = tuple(REASONS)) -> str:
+    """Say why scores of runs are infinite, and at how many; empty if none is."""
     counts = {name: int(np.isinf(scores[name].values).sum()) for name in names}
     total = scores.sizes["run"]
-    told = [f"{INFINITE[name]} at {n} of {total} runs" for name, n in counts.items() if n]
-    return f"infinite: {', '.join(told)}" if told else ""
+    reasons = [f"{REASONS[name]} at {n} of {total} runs" for name, n in counts.items() if n]
+    return f"infinite: {', '.join(reasons)}" if reasons else ""
 
 
 def _with_caveats(rows: pd.DataFrame, parts: Sequence[xr.Dataset]) -> pd.DataFrame:
-    caveats = [why_infinite(own) for own in parts]
+    caveats = [why_infinite(part) for part in parts]
     return rows.assign(caveats=caveats) if any(caveats) else rows
 
 
 def curve_means(scores: xr.Dataset) -> xr.Dataset:
-    """Average scores over the runs of each curve.
-
-    Parameters
-    ----------
-    scores : xarray.Dataset
-        Numbers on dim run and perhaps others, with the groups as coordinates and in the
-        attributes.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same variables, over dim curve in place of run.
-
-    Examples
-    --------
-    >>> runs = grid(N=[1e6, 1e8], task=["c4", "books"])
-    >>> scores = runs.assign(crps=("run", [1.0, 2.0, 3.0, 6.0]))
-    >>> curve_means(scores)["crps"].values.tolist()
-    [2.0, 4.0]
-    """
+    """Scores averaged over the runs of each curve: dim curve in place of run."""
     curves = curves_in(scores)
-    own = xr.DataArray(curve_index(scores, curves), dims="run", name="curve")
-    means = scores.groupby(own).mean(skipna=False)
+    index = xr.DataArray(curve_index(scores, curves), dims="run", name="curve")
+    means = scores.groupby(index).mean(skipna=False)
     return means.drop_vars("curve").assign_coords(curves.coords)
 
 
 def standard_error(values: np.ndarray) -> np.ndarray:
-    """Estimate the standard error of a mean over the first axis.
-
-    Parameters
-    ----------
-    values : array, shape (n, ...)
-        Independent values.
-
-    Returns
-    -------
-    array, shape (...)
-        Missing for a single value, and where a value is infinite.
-
-    Examples
-    --------
-    >>> float(standard_error(np.array([1.0, 3.0, 5.0]))) * 3**0.5
-    2.0
-    """
+    """Standard error of the mean over the first axis; NaN for a single value or an infinite one."""
     if len(values) < 2:
         return np.full(values.shape[1:], np.nan)
     with np.errstate(invalid="ignore"):
@@ -220,21 +169,9 @@ def standard_error(values: np.ndarray) -> np.ndarray:
 def scores_from_draws(
     forecast: xr.Dataset, observed: np.ndarray, log_density: np.ndarray
 ) -> xr.Dataset:
-    """Scores of a forecast, given the density of what was observed.
+    """Scores as of `score`, without coordinates.
 
-    Parameters
-    ----------
-    forecast : xarray.Dataset
-        Draws ``mean`` and ``new_run`` on dims chain, draw, run.
-    observed : array, shape (run,)
-        Responses.
-    log_density : array, shape (chain, draw, run)
-        Log density of each response given each draw.
-
-    Returns
-    -------
-    xarray.Dataset
-        As of `score`, without coordinates.
+    `observed` is (run,), `log_density` of each response given each draw (chain, draw, run).
     """
     median = interval(forecast[["mean"]], 0.5)["mean"].sel(bound="median").values
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -254,27 +191,27 @@ def scores_from_draws(
 
 
 def _log_score(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the log of the mean density, and the densities of batches relative to it."""
+    """Log of the mean density (run,), and densities of batches relative to it (batch, run)."""
     chains, draws, _ = log_density.shape
-    top = log_density.max(axis=(0, 1))
+    largest = log_density.max(axis=(0, 1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        density = np.exp(log_density - top)
+        density = np.exp(log_density - largest)
         mean = density.mean(axis=(0, 1))
-        batches = np.array_split(density, min(-(-BATCHES // chains), draws), axis=1)
+        batches = np.array_split(density, min(-(-N_BATCHES // chains), draws), axis=1)
         relative = np.concatenate([batch.mean(axis=1) for batch in batches]) / mean
-        return np.where(np.isneginf(top), -np.inf, top + np.log(mean)), relative
+        return np.where(np.isneginf(largest), -np.inf, largest + np.log(mean)), relative
 
 
 def _crps(draws: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    from scoringrules import crps_ensemble  # five seconds to import
+    from scoringrules import crps_ensemble  # takes five seconds to import
 
-    with np.errstate(invalid="ignore"):  # draws may be infinite, and so is the score then
+    with np.errstate(invalid="ignore"):  # infinite draws give an infinite score
         values = crps_ensemble(observed, draws.T, estimator="qd", backend="numpy")
     return np.where(np.isinf(draws).any(axis=0), np.inf, values)
 
 
 def _band_scores(forecast: xr.Dataset, observed: np.ndarray) -> dict[str, np.ndarray]:
-    """Return coverage and width of each band of a new run."""
+    """Coverage and width of each band of a new run."""
     covered, width = {}, {}
     for percent in PERCENTS:
         band = interval(forecast[["new_run"]], percent / 100)["new_run"]
@@ -288,7 +225,7 @@ def _band_scores(forecast: xr.Dataset, observed: np.ndarray) -> dict[str, np.nda
 
 
 def _pit(draws: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Return the rank of a value among draws and itself, in the middle of its ties."""
+    """Probability integral transform: rank among the draws and itself, mid-rank of ties."""
     below, equal = (draws < observed).sum(axis=0), (draws == observed).sum(axis=0)
     return (below + (equal + 1) / 2) / (len(draws) + 1)
 

@@ -1,4 +1,4 @@
-"""Fits of several laws as one: a mixture that is forecast like any fit."""
+"""Stacking: a weighted mixture of fits of several laws, forecast like a single fit."""
 
 from __future__ import annotations
 
@@ -21,25 +21,27 @@ __all__ = ["Stack", "Weights", "stack", "stack_forecasts"]
 
 type Weights = pd.Series | pd.DataFrame
 
-GOLDEN = (5**0.5 - 1) / 2  # its multiples spread evenly, however many of them
-DRAWN, DENSITY = ("mean", "new_run", "law", "noise"), ("center", "scale", "excess")
+# Multiples of the golden ratio modulo one are evenly spread, however many there are.
+GOLDEN_RATIO = (5**0.5 - 1) / 2
+PREDICTIVE, DENSITY = ("mean", "new_run", "law", "noise"), ("center", "scale", "excess")
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Fits and how much of each is believed; `bayeslaw.forecast` takes it like a fit.
+    """Fits and their weights; `bayeslaw.forecast` takes a stack like a fit.
 
     Parameters
     ----------
     fits : mapping of str to Fit
         Fits by name.
     weights : pandas.Series or pandas.DataFrame
-        Weights by name of the fit, for all runs alike; or a column per fit and a row per level
-        of the group that the index is named after.
+        Weights by name of the fit, the same for all runs; or one column per fit and one row per
+        level of the group that the index is named after.
 
     Examples
     --------
-    >>> stack = bl.stack(fits, bl.weights.stacking_weights(bl.weights.log_scores(scores)))  # doctest: +SKIP
+    >>> weights = bl.weights.stacking_weights(log_scores)  # doctest: +SKIP
+    >>> stack = bl.stack(fits, weights)  # doctest: +SKIP
     >>> bl.forecast(stack, bl.grid(N=[1e10]))  # doctest: +SKIP
     """
 
@@ -52,16 +54,16 @@ class Stack:
 
 
 def stack(fits: Mapping[str, Fit], weights: Weights) -> Stack:
-    """Mix fits of several laws, each with its weight, into one that can be forecast.
+    """Combine weighted fits of several laws into a mixture that can be forecast.
 
     Parameters
     ----------
     fits : mapping of str to Fit
-        Fits by name, all of one response and the same groups.
+        Fits by name, all of the same response and groups.
     weights : pandas.Series or pandas.DataFrame
-        A weight for each fit, as of `bayeslaw.weights.stacking_weights`; or a row of them per level of a
-        group, as of `bayeslaw.weights.hierarchical_weights`. Levels without a row take the row
-        ``population``, if there is one.
+        One weight per fit, as returned by `bayeslaw.weights.stacking_weights`; or a row of them
+        per level of a group, as returned by `bayeslaw.weights.hierarchical_weights`. Levels
+        without a row use the row ``population``, if there is one.
 
     Returns
     -------
@@ -70,8 +72,8 @@ def stack(fits: Mapping[str, Fit], weights: Weights) -> Stack:
     Raises
     ------
     ValueError
-        If weights are negative, do not sum to one or are not those of the fits, or the fits are
-        of different responses or groups.
+        If weights are negative, do not sum to one or do not match the fits, or the fits have
+        different responses or groups.
 
     Examples
     --------
@@ -85,32 +87,32 @@ def stack(fits: Mapping[str, Fit], weights: Weights) -> Stack:
         _require_same(what, {name: fit.runs.attrs[what] for name, fit in fits.items()})
     group = _group(weights)
     if group is not None and group not in group_names(next(iter(fits.values())).runs):
-        raise ValueError(f"weights vary by {group!r}, which is no group of the fits")
+        raise ValueError(f"weights vary by {group!r}, which is not a group of the fits")
     return Stack(dict(fits), weights)
 
 
 def stack_forecasts(forecasts: Mapping[str, xr.Dataset], weights: Weights) -> xr.Dataset:
-    """Mix forecasts of the same runs by several fits.
+    """Mix several fits' forecasts of the same runs, by weight.
 
     Parameters
     ----------
     forecasts : mapping of str to xarray.Dataset
-        Forecasts by name, as of `bayeslaw.forecast`.
+        Forecasts by name, as returned by `bayeslaw.forecast`.
     weights : pandas.Series or pandas.DataFrame
         As for `stack`.
 
     Returns
     -------
     xarray.Dataset
-        As of `bayeslaw.forecast`, on one chain. Draws of ``mean``, ``new_run``, ``law`` and
-        ``noise`` are those of the fits, of each as many as its ``weight`` says, evenly taken.
-        ``center`` and ``scale`` have a dim ``member`` more: log densities, and so log scores, are
-        those of the mixture itself, of all draws of all fits.
+        As returned by `bayeslaw.forecast`, on one chain. Draws of ``mean``, ``new_run``, ``law``
+        and ``noise`` are taken evenly from the fits, in proportion to ``weight``. ``center`` and
+        ``scale`` have an additional dim ``member``: log densities, and so log scores, are those
+        of the mixture itself, over all draws of all fits.
 
     Raises
     ------
     ValueError
-        If the weights are not those of the forecasts, or the forecasts are of different runs.
+        If the weights do not match the forecasts, or the forecasts are of different runs.
 
     Examples
     --------
@@ -123,34 +125,50 @@ def stack_forecasts(forecasts: Mapping[str, xr.Dataset], weights: Weights) -> xr
     """
     _require_weights(list(forecasts), weights)
     _require_alike(forecasts)
-    forecasts, weight = _believed(forecasts, weights)
+    forecasts, weight = _with_weight(forecasts, weights)
+    draws = {name: _draws(forecasts, name) for name in (*PREDICTIVE, *DENSITY)}
+    member = _members(weight, draws["mean"].shape[1])
+    mixture = _without_draws(forecasts)
+    for name in PREDICTIVE:
+        mixture[name] = ("chain", "draw", "run"), _select(draws[name], member)[None]
+    for name in DENSITY:
+        if not np.isnan(draws[name]).all():
+            mixture[name] = ("member", "chain", "draw", "run"), draws[name][:, None]
+    mixture = mixture.assign_coords(member=list(forecasts))
+    mixture["weight"] = ("member", "run"), weight
+    outside = _select(_outside_scale(forecasts, draws["mean"]), member)
+    first = next(iter(forecasts.values()))
+    for name in PREDICTIVE:
+        mixture[name].attrs = dict(first[name].attrs)
+        if name != "noise":
+            mixture[name].attrs["not_positive"] = float(outside.mean())
+    return mixture.assign_attrs(_attributes(forecasts))
+
+
+def _without_draws(forecasts: Mapping[str, xr.Dataset]) -> xr.Dataset:
+    """The coordinates of all forecasts."""
     first, *others = forecasts.values()
-    draws = {name: _draws(forecasts, name) for name in (*DRAWN, *DENSITY)}
-    chosen = _chosen(weight, draws["mean"].shape[1])
-    told = {name: _taken(draws[name], chosen) for name in DRAWN}
-    made = first.drop_vars([str(name) for name in first.data_vars]).assign_coords(
-        {n: at for one in others for n, at in one.coords.items() if n not in first.coords}
-    )
-    made = made.assign({n: (("chain", "draw", "run"), v[None]) for n, v in told.items()})
-    kept = {name: draws[name][:, None] for name in DENSITY if not np.isnan(draws[name]).all()}
-    made = made.assign({n: (("member", "chain", "draw", "run"), v) for n, v in kept.items()})
-    made = made.assign_coords(member=list(forecasts)).assign(weight=(("member", "run"), weight))
-    outside = {"not_positive": float(_taken(_outside(forecasts, draws["mean"]), chosen).mean())}
-    for name in DRAWN:
-        made[name].attrs = first[name].attrs | (outside if name != "noise" else {})
-    return made.assign_attrs(_attributes(forecasts))
+    more = {
+        name: values
+        for forecast in others
+        for name, values in forecast.coords.items()
+        if name not in first.coords
+    }
+    return first.drop_vars([str(name) for name in first.data_vars]).assign_coords(more)
 
 
 def _require_weights(names: list[str], weights: Weights) -> None:
-    found = list(weights.index if isinstance(weights, pd.Series) else weights.columns)
-    if not names or sorted(found) != sorted(names):
-        raise ValueError(f"there are weights for {found} and fits {names}; give each its weight")
+    weighted = list(weights.index if isinstance(weights, pd.Series) else weights.columns)
+    if not names or sorted(weighted) != sorted(names):
+        raise ValueError(
+            f"there are weights for {weighted} and fits {names}; each fit needs one weight"
+        )
     values = np.atleast_2d(weights.to_numpy(dtype=float))
     sums = values.sum(axis=1)
-    wrong = ~((values >= 0).all(axis=1) & np.isclose(sums, 1))
-    if wrong.any():
+    invalid = ~((values >= 0).all(axis=1) & np.isclose(sums, 1))
+    if invalid.any():
         raise ValueError(
-            f"weights must be at or above 0 and sum to one, got {values[wrong][0].tolist()}"
+            f"weights must be nonnegative and sum to one, got {values[invalid][0].tolist()}"
         )
     if isinstance(weights, pd.DataFrame) and (
         _group(weights) is None or not weights.index.is_unique
@@ -172,29 +190,29 @@ def _require_same(what: str, values: Mapping[str, Any]) -> None:
 
 
 def _require_alike(forecasts: Mapping[str, xr.Dataset]) -> None:
-    for name, one in forecasts.items():
-        if "member" in one.dims:
-            raise ValueError(f"{name!r} is a mixture already; mix all of its fits at once")
+    for name, forecast in forecasts.items():
+        if "member" in forecast.dims:
+            raise ValueError(f"{name!r} is a mixture already; mix all its fits at once")
     for what in ("response", "groups"):
-        _require_same(what, {name: one.attrs[what] for name, one in forecasts.items()})
-    _require_same("runs", {name: one["run"].values.tolist() for name, one in forecasts.items()})
+        _require_same(what, {name: each.attrs[what] for name, each in forecasts.items()})
+    _require_same("runs", {name: each["run"].values.tolist() for name, each in forecasts.items()})
 
 
 def _group(weights: Weights) -> str | None:
-    """The group by whose levels weights vary."""
+    """The group by whose levels the weights vary."""
     if isinstance(weights, pd.Series) or weights.index.name is None:
         return None
     return str(weights.index.name)
 
 
-def _believed(
+def _with_weight(
     forecasts: Mapping[str, xr.Dataset], weights: Weights
 ) -> tuple[dict[str, xr.Dataset], np.ndarray]:
-    """Forecasts that have a weight at any run, and their weights (member, run)."""
+    """Forecasts with a nonzero weight at any run, and their weights (member, run)."""
     weight = _weights_at(weights, list(forecasts), next(iter(forecasts.values())))
-    counts = weight.any(axis=1)
-    kept = {name: one for (name, one), has in zip(forecasts.items(), counts, strict=True) if has}
-    return kept, weight[counts]
+    is_used = weight.any(axis=1)
+    names = [name for name, used in zip(forecasts, is_used, strict=True) if used]
+    return {name: forecasts[name] for name in names}, weight[is_used]
 
 
 def _weights_at(weights: Weights, names: list[str], rows: xr.Dataset) -> np.ndarray:
@@ -217,76 +235,78 @@ def _weights_at(weights: Weights, names: list[str], rows: xr.Dataset) -> np.ndar
 
 
 def _draws(forecasts: Mapping[str, xr.Dataset], name: str) -> np.ndarray:
-    """Draws (member, draw, run); a forecast with fewer has some of them twice."""
-    n_draws = max(one.sizes["chain"] * one.sizes["draw"] for one in forecasts.values())
-    each = []
-    for one in forecasts.values():
-        values = one[name] if name in one else xr.full_like(one["mean"], np.nan)
-        flat = values.transpose("chain", "draw", "run").values.reshape(-1, one.sizes["run"])
-        each.append(flat[np.arange(n_draws) * len(flat) // n_draws])
-    return np.stack(each)
+    """Draws (member, draw, run); those of a shorter forecast are repeated."""
+    n_draws = max(each.sizes["chain"] * each.sizes["draw"] for each in forecasts.values())
+    by_member = []
+    for forecast in forecasts.values():
+        values = forecast[name] if name in forecast else xr.full_like(forecast["mean"], np.nan)
+        flat = values.transpose("chain", "draw", "run").values.reshape(-1, forecast.sizes["run"])
+        by_member.append(flat[np.arange(n_draws) * len(flat) // n_draws])
+    return np.stack(by_member)
 
 
-def _chosen(weight: np.ndarray, n_draws: int) -> np.ndarray:
-    """Member (draw, run) that each draw is taken of: in proportion, and evenly among its draws."""
-    place = (np.arange(1, n_draws + 1) * GOLDEN % 1)[:, None]
+def _members(weight: np.ndarray, n_draws: int) -> np.ndarray:
+    """Member (draw, run) of the mixture that each draw is from, evenly and by weight."""
+    quantile = (np.arange(1, n_draws + 1) * GOLDEN_RATIO % 1)[:, None]
     ends = np.cumsum(weight, axis=0)[:-1]
-    return sum((place >= end for end in ends), np.zeros((n_draws, weight.shape[1]), dtype=int))
+    return sum((quantile >= end for end in ends), np.zeros((n_draws, weight.shape[1]), dtype=int))
 
 
-def _taken(draws: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(draws, chosen[None], axis=0)[0]
+def _select(draws: np.ndarray, member: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(draws, member[None], axis=0)[0]
 
 
-def _outside(forecasts: Mapping[str, xr.Dataset], mean: np.ndarray) -> np.ndarray:
-    """Where a curve has left the scale of its noise."""
-    noises = [from_record(scatter["noise"]) for scatter in _scatters(forecasts)]
-    holds = [noise.scale.holds(each) for noise, each in zip(noises, mean, strict=True)]
+def _outside_scale(forecasts: Mapping[str, xr.Dataset], mean: np.ndarray) -> np.ndarray:
+    """Whether each draw of a curve (member, draw, run) is outside the scale of its noise."""
+    noises = [from_record(record["noise"]) for record in _noise_records(forecasts)]
+    holds = [noise.scale.holds(curve) for noise, curve in zip(noises, mean, strict=True)]
     return ~np.stack(holds)
 
 
-def _scatters(forecasts: Mapping[str, xr.Dataset]) -> list[dict[str, Any]]:
-    return [json.loads(one.attrs["scatter"]) for one in forecasts.values()]
+def _noise_records(forecasts: Mapping[str, xr.Dataset]) -> list[dict[str, Any]]:
+    return [json.loads(forecast.attrs["scatter"]) for forecast in forecasts.values()]
 
 
 def _attributes(forecasts: Mapping[str, xr.Dataset]) -> dict[str, Any]:
     first = next(iter(forecasts.values())).attrs
-    whole, each = (
-        [json.loads(one.attrs[name]) for one in forecasts.values()]
+    overall, by_curve = (
+        [json.loads(forecast.attrs[name]) for forecast in forecasts.values()]
         for name in ("observed", "observed_by_curve")
     )
-    curves = dict.fromkeys(label for by_curve in each for label in by_curve)
-    own = {label: _widest([of[label] for of in each if label in of]) for label in curves}
-    predictors = [name for one in forecasts.values() for name in one.attrs["predictors"]]
+    labels = dict.fromkeys(label for ranges in by_curve for label in ranges)
+    observed_by_curve = {
+        label: _union([ranges[label] for ranges in by_curve if label in ranges]) for label in labels
+    }
+    predictors = [name for forecast in forecasts.values() for name in forecast.attrs["predictors"]]
     return {
         **{name: first[name] for name in ("response", "groups")},
         "predictors": list(dict.fromkeys(predictors)),
         "law": f"stack of {', '.join(forecasts)}",
-        "observed": json.dumps(_widest(whole)),
-        "observed_by_curve": json.dumps(own),
-        "scatter": json.dumps(_scatters(forecasts)),
+        "observed": json.dumps(_union(overall)),
+        "observed_by_curve": json.dumps(observed_by_curve),
+        "scatter": json.dumps(_noise_records(forecasts)),
         "caveats": _caveats(forecasts),
     }
 
 
-def _widest(every: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
-    """The range of each predictor that holds those of all."""
-    ranges: dict[str, list[float]] = {}
-    for one in every:
-        for name, (low, high) in one.items():
-            before = ranges.get(name, [low, high])
-            ranges[name] = [min(low, before[0]), max(high, before[1])]
-    return ranges
+def _union(ranges: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
+    """The smallest range of each predictor that contains all given ones."""
+    union: dict[str, list[float]] = {}
+    for by_predictor in ranges:
+        for name, (low, high) in by_predictor.items():
+            so_far = union.get(name, [low, high])
+            union[name] = [min(low, so_far[0]), max(high, so_far[1])]
+    return union
 
 
 def _caveats(forecasts: Mapping[str, xr.Dataset]) -> list[str]:
-    """Caveats of all members, failed gates first; whose they are, unless they are everybody's."""
-    owners: dict[str, list[str]] = {}
-    for name, one in forecasts.items():
-        for sentence in one.attrs["caveats"]:
-            owners.setdefault(sentence, []).append(name)
-    told = [
+    """Caveats of all members, failed gates first, with the members' names unless shared by all."""
+    members: dict[str, list[str]] = {}
+    for name, forecast in forecasts.items():
+        for sentence in forecast.attrs["caveats"]:
+            members.setdefault(sentence, []).append(name)
+    sentences = [
         sentence if len(names) == len(forecasts) else f"{sentence} ({', '.join(names)})"
-        for sentence, names in owners.items()
+        for sentence, names in members.items()
     ]
-    return sorted(told, key=lambda sentence: not sentence.startswith(NOT_CONVERGED))
+    return sorted(sentences, key=lambda sentence: not sentence.startswith(NOT_CONVERGED))

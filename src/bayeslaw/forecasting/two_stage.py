@@ -1,4 +1,4 @@
-"""From a forecast of one response to another that follows from it, such as loss to accuracy."""
+"""Two-stage forecast of a response that is a law of another one, such as loss to accuracy."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from bayeslaw.forecasting.predictive_at import (
 
 __all__ = ["two_stage_forecast"]
 
-POINTS = 200  # of the grid along which what a law gets wrong is drawn
+N_POINTS = 200  # of the grid along which the discrepancy is drawn
 
 
 def two_stage_forecast(
     fit: Fit, first: xr.Dataset, *, draw_new: Sequence[str] = (), random_seed: int = 0
 ) -> xr.Dataset:
-    """Forecast a response that is a law of another response, which was forecast itself.
+    """Forecast a response that is a law of another response, itself forecast.
 
-    Every draw of the second law is taken at a draw of the first forecast, so that what is not
-    known of either is in the bands: of accuracy at a size, by way of the loss there.
+    Each draw of the second law is evaluated at a draw of the first forecast, so that the bands
+    carry the uncertainty of both: for example of accuracy at a model size, by way of the loss.
 
     Parameters
     ----------
     fit : Fit
-        The second stage, of a law in one predictor: the response of the first.
+        Second stage: a law with one predictor, the response of the first stage.
     first : xarray.Dataset
-        The first stage, as of `forecast`; with coordinates for the groups of `fit`.
+        First stage, as returned by `forecast`, with coordinates for the groups of `fit`.
     draw_new : sequence of str, optional
-        Groups of `fit` whose levels it has not seen, which are drawn from the population.
+        Groups of `fit` whose unseen levels are drawn from the population.
     random_seed : int
-        Seed of the noise, of which draws meet, and of what is drawn from the population.
+        Seed of the noise, of the pairing of draws, and of draws from the population.
 
     Returns
     -------
     xarray.Dataset
-        As of `forecast`, at the sizes of the first stage: ``mean`` follows from the mean of the
-        first stage, ``new_run`` from its new run with the noise of the second on top.
+        As returned by `forecast`, at the sizes of the first stage: ``mean`` follows from the
+        ``mean`` of the first stage, ``new_run`` from its ``new_run`` plus the noise of the second.
 
     Raises
     ------
@@ -63,62 +63,64 @@ def two_stage_forecast(
             f"the second stage is a law of one predictor, the {first.attrs['response']!r} of the "
             f"first; law {law.name!r} has {list(law.predictors)}"
         )
+    [predictor] = law.predictors
     rng = np.random.default_rng([random_seed, 7])
-    on_runs = {name: at for name, at in first.coords.items() if set(at.dims) <= {"run"}}
-    places = xr.Dataset(coords=on_runs)
-    found = curve_parameters(fit, places, draw_new, random_seed)
-    shape = (*found.parameters["sigma"].shape[:2], found.curve.size)
-    meeting = rng.permutation(np.resize(np.arange(first["mean"][..., 0].size), shape[0] * shape[1]))
-
-    def met(draws: xr.DataArray) -> np.ndarray:
-        return draws.transpose("chain", "draw", "run").values.reshape(-1, shape[2])[meeting]
-
-    smooth, likely = met(first["mean"]).reshape(shape), met(first["new_run"]).reshape(shape)
-    path = _Path.of(fit, found, np.concatenate([smooth, likely]), rng)
-    mean = response_distribution_at(fit, found, {law.predictors[0]: smooth}).curve(path.at(smooth))
-    scatter, wrong = (
-        response_distribution_at(fit, found, {law.predictors[0]: likely}),
-        path.at(likely),
+    run_coords = {name: coord for name, coord in first.coords.items() if set(coord.dims) <= {"run"}}
+    rows = xr.Dataset(coords=run_coords)
+    curves = curve_parameters(fit, rows, draw_new, random_seed)
+    shape = (*curves.parameters["sigma"].shape[:2], curves.curve.size)
+    pairing = rng.permutation(np.resize(np.arange(first["mean"][..., 0].size), shape[0] * shape[1]))
+    mean_size, new_size = (
+        first[name].transpose("chain", "draw", "run").values.reshape(-1, shape[2])[pairing]
+        for name in ("mean", "new_run")
     )
-    told = forecast_dataset(fit, places, scatter, DiscrepancyAt(wrong, np.zeros(shape), wrong), rng)
-    told["mean"] = told["mean"].copy(data=mean)
-    caveats = list(dict.fromkeys([*first.attrs["caveats"], *told.attrs["caveats"]]))
-    names = ("predictors", "groups", "observed", "observed_by_curve")
-    kept = {name: first.attrs[name] for name in names}
-    return told.assign_coords(on_runs).assign_attrs(kept, caveats=caveats)
+    mean_size, new_size = mean_size.reshape(shape), new_size.reshape(shape)
+    path = _DiscrepancyPath.of(fit, curves, np.concatenate([mean_size, new_size]), rng)
+    mean = response_distribution_at(fit, curves, {predictor: mean_size}).curve(path.at(mean_size))
+    response = response_distribution_at(fit, curves, {predictor: new_size})
+    draw = path.at(new_size)
+    result = forecast_dataset(fit, rows, response, DiscrepancyAt(draw, np.zeros(shape), draw), rng)
+    result["mean"] = result["mean"].copy(data=mean)
+    caveats = list(dict.fromkeys([*first.attrs["caveats"], *result.attrs["caveats"]]))
+    inherited = ("predictors", "groups", "observed", "observed_by_curve")
+    attributes = {name: first.attrs[name] for name in inherited}
+    return result.assign_coords(run_coords).assign_attrs(attributes, caveats=caveats)
 
 
 @dataclass(frozen=True)
-class _Path:
-    """Draws of what a law gets wrong along its predictor, between whose points they are linear.
+class _DiscrepancyPath:
+    """Draws of the discrepancy along the predictor, on a grid, with linear interpolation.
 
-    Where the first stage is differs from draw to draw, so the second is drawn along a whole range.
+    The size at which the second law is evaluated differs from draw to draw, so the discrepancy is
+    drawn jointly over the whole range. `curve` is (run,), `log_grid` (point,), `draws`
+    (sample, curve, point).
     """
 
     curve: np.ndarray
-    grid: np.ndarray
+    log_grid: np.ndarray
     draws: np.ndarray
 
     @classmethod
     def of(
-        cls, fit: Fit, found: CurveParameters, sizes: np.ndarray, rng: np.random.Generator
-    ) -> _Path:
-        """On one grid of sizes (POINTS,) for all curves."""
+        cls, fit: Fit, curves: CurveParameters, sizes: np.ndarray, rng: np.random.Generator
+    ) -> _DiscrepancyPath:
+        """Draw on one grid that covers the sizes, for all curves."""
         [predictor] = fit.model.law.predictors
         sizes = sizes[sizes > 0]
-        grid = np.geomspace(sizes.min(), sizes.max() * (1 + 1e-9), POINTS)
-        curves = np.arange(found.number.size)
-        along = replace(found, curve=np.repeat(curves, POINTS))
-        wrong = discrepancy_at(fit, along, {predictor: np.tile(grid, curves.size)}, rng)
-        draws = wrong.draw.reshape(-1, curves.size, POINTS)
-        return cls(found.curve, np.log(grid), draws)
+        grid = np.geomspace(sizes.min(), sizes.max() * (1 + 1e-9), N_POINTS)
+        n_curves = curves.fitted_index.size
+        on_grid = replace(curves, curve=np.repeat(np.arange(n_curves), N_POINTS))
+        discrepancy = discrepancy_at(fit, on_grid, {predictor: np.tile(grid, n_curves)}, rng)
+        draws = discrepancy.draw.reshape(-1, n_curves, N_POINTS)
+        return cls(curves.curve, np.log(grid), draws)
 
     def at(self, sizes: np.ndarray) -> np.ndarray:
-        """Draws at sizes (chain, draw, run)."""
+        """Discrepancy at sizes (chain, draw, run)."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            along = (np.log(sizes) - self.grid[0]) / (self.grid[1] - self.grid[0])
-        along = np.clip(np.nan_to_num(along), 0, POINTS - 1).reshape(-1, self.curve.size)
-        left = np.minimum(along.astype(int), POINTS - 2)
-        paths, share = self.draws[:, self.curve], along - left
-        ends = (np.take_along_axis(paths, (left + i)[..., None], 2)[..., 0] for i in (0, 1))
-        return ((1 - share) * next(ends) + share * next(ends)).reshape(sizes.shape)
+            step = self.log_grid[1] - self.log_grid[0]
+            position = (np.log(sizes) - self.log_grid[0]) / step
+        position = np.clip(np.nan_to_num(position), 0, N_POINTS - 1).reshape(-1, self.curve.size)
+        left = np.minimum(position.astype(int), N_POINTS - 2)
+        paths, fraction = self.draws[:, self.curve], position - left
+        low, high = (np.take_along_axis(paths, (left + i)[..., None], 2)[..., 0] for i in (0, 1))
+        return ((1 - fraction) * low + fraction * high).reshape(sizes.shape)

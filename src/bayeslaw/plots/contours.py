@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.decisions.allocation import Cost, training_flops
-from bayeslaw.forecasting.forecast import interval
+from bayeslaw.forecasting.interval import interval
 from bayeslaw.plots.layout import axes_with_notes, axis_label, evenly_spaced
 from bayeslaw.plots.style import COLUMN_WIDTH, Palette, package_style
 from bayeslaw.plots.ticks import set_log_scale

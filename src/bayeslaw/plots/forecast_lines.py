@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw.data.runs import check_runs, group_names, predictor_names, response_values
-from bayeslaw.forecasting.forecast import interval
+from bayeslaw.forecasting.interval import interval
 from bayeslaw.plots.numbers import format_number
 
 __all__ = [

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bayeslaw.data.runs import group_names, predictor_names
-from bayeslaw.forecasting.forecast import interval
+from bayeslaw.forecasting.interval import interval
 from bayeslaw.plots.forecast import draw_runs
 from bayeslaw.plots.forecast_lines import group_rows
 from bayeslaw.plots.layout import evenly_spaced, set_title, small_multiples

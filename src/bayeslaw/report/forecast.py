@@ -13,7 +13,8 @@ from bayeslaw.data.runs import group_names, predictor_names, response_values
 from bayeslaw.decisions.allocation import training_flops
 from bayeslaw.decisions.plan import plan
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.forecast import forecast, interval
+from bayeslaw.forecasting.forecast import forecast
+from bayeslaw.forecasting.interval import interval
 from bayeslaw.plots import plot_forecast
 from bayeslaw.plots.layout import axis_label, evenly_spaced
 from bayeslaw.report.answer import describe_forecast

@@ -12,7 +12,8 @@ import xarray as xr
 from bayeslaw.data.runs import group_names, response_values
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import prediction_grid
-from bayeslaw.forecasting.forecast import forecast, observed_range
+from bayeslaw.forecasting.forecast import forecast
+from bayeslaw.forecasting.observed_range import observed_range
 from bayeslaw.plots.forecast_lines import (
     ForecastLine,
     forecast_bands,
