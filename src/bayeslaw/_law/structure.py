@@ -1,4 +1,4 @@
-"""The structure of a law as a formula, found numerically by evaluating it at random points."""
+"""The structure of a law as a formula, derived by evaluating it at random points."""
 
 from __future__ import annotations
 
@@ -79,10 +79,11 @@ class Structure:
 
     def _terms_of(self, names: list[str]) -> tuple[str, ...]:
         changed = {name: self.others[name] for name in names}
-        moved = [
-            t for t in self.terms if not np.array_equal(self._factor(t), self._factor(t, **changed))
-        ]
-        return tuple(moved)
+        return tuple(
+            term
+            for term in self.terms
+            if not np.array_equal(self._factor(term), self._factor(term, **changed))
+        )
 
 
 def reference_point(law: Law) -> tuple[float, ...]:
