@@ -32,9 +32,9 @@ RUNS, CURVES, DRAWS = 11, 2, 3
 
 @dataclass(frozen=True)
 class Problem:
-    """Runs and places: at runs, beyond them, in a new curve, and in one case between runs."""
+    """Runs, and points at runs, beyond them, in a new curve, and in one case between runs."""
 
-    wrong: MarginalDiscrepancy
+    discrepancy: MarginalDiscrepancy
     position: np.ndarray
     curve: np.ndarray
     target: np.ndarray
@@ -44,7 +44,7 @@ class Problem:
     tau2: np.ndarray
 
     @property
-    def known(self) -> np.ndarray:
+    def fitted_tau2(self) -> np.ndarray:
         """Squared tau of the curves that have runs."""
         return self.tau2[..., :CURVES]
 
@@ -52,8 +52,8 @@ class Problem:
         """Joint covariance of the residuals of a draw."""
         return brownian(self.position, self.curve, self.tau2[s]) + np.diag(self.variance[s])
 
-    def given(self, s: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance at the places given the residuals of a draw."""
+    def dense_conditional(self, s: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance at the points given the residuals of a draw."""
         position = np.hstack([self.position, self.target])
         curve = np.concatenate([self.curve, self.target_curve])
         prior = brownian(position, curve, self.tau2[s])
@@ -62,13 +62,13 @@ class Problem:
 
 
 def problem(predictors: int, between: bool) -> Problem:
-    """Random residuals and variances; what is between knots is not known to them."""
+    """Random residuals and variances; `between` adds points between runs."""
     rng = np.random.default_rng(predictors)
     position = rng.integers(-4, 5, (predictors, RUNS)) / 2
     curve = np.arange(RUNS) % CURVES
     names = tuple(f"tau_{p}" for p in range(predictors))
     along = BrownianDiscrepancy(names, position, curve)
-    wrong = along if between else KnotDiscrepancy(names, position, curve, 8)
+    discrepancy = along if between else KnotDiscrepancy(names, position, curve, 8)
     inside = [position[:, :4], position[:, :4] + 0.2] if between else [position[:, :4]]
     outside = [
         rng.choice([-4.5, -3.0, 3.0, 7.0], (predictors, 3)),
@@ -77,7 +77,7 @@ def problem(predictors: int, between: bool) -> Problem:
     target = np.hstack([*inside, *outside])
     target_curve = np.concatenate([curve[:4]] * len(inside) + [[0, 1, 1], [CURVES] * 3])
     return Problem(
-        wrong,
+        discrepancy,
         position,
         curve,
         target,
@@ -88,30 +88,34 @@ def problem(predictors: int, between: bool) -> Problem:
     )
 
 
-PROBLEMS = {"along one": problem(1, True), "among one": problem(1, False), "two": problem(2, False)}
+PROBLEMS = {
+    "brownian": problem(1, True),
+    "one on knots": problem(1, False),
+    "two on knots": problem(2, False),
+}
 every_problem = pytest.mark.parametrize("p", PROBLEMS.values(), ids=PROBLEMS)
 
 
 @every_problem
 def test_density_in_a_graph_is_the_dense_one(p: Problem) -> None:
     symbols = pt.dvector("residual"), pt.dvector("variance"), pt.dmatrix("tau2")
-    value = p.wrong.log_density(*symbols, list(p.wrong.arrays.values()))
-    slopes = pt.grad(value, symbols)
-    function = pytensor.function(symbols, [value, *slopes], mode=PYTHON)
-    draws = p.wrong.gradients(p.residual, p.variance, p.known)
+    value = p.discrepancy.log_density(*symbols, list(p.discrepancy.arrays.values()))
+    gradients = pt.grad(value, symbols)
+    function = pytensor.function(symbols, [value, *gradients], mode=PYTHON)
+    draws = p.discrepancy.gradients(p.residual, p.variance, p.fitted_tau2)
     for s in range(DRAWS):
-        found = function(p.residual[s], p.variance[s], p.known[s])
+        outputs = function(p.residual[s], p.variance[s], p.fitted_tau2[s])
         expected = multivariate_normal(cov=p.covariance(s)).logpdf(p.residual[s])
-        np.testing.assert_allclose(found[0], expected, rtol=1e-9)
-        for slope, draw in zip(found[1:], draws, strict=True):
-            np.testing.assert_allclose(slope, draw[s], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(outputs[0], expected, rtol=1e-9)
+        for gradient, draw in zip(outputs[1:], draws, strict=True):
+            np.testing.assert_allclose(gradient, draw[s], rtol=1e-9, atol=1e-12)
 
 
 @every_problem
-def test_densities_are_those_of_the_curves(p: Problem) -> None:
-    found = p.wrong.log_density_by_curve(p.residual[0], p.variance[0], p.known[0])
-    assert found.shape == (CURVES,)
-    for c, value in enumerate(found):
+def test_log_density_by_curve_is_dense(p: Problem) -> None:
+    densities = p.discrepancy.log_density_by_curve(p.residual[0], p.variance[0], p.fitted_tau2[0])
+    assert densities.shape == (CURVES,)
+    for c, value in enumerate(densities):
         own = p.curve == c
         dense = multivariate_normal(cov=p.covariance(0)[np.ix_(own, own)])
         np.testing.assert_allclose(value, dense.logpdf(p.residual[0, own]), rtol=1e-9)
@@ -119,77 +123,81 @@ def test_densities_are_those_of_the_curves(p: Problem) -> None:
 
 @every_problem
 def test_gradients_are_the_dense_ones(p: Problem) -> None:
-    found = p.wrong.gradients(p.residual, p.variance, p.known)
+    gradients = p.discrepancy.gradients(p.residual, p.variance, p.fitted_tau2)
     for s in range(DRAWS):
         inverse = np.linalg.inv(p.covariance(s))
         a = inverse @ p.residual[s]
         matrix = (np.outer(a, a) - inverse) / 2
-        units = np.eye(p.known[s].size).reshape(-1, *p.known[s].shape)
-        slopes = [np.sum(matrix * brownian(p.position, p.curve, unit)) for unit in units]
-        np.testing.assert_allclose(found[0][s], -a, rtol=1e-8, atol=1e-10)
-        np.testing.assert_allclose(found[1][s], np.diag(matrix), rtol=1e-8, atol=1e-10)
-        np.testing.assert_allclose(found[2][s].ravel(), slopes, rtol=1e-8, atol=1e-10)
+        units = np.eye(p.fitted_tau2[s].size).reshape(-1, *p.fitted_tau2[s].shape)
+        tau2_bar = [np.sum(matrix * brownian(p.position, p.curve, unit)) for unit in units]
+        np.testing.assert_allclose(gradients[0][s], -a, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(gradients[1][s], np.diag(matrix), rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(gradients[2][s].ravel(), tau2_bar, rtol=1e-8, atol=1e-10)
 
 
 @every_problem
-def test_given_is_dense_conditioning(p: Problem) -> None:
+def test_conditional_is_dense_conditioning(p: Problem) -> None:
     rng = np.random.default_rng(1)
-    found = p.wrong.conditional(p.residual, p.variance, p.tau2, p.target, p.target_curve, rng)
-    assert [item.shape for item in found] == [(DRAWS, p.target_curve.size)] * 3
+    moments = p.discrepancy.conditional(
+        p.residual, p.variance, p.tau2, p.target, p.target_curve, rng
+    )
+    assert [item.shape for item in moments] == [(DRAWS, p.target_curve.size)] * 3
     for s in range(DRAWS):
-        mean, covariance = p.given(s)
-        np.testing.assert_allclose(found[0][s], mean, rtol=1e-8, atol=1e-9)
-        np.testing.assert_allclose(found[1][s], np.diag(covariance), rtol=1e-8, atol=1e-9)
+        mean, covariance = p.dense_conditional(s)
+        np.testing.assert_allclose(moments[0][s], mean, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(moments[1][s], np.diag(covariance), rtol=1e-8, atol=1e-9)
 
 
 @every_problem
 def test_draws_have_the_conditional_covariance(p: Problem) -> None:
     size, rng = 20_000, np.random.default_rng(2)
     many = (np.repeat(item[:1], size, axis=0) for item in (p.residual, p.variance, p.tau2))
-    draw = p.wrong.conditional(*many, p.target, p.target_curve, rng)[2]
-    mean, covariance = p.given(0)
-    sd, away = np.sqrt(np.maximum(np.diag(covariance), 0)), draw - mean
-    assert np.all(np.abs(away.mean(axis=0)) <= 4.5 * sd / np.sqrt(size) + 1e-9)
+    draw = p.discrepancy.conditional(*many, p.target, p.target_curve, rng)[2]
+    mean, covariance = p.dense_conditional(0)
+    sd, deviation = np.sqrt(np.maximum(np.diag(covariance), 0)), draw - mean
+    assert np.all(np.abs(deviation.mean(axis=0)) <= 4.5 * sd / np.sqrt(size) + 1e-9)
     error = np.sqrt((np.outer(sd, sd) ** 2 + covariance**2) / size)
-    assert np.all(np.abs(away.T @ away / size - covariance) <= 4.5 * error + 1e-9)
+    assert np.all(np.abs(deviation.T @ deviation / size - covariance) <= 4.5 * error + 1e-9)
 
 
 @every_problem
-def test_runs_that_were_not_observed_tell_nothing(p: Problem) -> None:
-    unseen = np.zeros((1, RUNS)), np.full((1, RUNS), np.inf)
+def test_unobserved_runs_carry_no_information(p: Problem) -> None:
+    unobserved = np.zeros((1, RUNS)), np.full((1, RUNS), np.inf)
     rng = np.random.default_rng(1)
-    mean, variance, _ = p.wrong.conditional(*unseen, p.tau2[:1], p.target, p.target_curve, rng)
+    mean, variance, _ = p.discrepancy.conditional(
+        *unobserved, p.tau2[:1], p.target, p.target_curve, rng
+    )
     prior = np.diag(brownian(p.target, p.target_curve, p.tau2[0]))
     np.testing.assert_array_equal(mean, np.zeros(mean.shape))
     np.testing.assert_allclose(variance[0], prior, rtol=1e-9, atol=1e-12)
 
 
 @every_problem
-def test_places_do_not_depend_on_their_order(p: Problem) -> None:
+def test_points_do_not_depend_on_their_order(p: Problem) -> None:
     order = np.random.default_rng(3).permutation(p.target_curve.size)
     shuffled = replace(p, target=p.target[:, order], target_curve=p.target_curve[order])
     one, other = (
-        item.wrong.conditional(
+        item.discrepancy.conditional(
             p.residual, p.variance, p.tau2, item.target, item.target_curve, np.random.default_rng(1)
         )
         for item in (p, shuffled)
     )
-    for found, expected in zip(other[:2], one[:2], strict=True):
-        np.testing.assert_allclose(found, expected[:, order], rtol=1e-12, atol=1e-12)
+    for moments, expected in zip(other[:2], one[:2], strict=True):
+        np.testing.assert_allclose(moments, expected[:, order], rtol=1e-12, atol=1e-12)
 
 
 @every_problem
 def test_the_signature_is_that_of_the_arrays(p: Problem) -> None:
-    arrays, sizes = p.wrong.arrays, {"r": RUNS, "p": len(p.position), "b": CURVES + 1}
-    assert len(p.wrong.signature) == len(arrays)
-    for dims, array in zip(p.wrong.signature, arrays.values(), strict=True):
+    arrays, sizes = p.discrepancy.arrays, {"r": RUNS, "p": len(p.position), "b": CURVES + 1}
+    assert len(p.discrepancy.signature) == len(arrays)
+    for dims, array in zip(p.discrepancy.signature, arrays.values(), strict=True):
         names = dims.strip("()").split(",")
         assert array.ndim == len(names)
         for name, size in zip(names, array.shape, strict=True):
             assert sizes.setdefault(name, size) == size
 
 
-def designed(model: Model) -> RunArrays:
+def arrays_of(model: Model) -> RunArrays:
     """Five runs of two curves."""
     columns = {"N": [1e6, 1e7, 1e8, 1e6, 1e7], "D": [1e9, 1e8, 1e10, 1e9, 1e9]}
     more = {"loss": [3.0, 2.5, 2.2, 3.1, 2.6], "task": ["a", "a", "a", "b", "b"]}
@@ -199,9 +207,9 @@ def designed(model: Model) -> RunArrays:
     return run_arrays_of(model, runs)
 
 
-def test_a_model_without_a_discrepancy_gets_nothing_wrong() -> None:
+def test_a_model_without_a_discrepancy_has_none() -> None:
     model = Model(laws.power, discrepancy=None)
-    assert marginal_discrepancy(model, designed(model)) is None
+    assert marginal_discrepancy(model, arrays_of(model)) is None
 
 
 @pytest.mark.parametrize(
@@ -213,10 +221,10 @@ def test_a_model_without_a_discrepancy_gets_nothing_wrong() -> None:
 )
 def test_the_discrepancy_of_a_law(law: Any, kind: type, names: tuple[str, ...]) -> None:
     model = Model(law, discrepancy=Brownian(knots=2))
-    run_arrays = designed(model)
-    found = marginal_discrepancy(model, run_arrays)
-    assert isinstance(found, kind)
-    assert found.names == names
-    np.testing.assert_array_equal(found.position, run_arrays.position)
-    np.testing.assert_array_equal(found.curve, [0, 0, 0, 1, 1])
-    assert getattr(found, "most", 2) == 2
+    run_arrays = arrays_of(model)
+    discrepancy = marginal_discrepancy(model, run_arrays)
+    assert isinstance(discrepancy, kind)
+    assert discrepancy.names == names
+    np.testing.assert_array_equal(discrepancy.position, run_arrays.position)
+    np.testing.assert_array_equal(discrepancy.curve, [0, 0, 0, 1, 1])
+    assert getattr(discrepancy, "max_knots", 2) == 2

@@ -1,14 +1,14 @@
-"""Kernels that settle coordinates: gradients by hand, and what noise makes of information."""
+"""Whitening of curves: the adjoint, and how the information depends on the noise."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from finite_differences import adjoints
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slopes import slopes
 
-from bayeslaw._kernels import curve_transform as settling
+from bayeslaw._kernels import curve_transform
 
 LAW, NOISE, CURVES = 3, 2, 4
 
@@ -37,42 +37,48 @@ def curves(seed: int, noise: int = NOISE) -> list[np.ndarray]:
 def test_the_gradient_of_curves_is_that_of_finite_differences(seed: int, noise: int) -> None:
     arguments, rng = curves(seed, noise), np.random.default_rng(seed + 1)
     bars = [*rng.normal(size=(3, LAW, CURVES)), np.asarray(rng.normal())]
-    found = settling.transform_curves_adjoint(*arguments, *bars)
-    expected = slopes(settling.transform_curves, arguments, bars, len(found))
-    for bar, slope in zip(found, expected, strict=True):
-        np.testing.assert_allclose(bar, slope, rtol=1e-5, atol=1e-6)
+    bars_of_inputs = curve_transform.transform_curves_adjoint(*arguments, *bars)
+    expected = adjoints(curve_transform.transform_curves, arguments, bars, len(bars_of_inputs))
+    for bar, gradient in zip(bars_of_inputs, expected, strict=True):
+        np.testing.assert_allclose(bar, gradient, rtol=1e-5, atol=1e-6)
 
 
-def test_all_curves_alone_are_settled_as_together() -> None:
+def test_curves_are_transformed_independently() -> None:
     arguments = curves(3)
-    together = settling.transform_curves(*arguments)[0]
+    together = curve_transform.transform_curves(*arguments)[0]
     for g in range(CURVES):
         one = [a if a.shape[-1] == 1 else a[..., g : g + 1].copy() for a in arguments]
-        np.testing.assert_array_equal(settling.transform_curves(*one)[0], together[:, g : g + 1])
+        np.testing.assert_array_equal(
+            curve_transform.transform_curves(*one)[0], together[:, g : g + 1]
+        )
 
 
-def heard(alone: float, share: tuple[float, float], away: tuple[float, float]) -> np.ndarray:
-    """Times more that is told, and how far the mode moves, of noise so many e-folds away."""
+def ratio_and_shift(
+    alone: float, share: tuple[float, float], log_noise_ratio: tuple[float, float]
+) -> np.ndarray:
+    """Information ratio and shift of the mode for log noise ratios."""
     parts = np.array([[[alone], [0.0]]]), np.array(share)[None, :, None]
-    return np.ravel(settling.information_ratio(np.array(away)[:, None], *parts)[:2])
+    return np.ravel(
+        curve_transform.information_ratio(np.array(log_noise_ratio)[:, None], *parts)[:2]
+    )
 
 
 @pytest.mark.parametrize("alone", [0.0, 0.3, 0.9])
-def test_information_at_the_mode_is_that_of_the_pilot(alone: float) -> None:
-    assert heard(alone, (0.5, 0.2), (0.0, 0.0)) == pytest.approx((1, 0))
+def test_information_ratio_is_one_at_the_mode(alone: float) -> None:
+    assert ratio_and_shift(alone, (0.5, 0.2), (0.0, 0.0)) == pytest.approx((1, 0))
 
 
 @pytest.mark.parametrize(
-    ("e_folds", "kept"), [(-1.0, np.exp(2)), (0.5, np.exp(-1)), (2, np.exp(-4))]
+    ("e_folds", "expected"), [(-1.0, np.exp(2)), (0.5, np.exp(-1)), (2, np.exp(-4))]
 )
 @pytest.mark.parametrize("alone", [0.0, 0.5])
 def test_information_falls_as_the_square_of_all_noise(
-    e_folds: float, kept: float, alone: float
+    e_folds: float, expected: float, alone: float
 ) -> None:
     share = (1 - 0.4 * (alone == 0), 0.4 * (alone == 0))
-    louder, _ = heard(alone, share, (e_folds, e_folds))
-    assert louder == pytest.approx(kept)
+    ratio, _ = ratio_and_shift(alone, share, (e_folds, e_folds))
+    assert ratio == pytest.approx(expected)
 
 
-def test_the_mode_moves_all_the_way_where_the_noise_is_gone() -> None:
-    assert heard(0.2, (0.1, 0.9), (-12.0, 0.0))[1] == pytest.approx(1)
+def test_the_mode_shifts_fully_where_the_noise_vanishes() -> None:
+    assert ratio_and_shift(0.2, (0.1, 0.9), (-12.0, 0.0))[1] == pytest.approx(1)

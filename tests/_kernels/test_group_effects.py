@@ -1,4 +1,4 @@
-"""Numba kernels of the group effects against dense linear algebra."""
+"""Partially centred group effects against dense linear algebra."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayeslaw._kernels import group_effects as kernels
+from bayeslaw._kernels import group_effects
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Arguments of `bayeslaw._kernels.group_effects.place`."""
+    """Arguments of `partially_centred_effects`."""
 
     z: np.ndarray
     weight: np.ndarray
@@ -23,7 +23,7 @@ class Problem:
     codes: np.ndarray
     bounds: np.ndarray
 
-    def members(self, parameter: int) -> np.ndarray:
+    def memberships(self, parameter: int) -> np.ndarray:
         """Memberships of curves in the levels of a parameter, as a matrix."""
         first, last, low, high = self.bounds[parameter]
         matrix = np.zeros((self.codes.shape[1], high - low))
@@ -56,15 +56,15 @@ LAYOUTS = [((3,),), ((2, 4),), ((3, 2), (), (3, 2, 2)), ((), (4,))]
 every_layout = pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 
 
-def dense_place(p: Problem) -> tuple[np.ndarray, float]:
-    """`place` by the formula of the module's docstring."""
+def dense_effects(p: Problem) -> tuple[np.ndarray, float]:
+    """`partially_centred_effects` by the formula of the module's docstring."""
     effects, log_det = np.zeros_like(p.z), 0.0
     for parameter, (_, _, low, high) in enumerate(p.bounds):
-        members, scale = p.members(parameter), np.diag(p.scale[low:high])
+        memberships, scale = p.memberships(parameter), np.diag(p.scale[low:high])
         weight, residual = np.diag(p.weight[parameter]), p.residual[parameter]
-        precision = np.eye(high - low) + scale @ members.T @ weight @ members @ scale
+        precision = np.eye(high - low) + scale @ memberships.T @ weight @ memberships @ scale
         lower = np.linalg.cholesky(precision)
-        shift = np.linalg.solve(lower, scale @ members.T @ weight @ residual)
+        shift = np.linalg.solve(lower, scale @ memberships.T @ weight @ residual)
         effects[low:high] = np.linalg.solve(lower.T, p.z[low:high] + shift)
         log_det += np.linalg.slogdet(lower)[1]
     return effects, log_det
@@ -72,43 +72,45 @@ def dense_place(p: Problem) -> tuple[np.ndarray, float]:
 
 @every_layout
 @pytest.mark.parametrize("seed", range(3))
-def test_place_is_the_dense_formula(layout: tuple, seed: int) -> None:
+def test_effects_are_the_dense_formula(layout: tuple, seed: int) -> None:
     p = problem(seed, layout)
-    effects, log_det = kernels.partially_centred_effects(*astuple(p))
-    expected, expected_log_det = dense_place(p)
+    effects, log_det = group_effects.partially_centred_effects(*astuple(p))
+    expected, expected_log_det = dense_effects(p)
     np.testing.assert_allclose(effects, expected, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(log_det, expected_log_det, rtol=1e-12)
 
 
-def test_placed_effects_have_the_conditional_distribution() -> None:
+def test_effects_have_the_conditional_distribution() -> None:
     # Of standard normal effects given observations residual = Z T e + noise of these weights.
     p = problem(5, ((2, 3),))
-    members, scale = p.members(0), np.diag(p.scale)
-    design = members @ scale
+    memberships, scale = p.memberships(0), np.diag(p.scale)
+    design = memberships @ scale
     covariance = np.linalg.inv(np.eye(5) + design.T @ np.diag(p.weight[0]) @ design)
     mean = covariance @ design.T @ (p.weight[0] * p.residual[0])
-    center = kernels.partially_centred_effects(*astuple(replace(p, z=np.zeros(5))))[0]
+    center = group_effects.partially_centred_effects(*astuple(replace(p, z=np.zeros(5))))[0]
     np.testing.assert_allclose(center, mean, rtol=1e-10)
     columns = [
-        kernels.partially_centred_effects(*astuple(replace(p, z=unit)))[0] - center
+        group_effects.partially_centred_effects(*astuple(replace(p, z=unit)))[0] - center
         for unit in np.eye(5)
     ]
-    spread = np.array(columns).T
-    np.testing.assert_allclose(spread @ spread.T, covariance, rtol=1e-9, atol=1e-13)
+    root = np.array(columns).T
+    np.testing.assert_allclose(root @ root.T, covariance, rtol=1e-9, atol=1e-13)
 
 
 @every_layout
-def test_place_gradient_is_that_of_finite_differences(layout: tuple) -> None:
+def test_adjoint_is_that_of_finite_differences(layout: tuple) -> None:
     p = problem(11, layout)
     rng = np.random.default_rng(12)
     effects_bar, log_det_bar = rng.normal(size=p.z.size), 0.7
 
     def objective(q: Problem) -> float:
-        effects, log_det = kernels.partially_centred_effects(*astuple(q))
+        effects, log_det = group_effects.partially_centred_effects(*astuple(q))
         return float(effects @ effects_bar + log_det * log_det_bar)
 
-    found = kernels.partially_centred_effects_adjoint(*astuple(p), effects_bar, log_det_bar)
-    for name, gradient in zip(("z", "weight", "residual", "scale"), found, strict=True):
+    gradients = group_effects.partially_centred_effects_adjoint(
+        *astuple(p), effects_bar, log_det_bar
+    )
+    for name, gradient in zip(("z", "weight", "residual", "scale"), gradients, strict=True):
         value = getattr(p, name)
         expected = np.zeros(value.shape)
         for index in np.ndindex(value.shape):
@@ -120,27 +122,29 @@ def test_place_gradient_is_that_of_finite_differences(layout: tuple) -> None:
 
 
 @every_layout
-def test_no_scale_leaves_the_coordinates(layout: tuple) -> None:
+def test_effects_without_scale_are_non_centred(layout: tuple) -> None:
     p = problem(1, layout)
     for scale in (0.0, 1e-300, 1e-12):
         q = replace(p, scale=np.full(p.z.size, scale))
-        effects, log_det = kernels.partially_centred_effects(*astuple(q))
+        effects, log_det = group_effects.partially_centred_effects(*astuple(q))
         np.testing.assert_allclose(effects, p.z, rtol=1e-9)
         assert abs(log_det) < 1e-9
-        gradients = kernels.partially_centred_effects_adjoint(*astuple(q), np.ones(p.z.size), 1.0)
+        gradients = group_effects.partially_centred_effects_adjoint(
+            *astuple(q), np.ones(p.z.size), 1.0
+        )
         assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
 
 
 def test_overwhelming_weights_are_finite() -> None:
     p = problem(1, ((2, 3),))
     q = replace(p, weight=p.weight * 1e12)
-    effects, log_det = kernels.partially_centred_effects(*astuple(q))
-    expected, expected_log_det = dense_place(q)
-    # The data tell the sums over both groupings, so the matrix is singular but for the one in
-    # it: a relative 1e-12 of its pivot, known to 2e-16 / 1e-12.
+    effects, log_det = group_effects.partially_centred_effects(*astuple(q))
+    expected, expected_log_det = dense_effects(q)
+    # The data determine only sums over both groupings: the matrix is singular but for the identity,
+    # a relative 1e-12 of its pivot, which is known to 2e-16 / 1e-12.
     np.testing.assert_allclose(log_det, expected_log_det, atol=1e-3)
     np.testing.assert_allclose(
-        p.members(0) @ (p.scale * effects), p.members(0) @ (p.scale * expected), atol=1e-4
+        p.memberships(0) @ (p.scale * effects), p.memberships(0) @ (p.scale * expected), atol=1e-4
     )
 
 
@@ -148,10 +152,10 @@ def test_overwhelming_weights_are_finite() -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_gather_sums_the_effects_of_a_curve(layout: tuple, seed: int) -> None:
     p = problem(seed, layout)
-    found = kernels.gather_effects(p.z, p.codes, p.bounds)
+    sums = group_effects.gather_effects(p.z, p.codes, p.bounds)
     for parameter, (_, _, low, high) in enumerate(p.bounds):
         np.testing.assert_allclose(
-            found[parameter], p.members(parameter) @ p.z[low:high], rtol=1e-12
+            sums[parameter], p.memberships(parameter) @ p.z[low:high], rtol=1e-12
         )
 
 
@@ -159,6 +163,6 @@ def test_gather_sums_the_effects_of_a_curve(layout: tuple, seed: int) -> None:
 @given(seed=st.integers(0, 10_000), layout=st.sampled_from(LAYOUTS), n_curves=st.integers(1, 9))
 def test_scatter_is_the_adjoint_of_gather(seed: int, layout: tuple, n_curves: int) -> None:
     p = problem(seed, layout, n_curves)
-    there = np.vdot(kernels.gather_effects(p.z, p.codes, p.bounds), p.residual)
-    back = np.vdot(p.z, kernels.scatter_effects(p.z, p.residual, p.codes, p.bounds))
-    np.testing.assert_allclose(there, back, rtol=1e-10, atol=1e-12)
+    gathered = np.vdot(group_effects.gather_effects(p.z, p.codes, p.bounds), p.residual)
+    scattered = np.vdot(p.z, group_effects.scatter_effects(p.z, p.residual, p.codes, p.bounds))
+    np.testing.assert_allclose(gathered, scattered, rtol=1e-10, atol=1e-12)

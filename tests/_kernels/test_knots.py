@@ -1,4 +1,4 @@
-"""Kernels of the discrepancy along several predictors against dense linear algebra."""
+"""Discrepancy on knots along several predictors against dense linear algebra."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bayeslaw._kernels import brownian, knot_layout, knots
 
 @dataclass(frozen=True)
 class Problem:
-    """Runs of several curves and places, with the variances of noise and discrepancy."""
+    """Runs of several curves and prediction points, with the variances of noise and discrepancy."""
 
     position: np.ndarray
     curve: np.ndarray
@@ -32,16 +32,16 @@ class Problem:
         return knot_layout.knots_of(self.position, self.curve, self.max_per_side)
 
     @property
-    def places(self) -> knot_layout.KnotNeighbours:
+    def neighbours(self) -> knot_layout.KnotNeighbours:
         return knot_layout.knot_neighbours(self.knots, self.target, self.target_curve)
 
     @property
     def arguments(self) -> tuple[np.ndarray, ...]:
-        """Arguments of `bayeslaw._kernels.knots.log_density`."""
+        """Arguments of `knots.log_density`."""
         return (self.residual, self.variance, self.tau2, *self.knots)
 
     def delta(self) -> np.ndarray:
-        """Prior covariance of the sum of deltas at runs and places, as far as knots know it."""
+        """Prior covariance of the sum of deltas at runs and points, up to the outermost knots."""
         position = np.hstack([self.position, self.target])
         curve = np.concatenate([self.curve, self.target_curve])
         out = np.zeros((curve.size, curve.size))
@@ -79,7 +79,7 @@ def hats(distance: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 
 def problem(position: Any, curve: Any, max_per_side: int = 8, seed: int = 0) -> Problem:
-    """Random residuals, variances and places; the last curve has no runs."""
+    """Random residuals, variances and points; the last curve has no runs."""
     rng = np.random.default_rng(seed)
     position, curve = np.asarray(position, dtype=float), np.asarray(curve)
     curves, size = curve.max() + 2, curve.size
@@ -119,7 +119,7 @@ PROBLEMS = {
     "a predictor at the pivot": problem([[1.0, 2.0, -1.0], [0.0, 0.0, 0.0]], [0, 0, 0]),
     "one knot a side": random_problem(2, max_per_side=1),
     "few knots": random_problem(3),
-    "a knot at every place": random_problem(4, max_per_side=8),
+    "a knot at every position": random_problem(4, max_per_side=8),
     "one predictor": random_problem(5, predictors=1),
     "three predictors": random_problem(6, predictors=3, max_per_side=2),
     "a curve without runs": problem([[1.0, -1.0, 2.0]] * 2, [2, 0, 2]),
@@ -153,26 +153,26 @@ def dense_gradient(p: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return -a, np.diag(matrix).copy(), slope
 
 
-def dense_given(p: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance at the places of what the knots know."""
+def dense_conditional(p: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance at the points, up to the outermost knots."""
     size, delta = p.curve.size, p.delta()
     gain = np.linalg.solve(p.covariance, delta[:size, size:]).T
     return gain @ p.residual, delta[size:, size:] - gain @ delta[:size, size:]
 
 
-def given_one(p: Problem, normal: np.ndarray) -> tuple[np.ndarray, ...]:
-    """`bayeslaw._kernels.knots.given_draws` of many normal numbers and one draw of all else."""
+def conditional_of(p: Problem, normal: np.ndarray) -> tuple[np.ndarray, ...]:
+    """`knots.conditional_draws` of many normal numbers and one draw of everything else."""
     draws = len(normal)
     many = (np.repeat(item[None], draws, axis=0) for item in (p.residual, p.variance, p.tau2))
-    return knots.given_draws(*many, *p.knots, *p.places[:-1], normal)
+    return knots.conditional_draws(*many, *p.knots, *p.neighbours[:-1], normal)
 
 
 def assert_density_and_gradient(p: Problem, bar: float) -> None:
     """Both are those of the dense formulas."""
     expected = multivariate_normal(cov=p.covariance).logpdf(p.residual)
     np.testing.assert_allclose(knots.log_density(*p.arguments), expected, rtol=1e-8)
-    found = [bar * slope for slope in knots.value_and_gradients(*p.arguments)[1:]]
-    for gradient, slope in zip(found, dense_gradient(p), strict=True):
+    gradients = [bar * gradient for gradient in knots.value_and_gradients(*p.arguments)[1:]]
+    for gradient, slope in zip(gradients, dense_gradient(p), strict=True):
         scale = np.max(np.abs(slope))
         np.testing.assert_allclose(gradient, bar * slope, rtol=1e-8, atol=1e-9 * scale)
 
@@ -191,9 +191,9 @@ def test_density_and_gradient_of_random_problems(p: Problem) -> None:
 
 @every_problem
 def test_density_is_the_sum_over_curves(p: Problem) -> None:
-    found = knots.log_density_by_curve(*p.arguments)
-    np.testing.assert_allclose(knots.log_density(*p.arguments), found.sum(), rtol=1e-12)
-    for c, value in enumerate(found):
+    densities = knots.log_density_by_curve(*p.arguments)
+    np.testing.assert_allclose(knots.log_density(*p.arguments), densities.sum(), rtol=1e-12)
+    for c, value in enumerate(densities):
         own = p.curve == c
         covariance = p.covariance[np.ix_(own, own)]
         expected = multivariate_normal(cov=covariance).logpdf(p.residual[own]) if own.any() else 0
@@ -213,8 +213,8 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
         )
         expected[index] = (up - down) / 2e-6
     names = ("residual", "variance", "tau2")
-    found = dict(zip(names, knots.value_and_gradients(*p.arguments)[1:], strict=True))
-    np.testing.assert_allclose(found[name], expected, rtol=1e-6, atol=1e-8)
+    gradients = dict(zip(names, knots.value_and_gradients(*p.arguments)[1:], strict=True))
+    np.testing.assert_allclose(gradients[name], expected, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("noise", [1e-12, 1e-4, 1.0, 1e8])
@@ -222,13 +222,15 @@ def test_gradient_holds_whatever_the_noise(noise: float) -> None:
     # With one run the density is that of a single normal: total variance tau2 * 2 + noise.
     p = replace(problem([[2.0]], [0]), variance=np.array([noise]))
     total, r = 2 * p.tau2[0, 0] + noise, p.residual[0]
-    _, _, found = knots.value_and_gradients(*p.arguments)[1:]
-    np.testing.assert_allclose(found, [[r**2 / total**2 - 1 / total, 0.0]], rtol=1e-9)
+    _, _, tau2_bar = knots.value_and_gradients(*p.arguments)[1:]
+    np.testing.assert_allclose(tau2_bar, [[r**2 / total**2 - 1 / total, 0.0]], rtol=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), runs=st.integers(1, 25), curves=st.integers(1, 4))
-def test_a_knot_at_every_place_is_the_walk(seed: int, runs: int, curves: int) -> None:
+def test_a_knot_at_every_position_is_the_exact_brownian_motion(
+    seed: int, runs: int, curves: int
+) -> None:
     p = random_problem(seed, runs, curves, predictors=1, max_per_side=8)
     other = (p.residual, p.variance, p.tau2[0], *brownian.filter_order(p.position[0], p.curve))
     np.testing.assert_allclose(
@@ -239,12 +241,14 @@ def test_a_knot_at_every_place_is_the_walk(seed: int, runs: int, curves: int) ->
         brownian.value_and_gradients(*other)[1:],
         strict=True,
     )
-    for found, expected in pairs:
-        np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-8, atol=1e-10)
+    for gradient, expected in pairs:
+        np.testing.assert_allclose(
+            gradient.reshape(expected.shape), expected, rtol=1e-8, atol=1e-10
+        )
 
 
 @every_problem
-def test_aside_is_the_conditional_of_all_others(p: Problem) -> None:
+def test_leave_one_out_moments_are_the_conditional_of_all_others(p: Problem) -> None:
     residual_bar, variance_bar, _ = knots.value_and_gradients(*p.arguments)[1:]
     mean, variance = brownian.leave_one_out_moments(
         p.residual, p.variance, residual_bar, variance_bar
@@ -259,49 +263,53 @@ def test_aside_is_the_conditional_of_all_others(p: Problem) -> None:
 
 
 def test_no_runs_have_density_one() -> None:
-    found = knot_layout.knots_of(np.empty((2, 0)), np.empty(0, dtype=int))
-    assert knots.log_density(np.empty(0), np.empty(0), np.ones((2, 1)), *found) == 0
+    empty = knot_layout.knots_of(np.empty((2, 0)), np.empty(0, dtype=int))
+    assert knots.log_density(np.empty(0), np.empty(0), np.ones((2, 1)), *empty) == 0
 
 
 @every_problem
-def test_given_is_dense_conditioning(p: Problem) -> None:
-    found, spread, draw = (item[0] for item in given_one(p, np.zeros((1, p.knots.at.size))))
-    mean, covariance = dense_given(p)
-    np.testing.assert_allclose(found, mean, rtol=1e-8, atol=1e-9)
-    np.testing.assert_allclose(spread, np.diag(covariance), rtol=1e-8, atol=1e-9)
-    np.testing.assert_array_equal(draw, found)
+def test_conditional_is_dense_conditioning(p: Problem) -> None:
+    posterior_mean, variance, draw = (
+        item[0] for item in conditional_of(p, np.zeros((1, p.knots.knot_position.size)))
+    )
+    mean, covariance = dense_conditional(p)
+    np.testing.assert_allclose(posterior_mean, mean, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(variance, np.diag(covariance), rtol=1e-8, atol=1e-9)
+    np.testing.assert_array_equal(draw, posterior_mean)
 
 
 @every_problem
 def test_draws_have_the_conditional_covariance(p: Problem) -> None:
     # A draw is linear in its normal numbers, so units give the factor of its covariance.
-    size = p.knots.at.size
-    mean, _, draw = given_one(p, np.eye(size))
+    size = p.knots.knot_position.size
+    mean, _, draw = conditional_of(p, np.eye(size))
     factor = draw - mean
-    np.testing.assert_allclose(factor.T @ factor, dense_given(p)[1], rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(factor.T @ factor, dense_conditional(p)[1], rtol=1e-8, atol=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
 @given(p=random_problems)
-def test_given_of_random_problems(p: Problem) -> None:
-    found, spread, _ = (item[0] for item in given_one(p, np.zeros((1, p.knots.at.size))))
-    mean, covariance = dense_given(p)
-    np.testing.assert_allclose(found, mean, rtol=1e-8, atol=1e-9)
-    np.testing.assert_allclose(spread, np.diag(covariance), rtol=1e-8, atol=1e-9)
+def test_conditional_of_random_problems(p: Problem) -> None:
+    posterior_mean, variance, _ = (
+        item[0] for item in conditional_of(p, np.zeros((1, p.knots.knot_position.size)))
+    )
+    mean, covariance = dense_conditional(p)
+    np.testing.assert_allclose(posterior_mean, mean, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(variance, np.diag(covariance), rtol=1e-8, atol=1e-9)
 
 
-def test_many_draws_are_each_of_them() -> None:
+def test_many_draws_equal_single_ones() -> None:
     base = random_problem(2)
     problems = [replace(base, tau2=base.tau2 * t, residual=base.residual * t) for t in (0.1, 2.0)]
     stacked = [np.stack(items) for items in zip(*(p.arguments[:3] for p in problems), strict=True)]
-    normal = np.random.default_rng(1).normal(size=(2, base.knots.at.size))
+    normal = np.random.default_rng(1).normal(size=(2, base.knots.knot_position.size))
     gradients = knots.gradients(*stacked, *base.knots)
-    draws = knots.given_draws(*stacked, *base.knots, *base.places[:-1], normal)
+    draws = knots.conditional_draws(*stacked, *base.knots, *base.neighbours[:-1], normal)
     for s, p in enumerate(problems):
-        one = [item[0] for item in given_one(p, normal[s : s + 1])]
+        one = [item[0] for item in conditional_of(p, normal[s : s + 1])]
         for many, single in (
             (gradients, knots.value_and_gradients(*p.arguments)[1:]),
             (draws, one),
         ):
-            for found, expected in zip(many, single, strict=True):
-                np.testing.assert_array_equal(found[s], expected)
+            for value, expected in zip(many, single, strict=True):
+                np.testing.assert_array_equal(value[s], expected)

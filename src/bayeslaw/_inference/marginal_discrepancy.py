@@ -1,8 +1,9 @@
-"""The discrepancy of a model on its runs: its density in a graph, and what runs tell of it.
+"""The discrepancy of a model on its runs, marginalised: log density, gradients, conditional draws.
 
 Residuals are responses minus the law on the scale of the noise. Arrays of draws are (draws, runs),
-and tau is (draws, predictors, curves). Places are given like runs: by their e-folds from the
-middle of a curve and by the number of the curve; numbers past the last are curves without runs.
+and tau2 is (draws, predictors, curves). Prediction points are given like runs: by their e-folds
+from the middle of a curve and by the number of the curve; numbers past the last are curves without
+runs.
 """
 
 from __future__ import annotations
@@ -25,59 +26,49 @@ type Draws = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class MarginalDiscrepancy(Protocol):
-    """The discrepancy on runs."""
+    """A discrepancy on given runs."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its parameters, one per predictor."""
+        """Names of its parameters, one per predictor."""
         ...
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Where the runs are, as the operations take it."""
+        """Arrays that describe where the runs are, by name, as the kernels take them."""
         ...
 
     @property
     def signature(self) -> tuple[str, ...]:
-        """Dimensions of the arrays, for PyMC."""
+        """Dimensions of the arrays, as in a PyMC signature."""
         ...
 
-    def log_density(self, residual: Any, variance: Any, tau2: Any, where: Any) -> Any:
-        """Joint log density of the residuals in a graph; variance is that of the noise."""
+    def log_density(self, residual: Any, noise_variance: Any, tau2: Any, where: Any) -> Any:
+        """Joint log density of the residuals, in a graph."""
         ...
 
     def log_density_by_curve(
-        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
+        self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray
     ) -> np.ndarray:
-        """Joint log density of the residuals (runs,) of each curve; tau2 (predictors, curves)."""
+        """Joint log density of each curve's residuals; runs (runs,), tau2 (predictors, curves)."""
         ...
 
-    def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
-        """Gradients of the density for draws, with respect to all three."""
+    def gradients(
+        self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray
+    ) -> Draws:
+        """Gradients of the log density with respect to all three arguments, for draws."""
         ...
 
     def conditional(
-        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray,
+        self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray,
         position: np.ndarray, curve: np.ndarray, rng: np.random.Generator,
     ) -> Draws:  # fmt: skip
-        """Mean, variance and a joint draw at places given the runs: three (draws, places)."""
+        """Mean, variance and a joint draw at points given the runs: three (draws, points)."""
         ...
 
 
 def marginal_discrepancy(model: Model, run_arrays: RunArrays) -> MarginalDiscrepancy | None:
-    """The discrepancy of a model on its runs, if it has one.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    design : RunArrays
-        Its runs.
-
-    Returns
-    -------
-    MarginalDiscrepancy or None
-    """
+    """The discrepancy of a model on its runs, if it has one."""
     if model.discrepancy is None:
         return None
     names = tuple(model.discrepancy.parameters(model.law))
@@ -88,108 +79,114 @@ def marginal_discrepancy(model: Model, run_arrays: RunArrays) -> MarginalDiscrep
 
 @dataclass(frozen=True)
 class BrownianDiscrepancy:
-    """Along the one predictor of a law: exact, by a recursion from run to run."""
+    """Along the one predictor of a law: exact, by a Kalman filter from run to run."""
 
     names: tuple[str, ...]
     position: np.ndarray
     curve: np.ndarray
 
     @cached_property
-    def _chains(self) -> brownian.FilterOrder:
+    def _filter_order(self) -> brownian.FilterOrder:
         return brownian.filter_order(self.position[0], self.curve)
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Chains of runs."""
-        return self._chains._asdict()
+        """The order in which the filter visits the runs."""
+        return self._filter_order._asdict()
 
     @property
     def signature(self) -> tuple[str, ...]:
         """One number per run."""
         return ("(r)",) * len(self.arrays)
 
-    def log_density(self, residual: Any, variance: Any, tau2: Any, where: Any) -> Any:
+    def log_density(self, residual: Any, noise_variance: Any, tau2: Any, where: Any) -> Any:
         """Joint log density in a graph."""
-        return brownian_log_density(residual, variance, tau2[0], *where)
+        return brownian_log_density(residual, noise_variance, tau2[0], *where)
 
     def log_density_by_curve(
-        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
+        self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray
     ) -> np.ndarray:
         """Joint log density of each curve."""
-        return brownian.log_density_by_curve(residual, variance, tau2[0], *self._chains)
+        return brownian.log_density_by_curve(residual, noise_variance, tau2[0], *self._filter_order)
 
-    def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
+    def gradients(
+        self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray
+    ) -> Draws:
         """Gradients for draws."""
-        slopes = brownian.gradients(
-            residual, variance, np.ascontiguousarray(tau2[:, 0]), *self.arrays.values()
+        residual_bar, noise_variance_bar, tau2_bar = brownian.gradients(
+            residual, noise_variance, np.ascontiguousarray(tau2[:, 0]), *self._filter_order
         )
-        return slopes[0], slopes[1], slopes[2][:, None]
+        return residual_bar, noise_variance_bar, tau2_bar[:, None]
 
     def conditional(
-        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray,
+        self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray,
         position: np.ndarray, curve: np.ndarray, rng: np.random.Generator,
     ) -> Draws:  # fmt: skip
-        """At places given the runs: places are runs that were not observed."""
-        here = brownian.filter_order(
+        """At points given the runs: points are runs that were not observed."""
+        order = brownian.filter_order(
             np.concatenate([self.position[0], position[0]]), np.concatenate([self.curve, curve])
         )
-        unseen = len(residual), curve.size
-        residual = np.concatenate([residual, np.zeros(unseen)], axis=1)
-        variance = np.concatenate([variance, np.full(unseen, np.inf)], axis=1)
+        shape = len(residual), curve.size
+        residual = np.concatenate([residual, np.zeros(shape)], axis=1)
+        noise_variance = np.concatenate([noise_variance, np.full(shape, np.inf)], axis=1)
         normal = rng.standard_normal(residual.shape)
-        every = brownian.given_draws(
-            residual, variance, np.ascontiguousarray(tau2[:, 0]), *here, normal
+        smoothed = brownian.smoother_draws(
+            residual, noise_variance, np.ascontiguousarray(tau2[:, 0]), *order, normal
         )
-        mean, spread, draw = (values[:, self.curve.size :] for values in every)
-        return mean, spread, draw
+        mean, variance, draw = (values[:, self.curve.size :] for values in smoothed)
+        return mean, variance, draw
 
 
 @dataclass(frozen=True)
 class KnotDiscrepancy:
-    """Along each of several predictors, on knots."""
+    """Along each of several predictors, on knots (inducing points)."""
 
     names: tuple[str, ...]
     position: np.ndarray
     curve: np.ndarray
-    most: int
+    max_knots: int  # on one side of one predictor of one curve
 
     @cached_property
     def _knots(self) -> knot_layout.Knots:
-        return knot_layout.knots_of(self.position, self.curve, self.most)
+        return knot_layout.knots_of(self.position, self.curve, self.max_knots)
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Knots, and the runs among them."""
+        """The knots, and between which of them the runs are."""
         return self._knots._asdict()
 
     @property
     def signature(self) -> tuple[str, ...]:
-        """Per run, curve, predictor and run, or knot."""
+        """Per run (r), curve boundary (b), predictor (p) and knot (k)."""
         return "(r)", "(b)", "(p,r)", "(p,r)", "(p,r)", "(b)", "(k)", "(k)", "(k)"
 
-    def log_density(self, residual: Any, variance: Any, tau2: Any, where: Any) -> Any:
+    def log_density(self, residual: Any, noise_variance: Any, tau2: Any, where: Any) -> Any:
         """Joint log density in a graph."""
-        return knots_log_density(residual, variance, tau2, *where)
+        return knots_log_density(residual, noise_variance, tau2, *where)
 
     def log_density_by_curve(
-        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray
+        self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray
     ) -> np.ndarray:
         """Joint log density of each curve."""
-        return knots.log_density_by_curve(residual, variance, tau2, *self._knots)
+        return knots.log_density_by_curve(residual, noise_variance, tau2, *self._knots)
 
-    def gradients(self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray) -> Draws:
+    def gradients(
+        self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray
+    ) -> Draws:
         """Gradients for draws."""
-        return knots.gradients(residual, variance, tau2, *self._knots)
+        return knots.gradients(residual, noise_variance, tau2, *self._knots)
 
     def conditional(
-        self, residual: np.ndarray, variance: np.ndarray, tau2: np.ndarray,
+        self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray,
         position: np.ndarray, curve: np.ndarray, rng: np.random.Generator,
     ) -> Draws:  # fmt: skip
-        """At places given the runs."""
-        found = self._knots
-        places = knot_layout.knot_neighbours(found, position, curve)
-        normal = rng.standard_normal((len(residual), found.at.size))
-        mean, spread, draw = knots.given_draws(
-            residual, variance, tau2, *found, *places[:-1], normal
+        """At points given the runs."""
+        neighbours = knot_layout.knot_neighbours(self._knots, position, curve)
+        normal = rng.standard_normal((len(residual), self._knots.knot_position.size))
+        mean, variance, draw = knots.conditional_draws(
+            residual, noise_variance, tau2, *self._knots, *neighbours[:-1], normal
         )
-        return mean, *knot_layout.extended(spread, draw, position, curve, places.beyond, tau2, rng)
+        variance, draw = knot_layout.extrapolate(
+            variance, draw, position, curve, neighbours.beyond, tau2, rng
+        )
+        return mean, variance, draw

@@ -1,10 +1,10 @@
-"""Coordinates in which curves are near standard normal a posteriori, whatever their population is.
+"""Whitening: coordinates in which curves and population are near standard normal a posteriori.
 
-What a curve says of its law is taken to be normal around its own mode (see `bayeslaw.laplace`). Where
-it says much, a coordinate follows the data; where it says little, the population. How much
-it says depends on how noisy the curve is and on how far its parameters are held by the population,
-which are sampled too; so the coordinates are functions of those. The formulas serve tensors, to
-sample, and arrays, to start.
+The likelihood of a curve is approximated as normal around its mode (`bayeslaw._inference.laplace`).
+Where a curve is informative, its coordinates follow the data (centred); where it is not, the
+population (non-centred). How informative it is depends on its noise and on how tightly the
+population holds its parameters. Both are sampled, so the whitening is a function of them. The
+formulas apply to tensors, for sampling, and to arrays, for initial points.
 """
 
 # PyTensor's annotations do not know that its variables can be computed with.
@@ -30,160 +30,142 @@ __all__ = ["CurveWhitening", "PopulationWhitening"]
 
 @dataclass(frozen=True)
 class CurveWhitening:
-    """Standard coordinates of all curves, given their population.
+    """Whitening of all curves given their population; arrays or tensors.
 
-    Parameters
-    ----------
-    system : Coordinates
-        Of the law.
-    mean : array or tensor (parameters, curves)
-        What the population and its groups expect of each curve; the law's parameters, then those
-        of the noise.
-    spread : array or tensor (parameters, 1)
-        How far curves are from that.
-    pilot : mapping of str to array or tensor
-        The numbers of `bayeslaw._inference.laplace.LaplaceApproximation`.
-    frame : Frame
-        Where the curves were observed.
+    Rows of parameters are those of the law, then those of the noise.
     """
 
-    system: Coordinates
-    mean: Any
-    spread: Any
-    laplace: Mapping[str, Any]
-    frame: Frame
+    coordinates: Coordinates
+    mean: Any  # expectation of each curve under population and groups (parameters, curves)
+    spread: Any  # standard deviation of curves about that (parameters, 1)
+    laplace: Mapping[str, Any]  # `CURVE_WHITENING_ARRAYS` by name
+    frame: Frame  # where the curves were observed
 
     def forward(self, value: Any) -> Any:
-        """Reference coordinates from standard ones."""
+        """Reference coordinates from whitened ones."""
         noise = self._noise(value)
-        eta, weight, near, _ = self._settled(value, noise)
-        law = self.system.from_pivot(self._rows(eta), self._frame(near), self._rows(weight))
-        return _joined([_stacked(law), noise])
+        eta, weight, near, _ = self._to_pivot(value, noise)
+        law = self.coordinates.from_pivot(self._rows(eta), self._frame(near), self._rows(weight))
+        return _concatenate([_stack(law), noise])
 
     def inverse(self, theta: Any) -> Any:
-        """Standard coordinates from reference ones."""
-        nothing, noise = 0 * theta, theta[self._n_law :]
-        middle, weight, near, _ = self._settled(nothing, noise)
-        scale = self._settled(nothing + 1, noise)[0] - middle
-        eta = self.system.to_pivot(self._rows(theta), self._frame(near), self._rows(weight))
-        beside, apart = self._noise_place
-        return _joined([(_stacked(eta) - middle) / scale, (noise - beside) / apart])
+        """Whitened coordinates from reference ones."""
+        zero, noise = 0 * theta, theta[self._n_law :]
+        middle, weight, near, _ = self._to_pivot(zero, noise)
+        scale = self._to_pivot(zero + 1, noise)[0] - middle
+        eta = self.coordinates.to_pivot(self._rows(theta), self._frame(near), self._rows(weight))
+        noise_middle, noise_scale = self._noise_moments
+        return _concatenate([(_stack(eta) - middle) / scale, (noise - noise_middle) / noise_scale])
 
     def log_jacobian(self, value: Any) -> Any:
-        """Log determinant of `forward`."""
-        eta, weight, near, log_determinant = self._settled(value, self._noise(value))
-        bent = self.system.log_jacobian(self._rows(eta), self._frame(near), self._rows(weight))
-        return log_determinant + np.log(self._noise_place[1]).sum() + _summed(bent)
+        """Log determinant of the Jacobian of `forward`."""
+        eta, weight, near, log_determinant = self._to_pivot(value, self._noise(value))
+        of_coordinates = self.coordinates.log_jacobian(
+            self._rows(eta), self._frame(near), self._rows(weight)
+        )
+        return log_determinant + np.log(self._noise_moments[1]).sum() + _sum(of_coordinates)
 
     @property
     def _n_law(self) -> int:
-        return len(self.system.roles)
+        return len(self.coordinates.roles)
 
     def _noise(self, value: Any) -> Any:
-        middle, scale = self._noise_place
+        middle, scale = self._noise_moments
         return middle + scale * value[self._n_law :]
 
     @cached_property
-    def _noise_place(self) -> tuple[Any, Any]:
-        """Middle and scale of the noise's coordinates: towards the data as far as they tell."""
+    def _noise_moments(self) -> tuple[Any, Any]:
+        """Mean and standard deviation of the noise parameters given population and data."""
+        laplace = self.laplace
         mean, mode, spread, information = (
             each[self._n_law :]
             for each in (
-                self.mean, self.laplace["pivot_mode"], self.spread, self.laplace["pivot_information"]
+                self.mean,
+                laplace["pivot_mode"],
+                self.spread,
+                laplace["pivot_information"],
             )
-        )  # fmt: skip
-        apart = 1 + spread**2 * information
-        return mode + (mean - mode) / apart, spread / np.sqrt(apart)
+        )
+        precision = 1 + spread**2 * information  # relative to that of the population
+        return mode + (mean - mode) / precision, spread / np.sqrt(precision)
 
-    def _settled(self, value: Any, noise: Any) -> Any:
-        """As `bayeslaw._kernels.curve_transform.transform_curves`."""
+    def _to_pivot(self, value: Any, noise: Any) -> Any:
+        """Pivot coordinates from whitened ones, weights and log determinant: `transform_curves`."""
         laplace = self.laplace
         return transform_curves(
-            value, noise - laplace["pivot_mode"][self._n_law :], self._expected, self.mean,
+            value, noise - laplace["pivot_mode"][self._n_law :], self._pivot_mean, self.mean,
             self.spread, *(laplace[name] for name in CURVE_WHITENING_ARRAYS),
         )  # fmt: skip
 
     @cached_property
-    def _expected(self) -> Any:
-        """What is expected of each curve, in the coordinates in which all is expected of it."""
+    def _pivot_mean(self) -> Any:
+        """Expectation of each curve, in the coordinates that have zero weight on the data."""
         mean = self._rows(self.mean)
-        there = self.system.to_pivot(mean, self.frame, dict.fromkeys(mean, 0.0))
-        same = all(there[name] is mean[name] for name in mean)
-        return self.mean if same else _stacked(there)
+        pivot_mean = self.coordinates.to_pivot(mean, self.frame, dict.fromkeys(mean, 0.0))
+        same = all(pivot_mean[name] is mean[name] for name in mean)
+        return self.mean if same else _stack(pivot_mean)
 
     def _frame(self, near: Any) -> Frame:
         return replace(self.frame, near=self._rows(near))
 
     def _rows(self, values: Any) -> dict[str, Any]:
-        return {name: values[row] for row, name in enumerate(self.system.roles)}
+        return {name: values[row] for row, name in enumerate(self.coordinates.roles)}
 
 
 @dataclass(frozen=True)
 class PopulationWhitening:
-    """Standard coordinates of a population, given how far its curves and groups are apart.
+    """Whitening of a population given its spreads between curves and groups; arrays or tensors.
 
-    The less they differ, the better the curves tell their population: a funnel again. Its
-    coordinates are those at the pivot of a typical curve, where it is no narrow ridge.
-
-    Parameters
-    ----------
-    system : Coordinates
-        Of the law.
-    mean, sd : array or tensor (parameters,)
-        Prior.
-    spread : array or tensor (spreads,)
-        Of each parameter between curves, then those between the levels of groups.
-    typical : mapping of str to array or tensor
-        The numbers of `bayeslaw._inference.laplace.TypicalCurve`.
-    frame : Frame
-        Where a typical curve was observed.
+    The less the curves differ, the more they say of their population: again a funnel. The
+    coordinates are those at the pivot of a typical curve, where the posterior is not a narrow
+    ridge.
     """
 
-    system: Coordinates
-    mean: Any
-    sd: Any
-    spread: Any
-    typical: Mapping[str, Any]
-    frame: Frame
+    coordinates: Coordinates
+    mean: Any  # of the prior (parameters,)
+    sd: Any  # of the prior (parameters,)
+    spread: Any  # of each parameter between curves, then between levels of groups (spreads,)
+    typical: Mapping[str, Any]  # `POPULATION_WHITENING_ARRAYS` by name
+    frame: Frame  # where a typical curve was observed
 
     def forward(self, value: Any) -> Any:
-        """The population from standard coordinates."""
-        return self._moved(self.system.from_pivot, self._settled(value)[0])
+        """The population from whitened coordinates."""
+        return self._change_coordinates(self.coordinates.from_pivot, self._to_pivot(value)[0])
 
     def log_jacobian(self, value: Any) -> Any:
-        """Log determinant of `forward`: all but the settling is shears."""
-        return self._settled(value)[1]
+        """Log determinant of the Jacobian of `forward`; all other steps are volume-preserving."""
+        return self._to_pivot(value)[1]
 
-    def _settled(self, value: Any) -> Any:
-        """As `bayeslaw._kernels.population_transform.transform_population`."""
-        model_data = [self.typical[name] for name in POPULATION_WHITENING_ARRAYS]
-        return transform_population(value, self.spread, self._prior, self.sd, *model_data)
+    def _to_pivot(self, value: Any) -> Any:
+        """Pivot coordinates from whitened ones, and log determinant: `transform_population`."""
+        arrays = [self.typical[name] for name in POPULATION_WHITENING_ARRAYS]
+        return transform_population(value, self.spread, self._pivot_mean, self.sd, *arrays)
 
     @cached_property
-    def _prior(self) -> Any:
-        return self._moved(self.system.to_pivot, self.mean)
+    def _pivot_mean(self) -> Any:
+        return self._change_coordinates(self.coordinates.to_pivot, self.mean)
 
-    def _moved(self, change: Any, values: Any) -> Any:
-        # Other coordinates than sums of terms do not reach every population.
-        if not isinstance(self.system, SumOfTerms):
+    def _change_coordinates(self, change: Any, values: Any) -> Any:
+        # Coordinates other than sums of terms do not reach every population.
+        if not isinstance(self.coordinates, SumOfTerms):
             return values
-        rows = {name: values[row] for row, name in enumerate(self.system.roles)}
-        law = _stacked(change(rows, self.frame, dict.fromkeys(rows, 1.0)))
-        return _joined([law, values[len(rows) :]])
+        rows = {name: values[row] for row, name in enumerate(self.coordinates.roles)}
+        law = _stack(change(rows, self.frame, dict.fromkeys(rows, 1.0)))
+        return _concatenate([law, values[len(rows) :]])
 
 
-def _is_graph(values: Any) -> bool:
+def _is_tensor(values: Any) -> bool:
     return isinstance(values, Variable)
 
 
-def _joined(parts: Sequence[Any]) -> Any:
-    return pt.concatenate(parts) if _is_graph(parts[0]) else np.concatenate(parts)
+def _concatenate(parts: Sequence[Any]) -> Any:
+    return pt.concatenate(parts) if _is_tensor(parts[0]) else np.concatenate(parts)
 
 
-def _stacked(rows: Mapping[str, Any]) -> Any:
+def _stack(rows: Mapping[str, Any]) -> Any:
     parts = list(rows.values())
-    return pt.stack(parts) if _is_graph(parts[0]) else np.stack(parts)
+    return pt.stack(parts) if _is_tensor(parts[0]) else np.stack(parts)
 
 
-def _summed(values: Any) -> Any:
-    return values.sum() if _is_graph(values) else np.sum(values)
+def _sum(values: Any) -> Any:
+    return values.sum() if _is_tensor(values) else np.sum(values)

@@ -1,1 +1,1 @@
-"""Compiled loops on plain arrays, each with its gradient; they know no model and no runs."""
+"""Compiled (Numba) kernels on plain arrays, with hand-written gradients; no model, no data set."""

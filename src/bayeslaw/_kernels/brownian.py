@@ -1,13 +1,14 @@
-"""Numba kernels of what a law gets wrong along one predictor, gradients written by hand.
+"""Kalman filter and smoother of a Brownian discrepancy along one predictor, with gradients.
 
-Residuals are ``r_i = delta(u_i) + e_i`` with ``e_i ~ N(0, v_i)`` and u the signed distance of a
-run's log predictor from the pivot of its curve. In each curve delta is a two-sided Brownian
-motion: zero at the pivot, of variance ``tau2 |u|``, its two sides independent. So the runs of one
-side of one curve, sorted outwards, are a Markov chain, and a Kalman recursion along it takes O(n).
+Residuals are ``r_i = delta(u_i) + e_i`` with ``e_i ~ N(0, noise_variance_i)``, where u is the
+signed distance of a run's log predictor from the pivot of its curve. In each curve delta is a
+two-sided Brownian motion: zero at the pivot, with variance ``tau2 |u|`` and independent sides. The
+runs on one side of one curve, sorted outwards, form a Markov chain (a "side" below), so the filter
+takes O(n).
 
-A chain's state is the mean and the variance (its spread) of delta given the runs before. Runs at
-the same u have a step of zero between them: they share delta. A run of infinite variance was not
-observed: it tells nothing, and its residual is not read.
+The state of the filter is the mean and variance of delta. Runs at the same u are a step of zero
+apart: they share delta. A run of infinite noise variance was not observed: its residual is not
+read.
 """
 
 from __future__ import annotations
@@ -20,323 +21,245 @@ import numpy as np
 
 __all__ = [
     "FilterOrder",
-    "ahead",
-    "aheads",
     "filter_order",
-    "given",
-    "given_draws",
     "gradients",
     "leave_one_out_moments",
     "log_density",
     "log_density_by_curve",
+    "one_step_prediction",
+    "one_step_prediction_draws",
+    "smoother",
+    "smoother_draws",
     "value_and_gradients",
 ]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
-SMALL = 1e-140  # a product of weights is put away before it leaves the range of numbers
+SMALL = 1e-140  # take the logarithm of a product of precisions before it underflows
 
 
 class FilterOrder(NamedTuple):
-    """The runs of all curves in the order in which the recursion visits them.
+    """The order in which the filter visits the runs; arrays (runs,), in that order."""
 
-    Parameters
-    ----------
-    order : int array (runs,)
-        Run that is visited: by curve, then side, then outwards.
-    step : array (runs,)
-        Distance from the run visited before it in its chain, from the pivot for the first.
-    first : int array (runs,)
-        One where a chain begins, otherwise zero.
-    owner : int array (runs,)
-        Curve of the run that is visited.
-    """
-
-    order: np.ndarray
-    step: np.ndarray
-    first: np.ndarray
-    owner: np.ndarray
+    order: np.ndarray  # index of the run: sorted by curve, then side, then outwards
+    step: np.ndarray  # distance from the run before it on its side, or from the pivot if first
+    is_first: np.ndarray  # 1 where a side begins, otherwise 0
+    curve: np.ndarray  # curve of the run
 
 
 def filter_order(position: np.ndarray, curve: np.ndarray) -> FilterOrder:
-    """Sort runs into chains that lead away from the pivot of their curve.
-
-    Parameters
-    ----------
-    position : array (runs,)
-        Log predictor minus that of the curve's pivot, signed.
-    curve : int array (runs,)
-        Number of each run's curve.
-
-    Returns
-    -------
-    FilterOrder
-
-    Examples
-    --------
-    >>> found = filter_order(np.array([2.0, -0.5, 0.5, 2.0]), np.array([0, 0, 0, 0]))
-    >>> found.order, found.step, found.first
-    (array([2, 0, 3, 1]), array([0.5, 1.5, 0. , 0.5]), array([1, 0, 0, 1]))
-    """
-    left, distance = position < 0, np.abs(position)
-    order = np.lexsort((distance, left, curve)).astype(np.int64)
-    owner, side, along = curve[order].astype(np.int64), left[order], distance[order]
-    first = np.ones(order.size, dtype=np.int64)
-    first[1:] = (owner[1:] != owner[:-1]) | (side[1:] != side[:-1])
-    step = np.where(first == 1, along, np.diff(along, prepend=0.0))
-    return FilterOrder(order, step, first, owner)
+    """Sort runs outwards from the pivot of their curve; signed log distances and curves (runs,)."""
+    is_left, distance = position < 0, np.abs(position)
+    order = np.lexsort((distance, is_left, curve)).astype(np.int64)
+    sorted_curve, side, along = curve[order].astype(np.int64), is_left[order], distance[order]
+    is_first = np.ones(order.size, dtype=np.int64)
+    is_first[1:] = (sorted_curve[1:] != sorted_curve[:-1]) | (side[1:] != side[:-1])
+    step = np.where(is_first == 1, along, np.diff(along, prepend=0.0))
+    return FilterOrder(order, step, is_first, sorted_curve)
 
 
 @numba.njit(**_COMPILE)
-def _told(mean, spread, residual, variance):
-    """State of a chain once a run has been seen."""
-    if variance == np.inf:
-        return mean, spread
-    gain = spread / (spread + variance)
-    return mean + gain * (residual - mean), gain * variance
+def _filter_update(mean, variance, residual, noise_variance):
+    """Kalman update: mean and variance of delta after observing a run."""
+    if noise_variance == np.inf:
+        return mean, variance
+    gain = variance / (variance + noise_variance)
+    return mean + gain * (residual - mean), gain * noise_variance
 
 
 @numba.njit(**_COMPILE)
-def _predict(residual, variance, tau2, order, step, first, owner, mean, spread):
-    """State of its chain before each visited run."""
-    middle, width = 0.0, 0.0
+def _filter(residual, noise_variance, tau2, order, step, is_first, curve, mean, variance):
+    """Write the predicted mean and variance of delta before each visited run."""
+    state_mean, state_variance = 0.0, 0.0
     for k in range(order.shape[0]):
-        if first[k] == 1:
-            middle, width = 0.0, 0.0
-        width += tau2[owner[k]] * step[k]
-        mean[k], spread[k] = middle, width
-        middle, width = _told(middle, width, residual[order[k]], variance[order[k]])
+        if is_first[k] == 1:
+            state_mean, state_variance = 0.0, 0.0
+        state_variance += tau2[curve[k]] * step[k]
+        mean[k], variance[k] = state_mean, state_variance
+        i = order[k]
+        state_mean, state_variance = _filter_update(
+            state_mean, state_variance, residual[i], noise_variance[i]
+        )
 
 
 @numba.njit(**_COMPILE)
-def log_density_by_curve(residual, variance, tau2, order, step, first, owner):
-    """Joint log density of the residuals of each curve, shape (curves,).
+def log_density_by_curve(residual, noise_variance, tau2, order, step, is_first, curve):
+    """Joint log density of the residuals of each curve (curves,).
 
-    Parameters
-    ----------
-    residual, variance : array (runs,)
-        Response minus law on the scale of the noise, and the variance of the noise.
-    tau2 : array (curves,)
-        Variance of delta at distance one from the pivot.
-    order, step, first, owner : array (runs,)
-        See `FilterOrder`.
+    Residuals and noise variances (runs,); tau2 (curves,) is the variance of delta at distance one
+    from the pivot; the other arrays are the fields of `FilterOrder`.
     """
-    mean, spread = np.empty(order.shape[0]), np.empty(order.shape[0])
-    _predict(residual, variance, tau2, order, step, first, owner, mean, spread)
+    mean, variance = np.empty(order.shape[0]), np.empty(order.shape[0])
+    _filter(residual, noise_variance, tau2, order, step, is_first, curve, mean, variance)
     out = np.zeros(tau2.shape[0])
     for k in range(order.shape[0]):
-        total = spread[k] + variance[order[k]]
-        away = residual[order[k]] - mean[k]
-        out[owner[k]] -= (math.log(2 * math.pi * total) + away * away / total) / 2
+        total = variance[k] + noise_variance[order[k]]
+        innovation = residual[order[k]] - mean[k]
+        out[curve[k]] -= (math.log(2 * math.pi * total) + innovation * innovation / total) / 2
     return out
 
 
 @numba.njit(**_COMPILE)
-def log_density(residual, variance, tau2, order, step, first, owner):
+def log_density(residual, noise_variance, tau2, order, step, is_first, curve):
     """Joint log density of all residuals; arguments as in `log_density_by_curve`."""
     total = 0.0
-    for value in log_density_by_curve(residual, variance, tau2, order, step, first, owner):
+    for value in log_density_by_curve(residual, noise_variance, tau2, order, step, is_first, curve):
         total += value
     return total
 
 
 @numba.njit(**_COMPILE)
-def _reverse(residual, variance, tau2, where, out):
-    """Write the gradient of `log_density`, which it gives, into `out`, its last array zero before."""
-    order, step, first, owner = where
-    residual_bar, variance_bar, tau2_bar = out
-    mean, spread = np.empty(order.shape[0]), np.empty(order.shape[0])
-    _predict(residual, variance, tau2, order, step, first, owner, mean, spread)
-    logarithm, product, squares, mean_bar, spread_bar = 0.0, 1.0, 0.0, 0.0, 0.0
+def _reverse(residual, noise_variance, tau2, layout, out):
+    """Return `log_density` and write its gradients to `out`, whose last array starts at zero."""
+    order, step, is_first, curve = layout
+    residual_bar, noise_variance_bar, tau2_bar = out
+    mean, variance = np.empty(order.shape[0]), np.empty(order.shape[0])
+    _filter(residual, noise_variance, tau2, order, step, is_first, curve, mean, variance)
+    log_precision, product, squares, mean_bar, variance_bar = 0.0, 1.0, 0.0, 0.0, 0.0
     for k in range(order.shape[0] - 1, -1, -1):
         i = order[k]
-        weight, away = 1 / (spread[k] + variance[i]), residual[i] - mean[k]
-        pull = away * weight
-        squares += pull * away
-        # One logarithm of many weights: it would take as long as all the rest.
-        product *= weight
+        precision, innovation = 1 / (variance[k] + noise_variance[i]), residual[i] - mean[k]
+        scaled = innovation * precision
+        squares += scaled * innovation
+        # One logarithm of many factors: one per run would take as long as all the rest.
+        product *= precision
         if not SMALL < product < 1 / SMALL:
-            logarithm, product = logarithm + math.log(product), 1.0
-        gain, keep = spread[k] * weight, variance[i] * weight
-        score = (pull * pull - weight) / 2
-        residual_bar[i] = mean_bar * gain - pull
-        variance_bar[i] = score - mean_bar * gain * pull + spread_bar * gain * gain
-        spread_bar = score + mean_bar * keep * pull + spread_bar * keep * keep
+            log_precision, product = log_precision + math.log(product), 1.0
+        gain, noise_share = variance[k] * precision, noise_variance[i] * precision
+        score = (scaled * scaled - precision) / 2
+        residual_bar[i] = mean_bar * gain - scaled
+        noise_variance_bar[i] = score - mean_bar * gain * scaled + variance_bar * gain * gain
+        variance_bar = (
+            score + mean_bar * noise_share * scaled + variance_bar * noise_share * noise_share
+        )
         mean_bar -= residual_bar[i]
-        tau2_bar[owner[k]] += step[k] * spread_bar
-        if first[k] == 1:
-            mean_bar, spread_bar = 0.0, 0.0
-    logarithm += math.log(product) - order.shape[0] * math.log(2 * math.pi)
-    return (logarithm - squares) / 2
+        tau2_bar[curve[k]] += step[k] * variance_bar
+        if is_first[k] == 1:
+            mean_bar, variance_bar = 0.0, 0.0
+    log_precision += math.log(product) - order.shape[0] * math.log(2 * math.pi)
+    return (log_precision - squares) / 2
 
 
 @numba.njit(**_COMPILE)
-def value_and_gradients(residual, variance, tau2, order, step, first, owner):
-    """`log_density` and its gradients with respect to residual, variance and tau2."""
+def value_and_gradients(residual, noise_variance, tau2, order, step, is_first, curve):
+    """`log_density` and its gradients with respect to residual, noise variance and tau2."""
     out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
-    total = _reverse(residual, variance, tau2, (order, step, first, owner), out)
+    total = _reverse(residual, noise_variance, tau2, (order, step, is_first, curve), out)
     return np.asarray(total), out[0], out[1], out[2]
 
 
 @numba.njit(**_COMPILE)
-def gradients(residual, variance, tau2, order, step, first, owner):
-    """Gradients of `log_density` for many draws.
-
-    Residual and variance are (draws, runs), tau2 is (draws, curves); so are the gradients.
-    """
-    where = (order, step, first, owner)
+def gradients(residual, noise_variance, tau2, order, step, is_first, curve):
+    """Gradients of `log_density` for many draws; arrays (draws, runs), tau2 (draws, curves)."""
+    layout = (order, step, is_first, curve)
     out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
     for s in range(residual.shape[0]):
-        one = (out[0][s], out[1][s], out[2][s])
-        _reverse(residual[s], variance[s], tau2[s], where, one)
+        _reverse(residual[s], noise_variance[s], tau2[s], layout, (out[0][s], out[1][s], out[2][s]))
     return out
 
 
 @numba.njit(**_COMPILE)
-def aheads(residual, variance, tau2, order, step, first, owner):
-    """`ahead` for many draws: two arrays (draws, runs); tau2 is (draws, curves)."""
-    mean, total = np.empty(residual.shape), np.empty(residual.shape)
-    middle, spread = np.empty(order.shape[0]), np.empty(order.shape[0])
+def one_step_prediction_draws(residual, noise_variance, tau2, order, step, is_first, curve):
+    """`one_step_prediction` for many draws: arrays (draws, runs), tau2 (draws, curves)."""
+    out_mean, out_variance = np.empty(residual.shape), np.empty(residual.shape)
+    mean, variance = np.empty(order.shape[0]), np.empty(order.shape[0])
     for s in range(residual.shape[0]):
-        _predict(residual[s], variance[s], tau2[s], order, step, first, owner, middle, spread)
+        _filter(
+            residual[s], noise_variance[s], tau2[s], order, step, is_first, curve, mean, variance
+        )
         for k in range(order.shape[0]):
-            mean[s, order[k]] = middle[k]
-            total[s, order[k]] = spread[k] + variance[s, order[k]]
-    return mean, total
+            out_mean[s, order[k]] = mean[k]
+            out_variance[s, order[k]] = variance[k] + noise_variance[s, order[k]]
+    return out_mean, out_variance
 
 
-def ahead(
+def one_step_prediction(
     residual: np.ndarray,
-    variance: np.ndarray,
+    noise_variance: np.ndarray,
     tau2: np.ndarray,
     order: np.ndarray,
     step: np.ndarray,
-    first: np.ndarray,
-    owner: np.ndarray,
+    is_first: np.ndarray,
+    curve: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of each residual given those before it in its chain.
+    """Mean and variance (runs,) of each residual given those before it on its side.
 
-    Parameters
-    ----------
-    residual, variance, tau2, order, step, first, owner : array
-        As in `log_density_by_curve`, whose sum is that of these log densities.
-
-    Returns
-    -------
-    tuple
-        Two arrays (runs,), in the order of the runs.
-
-    Examples
-    --------
-    >>> where = filter_order(np.array([1.0, 1.0]), np.array([0, 0]))
-    >>> ahead(np.array([0.4, 0.0]), np.ones(2), np.array([1.0]), *where)
-    (array([0. , 0.2]), array([2. , 1.5]))
+    Arguments as in `log_density_by_curve`; the sum of these log densities is `log_density`.
     """
-    mean, total = aheads(residual[None], variance[None], tau2[None], order, step, first, owner)
-    return mean[0], total[0]
+    mean, variance = one_step_prediction_draws(
+        residual[None], noise_variance[None], tau2[None], order, step, is_first, curve
+    )
+    return mean[0], variance[0]
 
 
 def leave_one_out_moments(
     residual: np.ndarray,
-    variance: np.ndarray,
+    noise_variance: np.ndarray,
     residual_bar: np.ndarray,
-    variance_bar: np.ndarray,
+    noise_variance_bar: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of each residual given all others, from the gradient of the log_density.
+    """Mean and variance of each residual given all others, from the gradient of the log density.
 
-    With C the joint covariance, the gradient holds ``a = C^-1 r`` and ``diag(C^-1)``. Holds for
-    any Gaussian log_density in which the variances are added to the diagonal of C.
-
-    Parameters
-    ----------
-    residual, variance : array (..., runs)
-        As in `log_density_by_curve`; draws lead, if there are any.
-    residual_bar, variance_bar : array (..., runs)
-        Gradient of the log density.
-
-    Returns
-    -------
-    tuple
-        Two arrays (..., runs).
-
-    Examples
-    --------
-    >>> where = filter_order(np.array([1.0, 1.0]), np.array([0, 0]))
-    >>> r, v = np.array([0.4, 0.0]), np.ones(2)
-    >>> _, r_bar, v_bar, _ = value_and_gradients(r, v, np.array([1.0]), *where)
-    >>> mean, variance = leave_one_out_moments(r, v, r_bar, v_bar)
-    >>> mean.round(3), variance.round(3)
-    (array([0. , 0.2]), array([1.5, 1.5]))
+    With C the joint covariance, the gradient contains ``a = C^-1 r`` and ``diag(C^-1)``. This holds
+    for any Gaussian whose noise variances are added to the diagonal of C. All arrays (..., runs).
     """
-    precision = residual_bar**2 - 2 * variance_bar
+    precision = residual_bar**2 - 2 * noise_variance_bar
     return residual + residual_bar / precision, 1 / precision
 
 
 @numba.njit(**_COMPILE)
-def _look_back(residual, variance, tau2, where, normal, out):
-    """Write `given` of one draw into `out`."""
-    order, step, first, owner = where
-    mean, spread, draw = out
-    before, width = np.empty(order.shape[0]), np.empty(order.shape[0])
-    _predict(residual, variance, tau2, order, step, first, owner, before, width)
+def _smoother(residual, noise_variance, tau2, layout, normal, out):
+    """Write `smoother` of one draw to `out`: a filter outwards, then a pass back inwards."""
+    order, step, is_first, curve = layout
+    mean, variance, draw = out
+    predicted_mean, predicted_variance = np.empty(order.shape[0]), np.empty(order.shape[0])
+    _filter(
+        residual, noise_variance, tau2, order, step, is_first, curve,
+        predicted_mean, predicted_variance,
+    )  # fmt: skip
     for k in range(order.shape[0] - 1, -1, -1):
         i = order[k]
-        middle, own = _told(before[k], width[k], residual[i], variance[i])
-        mean[i], spread[i], draw[i] = middle, own, middle
-        if k + 1 < order.shape[0] and first[k + 1] == 0 and width[k + 1] > 0:
+        filtered_mean, conditional_variance = _filter_update(
+            predicted_mean[k], predicted_variance[k], residual[i], noise_variance[i]
+        )
+        mean[i], variance[i], draw[i] = filtered_mean, conditional_variance, filtered_mean
+        if k + 1 < order.shape[0] and is_first[k + 1] == 0 and predicted_variance[k + 1] > 0:
             after = order[k + 1]
-            share = own / width[k + 1]
-            rest = tau2[owner[k + 1]] * step[k + 1] / width[k + 1]
-            own *= rest
-            mean[i] = rest * middle + share * mean[after]
-            spread[i] = own + share * share * spread[after]
-            draw[i] = rest * middle + share * draw[after]
-        draw[i] += math.sqrt(own) * normal[i]
+            gain = conditional_variance / predicted_variance[k + 1]
+            rest = tau2[curve[k + 1]] * step[k + 1] / predicted_variance[k + 1]
+            conditional_variance *= rest
+            mean[i] = rest * filtered_mean + gain * mean[after]
+            variance[i] = conditional_variance + gain * gain * variance[after]
+            draw[i] = rest * filtered_mean + gain * draw[after]
+        draw[i] += math.sqrt(conditional_variance) * normal[i]
 
 
 @numba.njit(**_COMPILE)
-def given_draws(residual, variance, tau2, order, step, first, owner, normal):
-    """`given` for many draws: residual, variance, normal (draws, runs), tau2 (draws, curves)."""
-    where = (order, step, first, owner)
+def smoother_draws(residual, noise_variance, tau2, order, step, is_first, curve, normal):
+    """`smoother` for many draws: arrays (draws, runs), tau2 (draws, curves)."""
+    layout = (order, step, is_first, curve)
     out = np.empty(residual.shape), np.empty(residual.shape), np.empty(residual.shape)
     for s in range(residual.shape[0]):
         one = (out[0][s], out[1][s], out[2][s])
-        _look_back(residual[s], variance[s], tau2[s], where, normal[s], one)
+        _smoother(residual[s], noise_variance[s], tau2[s], layout, normal[s], one)
     return out
 
 
-def given(
+def smoother(
     residual: np.ndarray,
-    variance: np.ndarray,
+    noise_variance: np.ndarray,
     tau2: np.ndarray,
     order: np.ndarray,
     step: np.ndarray,
-    first: np.ndarray,
-    owner: np.ndarray,
+    is_first: np.ndarray,
+    curve: np.ndarray,
     normal: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Delta at every run given all runs that were observed.
+    """Mean, variance and a joint draw of delta given all observed residuals; three arrays (runs,).
 
-    Parameters
-    ----------
-    residual, variance, tau2, order, step, first, owner : array
-        As in `log_density_by_curve`. A run of infinite variance was not observed, its residual is
-        not read: so delta is forecast at other places.
-    normal : array (runs,)
-        Standard normal numbers, for one joint draw.
-
-    Returns
-    -------
-    tuple
-        Mean, variance and a joint draw of delta: three arrays (runs,).
-
-    Examples
-    --------
-    >>> where = filter_order(np.array([1.0, 3.0]), np.array([0, 0]))
-    >>> variance = np.array([1.0, np.inf])
-    >>> given(np.array([0.4, np.nan]), variance, np.array([1.0]), *where, np.zeros(2))
-    (array([0.2, 0.2]), array([0.5, 2.5]), array([0.2, 0.2]))
+    Arguments as in `log_density_by_curve`, then standard normal numbers (runs,) for the draw. To
+    predict delta elsewhere, add a run of infinite noise variance there.
     """
-    mean, spread, draw = given_draws(
-        residual[None], variance[None], tau2[None], order, step, first, owner, normal[None]
+    mean, variance, draw = smoother_draws(
+        residual[None], noise_variance[None], tau2[None], order, step, is_first, curve, normal[None]
     )
-    return mean[0], spread[0], draw[0]
+    return mean[0], variance[0], draw[0]

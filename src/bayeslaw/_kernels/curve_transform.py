@@ -1,6 +1,8 @@
-"""Numba kernels with gradients written by hand: where the coordinates of curves are put.
+"""Whitening of the curves' parameters given their population: forward map and adjoint.
 
-See `bayeslaw.placing` for what they are for.
+See `bayeslaw._inference.whitening` for the purpose. Pivot coordinates describe a curve at the pivot
+of its runs, reference coordinates at the reference scale; the parameters of the noise are the same
+in both and come after those of the law.
 """
 
 from __future__ import annotations
@@ -16,114 +18,106 @@ _COMPILE = {"cache": True, "error_model": "numpy"}
 
 
 @numba.njit(**_COMPILE)
-def information_ratio(away, alone, share):
-    """What curves tell of their law where their noise is not what it is at the mode.
+def information_ratio(log_noise_ratio, noise_alone, noise_share):
+    """Information on the law, relative to that at the mode, where the noise differs from its mode.
 
-    A short curve hardly says how noisy it is, and the less noise the more it says of the law: a
-    funnel, unless the sampler's coordinates know of it.
+    A short curve hardly determines its noise, and the smaller the noise the more it says of the
+    law. That is a funnel, unless the sampler's coordinates account for it.
 
-    Parameters
-    ----------
-    away : array (noise parameters, curves)
-        Logarithms of the parameters of the noise, relative to those at the mode.
-    alone, share : array (parameters, noise parameters, curves)
-        See `bayeslaw._inference.laplace.LocalExpansion`.
-
-    Returns
-    -------
-    tuple of array (parameters, curves)
-        How many times more they tell than at the mode, and how far the mode has moved in parts of
-        `LocalExpansion.noise_shift`; then what the gradient needs.
+    `log_noise_ratio` (noise parameters, curves) is the logarithm of each noise parameter relative
+    to its mode; the other arguments are those of `bayeslaw._inference.laplace.LocalExpansion`.
+    Returns the ratio and how far the mode has moved, as a fraction of `LocalExpansion.noise_shift`,
+    both (parameters, curves); then three intermediate arrays for the adjoint.
     """
-    size, noise, curves = alone.shape
-    square, rest = _squares(away), np.ones((size, curves))
-    louder, moved = np.empty((size, curves)), np.empty((size, curves))
-    part, first = np.zeros((size, curves)), np.zeros((size, curves))
+    size, noise, curves = noise_alone.shape
+    square, rest_variance = _noise_variance_ratio(log_noise_ratio), np.ones((size, curves))
+    ratio, shift_fraction = np.empty((size, curves)), np.empty((size, curves))
+    alone_sum, alone_scaled = np.zeros((size, curves)), np.zeros((size, curves))
     for i in range(size):
         for k in range(noise):
             for g in range(curves):
-                part[i, g] += alone[i, k, g]
-                first[i, g] += alone[i, k, g] / square[k, g]
-                rest[i, g] += share[i, k, g] * (square[k, g] - 1)
+                alone_sum[i, g] += noise_alone[i, k, g]
+                alone_scaled[i, g] += noise_alone[i, k, g] / square[k, g]
+                rest_variance[i, g] += noise_share[i, k, g] * (square[k, g] - 1)
         for g in range(curves):
-            louder[i, g] = first[i, g] + (1 - part[i, g]) / rest[i, g]
-            moved[i, g] = (first[i, g] / louder[i, g] - part[i, g]) / (1 - part[i, g])
-    return louder, moved, part, first, rest
+            ratio[i, g] = alone_scaled[i, g] + (1 - alone_sum[i, g]) / rest_variance[i, g]
+            shift_fraction[i, g] = (alone_scaled[i, g] / ratio[i, g] - alone_sum[i, g]) / (
+                1 - alone_sum[i, g]
+            )
+    return ratio, shift_fraction, alone_sum, alone_scaled, rest_variance
 
 
 @numba.njit(**_COMPILE)
-def _squares(away):
-    out = np.empty(away.shape)
-    for k in range(away.shape[0]):
-        for g in range(away.shape[1]):
-            out[k, g] = math.exp(2 * away[k, g])
+def _noise_variance_ratio(log_noise_ratio):
+    """Square of each noise parameter relative to its mode."""
+    out = np.empty(log_noise_ratio.shape)
+    for k in range(log_noise_ratio.shape[0]):
+        for g in range(log_noise_ratio.shape[1]):
+            out[k, g] = math.exp(2 * log_noise_ratio[k, g])
     return out
 
 
 @numba.njit(**_COMPILE)
-def _through(mean, spread, mode, told, bend):
-    """What is told of each coordinate by way of the others too, and where they pull it.
+def _total_information(mean, spread, mode, information, jacobian):
+    """Information on each pivot coordinate from its curve and, through the others, the population.
 
-    What the population holds of one parameter tells of the others, by what the curve says of the
-    coordinate that both are part of. Also how much of each is held, and its residual.
+    The population constrains every reference parameter, which depends on several pivot coordinates:
+    so what it says of one parameter also informs the others. Returns the total information, the
+    score (pull) of the population on each coordinate, the marginal precision of each curve's mode
+    about its population, and the population's residual, all (law parameters, curves).
     """
-    size, curves = told.shape
-    held, residual = np.empty((size, curves)), np.empty((size, curves))
-    through, pull = told.copy(), np.zeros((size, curves))
+    size, curves = information.shape
+    marginal, residual = np.empty((size, curves)), np.empty((size, curves))
+    total, score = information.copy(), np.zeros((size, curves))
     for i in range(size):
         variance = spread[i, 0] ** 2
         for g in range(curves):
-            held[i, g] = told[i, g] / (1 + variance * told[i, g])
+            marginal[i, g] = information[i, g] / (1 + variance * information[i, g])
             residual[i, g] = mean[i, g] - mode[i, g]
         for j in range(size):
             for g in range(curves):
-                by = bend[i, j, g] * held[i, g]
-                through[j, g] += bend[i, j, g] * by
-                pull[j, g] += by * residual[i, g]
-    return through, pull, held, residual
+                weighted = jacobian[i, j, g] * marginal[i, g]
+                total[j, g] += jacobian[i, j, g] * weighted
+                score[j, g] += weighted * residual[i, g]
+    return total, score, marginal, residual
 
 
 @numba.njit(**_COMPILE)
 def transform_curves(
-    z, away, expected, mean, spread, pivot_mode, information, mode, alone, share, shift, bend
-):
-    """Pivot coordinates of all curves from standard ones.
+    z, log_noise_ratio, pivot_mean, mean, spread, pivot_mode, pivot_information, mode,
+    noise_alone, noise_share, noise_shift, jacobian,
+):  # fmt: skip
+    """Pivot coordinates of all curves from whitened (standard normal) ones.
 
-    Parameters
-    ----------
-    z : array (parameters, curves)
-        Standard coordinates; those of the law come first.
-    away : array (noise parameters, curves)
-        Logarithms of the parameters of the noise, relative to those at the mode.
-    expected, mean : array (parameters, curves)
-        What the population expects of each curve, in pivot and in reference coordinates.
-    spread : array (parameters, 1)
-        How far curves are from that.
-    pivot_mode, information, mode : array (parameters, curves)
-        The mode and how much is told of it in pivot coordinates; the mode in reference ones.
-    alone, share, shift, bend : array
-        See `bayeslaw._inference.laplace.LocalExpansion`.
+    - `z`: whitened coordinates (parameters, curves);
+    - `log_noise_ratio`: see `information_ratio`;
+    - `pivot_mean`, `mean`: expectation of each curve under its population, in pivot and in
+      reference coordinates (parameters, curves);
+    - `spread`: standard deviation between curves (parameters, 1);
+    - `pivot_mode`, `pivot_information`, `mode`: Laplace approximation of each curve in pivot
+      coordinates, and its mode in reference coordinates (parameters, curves);
+    - the others: see `bayeslaw._inference.laplace.LocalExpansion`.
 
-    Returns
-    -------
-    tuple of array
-        Of shape (law parameters, curves): pivot coordinates, how far they are at the pivot, and
-        roughly where they are at the reference. Then the log determinant.
+    Returns, each (law parameters, curves), the pivot coordinates, the weight of the data (0: at the
+    population's mean, 1: at the mode) and approximate reference coordinates; then the log
+    determinant.
     """
-    size, curves = shift.shape
+    size, curves = noise_shift.shape
     eta, weight, near = np.empty((size, curves)), np.empty((size, curves)), np.empty((size, curves))
     scales, log_det = np.ones(curves), 0.0
-    louder, moved, _, _, _ = information_ratio(away, alone, share)
-    told = information[:size] * louder
-    through, pull, _, residual = _through(mean, spread, mode, told, bend)
+    ratio, shift_fraction, _, _, _ = information_ratio(log_noise_ratio, noise_alone, noise_share)
+    information = pivot_information[:size] * ratio
+    total, score, _, residual = _total_information(mean, spread, mode, information, jacobian)
     for j in range(size):
-        own = spread[j, 0]
+        sd = spread[j, 0]
         for g in range(curves):
-            apart = 1 + own**2 * through[j, g]
-            scale, known = own / math.sqrt(apart), 1 - 1 / apart
-            found = pivot_mode[j, g] + moved[j, g] * shift[j, g] + pull[j, g] / through[j, g]
-            weight[j, g], near[j, g] = known, mean[j, g] - known * residual[j, g]
-            eta[j, g] = expected[j, g] + known * (found - expected[j, g]) + scale * z[j, g]
+            precision = 1 + sd**2 * total[j, g]  # relative to that of the population
+            scale, data_weight = sd / math.sqrt(precision), 1 - 1 / precision
+            shift = shift_fraction[j, g] * noise_shift[j, g]
+            target = pivot_mode[j, g] + shift + score[j, g] / total[j, g]
+            weight[j, g], near[j, g] = data_weight, mean[j, g] - data_weight * residual[j, g]
+            middle = pivot_mean[j, g] + data_weight * (target - pivot_mean[j, g])
+            eta[j, g] = middle + scale * z[j, g]
             scales[g] *= scale
     for g in range(curves):
         log_det += math.log(scales[g])
@@ -132,77 +126,90 @@ def transform_curves(
 
 @numba.njit(**_COMPILE)
 def transform_curves_adjoint(
-    z, away, expected, mean, spread, pivot_mode, information, mode, alone, share, shift, bend,
+    z, log_noise_ratio, pivot_mean, mean, spread, pivot_mode, pivot_information, mode,
+    noise_alone, noise_share, noise_shift, jacobian,
     eta_bar, weight_bar, near_bar, log_det_bar,
 ):  # fmt: skip
-    """Adjoints of z, away, expected, mean and spread; arguments as in `transform_curves`."""
-    size, curves = shift.shape
+    """Adjoints of the first five arguments of `transform_curves`."""
+    size, curves = noise_shift.shape
     z_bar, mean_bar, log_bar = np.zeros(z.shape), np.zeros(mean.shape), log_det_bar.item()
-    expected_bar, spread_bar = np.zeros(expected.shape), np.zeros(spread.shape)
-    parts = information_ratio(away, alone, share)
-    told = information[:size] * parts[0]
-    through, pull, held, residual = _through(mean, spread, mode, told, bend)
-    told_bar, pull_bar = np.empty((size, curves)), np.empty((size, curves))
-    moved_bar = np.empty((size, curves))
+    pivot_mean_bar, spread_bar = np.zeros(pivot_mean.shape), np.zeros(spread.shape)
+    parts = information_ratio(log_noise_ratio, noise_alone, noise_share)
+    information = pivot_information[:size] * parts[0]
+    total, score, marginal, residual = _total_information(mean, spread, mode, information, jacobian)
+    information_bar, score_bar = np.empty((size, curves)), np.empty((size, curves))
+    fraction_bar = np.empty((size, curves))
     for j in range(size):
-        own = spread[j, 0]
+        sd = spread[j, 0]
         for g in range(curves):
-            apart, bar = 1 + own**2 * through[j, g], eta_bar[j, g]
-            scale, known = own / math.sqrt(apart), 1 - 1 / apart
-            pulled = pull[j, g] / through[j, g]
-            found = pivot_mode[j, g] + parts[1][j, g] * shift[j, g] + pulled
-            z_bar[j, g], expected_bar[j, g] = bar * scale, bar * (1 - known)
-            mean_bar[j, g] = near_bar[j, g] * (1 - known)
-            known_bar = weight_bar[j, g] + bar * (found - expected[j, g])
-            known_bar -= near_bar[j, g] * residual[j, g]
-            scale_bar = bar * scale * z[j, g] + log_bar  # of its logarithm
-            apart_bar = (known_bar / apart - scale_bar / 2) / apart
-            spread_bar[j, 0] += scale_bar / own + 2 * own * apart_bar * through[j, g]
-            moved_bar[j, g] = bar * known * shift[j, g]
-            pull_bar[j, g] = bar * known / through[j, g]
-            told_bar[j, g] = own**2 * apart_bar - pull_bar[j, g] * pulled
-    _through_gradient(spread, told, bend, held, residual, pull_bar, told_bar, mean_bar, spread_bar)
+            precision, bar = 1 + sd**2 * total[j, g], eta_bar[j, g]
+            scale, data_weight = sd / math.sqrt(precision), 1 - 1 / precision
+            pull = score[j, g] / total[j, g]
+            target = pivot_mode[j, g] + parts[1][j, g] * noise_shift[j, g] + pull
+            z_bar[j, g], pivot_mean_bar[j, g] = bar * scale, bar * (1 - data_weight)
+            mean_bar[j, g] = near_bar[j, g] * (1 - data_weight)
+            data_weight_bar = weight_bar[j, g] + bar * (target - pivot_mean[j, g])
+            data_weight_bar -= near_bar[j, g] * residual[j, g]
+            log_scale_bar = bar * scale * z[j, g] + log_bar
+            precision_bar = (data_weight_bar / precision - log_scale_bar / 2) / precision
+            spread_bar[j, 0] += log_scale_bar / sd + 2 * sd * precision_bar * total[j, g]
+            fraction_bar[j, g] = bar * data_weight * noise_shift[j, g]
+            score_bar[j, g] = bar * data_weight / total[j, g]
+            information_bar[j, g] = sd**2 * precision_bar - score_bar[j, g] * pull
+    _total_information_adjoint(
+        spread, information, jacobian, marginal, residual, score_bar, information_bar, mean_bar,
+        spread_bar,
+    )  # fmt: skip
     for i in range(size):
         for g in range(curves):
-            told_bar[i, g] *= information[i, g]
-    away_bar = _heard_gradient(away, alone, share, parts, told_bar, moved_bar)
-    return z_bar, away_bar, expected_bar, mean_bar, spread_bar
+            information_bar[i, g] *= pivot_information[i, g]
+    log_noise_ratio_bar = _information_ratio_adjoint(
+        log_noise_ratio, noise_alone, noise_share, parts, information_bar, fraction_bar
+    )
+    return z_bar, log_noise_ratio_bar, pivot_mean_bar, mean_bar, spread_bar
 
 
 @numba.njit(**_COMPILE)
-def _through_gradient(
-    spread, told, bend, held, residual, pull_bar, told_bar, mean_bar, spread_bar
+def _total_information_adjoint(
+    spread, information, jacobian, marginal, residual, score_bar, information_bar, mean_bar,
+    spread_bar,
 ):  # fmt: skip
-    """Add what `_through` owes; `told_bar` is that of what is told by way of others before."""
-    size, curves = told.shape
-    held_bar = np.zeros((size, curves))
+    """Add the adjoints of `_total_information`; `information_bar` is first that of the total."""
+    size, curves = information.shape
+    marginal_bar = np.zeros((size, curves))
     for i in range(size):
         for j in range(size):
             for g in range(curves):
-                by, pulled = bend[i, j, g], bend[i, j, g] * pull_bar[j, g]
-                held_bar[i, g] += by**2 * told_bar[j, g] + pulled * residual[i, g]
-                mean_bar[i, g] += held[i, g] * pulled
+                slope, pulled = jacobian[i, j, g], jacobian[i, j, g] * score_bar[j, g]
+                marginal_bar[i, g] += slope**2 * information_bar[j, g] + pulled * residual[i, g]
+                mean_bar[i, g] += marginal[i, g] * pulled
     for i in range(size):
-        own = spread[i, 0]
+        sd = spread[i, 0]
         for g in range(curves):
-            spread_bar[i, 0] -= 2 * own * held_bar[i, g] * held[i, g] ** 2
-            told_bar[i, g] += held_bar[i, g] / (1 + own**2 * told[i, g]) ** 2
+            spread_bar[i, 0] -= 2 * sd * marginal_bar[i, g] * marginal[i, g] ** 2
+            information_bar[i, g] += marginal_bar[i, g] / (1 + sd**2 * information[i, g]) ** 2
 
 
 @numba.njit(**_COMPILE)
-def _heard_gradient(away, alone, share, parts, louder_bar, moved_bar):
-    """Adjoint of `away`, by those of what `information_ratio` tells."""
-    louder, _, part, first, rest = parts
-    size, noise, curves = alone.shape
-    square, away_bar = _squares(away), np.zeros(away.shape)
+def _information_ratio_adjoint(
+    log_noise_ratio, noise_alone, noise_share, parts, ratio_bar, fraction_bar
+):
+    """Adjoint of `log_noise_ratio`; overwrites `ratio_bar` and `fraction_bar`."""
+    ratio, _, alone_sum, alone_scaled, rest_variance = parts
+    size, noise, curves = noise_alone.shape
+    square = _noise_variance_ratio(log_noise_ratio)
+    log_noise_ratio_bar = np.zeros(log_noise_ratio.shape)
     for i in range(size):
         for g in range(curves):
-            bar = moved_bar[i, g] / (1 - part[i, g]) / louder[i, g]
-            louder_bar[i, g] -= bar * first[i, g] / louder[i, g]
-            moved_bar[i, g] = louder_bar[i, g] + bar  # from here on that of `first`
-            louder_bar[i, g] *= -(1 - part[i, g]) / rest[i, g] ** 2  # and that of `rest`
+            bar = fraction_bar[i, g] / (1 - alone_sum[i, g]) / ratio[i, g]
+            ratio_bar[i, g] -= bar * alone_scaled[i, g] / ratio[i, g]
+            fraction_bar[i, g] = ratio_bar[i, g] + bar  # from here on, of `alone_scaled`
+            # From here on, of `rest_variance`.
+            ratio_bar[i, g] *= -(1 - alone_sum[i, g]) / rest_variance[i, g] ** 2
         for k in range(noise):
             for g in range(curves):
-                slope = share[i, k, g] * louder_bar[i, g] * square[k, g]
-                away_bar[k, g] += 2 * (slope - alone[i, k, g] * moved_bar[i, g] / square[k, g])
-    return away_bar
+                slope = noise_share[i, k, g] * ratio_bar[i, g] * square[k, g]
+                log_noise_ratio_bar[k, g] += 2 * (
+                    slope - noise_alone[i, k, g] * fraction_bar[i, g] / square[k, g]
+                )
+    return log_noise_ratio_bar

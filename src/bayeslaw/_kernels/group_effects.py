@@ -1,16 +1,18 @@
-"""Numba kernels with gradients written by hand: the group effects of all parameters.
+"""Partially centred parametrisation of the group effects, with gradients.
 
-Effects have a joint Gaussian posterior, given their scales, that is known up to what the curves
-say. With ``L L' = I + T Z' W Z T`` (T the effects' scales, Z the memberships of curves in levels,
-W the weights of the curves) standardised effects are ``e = L^-T (z + L^-1 T Z' W r)``: in
-coordinates z they are close to independent standard normal whatever the scales are, also as a
-scale goes to zero. Z is never formed: `codes[j, g]` is the level of curve g in grouping j.
+Given the scales, the group effects have a joint Gaussian posterior if what the curves say of them
+is taken as Gaussian. With the Cholesky factor ``L L' = I + T Z' W Z T`` (T the scales of the
+effects, Z the memberships of curves in levels, W the precisions of the curves) the standardised
+(non-centred) effects are ``e = L^-T (z + L^-1 T Z' W r)``. The whitened coordinates z are close to
+independent standard normal whatever the scales are. Where the curves say little, or a scale goes to
+zero, e is z: the non-centred parametrisation. Z is never formed: `codes[j, g]` is the level of
+curve g in grouping j.
 
-Groupings and levels of all parameters are counted through; `bounds[p]` holds the first grouping
-of parameter p, one past its last, its first level, one past its last.
+Groupings and levels are numbered across all parameters. `bounds[p]` contains, for parameter p, its
+first grouping, one past its last, its first level, and one past its last.
 
-Plain loops on purpose: they compile in a tenth of the time that array expressions and LAPACK
-bindings take, and that is what a first start consists of.
+Plain loops on purpose: they compile in a tenth of the time of array expressions and LAPACK
+bindings, and compilation dominates a first fit.
 """
 
 from __future__ import annotations
@@ -21,15 +23,15 @@ import numba
 import numpy as np
 
 __all__ = [
-    "factor",
+    "cholesky",
+    "cholesky_adjoint",
     "gather_effects",
-    "inverse",
-    "matrix_adjoint",
+    "inverse_of_lower",
     "partially_centred_effects",
     "partially_centred_effects_adjoint",
     "scatter_effects",
-    "solve",
-    "solve_transposed",
+    "solve_lower",
+    "solve_lower_transposed",
     "sums_by_curve",
 ]
 
@@ -37,10 +39,10 @@ _COMPILE = {"cache": True, "error_model": "numpy"}
 
 
 @numba.njit(**_COMPILE)
-def factor(lower, dense):
-    """The lower factor of a positive definite matrix, in place of its lower triangle.
+def cholesky(lower, dense):
+    """Overwrite the lower triangle of a positive definite matrix with its Cholesky factor.
 
-    Rows before `dense` have nothing before the diagonal.
+    Rows before `dense` are diagonal in the factor.
     """
     for i in range(lower.shape[0]):
         for j in range(0 if i >= dense else i, i + 1):
@@ -50,11 +52,11 @@ def factor(lower, dense):
 
 
 @numba.njit(**_COMPILE)
-def _factor(weight, scale, codes, bound, row):
-    """Z'WZ, the lower factor of I + T Z'WZ T, and where it is more than its diagonal.
+def _posterior_factor(weight, scale, codes, bound, row):
+    """Z'WZ, the Cholesky factor of I + T Z'WZ T, and its first row that is not diagonal.
 
-    No curve is in two levels of a grouping, so those of the first have nothing in common: their
-    rows of the factor are diagonal.
+    No curve is in two levels of one grouping, so the levels of the first grouping have no entries
+    in common: their rows of the factor are diagonal.
     """
     first, last, low, size = bound[0], bound[1], bound[2], bound[3] - bound[2]
     gram, lower, dense = np.zeros((size, size)), np.zeros((size, size)), size
@@ -68,13 +70,13 @@ def _factor(weight, scale, codes, bound, row):
         for j in range(i + 1):
             lower[i, j] = gram[i, j] * scale[low + i] * scale[low + j]
         lower[i, i] += 1.0
-    factor(lower, dense)
+    cholesky(lower, dense)
     return gram, lower, dense
 
 
 @numba.njit(**_COMPILE)
-def _pull(weight, residual, codes, bound, row):
-    """Z' W r."""
+def _weighted_sums(weight, residual, codes, bound, row):
+    """Weighted residuals summed over the curves of each level, Z' W r."""
     out = np.zeros(bound[3] - bound[2])
     for j in range(bound[0], bound[1]):
         for g in range(codes.shape[1]):
@@ -83,7 +85,7 @@ def _pull(weight, residual, codes, bound, row):
 
 
 @numba.njit(**_COMPILE)
-def solve(lower, dense, vector):
+def solve_lower(lower, dense, vector):
     """L^-1 vector, in place."""
     for i in range(vector.shape[0]):
         for k in range(0 if i >= dense else i, i):
@@ -92,7 +94,7 @@ def solve(lower, dense, vector):
 
 
 @numba.njit(**_COMPILE)
-def solve_transposed(lower, dense, vector):
+def solve_lower_transposed(lower, dense, vector):
     """L^-T vector, in place."""
     for i in range(vector.shape[0] - 1, -1, -1):
         vector[i] /= lower[i, i]
@@ -102,63 +104,49 @@ def solve_transposed(lower, dense, vector):
 
 @numba.njit(**_COMPILE)
 def partially_centred_effects(z, weight, residual, scale, codes, bounds):
-    """Standardised effects of all parameters from their coordinates.
+    """Standardised effects (levels,) of whitened z (levels,), and the log determinant of all L.
 
-    Parameters
-    ----------
-    z : array (levels,)
-        Coordinates.
-    weight, residual : array (parameters, curves)
-        Precision, and distance from the population, of what each curve says.
-    scale : array (levels,)
-        Spread of each level's grouping.
-    codes : int array (groupings, curves)
-        Level of each curve.
-    bounds : int array (parameters, 4)
-        Groupings and levels of each parameter.
-
-    Returns
-    -------
-    tuple
-        Effects, shape (levels,), and the log determinant of the factors.
+    Weight and residual (parameters, curves) are the precision of each curve and its distance from
+    the population; scale (levels,) is the standard deviation of each level's grouping; codes
+    (groupings, curves) and bounds (parameters, 4) as in the module's docstring.
     """
     effects, log_det = np.zeros(z.shape[0]), 0.0
     for p in range(bounds.shape[0]):
         bound = bounds[p]
-        _, lower, dense = _factor(weight, scale, codes, bound, p)
-        values = _pull(weight, residual, codes, bound, p)
+        _, lower, dense = _posterior_factor(weight, scale, codes, bound, p)
+        values = _weighted_sums(weight, residual, codes, bound, p)
         for i in range(values.shape[0]):
             values[i] *= scale[bound[2] + i]
             log_det += math.log(lower[i, i])
-        solve(lower, dense, values)
+        solve_lower(lower, dense, values)
         for i in range(values.shape[0]):
             values[i] += z[bound[2] + i]
-        solve_transposed(lower, dense, values)
+        solve_lower_transposed(lower, dense, values)
         for i in range(values.shape[0]):
             effects[bound[2] + i] = values[i]
     return effects, np.asarray(log_det)
 
 
 @numba.njit(**_COMPILE)
-def inverse(lower, dense):
+def inverse_of_lower(lower, dense):
     """L^-1."""
     size = lower.shape[0]
     out = np.zeros((size, size))
     for i in range(size):
         out[i, i] = 1 / lower[i, i]
         for k in range(0 if i >= dense else i, i):
-            by = lower[i, k] * out[i, i]
+            factor = lower[i, k] * out[i, i]
             for j in range(0 if k >= dense else k, k + 1):
-                out[i, j] -= by * out[k, j]
+                out[i, j] -= factor * out[k, j]
     return out
 
 
 @numba.njit(**_COMPILE)
-def matrix_adjoint(inverse, dense, z, z_bar, log_det_bar):
-    """Symmetric adjoint of a matrix L L', from those of the log determinant of L and of L^-T z.
+def cholesky_adjoint(inverse, dense, z, z_bar, log_det_bar):
+    """Symmetric adjoint of a matrix L L', from those of log det L and of L^-T z.
 
-    It is L^-T K L^-1, K the symmetric part of what L' times the adjoint of L has below the
-    diagonal: there it is the outer product of -z and `z_bar`, so sums along it are running sums.
+    It is L^-T K L^-1, where K is the symmetric part of L' times the adjoint of L below the
+    diagonal. That is the outer product of -z and `z_bar`, so products with K are running sums.
     """
     size = inverse.shape[0]
     below, above = np.zeros(size), np.zeros(size)
@@ -167,10 +155,10 @@ def matrix_adjoint(inverse, dense, z, z_bar, log_det_bar):
         for j in range(size):
             above[j] += z[k] * inverse[k, j]
     for k in range(size):
-        here = (log_det_bar - z[k] * z_bar[k]) / 2
+        diagonal = (log_det_bar - z[k] * z_bar[k]) / 2
         for j in range(size):
             above[j] -= z[k] * inverse[k, j]
-            rows[k, j] = here * inverse[k, j] - (z[k] * below[j] + z_bar[k] * above[j]) / 2
+            rows[k, j] = diagonal * inverse[k, j] - (z[k] * below[j] + z_bar[k] * above[j]) / 2
             below[j] += z_bar[k] * inverse[k, j]
     for k in range(size):
         for i in range(0 if k >= dense else k, k + 1):
@@ -189,42 +177,53 @@ def partially_centred_effects_adjoint(
     for p in range(bounds.shape[0]):
         bound = bounds[p]
         low, size = bound[2], bound[3] - bound[2]
-        gram, lower, dense = _factor(weight, scale, codes, bound, p)
-        sums = _pull(weight, residual, codes, bound, p)
-        shift, pulled = np.empty(size), effects_bar[low : low + size].copy()
+        gram, lower, dense = _posterior_factor(weight, scale, codes, bound, p)
+        sums = _weighted_sums(weight, residual, codes, bound, p)
+        mean, solved = np.empty(size), effects_bar[low : low + size].copy()
         for i in range(size):
-            shift[i] = scale[low + i] * sums[i]
-        solve(lower, dense, shift)
-        solve_transposed(lower, dense, shift)
-        solve(lower, dense, pulled)
-        z_bar[low : low + size] = pulled
-        solve_transposed(lower, dense, pulled)
-        matrix_bar = matrix_adjoint(
-            inverse(lower, dense), dense, z[low : low + size], z_bar[low : low + size],
+            mean[i] = scale[low + i] * sums[i]
+        solve_lower(lower, dense, mean)
+        solve_lower_transposed(lower, dense, mean)
+        solve_lower(lower, dense, solved)
+        z_bar[low : low + size] = solved
+        solve_lower_transposed(lower, dense, solved)
+        matrix_bar = cholesky_adjoint(
+            inverse_of_lower(lower, dense), dense, z[low : low + size], z_bar[low : low + size],
             log_det_bar.item(),
         )  # fmt: skip
         for i in range(size):
-            for j in range(size):  # of what the curves shift the effects by
-                matrix_bar[i, j] -= (pulled[i] * shift[j] + shift[i] * pulled[j]) / 2
+            for j in range(size):  # through the posterior mean of the effects
+                matrix_bar[i, j] -= (solved[i] * mean[j] + mean[i] * solved[j]) / 2
         for i in range(size):
-            scale_bar[low + i] = pulled[i] * sums[i]
+            scale_bar[low + i] = solved[i] * sums[i]
             for j in range(size):
                 scale_bar[low + i] += 2 * matrix_bar[i, j] * gram[i, j] * scale[low + j]
-        for g in range(codes.shape[1]):
-            for j in range(bound[0], bound[1]):
-                a = codes[j, g] - low
-                pull = scale[low + a] * pulled[a]
-                residual_bar[p, g] += weight[p, g] * pull
-                weight_bar[p, g] += residual[p, g] * pull
-                for k in range(bound[0], bound[1]):
-                    b = codes[k, g] - low
-                    weight_bar[p, g] += matrix_bar[a, b] * scale[low + a] * scale[low + b]
+        _add_curve_adjoints(
+            weight, residual, scale, codes, bound, p, solved, matrix_bar, weight_bar, residual_bar
+        )
     return z_bar, weight_bar, residual_bar, scale_bar
 
 
 @numba.njit(**_COMPILE)
+def _add_curve_adjoints(
+    weight, residual, scale, codes, bound, row, solved, matrix_bar, weight_bar, residual_bar
+):
+    """Add the adjoints of the weights and residuals of one parameter's curves."""
+    low = bound[2]
+    for g in range(codes.shape[1]):
+        for j in range(bound[0], bound[1]):
+            a = codes[j, g] - low
+            sum_bar = scale[low + a] * solved[a]
+            residual_bar[row, g] += weight[row, g] * sum_bar
+            weight_bar[row, g] += residual[row, g] * sum_bar
+            for k in range(bound[0], bound[1]):
+                b = codes[k, g] - low
+                weight_bar[row, g] += matrix_bar[a, b] * scale[low + a] * scale[low + b]
+
+
+@numba.njit(**_COMPILE)
 def gather_effects(effects, codes, bounds):
-    """Sum of the effects of each parameter and curve, shape (parameters, curves)."""
+    """Sum of the group effects of each parameter and curve, shape (parameters, curves)."""
     out = np.zeros((bounds.shape[0], codes.shape[1]))
     for p in range(bounds.shape[0]):
         for j in range(bounds[p, 0], bounds[p, 1]):
@@ -234,13 +233,13 @@ def gather_effects(effects, codes, bounds):
 
 
 @numba.njit(**_COMPILE)
-def scatter_effects(effects, sums, codes, bounds):
-    """The adjoint of `gather_effects`: sums over the curves of each level, in the shape of `effects`."""
+def scatter_effects(effects, sums_bar, codes, bounds):
+    """Adjoint of `gather_effects`: sums over the curves of each level, shaped like `effects`."""
     out = np.zeros(effects.shape[0])
     for p in range(bounds.shape[0]):
         for j in range(bounds[p, 0], bounds[p, 1]):
             for g in range(codes.shape[1]):
-                out[codes[j, g]] += sums[p, g]
+                out[codes[j, g]] += sums_bar[p, g]
     return out
 
 

@@ -1,9 +1,9 @@
-"""Knots of what a law gets wrong along several predictors, and where runs are among them.
+"""Where the knots (inducing points) of a discrepancy lie, and between which knots a point is.
 
-Each delta is known at knots and linear between them, in each curve on either side of its pivot,
-where delta is zero. A side has a knot at every distinct place of its runs, or some evenly spaced
-if those are too many. Knots of all curves are counted through, in each curve by predictor, side and
-outwards.
+Each discrepancy delta is known at knots and linear between them, in each curve on either side of
+its pivot, where delta is zero. A side has a knot at every distinct distance of its runs, or evenly
+spaced ones if those are too many. The knots of all curves are numbered consecutively: by curve,
+predictor and side, then outwards.
 """
 
 from __future__ import annotations
@@ -15,66 +15,40 @@ import numpy as np
 
 from bayeslaw._kernels import brownian
 
-__all__ = ["KnotNeighbours", "Knots", "extended", "knot_neighbours", "knots_of"]
+__all__ = ["KnotNeighbours", "Knots", "extrapolate", "knot_neighbours", "knots_of"]
 
 
 class KnotNeighbours(NamedTuple):
-    """Places of the predictors among the knots of their curves.
+    """The two knots that each point lies between, for every predictor.
 
-    At place i delta_p is ``(1 - share[p, i]) * b[left[p, i]] + share[p, i] * b[right[p, i]]``; a
-    knot of -1 is the pivot, where delta is zero.
-
-    Parameters
-    ----------
-    order : int array (places,)
-        Places sorted by curve.
-    bounds : int array (curves + 1,)
-        Where in `order` each curve begins; places of curves without knots come after the last.
-    left, right : int array (predictors, places)
-        Inner and outer knot.
-    share : array (predictors, places)
-        Weight of the outer knot.
-    beyond : array (predictors, places)
-        Distance from the outermost knot of the place's side to the place, where it is outside.
+    With ``b`` the values at the knots, delta at point i along predictor p is ``(1 - outer_weight[p,
+    i]) * b[inner[p, i]] + outer_weight[p, i] * b[outer[p, i]]``. A knot of -1 is the pivot, where
+    delta is zero.
     """
 
-    order: np.ndarray
-    bounds: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    share: np.ndarray
-    beyond: np.ndarray
+    order: np.ndarray  # points sorted by curve (points,)
+    bounds: np.ndarray  # where each curve begins in `order` (curves + 1,); others come at the end
+    inner: np.ndarray  # knot towards the pivot (predictors, points)
+    outer: np.ndarray  # knot away from the pivot (predictors, points)
+    outer_weight: np.ndarray  # weight of the outer knot (predictors, points)
+    beyond: np.ndarray  # distance beyond the outermost knot, or zero (predictors, points)
 
 
 class Knots(NamedTuple):
-    """Knots of all curves, and where the runs are among them.
-
-    Parameters
-    ----------
-    order, bounds, left, right, share : array
-        Of the runs, see `KnotNeighbours`.
-    start : int array (curves + 1,)
-        First knot of each curve.
-    at : array (knots,)
-        Signed distance of a knot from the pivot.
-    before : int array (knots,)
-        Next knot inwards, -1 for the pivot.
-    kind : int array (knots,)
-        Predictor of a knot.
-    """
+    """The knots of all curves, and the knots that each run lies between (see `KnotNeighbours`)."""
 
     order: np.ndarray
     bounds: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    share: np.ndarray
-    start: np.ndarray
-    at: np.ndarray
-    before: np.ndarray
-    kind: np.ndarray
+    inner: np.ndarray
+    outer: np.ndarray
+    outer_weight: np.ndarray
+    first_knot: np.ndarray  # first knot of each curve (curves + 1,)
+    knot_position: np.ndarray  # signed distance of a knot from the pivot (knots,)
+    inward: np.ndarray  # next knot towards the pivot, -1 for the pivot itself (knots,)
+    predictor: np.ndarray  # predictor of a knot (knots,)
 
 
-def _side(distance: np.ndarray, max_per_side: int) -> np.ndarray:
+def _knots_of_side(distance: np.ndarray, max_per_side: int) -> np.ndarray:
     """Distances of the knots of one side from those of its runs."""
     distinct = np.unique(distance)
     if distinct.size <= max_per_side:
@@ -82,121 +56,84 @@ def _side(distance: np.ndarray, max_per_side: int) -> np.ndarray:
     return np.linspace(0, distinct[-1], max_per_side + 1)[1:]
 
 
-def _all_sides(
+def _knots_of_all_sides(
     position: np.ndarray, curve: np.ndarray, max_per_side: int
 ) -> tuple[np.ndarray, ...]:
-    """Fields `start`, `at`, `before` and `kind` of `Knots`."""
-    start, at, before, kind = [0], [np.empty(0)], [np.empty(0, int)], [np.empty(0, int)]
+    """Fields `first_knot`, `knot_position`, `inward` and `predictor` of `Knots`."""
+    first_knot, knot_position = [0], [np.empty(0)]
+    inward, predictor = [np.empty(0, int)], [np.empty(0, int)]
     for c in range(curve.max(initial=-1) + 1):
-        size = start[-1]
+        size = first_knot[-1]
         for p, u in enumerate(position[:, curve == c]):
             for sign in (-1.0, 1.0):
-                distance = _side(np.abs(u[u * sign > 0]), max_per_side)
+                distance = _knots_of_side(np.abs(u[u * sign > 0]), max_per_side)
                 inner = size - 1 + np.arange(distance.size)
                 inner[:1] = -1
-                at.append(sign * distance)
-                before.append(inner)
-                kind.append(np.full(distance.size, p))
+                knot_position.append(sign * distance)
+                inward.append(inner)
+                predictor.append(np.full(distance.size, p))
                 size += distance.size
-        start.append(size)
-    whole = (np.concatenate(before), np.concatenate(kind))
-    return np.array(start), np.concatenate(at), *(item.astype(np.int64) for item in whole)
+        first_knot.append(size)
+    indices = (np.concatenate(inward), np.concatenate(predictor))
+    return (
+        np.array(first_knot),
+        np.concatenate(knot_position),
+        *(item.astype(np.int64) for item in indices),
+    )
 
 
 def knots_of(position: np.ndarray, curve: np.ndarray, max_per_side: int = 8) -> Knots:
-    """Place knots: at every distinct distance from the pivot, or evenly if they are too many.
+    """Knots of runs at signed log distances (predictors, runs) from the pivots of curves (runs,).
 
-    Parameters
-    ----------
-    position : array (predictors, runs)
-        Log predictors minus those of the curve's pivot, signed.
-    curve : int array (runs,)
-        Number of each run's curve.
-    max_per_side : int
-        Largest number of knots of one side of one predictor of one curve.
-
-    Returns
-    -------
-    Knots
-        A predictor that stays at the pivot throughout a curve has none there.
-
-    Raises
-    ------
-    ValueError
-        If `max_per_side` is below one.
-
-    Examples
-    --------
-    >>> found = knots_of(np.array([[-1.0, 0.0, 2.0, 3.0, 4.0]]), np.zeros(5, int), max_per_side=2)
-    >>> found.at, found.before
-    (array([-1.,  2.,  4.]), array([-1, -1,  1]))
-    >>> found.left, found.right
-    (array([[-1, -1, -1,  1,  1]]), array([[ 0, -1,  1,  2,  2]]))
-    >>> found.share
-    array([[1. , 0. , 1. , 0.5, 1. ]])
+    A predictor that stays at the pivot throughout a curve has no knots there.
     """
     if max_per_side < 1:
         raise ValueError(f"max_per_side must be at least 1, got {max_per_side}")
-    start, at, before, kind = _all_sides(position, curve, max_per_side)
-    rows = _among(start, at, before, kind, position, curve)
-    return Knots(*rows[:-1], start, at, before, kind)
+    first_knot, knot_position, inward, predictor = _knots_of_all_sides(
+        position, curve, max_per_side
+    )
+    neighbours = _neighbours(first_knot, knot_position, inward, predictor, position, curve)
+    return Knots(*neighbours[:-1], first_knot, knot_position, inward, predictor)
 
 
 def knot_neighbours(knots: Knots, position: np.ndarray, curve: np.ndarray) -> KnotNeighbours:
-    """Find other places among the knots of their curves.
-
-    Parameters
-    ----------
-    knots : Knots
-        From `bayeslaw._kernels.knot_layout.knots_of`.
-    position : array (predictors, places)
-        Log predictors minus those of the curve's pivot, signed.
-    curve : int array (places,)
-        Number of each place's curve; one that has no runs has no knots.
-
-    Returns
-    -------
-    Places
-
-    Examples
-    --------
-    >>> found = knots_of(np.array([[-1.0, 0.0, 2.0]]), np.zeros(3, int))
-    >>> places = knot_neighbours(found, np.array([[0.5, 3.0]]), np.zeros(2, int))
-    >>> places.right, places.share, places.beyond
-    (array([[1, 1]]), array([[0.25, 1.  ]]), array([[0., 1.]]))
-    """
-    return _among(knots.start, knots.at, knots.before, knots.kind, position, curve)
+    """Neighbours of points at positions (predictors, points); new curves have no knots."""
+    return _neighbours(
+        knots.first_knot, knots.knot_position, knots.inward, knots.predictor, position, curve
+    )
 
 
-def _among(
-    start: np.ndarray,
-    at: np.ndarray,
-    before: np.ndarray,
-    kind: np.ndarray,
+def _neighbours(
+    first_knot: np.ndarray,
+    knot_position: np.ndarray,
+    inward: np.ndarray,
+    predictor: np.ndarray,
     position: np.ndarray,
     curve: np.ndarray,
 ) -> KnotNeighbours:
-    """Places among knots, from the four fields of `Knots` that say where those are."""
+    """As `knot_neighbours`, from the fields of `Knots` that describe the knots themselves."""
     order = np.argsort(curve, kind="stable").astype(np.int64)
-    bounds = np.searchsorted(curve[order], np.arange(start.size)).astype(np.int64)
-    left = np.full(position.shape, -1, dtype=np.int64)
-    right = left.copy()
-    share, beyond = np.zeros(position.shape), np.abs(position)
-    ends = np.append(np.flatnonzero(before < 0), at.size)
+    bounds = np.searchsorted(curve[order], np.arange(first_knot.size)).astype(np.int64)
+    inner = np.full(position.shape, -1, dtype=np.int64)
+    outer = inner.copy()
+    outer_weight, beyond = np.zeros(position.shape), np.abs(position)
+    ends = np.append(np.flatnonzero(inward < 0), knot_position.size)
     for first, last in itertools.pairwise(ends):  # of one side
-        p, outer = kind[first], np.abs(at[first:last])
-        members = order[slice(*bounds[np.searchsorted(start, first, side="right") - 1 :][:2])]
-        here = members[position[p, members] * at[first] > 0]
-        distance = beyond[p, here]
-        index = np.minimum(np.searchsorted(outer, distance), outer.size - 1)
-        inner = np.concatenate([[0.0], outer])[index]
-        left[p, here], right[p, here] = before[first + index], first + index
-        share[p, here] = np.minimum((distance - inner) / (outer[index] - inner), 1)
-        beyond[p, here] = np.maximum(distance - outer[-1], 0)
-    return KnotNeighbours(order, bounds, left, right, share, beyond)
+        p, side = predictor[first], np.abs(knot_position[first:last])
+        c = np.searchsorted(first_knot, first, side="right") - 1
+        members = order[slice(*bounds[c:][:2])]
+        points = members[position[p, members] * knot_position[first] > 0]
+        distance = beyond[p, points]
+        index = np.minimum(np.searchsorted(side, distance), side.size - 1)
+        inner_distance = np.concatenate([[0.0], side])[index]
+        inner[p, points], outer[p, points] = inward[first + index], first + index
+        weight = (distance - inner_distance) / (side[index] - inner_distance)
+        outer_weight[p, points] = np.minimum(weight, 1)
+        beyond[p, points] = np.maximum(distance - side[-1], 0)
+    return KnotNeighbours(order, bounds, inner, outer, outer_weight, beyond)
 
 
-def extended(
+def extrapolate(
     variance: np.ndarray,
     draw: np.ndarray,
     position: np.ndarray,
@@ -205,43 +142,19 @@ def extended(
     tau2: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add what no run tells: the way from the outermost knots to the places beyond them.
+    """Add the Brownian increments from the outermost knots to the points beyond them.
 
-    Jointly Brownian over the places of one curve, predictor and side; the same distance beyond
-    is the same increment. Means do not change.
-
-    Parameters
-    ----------
-    variance, draw : array (draws, places)
-        From `bayeslaw._kernels.knots.given_draws`.
-    position : array (predictors, places)
-        As in `knot_neighbours`.
-    curve : int array (places,)
-        As in `knot_neighbours`.
-    beyond : array (predictors, places)
-        See `KnotNeighbours`.
-    tau2 : array (draws, predictors, curves)
-        Variance at distance one, also of curves that have places but no runs.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    tuple
-        Variance and joint draw, two new arrays (draws, places).
-
-    Examples
-    --------
-    >>> none, tau2 = np.zeros((1, 2)), np.full((1, 1, 1), 0.5)
-    >>> where, curve, rng = np.array([[3.0, 3.0]]), np.zeros(2, int), np.random.default_rng(1)
-    >>> variance, draw = extended(none, none, where, curve, where - 1, tau2, rng)
-    >>> variance, bool(draw[0, 0] == draw[0, 1])
-    (array([[1., 1.]]), True)
+    They are joint over the points of one curve, predictor and side: points at the same distance
+    share an increment. Takes and returns variances and a joint draw (draws, points); means do not
+    change. Positions and distances beyond are (predictors, points), curves (points,) and tau2
+    (draws, predictors, curves), including curves that have points but no runs.
     """
-    unseen = np.full(draw.shape, np.inf)
+    unobserved = np.full(draw.shape, np.inf)
     for p, signed in enumerate(np.copysign(beyond, position)):
-        where, normal = brownian.filter_order(signed, curve), rng.standard_normal(draw.shape)
-        scales = np.ascontiguousarray(tau2[:, p])
-        _, spread, way = brownian.given_draws(unseen, unseen, scales, *where, normal)
-        variance, draw = variance + spread, draw + way
+        order, normal = brownian.filter_order(signed, curve), rng.standard_normal(draw.shape)
+        scale = np.ascontiguousarray(tau2[:, p])
+        _, added_variance, increment = brownian.smoother_draws(
+            unobserved, unobserved, scale, *order, normal
+        )
+        variance, draw = variance + added_variance, draw + increment
     return variance, draw

@@ -1,16 +1,17 @@
-"""Numba kernels of what a law gets wrong along several predictors, gradients written by hand.
+"""Gaussian process of a Brownian discrepancy along several predictors, on knots, with gradients.
 
-Residuals are ``r_i = sum_p delta_p(u_pi) + e_i`` with ``e_i ~ N(0, v_i)``. Each delta_p is, in each
-curve, a two-sided Brownian motion in the log predictor u_p as in `bayeslaw.walk`, known at knots
-and linear between them. With a knot at every distinct place that is exact.
+Residuals are ``r_i = sum_p delta_p(u_pi) + e_i`` with ``e_i ~ N(0, noise_variance_i)``. In each
+curve, each delta_p is a two-sided Brownian motion in the log predictor u_p (see
+`bayeslaw._kernels.brownian`), known at knots (inducing points) and linear between them. With a knot
+at every distinct position that is exact.
 
-The values at the knots are sums of independent increments, ``b = A S z`` with z standard normal, S
-the increments' scales and A ones from each knot inwards to the pivot. So a curve is one system of
-the size of its number of knots, ``M = I + S G S`` with ``G = A' Z' V^-1 Z A`` and Z the weights of
-runs at knots: it holds for scales of zero as well. Z has two entries per predictor, and multiplying
-by A is adding up along a side.
+The values at the knots are sums of independent increments, ``b = A S z``, with z standard normal, S
+the increments' scales, and A ones from each knot inwards to the pivot. With Z the interpolation
+weights of the runs, the posterior precision of z is ``M = I + S G S`` with ``G = A' Z' V^-1 Z A``.
+So each curve is one linear system as large as its number of knots, which also holds for scales of
+zero. Z has at most two entries per predictor, and A is a cumulative sum: neither is formed.
 
-Where knots, runs and other places are: `bayeslaw.knot_places`.
+`layout` stands for the fields of `bayeslaw._kernels.knot_layout.Knots` in their order.
 """
 
 from __future__ import annotations
@@ -20,138 +21,145 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["given_draws", "gradients", "log_density", "log_density_by_curve", "value_and_gradients"]
+__all__ = [
+    "conditional_draws",
+    "gradients",
+    "log_density",
+    "log_density_by_curve",
+    "value_and_gradients",
+]
 
 _COMPILE = {"cache": True, "error_model": "numpy"}
 
 
 @numba.njit(**_COMPILE)
-def _row(left, right, share, i, low, index, weight):
-    """Knots that place i is between and their weights; how many there are."""
+def _interpolation(inner, outer, outer_weight, i, low, index, weight):
+    """Write row i of Z, its knots and weights, to `index` and `weight`; return its length."""
     size = 0
-    for p in range(left.shape[0]):
-        if left[p, i] >= 0 and share[p, i] < 1:
-            index[size], weight[size] = left[p, i] - low, 1 - share[p, i]
+    for p in range(inner.shape[0]):
+        if inner[p, i] >= 0 and outer_weight[p, i] < 1:
+            index[size], weight[size] = inner[p, i] - low, 1 - outer_weight[p, i]
             size += 1
-        if share[p, i] > 0:
-            index[size], weight[size] = right[p, i] - low, share[p, i]
+        if outer_weight[p, i] > 0:
+            index[size], weight[size] = outer[p, i] - low, outer_weight[p, i]
             size += 1
     return size
 
 
 @numba.njit(**_COMPILE)
-def _dot(values, index, weight, entries):
-    """Row of Z times values at knots, a column."""
+def _interpolate(values, index, weight, size):
+    """Row of Z times a column of values at knots."""
     total = 0.0
-    for a in range(entries):
+    for a in range(size):
         total += weight[a] * values[index[a], 0]
     return total
 
 
 @numba.njit(**_COMPILE)
-def _form(matrix, index, weight, entries):
+def _quadratic_form(matrix, index, weight, size):
     """Quadratic form of a row of Z."""
     total = 0.0
-    for a in range(entries):
-        for b in range(entries):
+    for a in range(size):
+        for b in range(size):
             total += weight[a] * matrix[index[a], index[b]] * weight[b]
     return total
 
 
 @numba.njit(**_COMPILE)
-def _inwards(matrix, before, low):
-    """Add up the rows of each side from the outermost knot to the pivot: A' matrix, in place."""
+def _sum_inwards(matrix, inward, low):
+    """A' matrix, in place: cumulative sums of rows inwards along each side."""
     for k in range(matrix.shape[0] - 1, -1, -1):
-        if before[low + k] >= 0:
+        if inward[low + k] >= 0:
             for j in range(matrix.shape[1]):
-                matrix[before[low + k] - low, j] += matrix[k, j]
+                matrix[inward[low + k] - low, j] += matrix[k, j]
 
 
 @numba.njit(**_COMPILE)
-def _outwards(matrix, before, low):
-    """Add up the rows of each side from the pivot to the outermost knot: A matrix, in place."""
+def _sum_outwards(matrix, inward, low):
+    """A matrix, in place: cumulative sums of rows outwards along each side."""
     for k in range(matrix.shape[0]):
-        if before[low + k] >= 0:
+        if inward[low + k] >= 0:
             for j in range(matrix.shape[1]):
-                matrix[k, j] += matrix[before[low + k] - low, j]
+                matrix[k, j] += matrix[inward[low + k] - low, j]
 
 
 @numba.njit(**_COMPILE)
-def _information(residual, variance, c, where):
-    """What the runs of a curve say of increments: A'Z' V^-1 Z A and, as a column, A'Z' V^-1 r."""
-    order, bounds, left, right, share, start, _, before, _ = where
-    low, size = start[c], start[c + 1] - start[c]
-    gram, pull = np.zeros((size, size)), np.zeros((size, 1))
-    index, weight = np.empty(2 * left.shape[0], np.int64), np.empty(2 * left.shape[0])
+def _information(residual, noise_variance, c, layout):
+    """Information of a curve's runs on the increments: A'Z' V^-1 Z A and the column A'Z' V^-1 r."""
+    order, bounds, inner, outer, outer_weight, first_knot, _, inward, _ = layout
+    low, size = first_knot[c], first_knot[c + 1] - first_knot[c]
+    gram, score = np.zeros((size, size)), np.zeros((size, 1))
+    index, weight = np.empty(2 * inner.shape[0], np.int64), np.empty(2 * inner.shape[0])
     for m in range(bounds[c], bounds[c + 1]):
         i = order[m]
-        entries = _row(left, right, share, i, low, index, weight)
+        entries = _interpolation(inner, outer, outer_weight, i, low, index, weight)
         for a in range(entries):
-            heavy = weight[a] / variance[i]
-            pull[index[a], 0] += heavy * residual[i]
+            precision = weight[a] / noise_variance[i]
+            score[index[a], 0] += precision * residual[i]
             for b in range(entries):
-                gram[index[a], index[b]] += heavy * weight[b]
-    _inwards(gram, before, low)
-    _inwards(gram.T, before, low)
-    _inwards(pull, before, low)
-    return gram, pull
+                gram[index[a], index[b]] += precision * weight[b]
+    _sum_inwards(gram, inward, low)
+    _sum_inwards(gram.T, inward, low)
+    _sum_inwards(score, inward, low)
+    return gram, score
 
 
 @numba.njit(**_COMPILE)
-def _width(at, before, k):
+def _width(position, inward, k):
     """Distance of a knot from the next one inwards."""
-    return abs(at[k] - at[before[k]]) if before[k] >= 0 else abs(at[k])
+    return abs(position[k] - position[inward[k]]) if inward[k] >= 0 else abs(position[k])
 
 
 @numba.njit(**_COMPILE)
-def _between(scale, matrix, unit):
-    """S matrix S, and `unit` on its diagonal."""
+def _scaled(scale, matrix, diagonal):
+    """S matrix S + diagonal I."""
     out = np.empty(matrix.shape)
     for i in range(scale.shape[0]):
         for j in range(scale.shape[0]):
             out[i, j] = scale[i] * matrix[i, j] * scale[j]
-        out[i, i] += unit
+        out[i, i] += diagonal
     return out
 
 
 @numba.njit(**_COMPILE)
-def _root(upper):
-    """Lower R with R'R the inverse of a matrix, which is overwritten."""
-    size = upper.shape[0]
+def _inverse_root(matrix):
+    """Lower triangular R with R'R the inverse of a matrix, which is overwritten."""
+    size = matrix.shape[0]
     root = np.zeros((size, size))
     for k in range(size):
-        unit = 1 / math.sqrt(upper[k, k])
+        scale = 1 / math.sqrt(matrix[k, k])
         root[k, k] = 1.0
         for j in range(size):
-            upper[k, j] *= unit
-            root[k, j] *= unit
+            matrix[k, j] *= scale
+            root[k, j] *= scale
         for i in range(k + 1, size):
-            factor = upper[k, i]
+            factor = matrix[k, i]
             for j in range(i, size):
-                upper[i, j] -= factor * upper[k, j]
+                matrix[i, j] -= factor * matrix[k, j]
             for j in range(k + 1):
                 root[i, j] -= factor * root[k, j]
     return root
 
 
 @numba.njit(**_COMPILE)
-def _solve(residual, variance, tau2, c, where):
-    """Posterior of a curve's standardised increments: G, S, R and R S A'Z' V^-1 r."""
-    start, at, before, kind = where[5:]
-    gram, pull = _information(residual, variance, c, where)
-    scale, half = np.empty(pull.shape[0]), np.zeros(pull.shape[0])
-    for k in range(start[c], start[c + 1]):
-        scale[k - start[c]] = math.sqrt(tau2[kind[k], c] * _width(at, before, k))
-    root = _root(_between(scale, gram, 1.0))
+def _posterior(residual, noise_variance, tau2, c, layout):
+    """Posterior of a curve's standardised increments: G, S, R (R'R = M^-1), R S A'Z' V^-1 r."""
+    first_knot, knot_position, inward, predictor = layout[5:]
+    gram, score = _information(residual, noise_variance, c, layout)
+    scale, half = np.empty(score.shape[0]), np.zeros(score.shape[0])
+    for k in range(first_knot[c], first_knot[c + 1]):
+        variance = tau2[predictor[k], c] * _width(knot_position, inward, k)
+        scale[k - first_knot[c]] = math.sqrt(variance)
+    root = _inverse_root(_scaled(scale, gram, 1.0))
     for k in range(scale.shape[0]):
         for j in range(k + 1):
-            half[k] += root[k, j] * scale[j] * pull[j, 0]
+            half[k] += root[k, j] * scale[j] * score[j, 0]
     return gram, scale, root, half
 
 
 @numba.njit(**_COMPILE)
-def _lean(root, half):
-    """R' half: standardised increments."""
+def _increments(root, half):
+    """Standardised increments R' half."""
     out = np.zeros(half.shape[0])
     for k in range(half.shape[0]):
         for j in range(k + 1):
@@ -160,17 +168,17 @@ def _lean(root, half):
 
 
 @numba.njit(**_COMPILE)
-def _values(scale, z, before, low):
-    """Values at the knots of standardised increments, A S z, as a column."""
+def _values(scale, z, inward, low):
+    """Values at the knots from standardised increments, A S z, as a column."""
     out = np.empty((z.shape[0], 1))
     for k in range(z.shape[0]):
         out[k, 0] = scale[k] * z[k]
-    _outwards(out, before, low)
+    _sum_outwards(out, inward, low)
     return out
 
 
 @numba.njit(**_COMPILE)
-def _inverse(root):
+def _gram_of(root):
     """R'R."""
     out = np.zeros(root.shape)
     for k in range(root.shape[0]):
@@ -182,178 +190,161 @@ def _inverse(root):
 
 
 @numba.njit(**_COMPILE)
-def _covariance(inverse, scale, before, low):
-    """Posterior covariance of the values at knots, A S M^-1 S A'."""
-    out = _between(scale, inverse, 0.0)
-    _outwards(out, before, low)
-    _outwards(out.T, before, low)
+def _covariance(inverse, scale, inward, low):
+    """Posterior covariance of the values at the knots, A S M^-1 S A'."""
+    out = _scaled(scale, inverse, 0.0)
+    _sum_outwards(out, inward, low)
+    _sum_outwards(out.T, inward, low)
     return out
 
 
 @numba.njit(**_COMPILE)
-def log_density_by_curve(residual, variance, tau2, *where):
-    """Joint log density of the residuals of each curve, shape (curves,).
+def log_density_by_curve(residual, noise_variance, tau2, *layout):
+    """Joint log density of the residuals of each curve (curves,).
 
-    Parameters
-    ----------
-    residual, variance : array (runs,)
-        Response minus law on the scale of the noise, and the variance of the noise.
-    tau2 : array (predictors, curves)
-        Variance of each delta at distance one from the pivot.
-    *where : array
-        The fields of `bayeslaw._kernels.knot_layout.Knots`, in their order.
+    Residuals and noise variances (runs,); tau2 (predictors, curves) is the variance of each delta
+    at distance one from the pivot; `layout` are the fields of
+    `bayeslaw._kernels.knot_layout.Knots`.
     """
-    order, bounds, left, right, share, start, _, before, _ = where
-    index, weight = np.empty(2 * left.shape[0], np.int64), np.empty(2 * left.shape[0])
+    order, bounds, inner, outer, outer_weight, first_knot, _, inward, _ = layout
+    index, weight = np.empty(2 * inner.shape[0], np.int64), np.empty(2 * inner.shape[0])
     out = np.zeros(tau2.shape[1])
-    for c in range(start.shape[0] - 1):
-        _, scale, root, half = _solve(residual, variance, tau2, c, where)
-        z = _lean(root, half)
-        values = _values(scale, z, before, start[c])
+    for c in range(first_knot.shape[0] - 1):
+        low = first_knot[c]
+        _, scale, root, half = _posterior(residual, noise_variance, tau2, c, layout)
+        z = _increments(root, half)
+        values = _values(scale, z, inward, low)
         for k in range(z.shape[0]):
             out[c] += math.log(root[k, k]) - z[k] * z[k] / 2
         for m in range(bounds[c], bounds[c + 1]):
             i = order[m]
-            entries = _row(left, right, share, i, start[c], index, weight)
-            away = residual[i] - _dot(values, index, weight, entries)
-            out[c] -= (math.log(2 * math.pi * variance[i]) + away * away / variance[i]) / 2
+            entries = _interpolation(inner, outer, outer_weight, i, low, index, weight)
+            rest = residual[i] - _interpolate(values, index, weight, entries)
+            out[c] -= (
+                math.log(2 * math.pi * noise_variance[i]) + rest * rest / noise_variance[i]
+            ) / 2
     return out
 
 
 @numba.njit(**_COMPILE)
-def log_density(residual, variance, tau2, *where):
+def log_density(residual, noise_variance, tau2, *layout):
     """Joint log density of all residuals; arguments as in `log_density_by_curve`."""
-    return log_density_by_curve(residual, variance, tau2, *where).sum()
+    return log_density_by_curve(residual, noise_variance, tau2, *layout).sum()
 
 
 @numba.njit(**_COMPILE)
-def _slope(pulled, z, gram, inverse, scale, k):
-    """Twice the derivative of the log_density by the variance of increment k.
+def _increment_variance_slope(score, z, gram, inverse, scale, k):
+    """Twice the derivative of the log density by the variance of increment k.
 
-    That is ``(a'Z A)_k^2 - (A'Z' C^-1 Z A)_kk``, or how far the posterior second moment of z is
-    from one. Each form is without cancellation where the other has it.
+    That is ``(a'Z A)_k^2 - (A'Z' C^-1 Z A)_kk``, or the excess of the posterior second moment of z
+    over one, scaled. Each form is free of cancellation where the other is not.
     """
     if scale[k] * scale[k] * gram[k, k] > 1:
         return (z[k] * z[k] + inverse[k, k] - 1) / (scale[k] * scale[k])
-    total = pulled[k, 0] * pulled[k, 0] - gram[k, k]
+    total = score[k, 0] * score[k, 0] - gram[k, k]
     for i in range(scale.shape[0]):
-        along = 0.0
+        product = 0.0
         for j in range(scale.shape[0]):
-            along += inverse[i, j] * scale[j] * gram[k, j]
-        total += gram[k, i] * scale[i] * along
+            product += inverse[i, j] * scale[j] * gram[k, j]
+        total += gram[k, i] * scale[i] * product
     return total
 
 
 @numba.njit(**_COMPILE)
-def _reverse(residual, variance, tau2, where, out):
-    """Write the gradient of `log_density`, which it gives, into `out`, its last array zero before."""
+def _reverse(residual, noise_variance, tau2, layout, out):
+    """Return `log_density` and write its gradients to `out`, whose last array starts at zero."""
     total = 0.0
-    order, bounds, left, right, share, start, at, before, kind = where
-    residual_bar, variance_bar, tau2_bar = out
-    index, weight = np.empty(2 * left.shape[0], np.int64), np.empty(2 * left.shape[0])
-    for c in range(start.shape[0] - 1):
-        low = start[c]
-        gram, scale, root, half = _solve(residual, variance, tau2, c, where)
-        inverse, pulled = _inverse(root), np.zeros((scale.shape[0], 1))
-        z = _lean(root, half)
-        values = _values(scale, z, before, low)
-        covariance = _covariance(inverse, scale, before, low)
+    order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor = layout
+    residual_bar, noise_variance_bar, tau2_bar = out
+    index, weight = np.empty(2 * inner.shape[0], np.int64), np.empty(2 * inner.shape[0])
+    for c in range(first_knot.shape[0] - 1):
+        low = first_knot[c]
+        gram, scale, root, half = _posterior(residual, noise_variance, tau2, c, layout)
+        inverse, score = _gram_of(root), np.zeros((scale.shape[0], 1))
+        z = _increments(root, half)
+        values = _values(scale, z, inward, low)
+        covariance = _covariance(inverse, scale, inward, low)
         for k in range(z.shape[0]):
             total += math.log(root[k, k]) - z[k] * z[k] / 2
         for m in range(bounds[c], bounds[c + 1]):
-            i = order[m]
-            entries = _row(left, right, share, i, low, index, weight)
-            away = (residual[i] - _dot(values, index, weight, entries)) / variance[i]
-            total -= (math.log(2 * math.pi * variance[i]) + away * away * variance[i]) / 2
-            lever = _form(covariance, index, weight, entries) / variance[i]
-            residual_bar[i] = -away
-            variance_bar[i] = (away * away - (1 - lever) / variance[i]) / 2
+            i, variance = order[m], noise_variance[order[m]]
+            entries = _interpolation(inner, outer, outer_weight, i, low, index, weight)
+            rest = (residual[i] - _interpolate(values, index, weight, entries)) / variance
+            total -= (math.log(2 * math.pi * variance) + rest * rest * variance) / 2
+            leverage = _quadratic_form(covariance, index, weight, entries) / variance
+            residual_bar[i] = -rest
+            noise_variance_bar[i] = (rest * rest - (1 - leverage) / variance) / 2
             for a in range(entries):
-                pulled[index[a], 0] += weight[a] * away
-        _inwards(pulled, before, low)
+                score[index[a], 0] += weight[a] * rest
+        _sum_inwards(score, inward, low)
         for k in range(scale.shape[0]):
-            slope = _slope(pulled, z, gram, inverse, scale, k)
-            tau2_bar[kind[low + k], c] += slope * _width(at, before, low + k) / 2
+            slope = _increment_variance_slope(score, z, gram, inverse, scale, k)
+            tau2_bar[predictor[low + k], c] += slope * _width(knot_position, inward, low + k) / 2
     return total
 
 
 @numba.njit(**_COMPILE)
 def value_and_gradients(
-    residual, variance, tau2, order, bounds, left, right, share, start, at, before, kind
-):
-    """`log_density` and its gradients with respect to residual, variance and tau2."""
-    where = (order, bounds, left, right, share, start, at, before, kind)
+    residual, noise_variance, tau2,
+    order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor,
+):  # fmt: skip
+    """`log_density` and its gradients with respect to residual, noise variance and tau2."""
+    layout = order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor
     out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
-    total = _reverse(residual, variance, tau2, where, out)
+    total = _reverse(residual, noise_variance, tau2, layout, out)
     return np.asarray(total), out[0], out[1], out[2]
 
 
 @numba.njit(**_COMPILE)
-def gradients(residual, variance, tau2, *where):
-    """Gradients of `log_density` for many draws.
-
-    Residual and variance are (draws, runs), tau2 (draws, predictors, curves); so are the gradients.
-    """
+def gradients(residual, noise_variance, tau2, *layout):
+    """Gradients for many draws: arrays (draws, runs), tau2 (draws, predictors, curves)."""
     out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
     for s in range(residual.shape[0]):
-        _reverse(residual[s], variance[s], tau2[s], where, (out[0][s], out[1][s], out[2][s]))
+        _reverse(residual[s], noise_variance[s], tau2[s], layout, (out[0][s], out[1][s], out[2][s]))
     return out
 
 
 @numba.njit(**_COMPILE)
-def _given(residual, variance, tau2, where, places, normal, out):
-    """Write `given_draws` of one draw into `out`."""
-    start, before = where[5], where[7]
-    order, bounds, left, right, share = places
-    mean, spread, draw = out
-    index, weight = np.empty(2 * left.shape[0], np.int64), np.empty(2 * left.shape[0])
-    for c in range(start.shape[0] - 1):
-        low = start[c]
-        _, scale, root, half = _solve(residual, variance, tau2, c, where)
-        covariance = _covariance(_inverse(root), scale, before, low)
-        values = _values(scale, _lean(root, half), before, low)
+def _conditional(residual, noise_variance, tau2, layout, points, normal, out):
+    """Write `conditional_draws` of one draw to `out`."""
+    first_knot, inward = layout[5], layout[7]
+    order, bounds, inner, outer, outer_weight = points
+    mean, variance, draw = out
+    index, weight = np.empty(2 * inner.shape[0], np.int64), np.empty(2 * inner.shape[0])
+    for c in range(first_knot.shape[0] - 1):
+        low = first_knot[c]
+        _, scale, root, half = _posterior(residual, noise_variance, tau2, c, layout)
+        covariance = _covariance(_gram_of(root), scale, inward, low)
+        values = _values(scale, _increments(root, half), inward, low)
         for k in range(half.shape[0]):
             half[k] += normal[low + k]
-        drawn = _values(scale, _lean(root, half), before, low)
+        drawn = _values(scale, _increments(root, half), inward, low)
         for m in range(bounds[c], bounds[c + 1]):
             i = order[m]
-            entries = _row(left, right, share, i, low, index, weight)
-            mean[i] = _dot(values, index, weight, entries)
-            spread[i] = _form(covariance, index, weight, entries)
-            draw[i] = _dot(drawn, index, weight, entries)
+            entries = _interpolation(inner, outer, outer_weight, i, low, index, weight)
+            mean[i] = _interpolate(values, index, weight, entries)
+            variance[i] = _quadratic_form(covariance, index, weight, entries)
+            draw[i] = _interpolate(drawn, index, weight, entries)
 
 
 @numba.njit(**_COMPILE)
-def given_draws(
-    residual, variance, tau2, order, bounds, left, right, share, start, at, before, kind,
-    place_order, place_bounds, place_left, place_right, place_share, normal,
+def conditional_draws(
+    residual, noise_variance, tau2,
+    order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor,
+    point_order, point_bounds, point_inner, point_outer, point_outer_weight, normal,
 ):  # fmt: skip
-    """Sum of the deltas at places given all runs, as far as the knots know it, for many draws.
+    """Mean, variance and a joint draw of the sum of the deltas at points given all runs, per draw.
 
-    Parameters
-    ----------
-    residual, variance : array (draws, runs)
-        As in `log_density_by_curve`.
-    tau2 : array (draws, predictors, curves)
-        As in `log_density_by_curve`.
-    order, bounds, left, right, share, start, at, before, kind : array
-        See `bayeslaw._kernels.knot_layout.Knots`.
-    place_order, place_bounds, place_left, place_right, place_share : array
-        See `bayeslaw._kernels.knot_layout.KnotNeighbours`.
-    normal : array (draws, knots)
-        Standard normal numbers.
-
-    Returns
-    -------
-    tuple
-        Mean, variance and a joint draw, three arrays (draws, places). What is beyond the
-        outermost knots is added by `bayeslaw._kernels.knot_layout.extended`.
+    Residuals and noise variances (draws, runs), tau2 (draws, predictors, curves), the fields of
+    `Knots`, those of `KnotNeighbours` for the points but the last, and standard normal numbers
+    (draws, knots). Returns three arrays (draws, points), up to the outermost knots: `extrapolate`
+    adds what is beyond.
     """
-    where = (order, bounds, left, right, share, start, at, before, kind)
-    places = (place_order, place_bounds, place_left, place_right, place_share)
-    shape = (residual.shape[0], place_left.shape[1])
+    layout = order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor
+    points = (point_order, point_bounds, point_inner, point_outer, point_outer_weight)
+    shape = (residual.shape[0], point_inner.shape[1])
     out = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for s in range(shape[0]):
         one = (out[0][s], out[1][s], out[2][s])
-        _given(residual[s], variance[s], tau2[s], where, places, normal[s], one)
+        _conditional(residual[s], noise_variance[s], tau2[s], layout, points, normal[s], one)
     return out
