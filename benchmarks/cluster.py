@@ -128,7 +128,8 @@ def one_fit(runs: list[xr.Dataset], **settings: Any) -> tuple[bl.Fit, float]:
 
 def handing_out(fit: bl.Fit) -> float:
     """Seconds of processor, of scheduler and client together, to send a job and get its fit."""
-    job = importlib.import_module("bayeslaw.fitting.refit")._Job(MODEL, fit.runs, Sampler(1), None)
+    refit = importlib.import_module("bayeslaw.fitting.refit")
+    job = refit._RefitJob(MODEL, fit.runs, Sampler(1), None)
     with tempfile.NamedTemporaryFile() as cached_fit, dask(1) as pool:
         Path(cached_fit.name).write_bytes(pickle.dumps(fit.tree))
         submit = pool.executor.submit

@@ -63,7 +63,8 @@ def memory(curves: str, draws: str) -> dict[str, Any]:
     """Peak memory of what comes before a short sampling, and of that itself."""
     import bayeslaw as bl
     from bayeslaw._inference.run_arrays import run_arrays_of
-    from bayeslaw._sampling.nuts import Sampler, sample_posterior
+    from bayeslaw._sampling.nuts import Sampler
+    from bayeslaw._sampling.sample_posterior import sample_posterior
     from benchmarks.speed import cases, gradients
     from benchmarks.speed.measure import forget_peak, peak_memory
 

@@ -19,12 +19,12 @@ PARTS = {  # by the module that calls them: functions, and the part of a fit tha
         "store_key": "run arrays", "run_arrays_of": "run arrays", "model_data_of": "model data",
         "_compiled": "compiled density", "assemble_fit": "labels",
     },
-    "_sampling.nuts": {
-        "with_initial_points": "initial points", "_independent": "sampling", "_start": "sampling",
-        "_watched": "sampling", "_stop": "sampling",
-        "labelled_unconstrained": "labels", "posterior_dataset": "labels", "_kept_stats": "labels",
+    "_sampling.sample_posterior": {
+        "with_initial_points": "initial points", "_by_importance": "sampling",
+        "label_unconstrained": "labels", "posterior_dataset": "labels", "_selected_stats": "labels",
         "check_convergence": "gate",
     },
+    "_sampling.nuts": {"_start": "sampling", "_first_draws": "sampling", "_stop": "sampling"},
 }  # fmt: skip
 MODELS = {
     "with discrepancy": bl.Model(bl.laws.power, pooling=["task"]),

@@ -1,4 +1,4 @@
-"""Fits: what is in their tree, that it is right, and that sampling can be trusted."""
+"""Fits: what is in their tree, that it is correct, and that sampling can be trusted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Undertuned
 
 module = importlib.import_module("bayeslaw.fitting.fit")  # bayeslaw.fit is the function
-sampling = importlib.import_module("bayeslaw._sampling.nuts")
+nuts = importlib.import_module("bayeslaw._sampling.nuts")
 QUICK = {"draws": 500, "tune": 500, "chains": 2, "progressbar": False}
 FITS = ["crossed_fit", "lone_fit", "log_linear_fit", "pure_power_fit", "discrepant_fit"]
 LONE = Model(power, discrepancy=None)
@@ -43,22 +43,23 @@ def lone(loss: np.ndarray, sizes: np.ndarray, reference: float) -> xr.Dataset:
 
 @every_fit
 def test_fits_pass_the_gate_and_say_so(name: str, request: pytest.FixtureRequest) -> None:
-    found = of(name, request)
-    gate = Gate.of(found.tree)
+    result = of(name, request)
+    gate = Gate.of(result.tree)
     assert gate.passed, gate.sentence
-    n = found.runs.sizes["run"]
-    first, second = str(found).split("\n")
+    n = result.runs.sizes["run"]
+    first, second = str(result).split("\n")
     assert first == gate.sentence
-    assert second.startswith(f"Fit of law '{found.model.law.name}' to {n} runs, ")
+    assert second.startswith(f"Fit of law '{result.model.law.name}' to {n} runs, ")
     assert (
-        gate.draws == found.tree["posterior"].sizes["chain"] * found.tree["posterior"].sizes["draw"]
+        gate.draws
+        == result.tree["posterior"].sizes["chain"] * result.tree["posterior"].sizes["draw"]
     )
 
 
 @every_fit
 def test_tree_has_all_groups(name: str, request: pytest.FixtureRequest) -> None:
-    found = of(name, request)
-    assert set(found.tree.children) == {
+    result = of(name, request)
+    assert set(result.tree.children) == {
         "posterior",
         "unconstrained_posterior",
         "sample_stats",
@@ -70,16 +71,16 @@ def test_tree_has_all_groups(name: str, request: pytest.FixtureRequest) -> None:
         "observed_data",
         "constant_data",
     }
-    run = found.runs["run"]
+    run = result.runs["run"]
     for group in ("log_likelihood", "posterior_predictive", "prior_predictive"):
-        values = found.tree[group]["loss"]
+        values = result.tree[group]["loss"]
         assert values.dims == ("chain", "draw", "run")
         np.testing.assert_array_equal(values["run"], run)
-    assert found.tree["log_likelihood"].sizes["draw"] == found.tree["posterior"].sizes["draw"]
-    np.testing.assert_array_equal(found.tree["observed_data"]["loss"], found.runs["loss"])
-    np.testing.assert_array_equal(found.tree["constant_data"]["N"], found.runs["N"])
-    assert "loss" not in found.tree["constant_data"]
-    assert not found.tree["sample_stats"]["diverging"].any()
+    assert result.tree["log_likelihood"].sizes["draw"] == result.tree["posterior"].sizes["draw"]
+    np.testing.assert_array_equal(result.tree["observed_data"]["loss"], result.runs["loss"])
+    np.testing.assert_array_equal(result.tree["constant_data"]["N"], result.runs["N"])
+    assert "loss" not in result.tree["constant_data"]
+    assert not result.tree["sample_stats"]["diverging"].any()
 
 
 def test_provenance(crossed_fit: Fit) -> None:
@@ -120,8 +121,8 @@ def test_a_lone_curve_has_no_population(lone_fit: Fit) -> None:
     assert set(lone_fit.tree["unconstrained_posterior"].data_vars) == {"theta"}
 
 
-def curve_of_run(found: Fit) -> list[str]:
-    task, dataset = found.runs["task"].values, found.runs["dataset"].values
+def curve_of_run(result: Fit) -> list[str]:
+    task, dataset = result.runs["task"].values, result.runs["dataset"].values
     return [f"{one} / {other}" for one, other in zip(task, dataset, strict=True)]
 
 
@@ -144,10 +145,13 @@ def test_log_likelihood_is_the_density_of_the_raw_response(crossed_fit: Fit) -> 
     np.testing.assert_allclose(crossed_fit.tree["log_likelihood"]["loss"], expected, atol=1e-8)
 
 
-def walk_covariance(found: Fit, draw: int) -> np.ndarray:
-    """Of the runs about the law, by hand, for one draw of the first chain."""
-    labels, at = curve_of_run(found), found.tree["posterior"].to_dataset().isel(chain=0, draw=draw)
-    along, curve = np.log(found.runs["N"].values), np.array(labels)
+def brownian_covariance(result: Fit, draw: int) -> np.ndarray:
+    """Covariance of the runs about the law, by hand, for one draw of the first chain."""
+    labels, at = (
+        curve_of_run(result),
+        result.tree["posterior"].to_dataset().isel(chain=0, draw=draw),
+    )
+    along, curve = np.log(result.runs["N"].values), np.array(labels)
     for label in set(labels):
         own = along[curve == label]
         along[curve == label] -= (own.min() + own.max()) / 2
@@ -158,28 +162,28 @@ def walk_covariance(found: Fit, draw: int) -> np.ndarray:
     return np.diag(sigma**2) + np.outer(tau, tau) * shared
 
 
-def test_log_likelihood_next_to_a_discrepancy_is_that_given_the_others(
+def test_log_likelihood_with_a_discrepancy_is_leave_one_out(
     discrepant_fit: Fit,
 ) -> None:
     posterior = (
         discrepant_fit.tree["posterior"].to_dataset().sel(curve=curve_of_run(discrepant_fit))
     )
     sizes, loss = discrepant_fit.runs["N"].values, discrepant_fit.runs["loss"].values
-    kept = discrepant_fit.tree["log_likelihood"]["loss"].values
+    log_likelihood = discrepant_fit.tree["log_likelihood"]["loss"].values
     for draw in (0, 7, 100):
         at = posterior.isel(chain=0, draw=draw)
         residual = np.log(loss / power(sizes, **{n: at[n].values for n in power.parameters}))
-        precision = np.linalg.inv(walk_covariance(discrepant_fit, draw))
+        precision = np.linalg.inv(brownian_covariance(discrepant_fit, draw))
         spread = 1 / np.sqrt(np.diag(precision))
         expected = stats.norm(0, spread).logpdf(precision @ residual * spread**2) - np.log(loss)
-        np.testing.assert_allclose(kept[0, draw], expected, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(log_likelihood[0, draw], expected, rtol=1e-8, atol=1e-8)
 
 
-def test_the_truth_leaves_little_to_a_discrepancy(
+def test_the_true_law_leaves_a_small_discrepancy(
     discrepant_fit: Fit, crossed_fit: Fit, crossed_truth: xr.Dataset
 ) -> None:
     tree = discrepant_fit.tree["posterior"]
-    # An e-fold beyond the data the law is wrong by less than three times the noise of a run.
+    # One e-fold beyond the data the discrepancy is below three times the noise of a run.
     assert float(tree["tau_population"].median()) < 3 * crossed_truth.attrs["sigma"]
     exact = crossed_fit.tree["posterior"]
     for name in ("L0", "alpha"):
@@ -189,16 +193,16 @@ def test_the_truth_leaves_little_to_a_discrepancy(
         assert np.median(wider) > 1, name
 
 
-def test_numbers_of_runs_are_kept(lone_runs: xr.Dataset) -> None:
+def test_latent_values_of_runs_are_in_the_tree(lone_runs: xr.Dataset) -> None:
     model = Model(power, noise=Undertuned())
-    found = fit(model, lone_runs, random_seed=1, draws=20, tune=50, chains=2, progressbar=False)
-    latent = found.tree["unconstrained_posterior"]["latent"]
+    result = fit(model, lone_runs, random_seed=1, draws=20, tune=50, chains=2, progressbar=False)
+    latent = result.tree["unconstrained_posterior"]["latent"]
     assert latent.dims == ("chain", "draw", "run")
     assert np.all(latent > 0)
-    assert "latent" not in found.tree["unconstrained_prior"]
-    assert set(found.tree["posterior"]) == {"L0", "k", "alpha", "sigma", "excess", "tau"}
-    assert np.all(np.isfinite(found.tree["log_likelihood"]["loss"]))
-    prior = found.tree["prior_predictive"]["loss"]
+    assert "latent" not in result.tree["unconstrained_prior"]
+    assert set(result.tree["posterior"]) == {"L0", "k", "alpha", "sigma", "excess", "tau"}
+    assert np.all(np.isfinite(result.tree["log_likelihood"]["loss"]))
+    prior = result.tree["prior_predictive"]["loss"]
     assert prior.shape == (1, 500, 30)
 
 
@@ -239,18 +243,18 @@ def test_truth_is_covered(crossed_fit: Fit, crossed_truth: xr.Dataset) -> None:
         assert 0.05 < np.mean(z**2) < 1 + 4 * np.sqrt(2 / 12), (name, z)
 
 
-def test_noise_is_found(crossed_fit: Fit, crossed_truth: xr.Dataset) -> None:
+def test_noise_is_recovered(crossed_fit: Fit, crossed_truth: xr.Dataset) -> None:
     log_sigma = np.log(crossed_fit.tree["posterior"]["sigma_population"])
     z = (float(log_sigma.mean()) - np.log(crossed_truth.attrs["sigma"])) / float(log_sigma.std())
     assert abs(z) < 4
 
 
-def test_with_little_noise_the_truth_is_the_posterior() -> None:
+def test_with_little_noise_the_posterior_is_at_the_truth() -> None:
     truth = {"L0": 2.0, "k": 300.0, "alpha": 0.4}
     sizes = np.geomspace(1e4, 1e8, 30)
     loss = power(sizes, **truth) * np.exp(1e-4 * np.random.default_rng(5).normal(size=30))
-    found = fit(LONE, lone(loss, sizes, 1e6), random_seed=1, **QUICK)
-    posterior = found.tree["posterior"].to_dataset().median(("chain", "draw"))
+    result = fit(LONE, lone(loss, sizes, 1e6), random_seed=1, **QUICK)
+    posterior = result.tree["posterior"].to_dataset().median(("chain", "draw"))
     for name in ("L0", "alpha"):
         np.testing.assert_allclose(posterior[name], truth[name], rtol=1e-3)
     # k = 300 is three decades of N away from the data's middle.
@@ -259,11 +263,11 @@ def test_with_little_noise_the_truth_is_the_posterior() -> None:
 
 def test_the_unit_of_a_predictor_does_not_matter(lone_fit: Fit, lone_runs: xr.Dataset) -> None:
     scaled = lone(lone_runs["loss"].values, lone_runs["N"].values / 1e3, 1e3)
-    found = fit(LONE, scaled, random_seed=2, **QUICK).tree["posterior"].to_dataset()
+    result = fit(LONE, scaled, random_seed=2, **QUICK).tree["posterior"].to_dataset()
     expected = lone_fit.tree["posterior"].to_dataset()
     expected["k"] = expected["k"] * 1e3 ** -expected["alpha"]
     for name in ("L0", "k", "alpha", "sigma"):
-        one, other = np.log(found[[name]]), np.log(expected[[name]])
+        one, other = np.log(result[[name]]), np.log(expected[[name]])
         one, other = one.squeeze("curve"), other.squeeze("curve")
         difference = float((one.mean() - other.mean())[name])
         error = np.hypot(float(az.mcse(one)[name]), float(az.mcse(other)[name]))
@@ -280,10 +284,10 @@ def test_a_break_is_recovered() -> None:
     sizes = np.geomspace(1e4, 1e10, 60)
     mean = broken(1)(sizes, k=2.0 * 1e7**0.15, **truth)
     loss = mean * np.exp(0.002 * np.random.default_rng(1).normal(size=60))
-    found = fit(Model(broken(1), discrepancy=None), lone(loss, sizes, 1e7), random_seed=1, **QUICK)
-    assert Gate.of(found.tree).passed, Gate.of(found.tree).sentence
+    result = fit(Model(broken(1), discrepancy=None), lone(loss, sizes, 1e7), random_seed=1, **QUICK)
+    assert Gate.of(result.tree).passed, Gate.of(result.tree).sentence
     for name, value in truth.items():
-        draws = found.tree["posterior"][name]
+        draws = result.tree["posterior"][name]
         assert abs(float(draws.mean()) - value) < 4 * float(draws.std()), name
 
 
@@ -292,39 +296,39 @@ def test_exponents_of_two_terms_keep_their_order() -> None:
     sizes = np.geomspace(1e4, 1e10, 60)
     mean = double_power(sizes / 1e7, k_1=1.0, k_2=0.3, **truth)
     loss = mean * np.exp(0.003 * np.random.default_rng(1).normal(size=60))
-    found = fit(
+    result = fit(
         Model(double_power, discrepancy=None), lone(loss, sizes, 1e7), random_seed=1, **QUICK
     )
-    assert Gate.of(found.tree).passed, Gate.of(found.tree).sentence
-    assert np.all(found.tree["posterior"]["delta"] > 0)
+    assert Gate.of(result.tree).passed, Gate.of(result.tree).sentence
+    assert np.all(result.tree["posterior"]["delta"] > 0)
     for name, value in truth.items():
-        draws = found.tree["posterior"][name]
+        draws = result.tree["posterior"][name]
         assert abs(float(draws.mean()) - value) < 4 * float(draws.std()), name
 
 
 # Sampling
 
 
-class _Stopped(KeyboardInterrupt):
+class _Interrupt(KeyboardInterrupt):
     """Somebody pressed a key."""
 
 
-def test_an_interrupt_leaves_nothing_and_the_same_seed_gives_the_same_draws(
+def test_an_interrupt_leaves_no_thread_and_the_same_seed_gives_the_same_draws(
     lone_fit: Fit, lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs, start = [], sampling._start
+    jobs, start = [], nuts._start
 
-    def kept(*arguments: Any) -> Any:
+    def recorded(*arguments: Any) -> Any:
         jobs.append(start(*arguments))
         return jobs[-1]
 
     def stop(handle: Any) -> bool:
-        raise _Stopped
+        raise _Interrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(sampling, "_start", kept)
-        patch.setattr(sampling, "_is_finished", stop)
-        with pytest.raises(_Stopped):
+        patch.setattr(nuts, "_start", recorded)
+        patch.setattr(nuts, "_is_finished", stop)
+        with pytest.raises(_Interrupt):
             fit(LONE, lone_runs, random_seed=1, **QUICK)
     assert len(jobs) == 1
     assert jobs[0].handle._sampler.is_empty(ignore_error=True)  # no thread is left
@@ -336,10 +340,10 @@ def test_an_interrupt_leaves_nothing_and_the_same_seed_gives_the_same_draws(
         )
 
 
-def test_an_interrupt_hands_over_what_was_sampled(
+def test_an_interrupt_returns_the_draws_so_far(
     lone_fit: Fit, lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_finished, how = sampling._is_finished, {**QUICK, "draws": 2000}
+    is_finished, how = nuts._is_finished, {**QUICK, "draws": 2000}
 
     def stop(handle: Any) -> bool:
         ended = is_finished(handle)
@@ -348,29 +352,29 @@ def test_an_interrupt_hands_over_what_was_sampled(
             raise KeyboardInterrupt
         return ended
 
-    jobs, stops, start = [], [], sampling._start
+    jobs, stops, start = [], [], nuts._start
 
-    def kept(*arguments: Any) -> Any:
+    def recorded(*arguments: Any) -> Any:
         jobs.append(start(*arguments))
         return jobs[-1]
 
-    monkeypatch.setattr(sampling, "_start", kept)
-    monkeypatch.setattr(sampling, "_is_finished", stop)
-    with pytest.raises(Interrupted) as stopped:
+    monkeypatch.setattr(nuts, "_start", recorded)
+    monkeypatch.setattr(nuts, "_is_finished", stop)
+    with pytest.raises(Interrupted) as interrupted:
         fit(LONE, lone_runs, random_seed=1, **how)
-    found = stopped.value.fit
-    draws = found.tree["posterior"].sizes["draw"]
+    result = interrupted.value.fit
+    draws = result.tree["posterior"].sizes["draw"]
     assert draws >= 20
     both = min(draws, lone_fit.tree["posterior"].sizes["draw"])
     first = (
-        each.tree["posterior"].to_dataset().isel(draw=slice(both)) for each in (found, lone_fit)
+        each.tree["posterior"].to_dataset().isel(draw=slice(both)) for each in (result, lone_fit)
     )
     xr.testing.assert_equal(*first)
-    assert {"prior", "posterior_predictive", "log_likelihood"} <= {*found.tree}
+    assert {"prior", "posterior_predictive", "log_likelihood"} <= {*result.tree}
     assert jobs[0].handle._sampler.is_empty(ignore_error=True)  # no thread is left
 
 
-def test_chains_may_be_sampled_one_after_another(lone_fit: Fit, lone_runs: xr.Dataset) -> None:
+def test_chains_may_be_sampled_sequentially(lone_fit: Fit, lone_runs: xr.Dataset) -> None:
     alone = fit(LONE, lone_runs, random_seed=1, cores=1, **QUICK)
     xr.testing.assert_identical(
         alone.tree["posterior"].to_dataset(), lone_fit.tree["posterior"].to_dataset()
@@ -396,7 +400,9 @@ def test_runs_without_a_response_are_refused() -> None:
         fit(Model(power), grid(N=[1e6, 1e7]), random_seed=1)
 
 
-def test_thin_curves_are_told_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thin_curves_are_warned_of_before_anything_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sizes = np.array([1e6, 1e7])
     monkeypatch.setattr(module, "build_graph", lambda *_: pytest.fail("built before it warned"))
     with pytest.raises(RunsWarning, match=r"\bhas 2\b"):

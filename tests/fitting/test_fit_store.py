@@ -1,4 +1,4 @@
-"""Many fits in one store: whole or absent, and found by what they are fits of."""
+"""Stores of fits: complete or absent, under keys of model, runs and settings."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def key(fit: bl.Fit, **changes: object) -> str:
     return store_key(fit.model, changes.get("runs", fit.runs), changes.get("sampler", SAMPLER))  # type: ignore[arg-type]
 
 
-def test_a_fit_comes_back_whole(lone_fit: bl.Fit, tmp_path: Path) -> None:
-    archive = FitStore(tmp_path / "store")
+def test_a_fit_comes_back_complete(lone_fit: bl.Fit, tmp_path: Path) -> None:
+    store = FitStore(tmp_path / "store")
     name = key(lone_fit)
-    assert name not in archive
-    archive.put(name, lone_fit)
-    assert name in archive
-    back = archive.get(name, lone_fit.model)
+    assert name not in store
+    store.put(name, lone_fit)
+    assert name in store
+    back = store.get(name, lone_fit.model)
     assert back.model == lone_fit.model
     xr.testing.assert_identical(back.runs, lone_fit.runs)
     assert set(back.tree) == set(lone_fit.tree)
@@ -37,33 +37,33 @@ def test_a_fit_comes_back_whole(lone_fit: bl.Fit, tmp_path: Path) -> None:
     assert name in set(zarr.open_group(str(tmp_path / "store"), mode="r").group_keys())
 
 
-def test_two_that_keep_the_same_fit_are_in_no_conflict(lone_fit: bl.Fit, tmp_path: Path) -> None:
-    archive = FitStore(tmp_path)
+def test_two_jobs_can_store_the_same_fit(lone_fit: bl.Fit, tmp_path: Path) -> None:
+    store = FitStore(tmp_path)
     for _ in range(2):
-        archive.put("one", lone_fit)
+        store.put("one", lone_fit)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["one"]
 
 
-def test_two_that_make_the_store_are_in_no_conflict(
+def test_two_jobs_can_create_the_store(
     lone_fit: bl.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def late(path: str, mode: str) -> None:
         zarr.open_group(path, mode=mode)  # type: ignore[arg-type]
-        zarr.create_group(path, overwrite=False)  # which another did since it was found absent
+        zarr.create_group(path, overwrite=False)  # which another job did in the meantime
 
-    archive = FitStore(tmp_path / "store")
-    monkeypatch.setattr(archive, "_group", late)
-    archive.put("one", lone_fit)
-    assert "one" in archive
+    store = FitStore(tmp_path / "store")
+    monkeypatch.setattr(store, "_open_group", late)
+    store.put("one", lone_fit)
+    assert "one" in store
 
 
-def test_what_is_not_whole_is_absent(lone_fit: bl.Fit, tmp_path: Path) -> None:
-    archive = FitStore(tmp_path)
+def test_an_incomplete_fit_is_absent(lone_fit: bl.Fit, tmp_path: Path) -> None:
+    store = FitStore(tmp_path)
     (tmp_path / ".one-abcd").mkdir()
-    assert "one" not in archive
+    assert "one" not in store
 
 
-def test_keys_tell_fits_apart(lone_fit: bl.Fit, crossed_fit: bl.Fit) -> None:
+def test_different_fits_have_different_keys(lone_fit: bl.Fit, crossed_fit: bl.Fit) -> None:
     runs = lone_fit.runs
     other = runs.copy(deep=True)
     other["loss"][3] *= 1 + 1e-12
@@ -79,7 +79,7 @@ def test_keys_tell_fits_apart(lone_fit: bl.Fit, crossed_fit: bl.Fit) -> None:
     assert len(keys) == 7
 
 
-def test_keys_do_not_depend_on_what_changes_no_draw(lone_fit: bl.Fit) -> None:
+def test_keys_do_not_depend_on_settings_that_change_no_draw(lone_fit: bl.Fit) -> None:
     same = replace(SAMPLER, cores=2, progressbar=False)
     assert key(lone_fit) == key(lone_fit, sampler=same)
 

@@ -1,4 +1,4 @@
-"""Many fits of one structure: the same as one by one, here and elsewhere, once and again."""
+"""Many fits of one model: the same as one by one, in threads and processes, and resumed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bayeslaw._sampling.nuts import Sampler
 
 QUICK = {"draws": 25, "tune": 100, "chains": 2, "target_accept": 0.9, "progressbar": False}
 MODEL = bl.Model(bl.laws.pure_power, pooling=["task", "dataset"])
-PATIENT = {"draws": 4 * 25, "tune": 2 * 100, "chains": 2, "target_accept": 0.9}
+SECOND_ATTEMPT = {"draws": 4 * 25, "tune": 2 * 100, "chains": 2, "target_accept": 0.9}
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,9 @@ def test_refits_are_fits_bit_for_bit(both: list[bl.Fit], fewer: xr.Dataset) -> N
     # Compiled for the first, used for the second, which has other runs, curves and levels. So few
     # draws do not pass the gate, so they were made once more.
     assert not Gate.of(second.tree).passed
-    whole = bl.fit(MODEL, fewer, random_seed=6, cores=1, **{**QUICK, **PATIENT})
+    whole = bl.fit(MODEL, fewer, random_seed=6, cores=1, **{**QUICK, **SECOND_ATTEMPT})
     for group in ("posterior", "unconstrained_posterior"):
-        many = whole.tree[group].to_dataset().isel(draw=slice(PATIENT["draws"]))
+        many = whole.tree[group].to_dataset().isel(draw=slice(SECOND_ATTEMPT["draws"]))
         xr.testing.assert_identical(second.tree[group].to_dataset(), many)
     assert not np.array_equal(
         first.tree["unconstrained_posterior"]["center"],
@@ -86,33 +86,29 @@ def test_refits_have_what_forecasts_need(
     assert bl.forecast(both[0], crossed_split[1]).sizes["run"] == crossed_split[1].sizes["run"]
 
 
-def test_importance_sampling_finds_what_the_sampler_finds(
-    lone_runs: xr.Dataset, lone_fit: bl.Fit
-) -> None:
-    [found] = bl.refit(
-        lone_fit.model, [lone_runs], random_seed=1, importance=True, progressbar=False
-    )
-    assert Gate.of(found.tree).passed
-    assert Gate.of(found.tree).bfmi == np.inf
-    assert 0 < found.tree["sample_stats"].attrs["pareto_k"] < 0.67
-    assert found.tree["posterior"].sizes["draw"] == 1000
+def test_importance_sampling_agrees_with_nuts(lone_runs: xr.Dataset, lone_fit: bl.Fit) -> None:
+    [fit] = bl.refit(lone_fit.model, [lone_runs], random_seed=1, importance=True, progressbar=False)
+    assert Gate.of(fit.tree).passed
+    assert Gate.of(fit.tree).bfmi == np.inf
+    assert 0 < fit.tree["sample_stats"].attrs["pareto_k"] < 0.67
+    assert fit.tree["posterior"].sizes["draw"] == 1000
     for name in lone_fit.model.roles:
-        quick, slow = (fit.tree["posterior"].to_dataset()[[name]] for fit in (found, lone_fit))
+        quick, slow = (each.tree["posterior"].to_dataset()[[name]] for each in (fit, lone_fit))
         for method, of in (("mean", lambda x: x.mean()), ("sd", lambda x: x.std())):
             errors = [float(az.mcse(x, method=method)[name].max()) for x in (quick, slow)]
-            apart = abs(float(of(quick[name]) - of(slow[name])))
-            assert apart < 4 * np.hypot(*errors), f"{method} of {name}"
+            difference = abs(float(of(quick[name]) - of(slow[name])))
+            assert difference < 4 * np.hypot(*errors), f"{method} of {name}"
 
 
-def test_what_importance_sampling_refuses_is_sampled(
+def test_nuts_samples_what_importance_sampling_refuses(
     alone: xr.Dataset, both: list[bl.Fit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        importlib.import_module("bayeslaw._sampling.nuts"), "importance_draws", _nothing
+        importlib.import_module("bayeslaw._sampling.sample_posterior"), "importance_draws", _nothing
     )
-    [found] = bl.refit(MODEL, [alone], random_seed=7, importance=True, **QUICK)
+    [fit] = bl.refit(MODEL, [alone], random_seed=7, importance=True, **QUICK)
     xr.testing.assert_identical(
-        found.tree["unconstrained_posterior"].to_dataset(),
+        fit.tree["unconstrained_posterior"].to_dataset(),
         both[2].tree["unconstrained_posterior"].to_dataset(),
     )
 
@@ -122,39 +118,37 @@ def _nothing(*_: Any) -> Iterator[ImportanceDraws]:
 
 
 @pytest.mark.parametrize("good", [0, 1, 2])
-def test_draws_that_fail_the_gate_are_followed_by_others(
+def test_importance_draws_that_fail_the_gate_are_followed_by_others(
     good: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sampling = importlib.import_module("bayeslaw._sampling.nuts")
-    drawn = [ImportanceDraws(np.full((4, 2), i), np.full(4, i), 0.1) for i in (0, 1)]
-    monkeypatch.setattr(sampling, "importance_draws", lambda *_: iter(drawn))
+    sampling = importlib.import_module("bayeslaw._sampling.sample_posterior")
+    attempts = [ImportanceDraws(np.full((4, 2), i), np.full(4, i), 0.1) for i in (0, 1)]
+    monkeypatch.setattr(sampling, "importance_draws", lambda *_: iter(attempts))
     compiled = SimpleNamespace(initial_points=None, flat_variables=lambda points: points)
 
-    def judged(rows: np.ndarray, stats: xr.Dataset) -> Any:
+    def from_flat(rows: np.ndarray, stats: xr.Dataset) -> Any:
         passed = bool(stats["logp"].max() >= good)
         return SimpleNamespace(rows=rows, gate=SimpleNamespace(passed=passed))
 
-    how = Sampler(1, draws=2, chains=2, importance=True)
-    found = sampling._independent(compiled, how, judged)
+    sampler = Sampler(1, draws=2, chains=2, importance=True)
+    draws = sampling._by_importance(compiled, sampler, from_flat)
     if good > 1:
-        assert found is None
+        assert draws is None
     else:
-        np.testing.assert_array_equal(found.rows, np.full((2, 2, 2), good))
+        np.testing.assert_array_equal(draws.rows, np.full((2, 2, 2), good))
 
 
-def test_several_modes_are_left_to_the_sampler() -> None:
+def test_several_modes_are_left_to_nuts() -> None:
     @dataclass
     class CompiledDensity:
         initial_points: Any
 
-    independent = importlib.import_module("bayeslaw._sampling.nuts")._independent
-    assert (
-        independent(CompiledDensity(np.zeros((2, 3))), Sampler(1, importance=True), _nothing)
-        is None
-    )
+    sampling = importlib.import_module("bayeslaw._sampling.sample_posterior")
+    compiled, sampler = CompiledDensity(np.zeros((2, 3))), Sampler(1, importance=True)
+    assert sampling._by_importance(compiled, sampler, _nothing) is None
 
 
-def test_a_lazy_module_is_loaded_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lazy_module_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     class Lazy:
         """As ArviZ leaves jax: it loads at first use, and cannot be used meanwhile."""
 
@@ -172,11 +166,11 @@ def test_a_lazy_module_is_loaded_by_one_thread(monkeypatch: pytest.MonkeyPatch) 
     refit = importlib.import_module("bayeslaw.fitting.refit")
     monkeypatch.setitem(sys.modules, "jax", Lazy())
     fit = SimpleNamespace(tree=None)
-    monkeypatch.setattr(refit, "_fitted", lambda _: sys.modules["jax"].Array and fit)
+    monkeypatch.setattr(refit, "_fit", lambda _: sys.modules["jax"].Array and fit)
     monkeypatch.setattr(refit, "Gate", SimpleNamespace(of=lambda _: SimpleNamespace(passed=True)))
-    job = SimpleNamespace(is_kept=False, store=None)
+    job = SimpleNamespace(is_stored=False, store=None)
     with ThreadPoolExecutor(4) as threads:
-        done = [threads.submit(refit._done, job) for _ in range(4)]
+        done = [threads.submit(refit._run, job) for _ in range(4)]
         assert [each.result() for each in done] == [(None, True)] * 4
 
 
@@ -184,7 +178,7 @@ def test_nothing_to_refit() -> None:
     assert bl.refit(MODEL, [], random_seed=1) == []
 
 
-def test_wrong_runs_are_told_before_anything_is_sampled(
+def test_runs_without_a_response_are_refused_before_sampling(
     crossed_split: tuple[xr.Dataset, xr.Dataset],
 ) -> None:
     class Never(Executor):
@@ -196,7 +190,7 @@ def test_wrong_runs_are_told_before_anything_is_sampled(
         bl.refit(MODEL, [crossed_split[0], grid], random_seed=1, executor=Never(), **QUICK)
 
 
-def test_a_store_is_not_sampled_again(
+def test_stored_fits_are_not_sampled_again(
     alone: xr.Dataset, both: list[bl.Fit], tmp_path: Path
 ) -> None:
     store = tmp_path / "fits"
@@ -224,34 +218,34 @@ def test_other_settings_are_other_fits_of_a_store(
 ) -> None:
     sent = []
 
-    class Noted(ThreadPoolExecutor):
+    class Recording(ThreadPoolExecutor):
         def submit(self, function: Any, job: Any) -> Future[Any]:  # type: ignore[override]
             sent.append(job)
             return super().submit(function, job)
 
     settings = {"random_seed": 7, **QUICK}
     for each in (settings, settings | change):
-        with Noted(1) as executor:
+        with Recording(1) as executor:
             bl.refit(MODEL, [alone], store=tmp_path, executor=executor, **each)
     assert len(sent) == 2
 
 
-def test_a_job_can_be_sent_elsewhere(alone: xr.Dataset, tmp_path: Path) -> None:
+def test_a_job_can_be_sent_to_another_process(alone: xr.Dataset, tmp_path: Path) -> None:
     @bl.law
     def own(N, *, k: bl.Amplitude, alpha: bl.Exponent):
         """A law that no other process can import."""
         return k * N**-alpha
 
-    job = importlib.import_module("bayeslaw.fitting.refit")._Job(
+    job = importlib.import_module("bayeslaw.fitting.refit")._RefitJob(
         bl.Model(own), alone, Sampler(1), str(tmp_path)
     )
-    name = job.key  # kept with the job once it was asked for
+    name = job.key  # cached with the job once computed
     back = pickle.loads(pickle.dumps(job))
     assert back.key == name
     assert back.model.law(2.0, k=3.0, alpha=1.0) == 1.5
 
 
-def test_what_was_done_before_a_job_was_killed_is_kept(alone: xr.Dataset, tmp_path: Path) -> None:
+def test_fits_done_before_a_job_was_killed_are_stored(alone: xr.Dataset, tmp_path: Path) -> None:
     class Killed(ThreadPoolExecutor):
         left = 1
 
@@ -266,24 +260,24 @@ def test_what_was_done_before_a_job_was_killed_is_kept(alone: xr.Dataset, tmp_pa
     twice = [alone, alone.isel(run=slice(1, None))]
     with pytest.raises(KeyboardInterrupt), Killed(1) as executor:
         bl.refit(MODEL, twice, random_seed=7, store=tmp_path, executor=executor, **QUICK)
-    kept = [path for path in tmp_path.iterdir() if path.is_dir()]
-    assert len(kept) == 1
-    found = bl.refit(MODEL, twice, random_seed=7, store=tmp_path, **QUICK)
-    assert [fit.runs.sizes["run"] for fit in found] == [6, 5]
+    stored = [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert len(stored) == 1
+    fits = bl.refit(MODEL, twice, random_seed=7, store=tmp_path, **QUICK)
+    assert [fit.runs.sizes["run"] for fit in fits] == [6, 5]
 
 
 @pytest.mark.parametrize(
     ("target_accept", "divergences", "expected", "draws"),
     [(None, 0, 0.9, 200), (None, 3, 0.995, 100), (0.8, 3, 0.8, 100)],
 )
-def test_what_failed_is_sampled_again_with_patience(
+def test_the_second_attempt_has_more_draws_and_smaller_steps(
     target_accept: float | None, divergences: int, expected: float, draws: int
 ) -> None:
     sampler = Sampler(1, 50, 60, 4, 1, target_accept)
     failed = Gate(1.2, 50, 50, "alpha", divergences, 1.0, 200)
-    patient = importlib.import_module("bayeslaw.fitting.refit")._patient(sampler, failed)
-    assert (patient.draws, patient.tune, patient.max_draws_factor) == (draws, 120, 1)
-    assert patient.target_accept == expected
+    second = importlib.import_module("bayeslaw.fitting.refit")._second_attempt(sampler, failed)
+    assert (second.draws, second.tune, second.max_draws_factor) == (draws, 120, 1)
+    assert second.target_accept == expected
 
 
 def test_progress_says_how_many_failed(
@@ -291,7 +285,7 @@ def test_progress_says_how_many_failed(
 ) -> None:
     monkeypatch.setattr(importlib.import_module("bayeslaw._progress"), "PATIENCE", 0.0)
     bl.refit(MODEL, [alone], random_seed=7, **{**QUICK, "progressbar": True})
-    told = capsys.readouterr()
-    *_, before, last = told.err.splitlines()
-    assert (told.out, before) == ("", "Fitting: 100%, 0 s left, 1 not converged")
+    output = capsys.readouterr()
+    *_, before, last = output.err.splitlines()
+    assert (output.out, before) == ("", "Fitting: 100%, 0 s left, 1 not converged")
     assert re.fullmatch(r"Fitting: done in \d+ s, 1 not converged", last)

@@ -1,53 +1,64 @@
-"""Sampling the posterior of a compiled model until its gate passes."""
+"""NUTS by nutpie: sampler settings, and chains that are extended while they run."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import nutpie
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
-from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout, is_pooled
-from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
-from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._progress import progress
-from bayeslaw._sampling.compiled import DRAW, CompiledDensity
-from bayeslaw._sampling.gate import Gate, check_convergence
-from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
-from bayeslaw._sampling.initial_points import with_initial_points
-from bayeslaw.model.model import Model
+from bayeslaw._sampling.compiled import CompiledDensity
 
-__all__ = [
-    "PosteriorDraws",
-    "Sampler",
-    "SamplingInterrupted",
-    "labelled_unconstrained",
-    "sample_posterior",
-    "unconstrained_draws",
-]
+__all__ = ["Sampler", "TraceInterrupted", "nuts_traces", "unconstrained_draws"]
 
-FEWEST = 10  # draws of a chain that are worth keeping
+FEWEST_DRAWS = 10  # of each chain, for an interrupted trace to be of use
 TARGET_ACCEPT = (0.9, 0.97, 0.995)
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """How to sample; see `fit`.
+    """Settings of the sampler.
+
+    The posterior is sampled by the No-U-Turn Sampler (NUTS) of nutpie until the draws pass the
+    convergence gate of `bayeslaw.diagnose`, or more draws would not help.
 
     Parameters
     ----------
-    random_seed, draws, tune, chains, cores, target_accept, progressbar
-        As of `fit`.
+    random_seed : int
+        Seed, 0 or more; the same seed gives the same draws.
+    draws : int
+        Draws per chain, at least.
+    tune : int
+        Draws per chain that adapt the step size and the mass matrix, and are discarded.
+    chains : int
+        Number of chains.
+    cores : int, optional
+        Chains sampled in parallel; by default all of them.
+    target_accept : float, optional
+        Acceptance rate for which the step size is adapted, between 0 and 1. By default 0.9; if
+        there are divergences, sampling starts again at 0.97, then at 0.995, with smaller steps.
+    progressbar : bool
+        Whether to show progress.
     max_draws_factor : int
-        Times the draws asked for that are made at most, until the gate passes.
+        Chains are extended to at most this many times `draws` until the gate passes.
     importance : bool
-        Whether to try importance sampling first; see `bayeslaw.importance`.
+        Whether to try importance sampling first, which is faster for a few curves. Its draws are
+        used if there is one mode, Pareto k of the weights is below 0.67, and the gate passes.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range.
+
+    Examples
+    --------
+    >>> sampler = Sampler(random_seed=1, draws=500, chains=2)
+    >>> [attempt.target_accept for attempt in sampler.attempts]
+    [0.9, 0.97, 0.995]
     """
 
     random_seed: int
@@ -73,276 +84,120 @@ class Sampler:
 
     @property
     def attempts(self) -> tuple[Sampler, ...]:
-        """One way to sample, or several: each with smaller steps, if the one before diverges."""
+        """Settings to try in turn, each with smaller steps, as long as there are divergences."""
         if self.target_accept is not None:
             return (self,)
         return tuple(replace(self, target_accept=rate) for rate in TARGET_ACCEPT)
 
     def to_record(self) -> dict[str, Any]:
-        """The settings under the names that files and stores have for them."""
+        """The settings under their names in files and in the keys of stores."""
         names = {"max_draws_factor": "most"}
         return {names.get(name, name): value for name, value in vars(self).items()}
 
 
-@dataclass(frozen=True)
-class PosteriorDraws:
-    """Draws of a posterior, and whether they can be trusted.
-
-    Parameters
-    ----------
-    unconstrained, posterior, sample_stats : xarray.Dataset
-        The sampler's variables, parameters in the user's units, statistics of the sampler.
-    gate : Gate
-        Convergence.
-    seconds : float
-        That it took.
-    """
-
-    unconstrained: xr.Dataset
-    posterior: xr.Dataset
-    sample_stats: xr.Dataset
-    gate: Gate
-    seconds: float
-
-
-class SamplingInterrupted(KeyboardInterrupt):
-    """Sampling was interrupted.
-
-    Parameters
-    ----------
-    draws : PosteriorDraws
-        The draws so far.
-    """
-
-    def __init__(self, draws: PosteriorDraws) -> None:
-        super().__init__()
-        self.draws = draws
-
-
-class _Stopped(KeyboardInterrupt):
-    """The same, with the trace that there was."""
+class TraceInterrupted(KeyboardInterrupt):
+    """Sampling was interrupted; `trace` has the draws so far."""
 
     def __init__(self, trace: xr.DataTree) -> None:
         super().__init__()
         self.trace = trace
 
 
-def sample_posterior(
-    model: Model,
-    runs: xr.Dataset,
-    run_arrays: RunArrays,
-    compiled: CompiledDensity,
-    sampler: Sampler,
-) -> PosteriorDraws:
-    """Sample until the gate passes, or more draws would not help.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    runs : xarray.Dataset
-        Training runs.
-    design : RunArrays
-        The runs as arrays.
-    engine : CompiledDensity
-        Compiled, on their numbers.
-    sampler : Sampler
-        How.
-
-    Returns
-    -------
-    Sampled
-
-    Raises
-    ------
-    Cut
-        If it is interrupted when every chain has a few draws; before, a plain KeyboardInterrupt.
-    """
-    started = time.perf_counter()
-
-    def judged(rows: np.ndarray, stats: xr.Dataset) -> PosteriorDraws:
-        draws = compiled.layout.split(rows, compiled.model_data)
-        link = labelled_unconstrained(model, run_arrays, draws)
-        posterior = posterior_dataset(model, run_arrays, link, runs)
-        seconds = time.perf_counter() - started
-        return PosteriorDraws(link, posterior, stats, check_convergence(posterior, stats), seconds)
-
-    def traced(trace: xr.DataTree) -> PosteriorDraws:
-        rows = trace["posterior"].to_dataset()[DRAW].values
-        return judged(rows, _kept_stats(trace["sample_stats"].to_dataset()))
-
-    # One thread of linear algebra per chain: more of them fight, and it gets six times slower.
-    with threadpool_limits(1):
-        ready = with_initial_points(compiled, model, run_arrays)
-        try:
-            quick = _independent(ready, sampler, judged) if sampler.importance else None
-            return quick or _until_gate(ready, sampler, traced)
-        except _Stopped as stopped:
-            raise SamplingInterrupted(traced(stopped.trace)) from None
-
-
 def unconstrained_draws(compiled: CompiledDensity, sampler: Sampler) -> tuple[np.ndarray, int]:
-    """Draws (chain, draw, unknowns) in the sampler's own space, ungated, and how many diverged."""
-    nuts_model = compiled.nutpie_model(compiled.chain_of_seed(sampler.random_seed, sampler.chains))
+    """Draws (chain, draw, unknowns) in the sampler's space, not gated, and divergences."""
     trace = nutpie.sample(
-        nuts_model, draws=sampler.draws, tune=sampler.tune, chains=sampler.chains,
-        cores=sampler.cores, seed=sampler.random_seed, target_accept=sampler.target_accept,
-        progress_bar=False, save_warmup=False, store_unconstrained=True,
+        _nutpie_model(compiled, sampler), draws=sampler.draws, tune=sampler.tune,
+        chains=sampler.chains, cores=sampler.cores, seed=sampler.random_seed,
+        target_accept=sampler.target_accept, progress_bar=False, save_warmup=False,
+        store_unconstrained=True,
     )  # fmt: skip
     stats = trace["sample_stats"].to_dataset()
     return stats["unconstrained_draw"].values, int(stats["diverging"].sum())
 
 
-def labelled_unconstrained(
-    model: Model, run_arrays: RunArrays, draws: dict[str, np.ndarray]
-) -> xr.Dataset:
-    """The sampler's variables with their labels.
+def nuts_traces(compiled: CompiledDensity, sampler: Sampler) -> Iterator[xr.DataTree]:
+    """Traces of more and more draws, each an extension of the one before.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    design : RunArrays
-        The runs.
-    draws : dict of str to array
-        As of `CompiledDensity.variables`.
-
-    Returns
-    -------
-    xarray.Dataset
+    Raises TraceInterrupted if interrupted when every chain has a few draws; before that, a plain
+    KeyboardInterrupt.
     """
-    roles = coordinate_roles(model, coordinates(model))
-    pooled = is_pooled(model, run_arrays.curves)
-    where = hierarchy_layout(groupings(model, run_arrays.curves), list(roles)) if pooled else None
-    return unconstrained_dataset(draws, roles, where, run_arrays.curves)
-
-
-def _independent(
-    compiled: CompiledDensity,
-    sampler: Sampler,
-    judged: Callable[[np.ndarray, xr.Dataset], PosteriorDraws],
-) -> PosteriorDraws | None:
-    """Independent draws, unless there are other modes or the draws do not prove good enough."""
-    if compiled.initial_points is not None:
-        return None
-    rng = np.random.default_rng([sampler.random_seed, 3])
-    for drawn in importance_draws(compiled, sampler.chains * sampler.draws, rng):
-        found = _of_chains(drawn, compiled, sampler, judged)
-        if found.gate.passed:
-            return found
-    return None
-
-
-def _of_chains(
-    drawn: ImportanceDraws,
-    compiled: CompiledDensity,
-    sampler: Sampler,
-    judged: Callable[[np.ndarray, xr.Dataset], PosteriorDraws],
-) -> PosteriorDraws:
-    """Independent draws, dealt out to chains."""
-    shape = sampler.chains, sampler.draws
-    stats = xr.Dataset(
-        {
-            "diverging": (("chain", "draw"), np.zeros(shape, dtype=bool)),
-            "logp": (("chain", "draw"), drawn.log_density.reshape(shape)),
-        },
-        {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
-        {"pareto_k": drawn.pareto_k},
-    )
-    is_new = np.append(True, np.any(np.diff(drawn.points, axis=0), axis=1))
-    rows = compiled.flat_variables(drawn.points[is_new])[
-        np.cumsum(is_new) - 1
-    ]  # copies stand together
-    return judged(rows.reshape(*shape, -1), stats)
-
-
-def _until_gate(
-    compiled: CompiledDensity, sampler: Sampler, judged: Callable[[xr.DataTree], PosteriorDraws]
-) -> PosteriorDraws:
-    """As few draws as pass the gate."""
-    for attempt in sampler.attempts:
-        for trace in _traces(compiled, attempt):
-            found = judged(trace)
-            if found.gate.is_final:
-                return found
-            if not found.gate.would_more_draws_help:
-                break
-    return found  # pyright: ignore[reportPossiblyUnboundVariable]
-
-
-def _traces(compiled: CompiledDensity, sampler: Sampler) -> Any:
-    """Traces of more and more draws; each begins with the one before."""
-    at_once = sampler.cores or sampler.chains
-    if at_once < sampler.chains:
-        # Chains that wait for others cannot be watched together: sample again, for longer.
-        for times in range(1, sampler.max_draws_factor + 1):
-            job = _start(compiled, sampler, times * sampler.draws, at_once)
-            yield _watched(job, sampler, times * sampler.draws)
+    cores = sampler.cores or sampler.chains
+    factors = range(1, sampler.max_draws_factor + 1)
+    if cores < sampler.chains:
+        # Some chains start when others have ended, so they cannot be extended together: sample
+        # again, for longer.
+        for factor in factors:
+            job = _start(compiled, sampler, factor * sampler.draws, cores)
+            yield _first_draws(job, sampler, factor * sampler.draws)
         return
-    job = _start(compiled, sampler, sampler.max_draws_factor * sampler.draws, at_once)
+    job = _start(compiled, sampler, sampler.max_draws_factor * sampler.draws, cores)
     try:
-        for times in range(1, sampler.max_draws_factor + 1):
-            yield _watched(job, sampler, times * sampler.draws)
+        for factor in factors:
+            yield _first_draws(job, sampler, factor * sampler.draws)
     finally:
         _stop(job.handle)
 
 
 @dataclass
 class _Job:
-    """Sampling in the background, how far its chains are, and all draws once they are there."""
+    """Sampling in the background: draws that each chain has finished, and the trace at the end."""
 
     handle: Any
     finished: list[int]
     trace: xr.DataTree | None = None
 
 
-def _start(compiled: CompiledDensity, sampler: Sampler, draws: int, at_once: int) -> _Job:
+def _start(compiled: CompiledDensity, sampler: Sampler, draws: int, cores: int) -> _Job:
     finished = [0] * sampler.chains
 
-    def note(progress: Any) -> None:
-        finished[:] = [chain.finished_draws for chain in progress]
+    def record_progress(chains: Any) -> None:
+        finished[:] = [chain.finished_draws for chain in chains]
 
-    nuts_model = compiled.nutpie_model(compiled.chain_of_seed(sampler.random_seed, sampler.chains))
     handle = nutpie.sample(
-        nuts_model, draws=draws, tune=sampler.tune, chains=sampler.chains, cores=at_once,
-        seed=sampler.random_seed, target_accept=sampler.target_accept, progress_bar=False,
-        progress_callback=note, progress_rate=50, save_warmup=False, blocking=False,
+        _nutpie_model(compiled, sampler), draws=draws, tune=sampler.tune, chains=sampler.chains,
+        cores=cores, seed=sampler.random_seed, target_accept=sampler.target_accept,
+        progress_bar=False, progress_callback=record_progress, progress_rate=50,
+        save_warmup=False, blocking=False,
     )  # fmt: skip
     return _Job(handle, finished)
 
 
-def _watched(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
-    """The first draws of every chain, as soon as all of them are there."""
-    wanted = sampler.tune + draws
-    what = f"Sampling {sampler.chains} chains"
+def _nutpie_model(compiled: CompiledDensity, sampler: Sampler) -> Any:
+    return compiled.nutpie_model(compiled.chain_of_seed(sampler.random_seed, sampler.chains))
+
+
+def _first_draws(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
+    """The first draws of every chain, as soon as all chains have them."""
+    total = sampler.tune + draws
+    task = f"Sampling {sampler.chains} chains"
     try:
-        with progress(what, wanted, shown=sampler.progressbar) as tell:
-            while min(job.finished) < wanted and not _is_finished(job.handle):
-                tell(min(job.finished))
-            tell(wanted)
+        with progress(task, total, shown=sampler.progressbar) as update:
+            while min(job.finished) < total and not _is_finished(job.handle):
+                update(min(job.finished))
+            update(total)
     except KeyboardInterrupt:
         done = min(job.finished) - sampler.tune
-        trace = _so_far(job).isel(draw=slice(done)) if done >= FEWEST else None
+        trace = _current_trace(job).isel(draw=slice(done)) if done >= FEWEST_DRAWS else None
         _stop(job.handle)
         if trace is None:
             raise
-        raise _Stopped(trace) from None
-    return _so_far(job).isel(draw=slice(draws))
+        raise TraceInterrupted(trace) from None
+    return _current_trace(job).isel(draw=slice(draws))
 
 
-def _so_far(job: _Job) -> xr.DataTree:
+def _current_trace(job: _Job) -> xr.DataTree:
     if job.trace is None and not _is_finished(job.handle):
         return job.handle.inspect()
-    if job.trace is None:  # a finished sampler hands its draws over only once
+    if job.trace is None:  # a finished sampler hands over its draws only once
         job.trace = job.handle.wait()
     return job.trace  # pyright: ignore[reportReturnType]
 
 
 def _stop(handle: Any) -> None:
-    """Stop sampling and wait until no thread of it is left."""
+    """Stop sampling and wait until all its threads have ended."""
     if not handle._sampler.is_empty(ignore_error=True):
         handle._sampler.abort()
-        handle._sampler.take_results()  # not made a trace of: there may be no draw yet
+        handle._sampler.take_results()  # not as a trace: there may be no draw yet
 
 
 def _is_finished(handle: Any) -> bool:
@@ -351,16 +206,3 @@ def _is_finished(handle: Any) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _kept_stats(stats: xr.Dataset) -> xr.Dataset:
-    wanted = (
-        "diverging",
-        "energy",
-        "n_steps",
-        "depth",
-        "step_size_bar",
-        "logp",
-        "maxdepth_reached",
-    )
-    return stats[[name for name in wanted if name in stats]]

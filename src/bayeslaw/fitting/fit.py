@@ -1,4 +1,4 @@
-"""Sampling: a model and runs become a fit."""
+"""`fit`: sample the posterior of a model given runs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from bayeslaw._inference.prior_distribution import prior_draws
 from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw._sampling.compile_cache import compiled_density_of, recorded_variables
 from bayeslaw._sampling.gate import Gate
-from bayeslaw._sampling.nuts import (
+from bayeslaw._sampling.nuts import Sampler
+from bayeslaw._sampling.sample_posterior import (
     PosteriorDraws,
-    Sampler,
     SamplingInterrupted,
-    labelled_unconstrained,
+    label_unconstrained,
     sample_posterior,
 )
 from bayeslaw.data.curves import warn_thin_groups
@@ -40,20 +40,21 @@ PREDICTIVE_DRAWS = 1000
 
 @dataclass(frozen=True)
 class Fit:
-    """A model, the runs it was fitted to, and what was found.
+    """A model fitted to runs, and the draws of its posterior.
 
     Parameters
     ----------
     model : Model
-        What was fitted.
+        The model.
     runs : xarray.Dataset
         The training runs.
     tree : xarray.DataTree
         ArviZ groups: ``posterior`` (parameters in the user's units),
-        ``unconstrained_posterior`` (the sampler's variables), ``sample_stats``, ``log_likelihood`` (of the raw response; with a discrepancy
-        that of each given all others),
-        ``posterior_predictive``, ``prior``, ``prior_predictive``, ``observed_data`` and
-        ``constant_data``; provenance in its attributes.
+        ``unconstrained_posterior`` (the sampler's variables), ``sample_stats``,
+        ``log_likelihood`` (of the raw response; with a discrepancy, that of each response given
+        all others), ``posterior_predictive``, ``prior``, ``unconstrained_prior``,
+        ``prior_predictive``, ``observed_data`` and ``constant_data``; provenance in its
+        attributes.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class Fit:
     tree: xr.DataTree
 
     def __str__(self) -> str:
-        """The verdict of the gate, then what was fitted."""
+        """The sentence of the convergence gate, then the law and the runs."""
         groups = ", ".join(group_names(self.runs)) or "no groups"
         size = f"{self.runs.sizes['run']} runs, {self.tree['posterior'].sizes['curve']} curves"
         verdict = Gate.of(self.tree).sentence
@@ -88,25 +89,29 @@ def fit(
 ) -> Fit:
     """Sample the posterior of a model given runs.
 
-    Sampling goes on, to four times the draws, until R-hat, effective sample sizes, divergences
-    and energy pass the gate of `bayeslaw.diagnose`. A fit that does not pass is returned all the
-    same, and says so first wherever it is printed.
+    Chains are extended to at most four times the draws until R-hat, effective sample sizes,
+    divergences and BFMI pass the gate of `bayeslaw.diagnose`. A fit that does not pass is
+    returned all the same, and says so wherever it is printed.
 
     Parameters
     ----------
     model : Model
-        What to fit.
+        The model.
     runs : xarray.Dataset
         Training runs.
     random_seed : int
         Seed, 0 or more; the same seed gives the same draws.
-    draws, tune, chains : int
-        Draws kept per chain (at least), draws that adapt the sampler, chains.
+    draws : int
+        Draws per chain, at least.
+    tune : int
+        Draws per chain that adapt the sampler, and are discarded.
+    chains : int
+        Number of chains.
     cores : int, optional
-        Chains sampled at once; all of them unless given.
+        Chains sampled in parallel; by default all of them.
     target_accept : float, optional
-        Acceptance rate that the step size aims at, between 0 and 1. Unless given it is 0.9 and,
-        if there are divergences, sampling starts again with 0.97, then 0.995: with smaller steps.
+        Acceptance rate for which the step size is adapted, between 0 and 1. By default 0.9; if
+        there are divergences, sampling starts again at 0.97, then at 0.995, with smaller steps.
     progressbar : bool
         Whether to show progress.
 
@@ -117,10 +122,10 @@ def fit(
     Raises
     ------
     ValueError
-        If the runs lack what the model names, or a number makes no sense.
+        If the runs lack a column that the model names, or a setting is out of its range.
     Interrupted
-        If sampling is interrupted: its ``fit`` has the draws so far. Before there are some, a
-        plain KeyboardInterrupt.
+        If sampling is interrupted once every chain has draws (before that, a plain
+        KeyboardInterrupt): a `bayeslaw.errors.Interrupted`, whose ``fit`` has the draws so far.
 
     Examples
     --------
@@ -133,30 +138,23 @@ def fit(
     check_fittable(model, runs)
     run_arrays = run_arrays_of(model, runs)
     model_data = model_data_of(model, run_arrays)
-    compiled, is_whole = compiled_density_of(model, runs, run_arrays, model_data, progressbar), True
+    compiled = compiled_density_of(model, runs, run_arrays, model_data, progressbar)
+    is_interrupted = False
     try:
-        found = sample_posterior(model, runs, run_arrays, compiled, sampler)
-    except SamplingInterrupted as cut:
-        found, is_whole = cut.draws, False
-    seen = _predictive(model, run_arrays, found, runs, random_seed)
-    built = build_graph(model, run_arrays, model_data, runs)
-    prior = _prior(model, run_arrays, built, runs, random_seed)
-    made = assemble_fit(model, runs, found, sampler, seen | prior)
-    if not is_whole:
-        raise Interrupted(made)
-    return made
+        posterior_draws = sample_posterior(model, runs, run_arrays, compiled, sampler)
+    except SamplingInterrupted as interrupted:
+        posterior_draws, is_interrupted = interrupted.draws, True
+    predictive = _predictive_groups(model, run_arrays, posterior_draws, runs, random_seed)
+    graph = build_graph(model, run_arrays, model_data, runs)
+    prior = _prior_groups(model, run_arrays, graph, runs, random_seed)
+    result = assemble_fit(model, runs, posterior_draws, sampler, predictive | prior)
+    if is_interrupted:
+        raise Interrupted(result)
+    return result
 
 
 def check_fittable(model: Model, runs: xr.Dataset) -> None:
-    """Refuse runs that cannot be fitted, and warn of those that tell little.
-
-    Parameters
-    ----------
-    model : Model
-        What to fit.
-    runs : xarray.Dataset
-        Training runs.
-    """
+    """Refuse runs that cannot be fitted, and warn of curves with few runs."""
     check_runs(runs)
     if not has_response(runs):
         raise RunsError("these runs have no response to fit; a grid is for forecast")
@@ -166,80 +164,62 @@ def check_fittable(model: Model, runs: xr.Dataset) -> None:
 def assemble_fit(
     model: Model,
     runs: xr.Dataset,
-    found: PosteriorDraws,
+    draws: PosteriorDraws,
     sampler: Sampler,
-    more: Mapping[str, xr.Dataset],
+    more_groups: Mapping[str, xr.Dataset],
 ) -> Fit:
-    """What was sampled as a fit, with more groups for its tree.
-
-    Parameters
-    ----------
-    model : Model
-        What was fitted.
-    runs : xarray.Dataset
-        Training runs.
-    found : Sampled
-        Draws and their gate.
-    sampler : Sampler
-        How they were made.
-    more : mapping of str to xarray.Dataset
-        Groups by path.
-
-    Returns
-    -------
-    Fit
-    """
+    """A fit of draws, with more groups of its tree by path."""
     tree = {
-        "/posterior": found.posterior,
-        "/unconstrained_posterior": found.unconstrained,
-        "/sample_stats": found.sample_stats,
+        "/posterior": draws.posterior,
+        "/unconstrained_posterior": draws.unconstrained,
+        "/sample_stats": draws.sample_stats,
     }
-    result = xr.DataTree.from_dict({**tree, **more, **_data(runs)})
-    result.attrs.update(_provenance(model, sampler, found))
+    result = xr.DataTree.from_dict({**tree, **more_groups, **_data_groups(runs)})
+    result.attrs.update(_provenance(model, sampler, draws))
     return Fit(model, runs, result)
 
 
-def _predictive(
-    model: Model,
-    run_arrays: RunArrays,
-    found: PosteriorDraws,
-    runs: xr.Dataset,
-    seed: int,
+def _predictive_groups(
+    model: Model, run_arrays: RunArrays, draws: PosteriorDraws, runs: xr.Dataset, seed: int
 ) -> dict[str, xr.Dataset]:
-    link, posterior = found.unconstrained, found.posterior
+    """Pointwise log likelihood, and responses predicted at the runs."""
     response, rng = runs.attrs["response"], np.random.default_rng([seed, 1])
-    draws = {name: posterior[name].values for name in model.roles}
-    latent = link[LATENT].values if LATENT in link else None
-    density = DrawsAtRuns.of(model, run_arrays, draws, runs, latent).pointwise_log_likelihood()
-    every = max(1, density.shape[0] * density.shape[1] // PREDICTIVE_DRAWS)
-    few = {name: values[:, ::every] for name, values in draws.items()}
-    seen = DrawsAtRuns.of(
-        model, run_arrays, few, runs, None if latent is None else latent[:, ::every]
-    )
-    new = DrawsAtRuns.of(model, run_arrays, few, runs).distribution
+    parameters = {name: draws.posterior[name].values for name in model.roles}
+    unconstrained = draws.unconstrained
+    latent = unconstrained[LATENT].values if LATENT in unconstrained else None
+    log_likelihood = DrawsAtRuns.of(
+        model, run_arrays, parameters, runs, latent
+    ).pointwise_log_likelihood()
+    n_chains, n_draws, _ = log_likelihood.shape
+    every = max(1, n_chains * n_draws // PREDICTIVE_DRAWS)
+    thinned = {name: values[:, ::every] for name, values in parameters.items()}
+    thinned_latent = None if latent is None else latent[:, ::every]
+    at_runs = DrawsAtRuns.of(model, run_arrays, thinned, runs, thinned_latent)
+    # Without the latent values: the noise of a new response at the same run is drawn anew.
+    new_responses = DrawsAtRuns.of(model, run_arrays, thinned, runs).distribution
+    predictive = new_responses.draw(rng, at_runs.discrepancy_at_runs(rng))
     return {
-        "/log_likelihood": _on_runs(response, density, runs),
-        "/posterior_predictive": _on_runs(
-            response, new.draw(rng, seen.discrepancy_at_runs(rng)), runs
-        ),
+        "/log_likelihood": _on_runs(response, log_likelihood, runs),
+        "/posterior_predictive": _on_runs(response, predictive, runs),
     }
 
 
-def _prior(
-    model: Model, run_arrays: RunArrays, built: Any, runs: xr.Dataset, seed: int
+def _prior_groups(
+    model: Model, run_arrays: RunArrays, graph: Any, runs: xr.Dataset, seed: int
 ) -> dict[str, xr.Dataset]:
+    """Parameters and responses drawn from the prior."""
     rng = np.random.default_rng([seed, 2])
-    names = [name for name in recorded_variables(built) if name != LATENT]
-    draws = prior_draws(built, names, PRIOR_DRAWS, rng)
-    link = labelled_unconstrained(model, run_arrays, draws)
-    prior = posterior_dataset(model, run_arrays, link, runs)
-    fitted = DrawsAtRuns.of(
-        model, run_arrays, {name: prior[name].values for name in model.roles}, runs
-    )
-    response = fitted.distribution.draw(rng, fitted.discrepancy_at_runs(rng, is_conditional=False))
+    names = [name for name in recorded_variables(graph) if name != LATENT]
+    draws = prior_draws(graph, names, PRIOR_DRAWS, rng)
+    unconstrained = label_unconstrained(model, run_arrays, draws)
+    prior = posterior_dataset(model, run_arrays, unconstrained, runs)
+    parameters = {name: prior[name].values for name in model.roles}
+    at_runs = DrawsAtRuns.of(model, run_arrays, parameters, runs)
+    discrepancy = at_runs.discrepancy_at_runs(rng, is_conditional=False)
+    response = at_runs.distribution.draw(rng, discrepancy)
     return {
         "/prior": prior,
-        "/unconstrained_prior": link,
+        "/unconstrained_prior": unconstrained,
         "/prior_predictive": _on_runs(runs.attrs["response"], response, runs),
     }
 
@@ -251,7 +231,7 @@ def _on_runs(name: str, values: np.ndarray, runs: xr.Dataset) -> xr.Dataset:
     )
 
 
-def _data(runs: xr.Dataset) -> dict[str, xr.Dataset]:
+def _data_groups(runs: xr.Dataset) -> dict[str, xr.Dataset]:
     response = runs.attrs["response"]
     constant = runs.drop_vars(response)
     constant.attrs = {}
@@ -259,14 +239,14 @@ def _data(runs: xr.Dataset) -> dict[str, xr.Dataset]:
     return {"/observed_data": observed, "/constant_data": constant}
 
 
-def _provenance(model: Model, sampler: Sampler, found: PosteriorDraws) -> dict[str, str]:
+def _provenance(model: Model, sampler: Sampler, draws: PosteriorDraws) -> dict[str, str]:
     packages = ("bayeslaw", "pymc", "pytensor", "nutpie", "arviz", "numpy", "xarray", "numba")
     return {
-        "gate": found.gate.to_json(),
+        "gate": draws.gate.to_json(),
         "law": model.law.name,
         "model": repr(model),
         "versions": json.dumps(
             {"python": platform.python_version(), **{name: version(name) for name in packages}}
         ),
-        "sampler": json.dumps({**sampler.to_record(), "seconds": round(found.seconds, 2)}),
+        "sampler": json.dumps({**sampler.to_record(), "seconds": round(draws.seconds, 2)}),
     }

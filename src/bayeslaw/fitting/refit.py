@@ -1,4 +1,4 @@
-"""Many fits of one model with one compilation, here or on many machines."""
+"""`refit`: many fits of one model with one compilation, on one machine or many."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from bayeslaw._progress import progress
 from bayeslaw._sampling.compile_cache import compiled_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
-from bayeslaw._sampling.nuts import Sampler, sample_posterior
+from bayeslaw._sampling.nuts import Sampler
+from bayeslaw._sampling.sample_posterior import sample_posterior
 from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable
 from bayeslaw.fitting.fit_store import FitStore, store_key
 from bayeslaw.model.model import Model
 
 __all__ = ["refit"]
 
-ENGINES = 8  # compiled models that a process keeps
-MORE_TUNE, MORE_DRAWS = 2, 4  # times as many, where the gate did not pass
-SMALLER_STEPS = 2  # times as many draws after divergences: each draw is one more chance of another
+CACHE_SIZE = 8  # compiled densities that a process keeps
+# In the second attempt, if the gate does not pass. After divergences there are fewer draws, as each
+# of them can diverge.
+TUNE_FACTOR, DRAWS_FACTOR, DRAWS_FACTOR_AFTER_DIVERGENCES = 2, 4, 2
 
 
 def refit(
@@ -50,50 +52,53 @@ def refit(
 ) -> list[Fit]:
     """Fit one model to many sets of runs, compiled once per process.
 
-    The sets may differ in their numbers of runs and curves; those whose groups divide the curves
-    otherwise are compiled apart. A fit that does not pass its gate is made once more, with twice
-    the draws that adapt the sampler and four times the draws, and is then given as it is:
-    look at ``Gate.of(fit.tree).passed``, or at the caveats of its forecast. Fits have no prior or
-    predictive groups and no pointwise likelihood; `bayeslaw.fit` has.
+    The sets may differ in their numbers of runs and curves. Sets whose groups divide the curves
+    in another way are compiled separately. A fit that does not pass its gate is sampled once more,
+    with twice the draws that adapt the sampler and four times the draws, and then returned as it
+    is: look at ``bl.diagnose(fit).gate.passed``, or at the caveats of its forecast. Fits have no
+    prior or predictive groups and no pointwise likelihood; those of `bayeslaw.fit` have.
 
     Parameters
     ----------
     model : Model
-        What to fit.
+        The model.
     many_runs : sequence of xarray.Dataset
         Training runs of each fit; by masks of one table: ``[runs.isel(run=m) for m in masks]``.
     random_seed : int
-        Seed of the first fit; the next ones take the numbers after it.
-    draws, tune, chains : int
-        Draws kept per chain, draws that adapt the sampler, chains; the chains of one fit are
-        sampled one after the other.
+        Seed of the first fit; the next fits have the seeds after it.
+    draws : int
+        Draws per chain.
+    tune : int
+        Draws per chain that adapt the sampler, and are discarded.
+    chains : int
+        Number of chains; those of one fit are sampled one after the other.
     target_accept : float, optional
         As for `bayeslaw.fit`.
     importance : bool
-        Whether to try importance sampling first, which for a few curves is ten times faster and
-        more. Its draws are taken where they prove good enough: one mode, Pareto k of the weights
-        below 0.67 (it is ``fit.tree["sample_stats"].attrs["pareto_k"]``), and the gate. Otherwise
-        the fit is sampled as without.
+        Whether to try importance sampling first, which is at least ten times faster for a few
+        curves. Its draws are used if there is one mode, Pareto k of the weights
+        (``fit.tree["sample_stats"].attrs["pareto_k"]``) is below 0.67, and the gate passes.
+        Otherwise the fit is sampled by NUTS.
     executor : concurrent.futures.Executor, optional
-        Where fits are made: threads of this process, one per core, unless given. Any executor
-        serves, such as ``ProcessPoolExecutor()`` or Dask's ``client.get_executor()``; each of its
+        Where fits are made; by default threads of this process, one per core. Any executor
+        works, such as ``ProcessPoolExecutor()`` or Dask's ``client.get_executor()``; each of its
         processes imports and compiles by itself.
     store : path, optional
-        Folder of a Zarr store in which fits are kept as they are done. A fit of the same model,
-        runs and settings that is there is not made again, so that a job that was killed goes on
-        where it was. Needs ``bayeslaw[zarr]``; executors elsewhere must see the folder.
+        Folder of a Zarr store in which fits are saved as they are done. A fit of the same model,
+        runs and settings is loaded instead of sampled, so that a job that was killed can be
+        resumed. Needs ``bayeslaw[zarr]``; workers on other machines must see the folder.
     progressbar : bool
-        Whether to show how many are done and failed, and the time that remains.
+        Whether to show how many are done and failed, and the time left.
 
     Returns
     -------
     list of Fit
-        In the order of the runs; those that did not converge are there too, and say so.
+        In the order of the runs, including those that did not converge, which say so.
 
     Raises
     ------
     ValueError
-        If a set of runs lacks what the model names.
+        If a set of runs lacks a column that the model names.
 
     Examples
     --------
@@ -106,24 +111,24 @@ def refit(
             random_seed + i, draws, tune, chains, 1, target_accept, progressbar=False,
             importance=importance,
         )  # fmt: skip
-        jobs.append(_Job(model, runs, sampler, None if store is None else os.fspath(store)))
-    found = {i: job.kept() for i, job in enumerate(jobs) if job.is_kept}
-    with _executor(executor) as where:
-        pending = {where.submit(_done, job): i for i, job in enumerate(jobs) if i not in found}
+        jobs.append(_RefitJob(model, runs, sampler, None if store is None else os.fspath(store)))
+    fits = {i: job.stored_fit() for i, job in enumerate(jobs) if job.is_stored}
+    with _executor(executor) as pool:
+        pending = {pool.submit(_run, job): i for i, job in enumerate(jobs) if i not in fits}
         try:
-            for future in _watched(pending, len(jobs), progressbar):
+            for future in _completed(pending, len(jobs), progressbar):
                 i = pending[future]
-                found[i] = jobs[i].fit(future.result()[0])
+                fits[i] = jobs[i].fit_of(future.result()[0])
         except BaseException:
             for future in pending:
                 future.cancel()
             raise
-    return [found[i] for i in range(len(jobs))]
+    return [fits[i] for i in range(len(jobs))]
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One fit to be made."""
+class _RefitJob:
+    """One of the fits, which can be sent to another process."""
 
     model: Model
     runs: xr.Dataset
@@ -131,7 +136,7 @@ class _Job:
     store: str | None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A law holds a function, which plain pickle finds by a name that is the law's.
+        # Plain pickle looks up the function of a law by name, which is that of the law.
         return _unpickled, (cloudpickle.dumps((self.model, self.runs, self.sampler, self.store)),)
 
     @cached_property
@@ -140,51 +145,51 @@ class _Job:
         return store_key(self.model, self.runs, self.sampler)
 
     @property
-    def is_kept(self) -> bool:
+    def is_stored(self) -> bool:
         """Whether the fit is in the store."""
         return self.store is not None and self.key in FitStore(self.store)
 
-    def kept(self) -> Fit:
-        """The fit of the store."""
+    def stored_fit(self) -> Fit:
+        """The fit in the store."""
         assert self.store is not None
         return FitStore(self.store).get(self.key, self.model)
 
-    def fit(self, tree: xr.DataTree | None) -> Fit:
-        """The fit that was made; in the store unless its tree is given."""
-        return self.kept() if tree is None else Fit(self.model, self.runs, tree)
+    def fit_of(self, tree: xr.DataTree | None) -> Fit:
+        """The fit with this tree; None for that in the store."""
+        return self.stored_fit() if tree is None else Fit(self.model, self.runs, tree)
 
 
-def _unpickled(content: bytes) -> _Job:
-    return _Job(*cloudpickle.loads(content))
+def _unpickled(content: bytes) -> _RefitJob:
+    return _RefitJob(*cloudpickle.loads(content))
 
 
 @contextmanager
-def _executor(given: Executor | None) -> Iterator[Executor]:
-    if given is not None:
-        yield given
+def _executor(executor: Executor | None) -> Iterator[Executor]:
+    if executor is not None:
+        yield executor
         return
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         yield threads
 
 
-def _watched(
+def _completed(
     pending: Collection[Future[Any]], total: int, progressbar: bool
 ) -> Iterator[Future[Any]]:
-    """Futures as they are done; those that are not pending were done before."""
-    before, failed = total - len(pending), 0
-    with progress("Fitting", total, shown=progressbar, done=before) as tell:
-        for done, future in enumerate(as_completed(pending), before + 1):
+    """Futures in order of completion, with progress; jobs that are not pending are done."""
+    done_before, failed = total - len(pending), 0
+    with progress("Fitting", total, shown=progressbar, done=done_before) as update:
+        for done, future in enumerate(as_completed(pending), done_before + 1):
             yield future
             failed += not future.result()[1]
-            tell(done, f"{failed} not converged" if failed else "")
+            update(done, f"{failed} not converged" if failed else "")
 
 
-def _done(job: _Job) -> tuple[xr.DataTree | None, bool]:
-    """What was made, unless it is in the store now, and whether it passed its gate."""
+def _run(job: _RefitJob) -> tuple[xr.DataTree | None, bool]:
+    """The tree of a fit, or None if it is in the store, and whether the gate passed."""
     _load_lazy()
-    if job.is_kept:  # by a worker that was lost since
-        return None, Gate.of(job.kept().tree).passed
-    fit = _fitted(job)
+    if job.is_stored:  # by a worker that was lost since
+        return None, Gate.of(job.stored_fit().tree).passed
+    fit = _fit(job)
     passed = Gate.of(fit.tree).passed
     if job.store is None:
         return fit.tree, passed
@@ -193,35 +198,41 @@ def _done(job: _Job) -> tuple[xr.DataTree | None, bool]:
 
 
 def _load_lazy() -> None:
-    """Load jax where it is installed: ArviZ makes it a module that loads when it is first used.
+    """Load jax, where installed, which ArviZ imports lazily.
 
-    SciPy uses it whenever it asks whether an array is one of jax's, and threads that do so at once
-    find half a module.
+    SciPy uses it to ask whether an array is one of jax's. Threads that do so at the same time see
+    a half-loaded module.
     """
     with _lock:
         getattr(sys.modules.get("jax"), "Array", None)
 
 
-def _fitted(job: _Job) -> Fit:
+def _fit(job: _RefitJob) -> Fit:
     run_arrays = run_arrays_of(job.model, job.runs)
     model_data = model_data_of(job.model, run_arrays)
     compiled = _compiled(job.model, job.runs, run_arrays, model_data)
     first = replace(
         job.sampler, max_draws_factor=1, target_accept=job.sampler.attempts[0].target_accept
     )
-    found = sample_posterior(job.model, job.runs, run_arrays, compiled, first)
-    if not found.gate.is_final:
-        again = _patient(job.sampler, found.gate)
-        found = sample_posterior(job.model, job.runs, run_arrays, compiled, again)
-    return assemble_fit(job.model, job.runs, found, job.sampler, {})
+    draws = sample_posterior(job.model, job.runs, run_arrays, compiled, first)
+    if not draws.gate.is_final:
+        second = _second_attempt(job.sampler, draws.gate)
+        draws = sample_posterior(job.model, job.runs, run_arrays, compiled, second)
+    return assemble_fit(job.model, job.runs, draws, job.sampler, {})
 
 
-def _patient(sampler: Sampler, failed: Gate) -> Sampler:
-    """How to sample again: with more draws, and smaller steps if they were too large."""
-    steps = sampler.attempts[-1 if failed.divergences else 0].target_accept
-    times = SMALLER_STEPS if failed.divergences else MORE_DRAWS
-    more = {"tune": MORE_TUNE * sampler.tune, "draws": times * sampler.draws}
-    return replace(sampler, max_draws_factor=1, target_accept=steps, importance=False, **more)
+def _second_attempt(sampler: Sampler, failed: Gate) -> Sampler:
+    """Settings with more draws, and with smaller steps if there were divergences."""
+    diverged = failed.divergences > 0
+    factor = DRAWS_FACTOR_AFTER_DIVERGENCES if diverged else DRAWS_FACTOR
+    return replace(
+        sampler,
+        tune=TUNE_FACTOR * sampler.tune,
+        draws=factor * sampler.draws,
+        target_accept=sampler.attempts[-1 if diverged else 0].target_accept,
+        max_draws_factor=1,
+        importance=False,
+    )
 
 
 _compiled_densities: OrderedDict[tuple[str, Any], CompiledDensity] = OrderedDict()
@@ -231,12 +242,12 @@ _lock = threading.Lock()
 def _compiled(
     model: Model, runs: xr.Dataset, run_arrays: RunArrays, model_data: ModelData
 ) -> CompiledDensity:
-    """The compiled model on these numbers; one thread compiles, the others wait for it."""
+    """The compiled density for these data; one thread compiles, the others wait for it."""
     key = model.structure(model_data.priors_as_data), model_data.structure
     with _lock:
         if key not in _compiled_densities:
             _compiled_densities[key] = compiled_density_of(model, runs, run_arrays, model_data)
         _compiled_densities.move_to_end(key)
-        while len(_compiled_densities) > ENGINES:
+        while len(_compiled_densities) > CACHE_SIZE:
             _compiled_densities.popitem(last=False)
         return _compiled_densities[key].with_data(model_data)

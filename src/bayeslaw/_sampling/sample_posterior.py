@@ -1,0 +1,153 @@
+"""Draws of the posterior, by importance sampling or NUTS, until they pass the convergence gate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from bayeslaw._inference.coordinates import coordinates
+from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout, is_pooled
+from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
+from bayeslaw._inference.run_arrays import RunArrays
+from bayeslaw._sampling.compiled import DRAW, CompiledDensity
+from bayeslaw._sampling.gate import Gate, check_convergence
+from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
+from bayeslaw._sampling.initial_points import with_initial_points
+from bayeslaw._sampling.nuts import Sampler, TraceInterrupted, nuts_traces
+from bayeslaw.model.model import Model
+
+__all__ = [
+    "PosteriorDraws",
+    "SamplingInterrupted",
+    "label_unconstrained",
+    "sample_posterior",
+]
+
+SAMPLE_STATS = (
+    "diverging", "energy", "n_steps", "depth", "step_size_bar", "logp", "maxdepth_reached",
+)  # fmt: skip
+
+type FromFlat = Callable[[np.ndarray, xr.Dataset], PosteriorDraws]
+type FromTrace = Callable[[xr.DataTree], PosteriorDraws]
+
+
+@dataclass(frozen=True)
+class PosteriorDraws:
+    """Draws of a posterior, their convergence gate, and the seconds that sampling took.
+
+    `unconstrained` has the sampler's variables, `posterior` the parameters in the user's units.
+    """
+
+    unconstrained: xr.Dataset
+    posterior: xr.Dataset
+    sample_stats: xr.Dataset
+    gate: Gate
+    seconds: float
+
+
+class SamplingInterrupted(KeyboardInterrupt):
+    """Sampling was interrupted; `draws` are those so far."""
+
+    def __init__(self, draws: PosteriorDraws) -> None:
+        super().__init__()
+        self.draws = draws
+
+
+def sample_posterior(
+    model: Model,
+    runs: xr.Dataset,
+    run_arrays: RunArrays,
+    compiled: CompiledDensity,
+    sampler: Sampler,
+) -> PosteriorDraws:
+    """Sample until the gate passes, or more draws would not help.
+
+    Raises SamplingInterrupted if interrupted when every chain has a few draws; before that, a
+    plain KeyboardInterrupt.
+    """
+    started = time.perf_counter()
+
+    def from_flat(rows: np.ndarray, sample_stats: xr.Dataset) -> PosteriorDraws:
+        draws = compiled.layout.split(rows, compiled.model_data)
+        unconstrained = label_unconstrained(model, run_arrays, draws)
+        posterior = posterior_dataset(model, run_arrays, unconstrained, runs)
+        seconds = time.perf_counter() - started
+        gate = check_convergence(posterior, sample_stats)
+        return PosteriorDraws(unconstrained, posterior, sample_stats, gate, seconds)
+
+    def from_trace(trace: xr.DataTree) -> PosteriorDraws:
+        rows = trace["posterior"].to_dataset()[DRAW].values
+        return from_flat(rows, _selected_stats(trace["sample_stats"].to_dataset()))
+
+    # One thread of linear algebra per chain: with more, they compete and take six times longer.
+    with threadpool_limits(1):
+        ready = with_initial_points(compiled, model, run_arrays)
+        try:
+            draws = _by_importance(ready, sampler, from_flat) if sampler.importance else None
+            return draws or _by_nuts(ready, sampler, from_trace)
+        except TraceInterrupted as interrupted:
+            raise SamplingInterrupted(from_trace(interrupted.trace)) from None
+
+
+def label_unconstrained(
+    model: Model, run_arrays: RunArrays, draws: dict[str, np.ndarray]
+) -> xr.Dataset:
+    """The sampler's variables, as of `CompiledDensity.variables`, with labels."""
+    roles = coordinate_roles(model, coordinates(model))
+    pooled = is_pooled(model, run_arrays.curves)
+    layout = hierarchy_layout(groupings(model, run_arrays.curves), list(roles)) if pooled else None
+    return unconstrained_dataset(draws, roles, layout, run_arrays.curves)
+
+
+def _by_importance(
+    compiled: CompiledDensity, sampler: Sampler, from_flat: FromFlat
+) -> PosteriorDraws | None:
+    """Draws by importance sampling, or None: there are several modes, or the gate fails."""
+    if compiled.initial_points is not None:
+        return None
+    rng = np.random.default_rng([sampler.random_seed, 3])
+    for independent in importance_draws(compiled, sampler.chains * sampler.draws, rng):
+        draws = _as_chains(independent, compiled, sampler, from_flat)
+        if draws.gate.passed:
+            return draws
+    return None
+
+
+def _as_chains(
+    independent: ImportanceDraws, compiled: CompiledDensity, sampler: Sampler, from_flat: FromFlat
+) -> PosteriorDraws:
+    """Independent draws, divided into chains."""
+    shape = sampler.chains, sampler.draws
+    sample_stats = xr.Dataset(
+        {
+            "diverging": (("chain", "draw"), np.zeros(shape, dtype=bool)),
+            "logp": (("chain", "draw"), independent.log_density.reshape(shape)),
+        },
+        {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
+        {"pareto_k": independent.pareto_k},
+    )
+    # Copies of a proposal are adjacent, so each is evaluated once.
+    is_new = np.append(True, np.any(np.diff(independent.points, axis=0), axis=1))
+    rows = compiled.flat_variables(independent.points[is_new])[np.cumsum(is_new) - 1]
+    return from_flat(rows.reshape(*shape, -1), sample_stats)
+
+
+def _by_nuts(compiled: CompiledDensity, sampler: Sampler, from_trace: FromTrace) -> PosteriorDraws:
+    """The fewest draws that pass the gate, or the last ones."""
+    for attempt in sampler.attempts:
+        for trace in nuts_traces(compiled, attempt):
+            draws = from_trace(trace)
+            if draws.gate.is_final:
+                return draws
+            if not draws.gate.would_more_draws_help:
+                break
+    return draws  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def _selected_stats(sample_stats: xr.Dataset) -> xr.Dataset:
+    return sample_stats[[name for name in SAMPLE_STATS if name in sample_stats]]
