@@ -1,4 +1,4 @@
-"""Marginal likelihoods, against integrals that are known."""
+"""Marginal likelihoods, compared with integrals in closed form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIGMA, TAU = 0.02, 0.03
 
 @bl.law(unitless=("N",))
 def line(N: Any, *, a: bl.Real, b: bl.Real) -> Any:
-    """A response that is linear in what is not known."""
+    """A response that is linear in its parameters."""
     return a + b * np.log(N)
 
 
@@ -56,19 +56,19 @@ def closed_form(fit: bl.Fit) -> float:
     """The density of the responses of a linear model with normal priors is normal."""
     run_arrays, noise = run_arrays_of(fit.model, fit.runs), SIGMA**2 * np.eye(12)
     if fit.model.discrepancy:
-        [place] = run_arrays.position
-        same = np.sign(place)[:, None] == np.sign(place)
-        noise = noise + TAU**2 * same * np.minimum.outer(np.abs(place), np.abs(place))
-    known = np.stack([np.ones(12), np.log(fit.runs["N"].values)], axis=1)
-    covariance = known @ np.diag([4.0, 0.25]) @ known.T + run_arrays.unit**2 * noise
-    return float(multivariate_normal(known @ [3.0, 0.0], covariance).logpdf(fit.runs["loss"]))
+        [position] = run_arrays.position
+        same = np.sign(position)[:, None] == np.sign(position)
+        noise = noise + TAU**2 * same * np.minimum.outer(np.abs(position), np.abs(position))
+    design = np.stack([np.ones(12), np.log(fit.runs["N"].values)], axis=1)
+    covariance = design @ np.diag([4.0, 0.25]) @ design.T + run_arrays.unit**2 * noise
+    return float(multivariate_normal(design @ [3.0, 0.0], covariance).logpdf(fit.runs["loss"]))
 
 
 def test_a_linear_model_has_a_closed_form(linear: bl.Fit) -> None:
-    found, other = (marginal_likelihood(linear, random_seed=seed) for seed in (0, 5))
-    assert found.log != other.log
-    assert found == marginal_likelihood(linear)
-    for each in (found, other):
+    first, second = (marginal_likelihood(linear, random_seed=seed) for seed in (0, 5))
+    assert first.log != second.log
+    assert first == marginal_likelihood(linear)
+    for each in (first, second):
         assert 0 < each.error < 0.02
         assert abs(each.log - closed_form(linear)) < 4 * each.error
         assert each.caveats == (PRIOR_DEPENDENCE,)
@@ -76,9 +76,9 @@ def test_a_linear_model_has_a_closed_form(linear: bl.Fit) -> None:
 
 def test_a_linear_model_with_a_discrepancy_has_a_closed_form(runs: xr.Dataset) -> None:
     fit = fitted(runs, bl.Brownian())
-    found = marginal_likelihood(fit)
-    assert 0 < found.error < 0.02
-    assert abs(found.log - closed_form(fit)) < 4 * found.error
+    result = marginal_likelihood(fit)
+    assert 0 < result.error < 0.02
+    assert abs(result.log - closed_form(fit)) < 4 * result.error
 
 
 # The bridge alone
@@ -92,8 +92,8 @@ REPEATS = 20
     [(norm(3.0, 0.1), 1), (norm(-1.0, 5.0), 20), (gamma(4.0), 5), (gamma(1.5), 2)],
     ids=["narrow", "many", "skewed", "edge"],
 )
-def test_densities_whose_integral_is_known(density: Any, size: int) -> None:
-    """The estimate is off by as much as its error says."""
+def test_errors_are_calibrated_for_known_integrals(density: Any, size: int) -> None:
+    """The error of the estimate is its standard error."""
 
     def scaled(points: np.ndarray) -> np.ndarray:
         return density.logpdf(points).sum(axis=-1) + 7.5
@@ -108,18 +108,21 @@ def test_densities_whose_integral_is_known(density: Any, size: int) -> None:
     assert 0.5 < off.std() < 1.6
 
 
-def test_draws_that_hang_together_count_less() -> None:
+def test_autocorrelated_draws_have_a_larger_error() -> None:
     independent = gamma(4.0).rvs((2, 2000, 3), random_state=np.random.default_rng(3))
-    sticky = np.repeat(independent[:, ::10], 10, axis=1)
+    autocorrelated = np.repeat(independent[:, ::10], 10, axis=1)
 
     def log_density(points: np.ndarray) -> np.ndarray:
         return gamma(4.0).logpdf(points).sum(axis=-1)
 
     rng = np.random.default_rng(1)
-    assert _bridge(log_density, sticky, rng)[1] > 1.5 * _bridge(log_density, independent, rng)[1]
+    assert (
+        _bridge(log_density, autocorrelated, rng)[1]
+        > 1.5 * _bridge(log_density, independent, rng)[1]
+    )
 
 
-# What is told with it
+# Caveats
 
 
 def test_caveats(linear: bl.Fit) -> None:
@@ -133,6 +136,6 @@ def test_caveats(linear: bl.Fit) -> None:
     assert _caveats(linear, 0.2, 0) == [PRIOR_DEPENDENCE]
 
 
-def test_in_words() -> None:
+def test_str() -> None:
     lines = str(MarginalLikelihood(-12.345, 0.0123, (PRIOR_DEPENDENCE,))).splitlines()
     assert lines == ["log marginal likelihood -12.35, Monte Carlo error 0.012", PRIOR_DEPENDENCE]

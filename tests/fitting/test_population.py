@@ -1,4 +1,4 @@
-"""Populations: what other curves say of a new one."""
+"""Population priors: what other curves say about a new one."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ from bayeslaw.priors import HalfNormal, LinkNormal, Population
 
 def moments(fit: bl.Fit, name: str, **levels: str) -> tuple[float, float]:
     """Mean and sd of a new curve's parameter by simulation from the draws."""
-    link = fit.tree["unconstrained_posterior"].to_dataset()
+    draws = fit.tree["unconstrained_posterior"].to_dataset()
     rng = np.random.default_rng(1)
-    value = link["center"].sel(parameter=name).values.copy()
-    for item in link["spread_of"].values:
+    value = draws["center"].sel(parameter=name).values.copy()
+    for item in draws["spread_of"].values:
         parameter, group = str(item).split(" ", 1)
         if parameter != name:
             continue
-        spread = link["spread"].sel(spread_of=item).values
+        spread = draws["spread"].sel(spread_of=item).values
         effect = rng.standard_normal(spread.shape)
         if group in levels:
-            effect = link["effects"].sel(effect_of=f"{name} {group} {levels[group]}").values
+            effect = draws["effects"].sel(effect_of=f"{name} {group} {levels[group]}").values
         value = value + spread * effect
     return float(value.mean()), float(value.std())
 
 
 @pytest.mark.parametrize("levels", [{}, {"task": "c4"}, {"task": "c4", "dataset": "wiki"}], ids=str)
 def test_moments_are_those_of_simulated_curves(crossed_fit: bl.Fit, levels: dict[str, str]) -> None:
-    found = population(crossed_fit, at=levels)
+    population_prior = population(crossed_fit, at=levels)
     for name in ("L0", "k", "alpha", "sigma"):
         mean, sd = moments(crossed_fit, name, **levels)
-        prior = found[name]
+        prior = population_prior[name]
         assert isinstance(prior, LinkNormal)
         error = sd / np.sqrt(
             crossed_fit.tree["unconstrained_posterior"].sizes["draw"] * 2 / 5
         )  # draws are dependent
         assert prior.mean == pytest.approx(mean, abs=4 * error)
         assert prior.sd == pytest.approx(sd, rel=0.2)
-        assert isinstance(found[f"sd_{name}"], HalfNormal)
-    assert len(found) == 8
-    assert found.law == "power"
-    assert found.reference == reference_sizes(crossed_fit.runs)
-    assert found.provenance["at"] == levels
-    assert found.provenance["fits"][0]["curves"] == 12
+        assert isinstance(population_prior[f"sd_{name}"], HalfNormal)
+    assert len(population_prior) == 8
+    assert population_prior.law == "power"
+    assert population_prior.reference == reference_sizes(crossed_fit.runs)
+    assert population_prior.provenance["at"] == levels
+    assert population_prior.provenance["fits"][0]["curves"] == 12
 
 
-def test_a_known_level_says_more(crossed_fit: bl.Fit) -> None:
-    anybody, known = population(crossed_fit), population(crossed_fit, at={"task": "c4"})
-    assert known["alpha"].sd < anybody["alpha"].sd  # type: ignore[attr-defined]
+def test_a_known_level_narrows_the_prior(crossed_fit: bl.Fit) -> None:
+    unknown, known = population(crossed_fit), population(crossed_fit, at={"task": "c4"})
+    assert known["alpha"].sd < unknown["alpha"].sd  # type: ignore[attr-defined]
 
 
 def test_several_fits_are_a_mixture(crossed_fit: bl.Fit) -> None:
@@ -66,17 +66,19 @@ def test_several_fits_are_a_mixture(crossed_fit: bl.Fit) -> None:
         assert vars(one[name]) == pytest.approx(vars(two[name]))
 
 
-def test_a_population_is_kept(crossed_fit: bl.Fit, tmp_path: Path) -> None:
-    found = population(crossed_fit)
-    again = load_population(save_population(found, tmp_path / "prior.json"))
-    assert dict(again) == dict(found)
-    assert (again.law, again.reference) == (found.law, found.reference)
+def test_a_population_can_be_saved(crossed_fit: bl.Fit, tmp_path: Path) -> None:
+    original = population(crossed_fit)
+    again = load_population(save_population(original, tmp_path / "prior.json"))
+    assert dict(again) == dict(original)
+    assert (again.law, again.reference) == (original.law, original.reference)
 
 
-def test_it_serves_as_priors(crossed_fit: bl.Fit, crossed_split: tuple) -> None:
+def test_a_population_can_be_the_priors_of_a_model(
+    crossed_fit: bl.Fit, crossed_split: tuple
+) -> None:
     prior = population(crossed_fit)
     model = bl.Model(bl.laws.power, pooling=None, priors=prior, discrepancy=None)
-    assert coordinates(model) == coordinates(bl.Model(bl.laws.power))  # they are of coordinates
+    assert coordinates(model) == coordinates(bl.Model(bl.laws.power))  # priors are in coordinates
     built = build(model, crossed_split[0])
     drawn = built["prior_mean"].get_value()[:, 0]
     names = list(built.coords["parameter"])
@@ -96,13 +98,13 @@ def test_the_reference_has_to_be_the_same(crossed_fit: bl.Fit, lone_runs: xr.Dat
         build(model, lone_runs)
 
 
-def test_what_has_no_population(crossed_fit: bl.Fit, lone_fit: bl.Fit) -> None:
-    with pytest.raises(ValueError, match="is not pooled, so it knows no population"):
+def test_fits_without_a_population_are_refused(crossed_fit: bl.Fit, lone_fit: bl.Fit) -> None:
+    with pytest.raises(ValueError, match="is not pooled, so it has no population"):
         population(lone_fit)
     with pytest.raises(ValueError, match="no fits were given"):
         population([])
     with pytest.raises(
-        ValueError, match=r"'corpus' in at is no group; those are \['task', 'dataset'\]"
+        ValueError, match=r"'corpus' in at is not a group; the groups are \['task', 'dataset'\]"
     ):
         population(crossed_fit, at={"corpus": "c4"})
     with pytest.raises(ValueError, match=r"task 'c5' in at is not in the fit, which has \['c4'"):
@@ -116,19 +118,19 @@ def test_what_has_no_population(crossed_fit: bl.Fit, lone_fit: bl.Fit) -> None:
     failed.tree.attrs["gate"] = crossed_fit.tree.attrs["gate"].replace(
         '"divergences": 0', '"divergences": 7'
     )
-    with pytest.raises(ValueError, match="a population of a fit that failed: NOT CONVERGED"):
+    with pytest.raises(ValueError, match="a population needs fits that converged: NOT CONVERGED"):
         population(failed)
 
 
-def test_those_of_the_package() -> None:
+def test_populations_of_the_package() -> None:
     for name in ("few_shot_error", "learning_curves", "small_language_models"):
-        found = load_population(name)
-        law = bl.laws.find(found.law)
-        assert {*law.parameters, "sigma", "tau"} <= set(found)
-        assert found.provenance["fits"][0]["curves"] >= 8
-        assert len(found.reference) == 1
-        [predictor] = found.reference
-        assert bl.Model(law.of(predictor), priors=found).priors is found
+        population_prior = load_population(name)
+        law = bl.laws.find(population_prior.law)
+        assert {*law.parameters, "sigma", "tau"} <= set(population_prior)
+        assert population_prior.provenance["fits"][0]["curves"] >= 8
+        assert len(population_prior.reference) == 1
+        [predictor] = population_prior.reference
+        assert bl.Model(law.of(predictor), priors=population_prior).priors is population_prior
     with pytest.raises(
         ValueError, match=r"no population 'nothing', nor such a file; the package has"
     ):

@@ -16,7 +16,7 @@ import xarray as xr
 
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.fitting.save import fit_from_tree, fit_to_tree
+from bayeslaw.fitting.fit_tree import fit_from_tree, fit_to_tree
 from bayeslaw.model.model import Model
 
 __all__ = ["FitStore", "store_key"]

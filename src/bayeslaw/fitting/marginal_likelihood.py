@@ -1,4 +1,4 @@
-"""How likely a model says the runs are before it has seen any: for Bayes factors."""
+"""Marginal likelihood by Warp-III bridge sampling, for Bayes factors."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from bayeslaw.fitting.fit import Fit
 
 __all__ = ["PRIOR_DEPENDENCE", "MarginalLikelihood", "marginal_likelihood"]
 
-TARGET_ACCEPT = 0.95  # unless the fit was told another
-FAR = 50.0  # from the log ratios, where the bridge cannot be
-ROUGH = 0.2  # of the logarithm, above which the estimate is called rough
+TARGET_ACCEPT = 0.95  # unless the fit has another
+MARGIN = 50.0  # of the bracket about the log ratios in which the root is
+ROUGH = 0.2  # error of the logarithm above which the estimate is called rough
 
-type Density = Callable[[np.ndarray], np.ndarray]
+type LogDensity = Callable[[np.ndarray], np.ndarray]
 
 PRIOR_DEPENDENCE = (
     "A marginal likelihood depends on the priors, however many the runs: making one twice as wide "
-    "costs about log 2 for every parameter that the data settle. Compare models whose priors you "
-    "would defend, try others, and prefer held-out scores where there are any."
+    "costs about log 2 for every parameter that the data determine. Compare models whose priors "
+    "you would defend, try others, and prefer held-out scores where there are any."
 )
 
 
 @dataclass(frozen=True)
 class MarginalLikelihood:
-    """The log marginal likelihood of a model, and what to hold against it.
+    """The log marginal likelihood of a model, with its error and caveats.
 
     Parameters
     ----------
     log : float
-        Natural logarithm of the density of the raw responses, averaged over the prior. The
-        difference between two models of the same runs is the logarithm of their Bayes factor.
+        Natural logarithm of the density of the raw responses, averaged over the prior. For two
+        models of the same runs, the difference is the logarithm of their Bayes factor.
     error : float
         Its Monte Carlo standard error.
     caveats : tuple of str
-        The failure of the fit's gate first; always what it owes to the priors.
+        A failure of the fit's convergence gate first; last, how it depends on the priors.
 
     Examples
     --------
@@ -65,25 +65,25 @@ class MarginalLikelihood:
     caveats: tuple[str, ...]
 
     def __str__(self) -> str:
-        """The number, its error and the caveats, one a line."""
-        told = f"log marginal likelihood {self.log:.2f}, Monte Carlo error {self.error:.2g}"
-        return "\n".join([told, *self.caveats])
+        """The logarithm, its error and the caveats, one a line."""
+        estimate = f"log marginal likelihood {self.log:.2f}, Monte Carlo error {self.error:.2g}"
+        return "\n".join([estimate, *self.caveats])
 
 
 def marginal_likelihood(fit: Fit, *, random_seed: int = 0) -> MarginalLikelihood:
     """Estimate the marginal likelihood of a fitted model by bridge sampling.
 
     The posterior is sampled again, for as many draws as the fit has, in the coordinates in which
-    it is nearly normal. One half of the draws places and scales a normal density, and makes the
-    posterior symmetric about its mean; the other half and as many draws of the normal give the
-    estimate (Meng and Wong 1996; Meng and Schilling 2002, Warp-III).
+    it is nearly normal. One half of the draws gives the mean and covariance with which the
+    posterior is standardised and made symmetric. The other half, and as many draws of a standard
+    normal, give the estimate (Meng and Wong 1996; Warp-III of Meng and Schilling 2002).
 
     Parameters
     ----------
     fit : Fit
         The fit.
     random_seed : int
-        Seed of the draws, of posterior and normal.
+        Seed of the draws of the posterior and of the normal.
 
     Returns
     -------
@@ -100,76 +100,90 @@ def marginal_likelihood(fit: Fit, *, random_seed: int = 0) -> MarginalLikelihood
         fit.model, fit.runs, run_arrays, model_data_of(fit.model, run_arrays)
     )
     with threadpool_limits(1):
-        points, diverging = _points(fit, compiled, random_seed)
+        points, divergences = _points(fit, compiled, random_seed)
         log, error = _bridge(compiled.log_density, points, np.random.default_rng([random_seed, 11]))
-    return MarginalLikelihood(log, error, tuple(_caveats(fit, error, diverging)))
+    return MarginalLikelihood(log, error, tuple(_caveats(fit, error, divergences)))
 
 
-def _caveats(fit: Fit, error: float, diverging: int) -> list[str]:
+def _caveats(fit: Fit, error: float, divergences: int) -> list[str]:
     gate = Gate.of(fit.tree)
-    told = {
+    applies = {
         gate.sentence: not gate.passed,
-        f"Sampled again, {diverging} draws diverged: the estimate may be off by more than its "
-        "error.": diverging > 0,
+        f"Sampled again, {divergences} draws diverged: the estimate may be off by more than its "
+        "error.": divergences > 0,
         f"The estimate is rough (error {error:.2g}): the posterior is far from normal, or the "
         "draws are few.": not error <= ROUGH,
         PRIOR_DEPENDENCE: True,
     }
-    return [sentence for sentence, holds in told.items() if holds]
+    return [caveat for caveat, is_true in applies.items() if is_true]
 
 
 def _points(fit: Fit, compiled: CompiledDensity, random_seed: int) -> tuple[np.ndarray, int]:
     """Draws (chain, draw, unknowns) of the posterior in the sampler's space, and divergences."""
-    told, sizes = json.loads(fit.tree.attrs["sampler"]), fit.tree["unconstrained_posterior"].sizes
+    settings = json.loads(fit.tree.attrs["sampler"])
+    sizes = fit.tree["unconstrained_posterior"].sizes
     ready = with_initial_points(compiled, fit.model, run_arrays_of(fit.model, fit.runs))
-    target_accept = told["target_accept"] or TARGET_ACCEPT
+    target_accept = settings["target_accept"] or TARGET_ACCEPT
     sampler = Sampler(
-        random_seed, sizes["draw"], told["tune"], sizes["chain"], told["cores"], target_accept
+        random_seed,
+        sizes["draw"],
+        settings["tune"],
+        sizes["chain"],
+        settings["cores"],
+        target_accept,
     )
     return unconstrained_draws(ready, sampler)
 
 
-def _bridge(density: Density, points: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
-    """Log of the integral of a density, given draws (chain, draw, unknowns), and its error."""
+def _bridge(
+    log_density: LogDensity, points: np.ndarray, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Log integral of a density, and its error, given draws (chain, draw, unknowns)."""
     half, size = points.shape[1] // 2, points.shape[2]
     first = points[:, :half].reshape(-1, size)
-    middle, root = first.mean(axis=0), np.linalg.cholesky(np.cov(first.T).reshape(size, size))
+    mean, root = first.mean(axis=0), np.linalg.cholesky(np.cov(first.T).reshape(size, size))
     normal = multivariate_normal(np.zeros(size))
 
     def ratio(standard: np.ndarray) -> np.ndarray:
-        """Log density, made symmetric and standard, over the standard normal's."""
-        moved = standard @ root.T
-        both = np.logaddexp(density(middle + moved), density(middle - moved)) - math.log(2)
-        return both + np.log(np.diag(root)).sum() - normal.logpdf(standard)
+        """Log ratio of the density, standardised and made symmetric, to the standard normal."""
+        deviation = standard @ root.T
+        symmetric = np.logaddexp(log_density(mean + deviation), log_density(mean - deviation))
+        symmetric = symmetric - math.log(2)
+        return symmetric + np.log(np.diag(root)).sum() - normal.logpdf(standard)
 
     rest = points[:, half:]
-    drawn = ratio(np.linalg.solve(root, (rest - middle)[..., None])[..., 0])
-    proposed = ratio(rng.standard_normal((drawn.size, size)))
-    return _optimal(drawn, proposed)
+    at_draws = ratio(np.linalg.solve(root, (rest - mean)[..., None])[..., 0])
+    at_proposals = ratio(rng.standard_normal((at_draws.size, size)))
+    return _optimal_bridge(at_draws, at_proposals)
 
 
-def _optimal(drawn: np.ndarray, proposed: np.ndarray) -> tuple[float, float]:
+def _optimal_bridge(at_draws: np.ndarray, at_proposals: np.ndarray) -> tuple[float, float]:
     """The bridge of least error, given log ratios at draws (chain, draw) and at proposals.
 
-    It is the intercept of a logistic regression that tells draws from proposals.
+    It is the intercept of a logistic regression that separates draws from proposals.
     """
     from scipy.optimize import root_scalar  # slow to import
 
-    effective = min(float(az.ess(drawn)), drawn.size)
-    odds, each = math.log(effective / proposed.size), effective / drawn.size
+    ess = min(float(az.ess(at_draws)), at_draws.size)
+    log_odds, ess_per_draw = math.log(ess / at_proposals.size), ess / at_draws.size
 
     def excess(log: float) -> float:
-        as_draws = each * expit(drawn + odds - log).sum() + expit(proposed + odds - log).sum()
-        return float(as_draws - effective)
+        as_draws = (
+            ess_per_draw * expit(at_draws + log_odds - log).sum()
+            + expit(at_proposals + log_odds - log).sum()
+        )
+        return float(as_draws - ess)
 
-    log = root_scalar(excess, bracket=(drawn.min() - FAR, drawn.max() + FAR)).root
-    among_proposed = expit(proposed + odds - log)
-    among_drawn = expit(-(drawn + odds - log))
-    variance = _relative(among_proposed, proposed.size)
-    variance += _relative(among_drawn, min(float(az.ess(among_drawn)), drawn.size))
+    bracket = at_draws.min() - MARGIN, at_draws.max() + MARGIN
+    log = root_scalar(excess, bracket=bracket).root
+    among_proposals = expit(at_proposals + log_odds - log)
+    among_draws = expit(-(at_draws + log_odds - log))
+    variance = _relative_variance(among_proposals, at_proposals.size)
+    ess_among_draws = min(float(az.ess(among_draws)), at_draws.size)
+    variance += _relative_variance(among_draws, ess_among_draws)
     return log, math.sqrt(variance)
 
 
-def _relative(values: np.ndarray, effective: float) -> float:
-    """The relative variance of a mean."""
-    return float(values.var() / values.mean() ** 2 / effective)
+def _relative_variance(values: np.ndarray, ess: float) -> float:
+    """The squared relative error of a mean."""
+    return float(values.var() / values.mean() ** 2 / ess)

@@ -1,4 +1,4 @@
-"""What a library of curves says of a curve that is not in it: a prior."""
+"""Population priors: what fits of many curves say about a new curve."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = ["load_population", "population", "save_population"]
 
 
 def population(fits: Fit | Sequence[Fit], *, at: Mapping[str, str] | None = None) -> Population:
-    """The prior of a new curve that pooled fits of other curves have learned.
+    """The prior of a new curve, learned from pooled fits of other curves.
 
-    Each parameter is normal on the scale on which curves are pooled. Its variance is what is not
-    known of the population, plus the variance between curves: own deviations, and effects of the
-    groups whose level is not given.
+    Each parameter is normal on the scale on which curves are pooled. Its variance is the
+    uncertainty of the population's mean plus the variance between curves: their own deviations,
+    and the effects of groups whose level is not given.
 
     Parameters
     ----------
     fits : Fit or sequence of Fit
-        Pooled fits of one law, at one reference scale. Several are averaged by their numbers of
-        curves.
+        Pooled fits of one law, at one reference scale. Several are averaged, weighted by their
+        numbers of curves.
     at : mapping of str to str, optional
-        Levels that the new curve shares with the library, such as ``{"architecture": "ViT"}``.
+        Levels that the new curve shares with the fits, such as ``{"architecture": "ViT"}``.
 
     Returns
     -------
@@ -53,21 +53,21 @@ def population(fits: Fit | Sequence[Fit], *, at: Mapping[str, str] | None = None
     >>> prior = bl.population(fit, at={"learner": "linear"})  # doctest: +SKIP
     >>> bl.Model(fit.model.law, priors=prior)  # doctest: +SKIP
     """
-    every = [fits] if isinstance(fits, Fit) else list(fits)
-    _require_alike(every)
+    fits = [fits] if isinstance(fits, Fit) else list(fits)
+    _require_compatible(fits)
     levels = {name: str(level) for name, level in (at or {}).items()}
-    found = [_moments(fit, levels) for fit in every]
-    weight = np.array([float(curves_in(fit.runs).sizes["curve"]) for fit in every])
-    mean, variance, spread = _averaged(found, weight / weight.sum())
-    first = every[0]
+    moments = [_moments(fit, levels) for fit in fits]
+    weight = np.array([float(curves_in(fit.runs).sizes["curve"]) for fit in fits])
+    mean, variance, spread = _averaged(moments, weight / weight.sum())
+    first = fits[0]
     names = [
         str(name) for name in first.tree["unconstrained_posterior"].to_dataset()["parameter"].values
     ]
     rows = list(zip(names, mean, np.sqrt(variance), spread, strict=True))
-    priors = {name: LinkNormal(float(middle), float(sd)) for name, middle, sd, _ in rows}
+    priors = {name: LinkNormal(float(mean), float(sd)) for name, mean, sd, _ in rows}
     priors |= {f"sd_{name}": HalfNormal(float(own)) for name, *_, own in rows}
     return Population(
-        first.model.law.name, dict(reference_sizes(first.runs)), priors, _provenance(every, levels)
+        first.model.law.name, dict(reference_sizes(first.runs)), priors, _provenance(fits, levels)
     )
 
 
@@ -77,9 +77,9 @@ def save_population(population: Population, path: str | os.PathLike[str]) -> Pat
     Parameters
     ----------
     population : Population
-        What to write.
+        The population.
     path : path
-        Where.
+        The file.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def save_population(population: Population, path: str | os.PathLike[str]) -> Pat
 
 
 def load_population(name: str | os.PathLike[str]) -> Population:
-    """Load a population: one that comes with the package, or a file.
+    """Load a population that comes with the package, or from a file.
 
     Parameters
     ----------
@@ -115,39 +115,41 @@ def load_population(name: str | os.PathLike[str]) -> Population:
     Raises
     ------
     ValueError
-        If there is neither; the message lists those of the package.
+        If there is no such population or file; the message lists those of the package.
 
     Examples
     --------
     >>> load_population("few_shot_error").law
     'plateau_power'
     """
-    inside = _shelf() / f"{name}.json"
-    source: Traversable | Path = inside if inside.is_file() else Path(name)
+    bundled = _folder() / f"{name}.json"
+    source: Traversable | Path = bundled if bundled.is_file() else Path(name)
     if not source.is_file():
-        known = sorted(item.name.removesuffix(".json") for item in _shelf().iterdir())
+        known = sorted(item.name.removesuffix(".json") for item in _folder().iterdir())
         raise ValueError(f"no population {str(name)!r}, nor such a file; the package has {known}")
     record = json.loads(source.read_text(encoding="utf-8"))
     priors = {key: from_record(value) for key, value in record["priors"].items()}
     return Population(record["law"], record["reference"], priors, record["provenance"])
 
 
-def _shelf() -> Traversable:
+def _folder() -> Traversable:
     return resources.files("bayeslaw") / "data" / "files" / "populations"
 
 
-def _require_alike(fits: Sequence[Fit]) -> None:
+def _require_compatible(fits: Sequence[Fit]) -> None:
     if not fits:
         raise ValueError("no fits were given: a population is learned from at least one")
     first = fits[0]
     for fit in fits:
         if not is_pooled(fit.model, curves_in(fit.runs)):
             raise ValueError(
-                f"the fit of law {fit.model.law.name!r} is not pooled, so it knows no population: "
+                f"the fit of law {fit.model.law.name!r} is not pooled, so it has no population: "
                 "fit several curves with pooling=[...]"
             )
         if not Gate.of(fit.tree).passed:
-            raise ValueError(f"a population of a fit that failed: {Gate.of(fit.tree).sentence}")
+            raise ValueError(
+                f"a population needs fits that converged: {Gate.of(fit.tree).sentence}"
+            )
         if fit.model.law != first.model.law or reference_sizes(fit.runs) != reference_sizes(
             first.runs
         ):
@@ -160,17 +162,17 @@ def _require_alike(fits: Sequence[Fit]) -> None:
 
 def _moments(fit: Fit, levels: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and variance of a new curve's parameters, and root mean square spread between curves."""
-    link = fit.tree["unconstrained_posterior"].to_dataset()
-    names = [str(name) for name in link["parameter"].values]
-    where = hierarchy_layout(groupings(fit.model, curves_in(fit.runs)), names)
+    draws = fit.tree["unconstrained_posterior"].to_dataset()
+    names = [str(name) for name in draws["parameter"].values]
+    layout = hierarchy_layout(groupings(fit.model, curves_in(fit.runs)), names)
     _require_levels(fit, levels)
-    center = link["center"].values.reshape(-1, len(names)).copy()
-    spread = link["spread"].values.reshape(-1, len(where.spreads))
+    center = draws["center"].values.reshape(-1, len(names)).copy()
+    spread = draws["spread"].values.reshape(-1, len(layout.spreads))
     between = spread[:, : len(names)] ** 2
-    for i, (name, group) in enumerate(where.spreads[len(names) :], start=len(names)):
+    for i, (name, group) in enumerate(layout.spreads[len(names) :], start=len(names)):
         level = (name, group, levels.get(group, ""))
-        if level in where.levels:
-            effect = link["effects"].values[..., where.levels.index(level)].ravel()
+        if level in layout.levels:
+            effect = draws["effects"].values[..., layout.levels.index(level)].ravel()
             center[:, names.index(name)] += spread[:, i] * effect
         else:
             between[:, names.index(name)] += spread[:, i] ** 2
@@ -180,17 +182,19 @@ def _moments(fit: Fit, levels: Mapping[str, str]) -> tuple[np.ndarray, np.ndarra
 def _require_levels(fit: Fit, levels: Mapping[str, str]) -> None:
     for group, level in levels.items():
         if group not in group_names(fit.runs):
-            raise ValueError(f"{group!r} in at is no group; those are {group_names(fit.runs)}")
+            raise ValueError(
+                f"{group!r} in at is not a group; the groups are {group_names(fit.runs)}"
+            )
         known = list(dict.fromkeys(str(label) for label in fit.runs[group].values))
         if level not in known:
             raise ValueError(f"{group} {level!r} in at is not in the fit, which has {known}")
 
 
 def _averaged(
-    found: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], weight: np.ndarray
+    moments: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Moments of the mixture of several populations."""
-    means, variances, spreads = (np.array(values) for values in zip(*found, strict=True))
+    means, variances, spreads = (np.array(values) for values in zip(*moments, strict=True))
     mean = weight @ means
     return mean, weight @ (variances + (means - mean) ** 2), np.sqrt(weight @ spreads**2)
 

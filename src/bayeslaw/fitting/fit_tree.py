@@ -1,0 +1,105 @@
+"""A fit as one tree of netCDF groups: model, runs and draws, with attributes that survive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayeslaw._law.law import Law
+from bayeslaw.errors import StoreError
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.model_record import fitted_law, model_from_record, model_to_record
+
+__all__ = ["fit_from_tree", "fit_to_tree"]
+
+FORMAT = 2
+RENAMED = {  # groups of files of format 1
+    "/link": "/unconstrained_posterior",
+    "/prior_link": "/unconstrained_prior",
+}
+ATTRIBUTE = "bayeslaw"  # of the root: format and model
+SPACED = "coordinates_with_spaces"  # attribute of a group
+JSON = "json:"  # prefix of attributes that netCDF would not give back as they were
+
+
+def fit_to_tree(fit: Fit) -> xr.DataTree:
+    """Model, runs and draws of a fit as one tree that a file can hold."""
+    record = {"format": FORMAT, "version": version("bayeslaw"), **model_to_record(fit.model)}
+    groups = {node.path: _to_netcdf(node.to_dataset(inherit=False)) for node in fit.tree.subtree}
+    groups["/"].attrs[ATTRIBUTE] = json.dumps(record, default=_plain)
+    return xr.DataTree.from_dict({**groups, "/runs": _to_netcdf(fit.runs)})
+
+
+def fit_from_tree(tree: xr.DataTree, path: Path, law: Law | None = None) -> Fit:
+    """The fit of a tree from `fit_to_tree`; `path` is for error messages."""
+    record = json.loads(tree.attrs[ATTRIBUTE])
+    _check_format(record, path)
+    groups = {
+        RENAMED.get(node.path, node.path): _from_netcdf(node.to_dataset(inherit=False))
+        for node in tree.subtree
+    }
+    runs = groups.pop("/runs")
+    del groups["/"].attrs[ATTRIBUTE]
+    model = model_from_record(record, fitted_law(record, law, path))
+    return Fit(model, runs, xr.DataTree.from_dict(groups))
+
+
+def _check_format(record: Mapping[str, Any], path: Path) -> None:
+    if record["format"] > FORMAT:
+        raise StoreError(
+            f"{str(path)!r} has format {record['format']}, of bayeslaw {record['version']}; this "
+            f"is bayeslaw {version('bayeslaw')}, which reads format {FORMAT}: upgrade it"
+        )
+
+
+def _to_netcdf(data: xr.Dataset) -> xr.Dataset:
+    for name in map(str, {*data.variables, *data.dims}):
+        if "/" in name or name in ("", "."):
+            raise StoreError(f"a file cannot hold the name {name!r}: rename that column")
+    # netCDF separates the names of coordinates by spaces, so these would become variables.
+    spaced = [name for name in map(str, data.coords) if any(map(str.isspace, name))]
+    spaced = [name for name in spaced if name not in data.dims]
+    data = data.drop_encoding().reset_coords(spaced)
+    return _map_attributes(data.assign_attrs({SPACED: spaced} if spaced else {}), _packed)
+
+
+def _from_netcdf(data: xr.Dataset) -> xr.Dataset:
+    data = _map_attributes(data.drop_encoding(), _unpacked)
+    return data.set_coords(data.attrs.pop(SPACED, []))
+
+
+def _map_attributes(data: xr.Dataset, function: Callable[[str, Any], Any]) -> xr.Dataset:
+    data = data.copy()
+    for item in (data, *data.variables.values()):
+        item.attrs = {name: function(name, value) for name, value in item.attrs.items()}
+    return data
+
+
+def _packed(name: str, value: Any) -> str | float:
+    if isinstance(value, float) or (isinstance(value, str) and not value.startswith(JSON)):
+        return value
+    try:
+        return JSON + json.dumps(value, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"a file cannot hold the attribute {name!r}, a {type(value).__name__}: "
+            "make it text, a number or a list of them"
+        ) from error
+
+
+def _unpacked(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return json.loads(value.removeprefix(JSON)) if value.startswith(JSON) else value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
