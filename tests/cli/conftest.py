@@ -21,12 +21,12 @@ type Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line: exit code, what was printed, what was said on the error stream."""
+    """Run the command line: exit code, output and error stream."""
 
     def go(*arguments: object) -> tuple[int, str, str]:
         code = cli.run([str(item) for item in arguments])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return go
 
@@ -38,19 +38,19 @@ def folder(
     crossed_fit: bl.Fit,
     failed_fit: bl.Fit,
 ) -> Path:
-    """A table of runs, a fit, and a fit that failed its gate."""
-    place = tmp_path_factory.mktemp("cli")
+    """A folder with a table of runs, a fit, and a fit that did not converge."""
+    path = tmp_path_factory.mktemp("cli")
     columns = ["params", "loss", "task", "dataset"]
     frame = crossed_runs.to_dataframe().reset_index().rename(columns={"N": "params"})
-    frame[columns].to_csv(place / "runs.csv", index=False)
-    bl.save(crossed_fit, place / "fit.nc")
-    bl.save(failed_fit, place / "failed.nc")
-    return place
+    frame[columns].to_csv(path / "runs.csv", index=False)
+    bl.save(crossed_fit, path / "fit.nc")
+    bl.save(failed_fit, path / "failed.nc")
+    return path
 
 
 @pytest.fixture(scope="session")
 def failed_fit(crossed_fit: bl.Fit) -> bl.Fit:
-    """A fit that says that it must not be used."""
+    """A fit that did not pass its gate."""
     tree = crossed_fit.tree.copy()
     tree.attrs["gate"] = replace(Gate.of(tree), divergences=7).to_json()
     return replace(crossed_fit, tree=tree)
@@ -63,16 +63,16 @@ def prepared(
     log_linear_fit: bl.Fit,
     pure_power_fit: bl.Fit,
 ) -> list[dict[str, Any]]:
-    """Fits that are there already, in place of sampling; what was asked for is noted."""
-    asked = []
+    """Return existing fits instead of sampling, and record the calls."""
+    calls = []
     fits = {fit.model.law.name: fit for fit in (crossed_fit, log_linear_fit, pure_power_fit)}
 
     def fit(model: bl.Model, runs: xr.Dataset, **sampler: Any) -> bl.Fit:
-        asked.append({"model": model, "runs": runs, **sampler})
+        calls.append({"model": model, "runs": runs, **sampler})
         return fits[model.law.name]
 
     monkeypatch.setattr(bl, "fit", fit)
-    return asked
+    return calls
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +88,6 @@ def joint(tmp_path_factory: pytest.TempPathFactory, known_fit: Callable[..., bl.
         for D in (1e10, 1e11)
     ]
     runs = bl.read_runs(pd.DataFrame(rows), predictors=["N", "D"], groups=["task"])
-    place = tmp_path_factory.mktemp("joint") / "fit.nc"
-    bl.save(known_fit(bl.laws.chinchilla, drawn, runs), place)
-    return place
+    path = tmp_path_factory.mktemp("joint") / "fit.nc"
+    bl.save(known_fit(bl.laws.chinchilla, drawn, runs), path)
+    return path

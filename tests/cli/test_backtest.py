@@ -1,4 +1,4 @@
-"""The command that fits laws up to several sizes and judges them beyond."""
+"""`bayeslaw backtest`."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from bayeslaw import cli
 
 type Run = Callable[..., tuple[int, str, str]]
 COLUMNS = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
-ORIGIN = ["--origins", "2e8"]  # of the fits that are there already
+ORIGIN = ["--origins", "2e8"]  # of the existing fits
 SAMPLER = {"random_seed": 1, "draws": 1000, "tune": 1000, "chains": 4, "progressbar": False}
 
 
 @pytest.fixture
-def asked(
+def calls(
     monkeypatch: pytest.MonkeyPatch,
     crossed_fit: bl.Fit,
     log_linear_fit: bl.Fit,
     pure_power_fit: bl.Fit,
 ) -> list[dict[str, Any]]:
-    """Fits that are there already, in place of sampling; what was asked for is noted."""
-    calls = []
+    """Return existing fits instead of sampling, and record the calls."""
+    recorded = []
     fits = {fit.model.law.name: fit for fit in (crossed_fit, log_linear_fit, pure_power_fit)}
 
     def refit(model: bl.Model, many: Sequence[xr.Dataset], **sampler: Any) -> list[bl.Fit]:
-        calls.append({"model": model, "many": many, **sampler})
+        recorded.append({"model": model, "many": many, **sampler})
         return [fits[model.law.name] for _ in many]
 
     monkeypatch.setattr(importlib.import_module("bayeslaw.comparison.backtest"), "refit", refit)
-    return calls
+    return recorded
 
 
-def test_backtest(run: Run, folder: Path, asked: list[dict[str, Any]]) -> None:
+def test_backtest(run: Run, folder: Path, calls: list[dict[str, Any]]) -> None:
     code, text, err = run("backtest", folder / "runs.csv", *COLUMNS, *ORIGIN, "--json")
     assert (code, err) == (0, "")
-    told = json.loads(text)
-    assert told["sentences"] == ["Fits: 3, of runs up to N = 2e+08."]
+    result = json.loads(text)
+    assert result["sentences"] == ["Fits: 3, of runs up to N = 2e+08."]
     horizons, models = (
-        list(dict.fromkeys(row[key] for row in told["backtest"])) for key in ("horizon", "model")
+        list(dict.fromkeys(row[key] for row in result["backtest"])) for key in ("horizon", "model")
     )
     assert horizons == [2, 5]  # the later runs are 1.9 and 5 times the origin
     assert models == ["power", "pure_power", "log_linear", "last value", "least squares"]
-    assert told["backtest"][0]["log_score_diff"] == 0
-    assert told["backtest"][1]["caveats"].startswith("12 curves (fewer than 16)")
-    assert [{name: call[name] for name in SAMPLER} for call in asked] == [SAMPLER] * 3
-    assert [call["model"].pooling for call in asked] == [["task", "dataset"]] * 3
-    assert {call["many"][0].sizes["run"] for call in asked} == {72}
+    assert result["backtest"][0]["log_score_diff"] == 0
+    assert result["backtest"][1]["caveats"].startswith("12 curves (fewer than 16)")
+    assert [{name: call[name] for name in SAMPLER} for call in calls] == [SAMPLER] * 3
+    assert [call["model"].pooling for call in calls] == [["task", "dataset"]] * 3
+    assert {call["many"][0].sizes["run"] for call in calls} == {72}
     code, text, _ = run("backtest", folder / "runs.csv", *COLUMNS, *ORIGIN)
     assert code == 0
     assert text.startswith("Fits: 3, of runs up to N = 2e+08.\n")
@@ -62,26 +62,26 @@ def test_backtest(run: Run, folder: Path, asked: list[dict[str, Any]]) -> None:
         assert word in text
 
 
-def test_what_is_asked_for(run: Run, folder: Path, asked: list[dict[str, Any]]) -> None:
-    """Along compute that a column tells, with held-out runs left aside."""
+def test_options_are_passed_on(run: Run, folder: Path, calls: list[dict[str, Any]]) -> None:
+    """Held-out runs are left out."""
     typed = ["--laws", "power", "--origins", "2e7,2e6", "--horizons", "3,30", "--along", "N"]
     typed += ["--hold-out", "N=5e8", "--seed", 9, "--draws", 7, "--tune", 8, "--chains", 3]
     typed += ["--no-pool", "--no-discrepancy"]
     code, text, _ = run("backtest", folder / "runs.csv", *COLUMNS, *typed, "--json")
     assert code == 0
-    [call] = asked
+    [call] = calls
     assert [runs.sizes["run"] for runs in call["many"]] == [12, 48]
-    told = {"random_seed": 9, "draws": 7, "tune": 8, "chains": 3, "progressbar": False}
-    assert {**call, **told} == call
+    sampler = {"random_seed": 9, "draws": 7, "tune": 8, "chains": 3, "progressbar": False}
+    assert {**call, **sampler} == call
     assert (call["model"].pooling, call["model"].discrepancy) == (None, None)
     horizons = [row["horizon"] for row in json.loads(text)["backtest"]]
     assert list(dict.fromkeys(horizons)) == [3, 30, "inf"]
 
 
-def test_origins_are_found(run: Run, folder: Path, asked: list[dict[str, Any]]) -> None:
+def test_default_origins(run: Run, folder: Path, calls: list[dict[str, Any]]) -> None:
     code, text, _ = run("backtest", folder / "runs.csv", *COLUMNS, "--laws", "power", "--json")
     assert code == 0
-    assert [runs.sizes["run"] for runs in asked[0]["many"]] == [48, 60, 72]
+    assert [runs.sizes["run"] for runs in calls[0]["many"]] == [48, 60, 72]
     sizes = [f"{size:.3g}" for size in np.geomspace(1e6, 1e9, 8)[3:6]]
     assert json.loads(text)["sentences"] == [f"Fits: 3, of runs up to N = {', '.join(sizes)}."]
 
@@ -89,7 +89,7 @@ def test_origins_are_found(run: Run, folder: Path, asked: list[dict[str, Any]]) 
 def test_a_failed_fit_exits_with_one(
     run: Run,
     folder: Path,
-    asked: list[dict[str, Any]],
+    calls: list[dict[str, Any]],
     failed_fit: bl.Fit,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -103,18 +103,20 @@ def test_a_failed_fit_exits_with_one(
     assert (code, json.loads(text)["converged"]) == (1, False)
 
 
-def test_curves_that_are_left_out_are_told(
-    run: Run, folder: Path, tmp_path: Path, asked: list[dict[str, Any]]
+def test_curves_that_are_left_out_are_reported(
+    run: Run, folder: Path, tmp_path: Path, calls: list[dict[str, Any]]
 ) -> None:
     lines = (folder / "runs.csv").read_text().splitlines(keepends=True)
-    kept = [line for line in lines if not ("code,news" in line and float(line.split(",")[0]) < 3e8)]
-    assert 0 < len(kept) < len(lines)
-    (tmp_path / "fewer.csv").write_text("".join(kept))
+    fewer = [
+        line for line in lines if not ("code,news" in line and float(line.split(",")[0]) < 3e8)
+    ]
+    assert 0 < len(fewer) < len(lines)
+    (tmp_path / "fewer.csv").write_text("".join(fewer))
     typed = ["backtest", tmp_path / "fewer.csv", *COLUMNS, *ORIGIN, "--laws", "power"]
     assert run(*typed)[1].startswith("Fits: 1, of runs up to N = 2e+08 (curves left out: 1).\n")
 
 
-def test_wrong_input(run: Run, folder: Path, asked: list[dict[str, Any]]) -> None:
+def test_invalid_input(run: Run, folder: Path, calls: list[dict[str, Any]]) -> None:
     typed = ["backtest", folder / "runs.csv", *COLUMNS]
     code, out, err = run(*typed, "--origins", "1e8,many")
     sentence = "error: --origins=many: 'many' is not a number; write --origins=1e9\n"
@@ -122,7 +124,7 @@ def test_wrong_input(run: Run, folder: Path, asked: list[dict[str, Any]]) -> Non
     code, out, err = run(*typed, "--along", "C")
     assert (code, out) == (2, "")
     assert err == "error: along='C' is no number of the runs; those are ['N']\n"
-    assert not asked
+    assert not calls
 
 
 def test_it_is_a_command() -> None:

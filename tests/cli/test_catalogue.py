@@ -1,4 +1,4 @@
-"""Commands about what comes with the package."""
+"""`bayeslaw laws`, `data` and `demo`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def test_laws(run: Run) -> None:
     assert all(name in text for name in bl.laws.names())
     assert "L_0 + k N^-alpha" in text
     code, text, _ = run("laws", "--json")
-    told = {row["law"]: row for row in json.loads(text)["laws"]}
-    assert (code, list(told)) == (0, bl.laws.names())
-    assert told["chinchilla"] == {
+    laws = {row["law"]: row for row in json.loads(text)["laws"]}
+    assert (code, list(laws)) == (0, bl.laws.names())
+    assert laws["chinchilla"] == {
         "law": "chinchilla",
         "formula": "E + A N^-alpha + B D^-beta",
         "predictors": ["N", "D"],
@@ -42,10 +42,10 @@ def test_one_law(run: Run) -> None:
         "law: data_constrained\nformula: E + A [U_N (1 + R_N (1 - e^(-r_N / R_N)))]"
     )
     assert bl.laws.data_constrained.doc in text
-    told = json.loads(run("laws", "data_constrained", "--json")[1])
-    assert told["latex"] == bl.laws.data_constrained.latex
-    assert told["predictors"][2] == {"predictor": "epochs", "response": "rises", "unit": "none"}
-    assert told["parameters"][1] == {
+    law = json.loads(run("laws", "data_constrained", "--json")[1])
+    assert law["latex"] == bl.laws.data_constrained.latex
+    assert law["predictors"][2] == {"predictor": "epochs", "response": "rises", "unit": "none"}
+    assert law["parameters"][1] == {
         "parameter": "A",
         "role": "Amplitude",
         "prior": "LogNormal(median=1.0, factor=4.5)",
@@ -59,12 +59,12 @@ def test_data(run: Run) -> None:
     assert (code, err) == (0, "")
     public = bl.datasets.names(public=True)
     assert all(name in text for name in [*bl.datasets.names(), *public])
-    told = {row["data"]: row for row in json.loads(run("data", "--json")[1])["data"]}
-    assert {name for name, row in told.items() if row["from"] == "public"} == set(public)
-    assert told["tiny_lm"]["predictors"] == ["N", "D"]
-    assert told["steplaw"]["licence"] == "none stated"
-    assert (told["steplaw"]["rows"], told["steplaw"]["groups"]) == (1911, [])
-    assert (told["tiny_lm"]["rows"], told["tiny_lm"]["runs"]) == (1552, 888)
+    datasets = {row["data"]: row for row in json.loads(run("data", "--json")[1])["data"]}
+    assert {name for name, row in datasets.items() if row["from"] == "public"} == set(public)
+    assert datasets["tiny_lm"]["predictors"] == ["N", "D"]
+    assert datasets["steplaw"]["licence"] == "none stated"
+    assert (datasets["steplaw"]["rows"], datasets["steplaw"]["groups"]) == (1911, [])
+    assert (datasets["tiny_lm"]["rows"], datasets["tiny_lm"]["runs"]) == (1552, 888)
 
 
 def test_one_data_set(run: Run) -> None:
@@ -79,9 +79,9 @@ def test_one_data_set(run: Run) -> None:
     assert (
         "dense_lr_bs_loss.csv: made from data/dense_lr_bs_loss.csv of https://github.com/" in text
     )
-    told = json.loads(run("data", "learners", "--json")[1])
-    assert told["provenance"] == dict(bl.datasets.info("learners").provenance)
-    uses = {row["column"]: row["use"] for row in told["columns"]}
+    dataset = json.loads(run("data", "learners", "--json")[1])
+    assert dataset["provenance"] == dict(bl.datasets.info("learners").provenance)
+    uses = {row["column"]: row["use"] for row in dataset["columns"]}
     about = bl.datasets.info("learners")
     assert uses[about.response] == "response"
     assert uses[about.predictors["D"]] == "predictor D"
@@ -89,7 +89,7 @@ def test_one_data_set(run: Run) -> None:
     assert "Measured by benchmarks/learners" in run("data", "learners")[1]
 
 
-TOLD = {
+RESULT = {
     "converged": False,
     "size": {"verdict": ["Converged."], "sentences": ["Of 3 runs."], "converged": True},
     "joint": {"verdict": ["NOT CONVERGED."], "sentences": ["Of 5 runs."], "converged": False},
@@ -102,19 +102,19 @@ TOLD = {
     [
         ([], False, ""),
         (["--quiet"], True, "Converged.\nOf 3 runs.\nNOT CONVERGED.\nOf 5 runs.\nKept here.\n"),
-        (["--json"], True, f"{json.dumps(TOLD)}\n"),
-        (["--json", "--quiet"], True, f"{json.dumps(TOLD)}\n"),
+        (["--json"], True, f"{json.dumps(RESULT)}\n"),
+        (["--json", "--quiet"], True, f"{json.dumps(RESULT)}\n"),
     ],
 )
-def test_what_is_left_to_say_of_the_demonstration(
+def test_output_after_the_demonstration(
     run: Run, monkeypatch: pytest.MonkeyPatch, flags: list[str], quiet: bool, text: str
 ) -> None:
-    asked: list[Any] = []
+    calls: list[Any] = []
 
     def show(out: Path, seed: int, *, quiet: bool) -> dict[str, Any]:
-        asked.append((out, seed, quiet))
-        return TOLD
+        calls.append((out, seed, quiet))
+        return RESULT
 
     monkeypatch.setattr(demonstration, "run", show)
     assert run("demo", *flags) == (1, text, "")
-    assert asked == [(Path("bayeslaw-demo"), 1, quiet)]
+    assert calls == [(Path("bayeslaw-demo"), 1, quiet)]

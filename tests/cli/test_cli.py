@@ -1,4 +1,4 @@
-"""The program: how it exits, and what it says of wrong input."""
+"""The program: exit codes, and messages on invalid input."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ type Run = Callable[..., tuple[int, str, str]]
         ),
         (
             ["check", "runs.csv"],
-            'Command "check" parameter --predictor requires an argument. Size of a run, as '
-            "NAME=COLUMN or COLUMN; repeat for more.",
+            'Command "check" parameter --predictor requires an argument. Predictor (size of a '
+            "run), as NAME=COLUMN or COLUMN; repeat for more.",
         ),
         (
             ["fit", "runs.csv", *GROUPED, "--draws", "many"],
@@ -96,7 +96,7 @@ type Run = Callable[..., tuple[int, str, str]]
         (
             ["forecast", "fit.nc", "--predictor", "N=params"],
             'Command "forecast" parameter --table requires an argument. CSV, Parquet or JSON '
-            "lines; a row per run.",
+            "lines file with one row per run.",
         ),
         (
             ["forecast", "fit.nc", "--at", "N=1e9", "--at", "N=1e10"],
@@ -165,12 +165,12 @@ def test_an_interrupt(
 
     monkeypatch.setattr(bl, "fit", interrupted)
     out = tmp_path / "fit.nc"
-    told = run("fit", folder / "runs.csv", *GROUPED, "--out", out)
-    assert told == (130, "", "interrupted; nothing was written\n")
+    result = run("fit", folder / "runs.csv", *GROUPED, "--out", out)
+    assert result == (130, "", "interrupted; nothing was written\n")
     assert not out.exists()
 
 
-def test_an_interrupt_keeps_what_was_sampled(
+def test_an_interrupt_saves_the_draws_so_far(
     run: Run,
     folder: Path,
     tmp_path: Path,
@@ -182,8 +182,12 @@ def test_an_interrupt_keeps_what_was_sampled(
 
     monkeypatch.setattr(bl, "fit", interrupted)
     out, draws = tmp_path / "fit.nc", crossed_fit.tree["posterior"].sizes["draw"]
-    told = run("fit", folder / "runs.csv", *GROUPED, "--out", out)
-    assert told == (130, "", f"interrupted; the {draws} draws of each chain so far are in {out}\n")
+    result = run("fit", folder / "runs.csv", *GROUPED, "--out", out)
+    assert result == (
+        130,
+        "",
+        f"interrupted; the first {draws} draws of each chain are saved in {out}\n",
+    )
     assert bl.load(out).tree["posterior"].sizes["draw"] == draws
 
 
@@ -215,7 +219,7 @@ def test_a_reader_that_stops_is_no_failure(arguments: list[str]) -> None:
 
 
 def test_help_is_quick() -> None:
-    """Nothing that takes long is imported to print help; each command has the shared options."""
+    """Help imports no slow package; each command has the shared options."""
     names = [command.__name__ for command in cli.COMMANDS]
     code = (
         "import sys\n"
@@ -253,10 +257,10 @@ def test_debug_shows_where(run: Run) -> None:
         (OSError("the disk is full"), "the disk is full"),
         (ValueError("two\n  lines"), "two lines"),
         (ImportError("to read Parquet install pyarrow"), "to read Parquet install pyarrow"),
-        (KeyError("N"), "KeyError: 'N'; this is a fault of bayeslaw: --debug shows where"),
+        (KeyError("N"), "KeyError: 'N'; this is a bug in bayeslaw: --debug shows where"),
         (
             ZeroDivisionError(),
-            "ZeroDivisionError; this is a fault of bayeslaw: --debug shows where",
+            "ZeroDivisionError; this is a bug in bayeslaw: --debug shows where",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""A study in a file gives what its options give."""
+"""Options from a config file."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def test_a_study_answers_as_its_options(
     run: Run, write: Callable[[str], object], command: str
 ) -> None:
     write(STUDY)
-    told = run(command, "--config", "study.toml")
-    assert told == run(command, *OPTIONS[command])
-    assert told[0] == 0
+    result = run(command, "--config", "study.toml")
+    assert result == run(command, *OPTIONS[command])
+    assert result[0] == 0
 
 
 def test_a_study_fits_as_its_options(
@@ -76,7 +76,7 @@ def test_a_study_fits_as_its_options(
     """The same law, groups, runs and sampler, so the same numbers."""
     write(STUDY)
     assert run("fit", "--config", "study.toml") == run("fit", *OPTIONS["fit"])
-    by_file, by_options = ({**each} for each in prepared)
+    by_file, by_options = ({**call} for call in prepared)
     xr.testing.assert_identical(by_file.pop("runs"), by_options.pop("runs"))
     models = [each.pop("model") for each in (by_file, by_options)]
     assert {model.law.digest for model in models} == {bl.laws.pure_power.digest}
@@ -86,7 +86,7 @@ def test_a_study_fits_as_its_options(
     assert Path("study.nc").exists()
 
 
-def test_what_is_typed_wins(run: Run, write: Callable[[str], object]) -> None:
+def test_typed_options_win(run: Run, write: Callable[[str], object]) -> None:
     write(STUDY)
     typed = ["--at", "N=1e8", "--at", "task=code", "--at", "dataset=wiki"]
     code, text, _ = run("forecast", "--config", "study.toml", *typed)
@@ -122,14 +122,14 @@ def test_what_is_typed_wins(run: Run, write: Callable[[str], object]) -> None:
             "compare, contrast, data, demo, diagnose, fit, forecast, gather, laws, multiverse, "
             "plan, report, requirement",
         ),
-        ("[fit]", "study.toml has no table [check], which would hold its options"),
-        ("check = 1", "study.toml has no table [check], which would hold its options"),
+        ("[fit]", "study.toml has no table [check] with its options"),
+        ("check = 1", "study.toml has no table [check] with its options"),
         ("[check", "study.toml is not TOML: Expected ']' at the end of a table declaration "
          "(at end of document)"),
         ("[check]\ntable = 'runs.csv'\npredictor = ['N=params']\nquiet = 'so so'",
          'Invalid value for [quiet] from study.toml: unable to convert "so so" into bool.'),
         ("[check]\ntable = 'runs.csv'", 'Command "check" parameter --predictor requires an '
-         "argument. Size of a run, as NAME=COLUMN or COLUMN; repeat for more."),
+         "argument. Predictor (size of a run), as NAME=COLUMN or COLUMN; repeat for more."),
     ],
 )  # fmt: skip
 def test_a_study_that_cannot_be_read(

@@ -1,4 +1,4 @@
-"""Answers: text for people, JSON for machines."""
+"""Printed results: text for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bayeslaw.cli.console import answer
+from bayeslaw.cli.console import print_answer
 
 
 def test_infinities_are_text_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     values = [np.inf, -np.inf, np.nan, 0.1]
-    answer({"table": pd.DataFrame({"size": values, "name": list("abcd")})}, True)
+    print_answer({"table": pd.DataFrame({"size": values, "name": list("abcd")})}, True)
     rows = json.loads(capsys.readouterr().out)["table"]
     assert [row["size"] for row in rows] == ["inf", "-inf", None, 0.1]
     assert [row["name"] for row in rows] == list("abcd")
@@ -26,26 +26,26 @@ def test_infinities_are_text_in_json(capsys: pytest.CaptureFixture[str]) -> None
 def terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[int], list[str]]:
-    """Print a table in a terminal of so many columns."""
+    """Print a table in a terminal of a given width."""
     frame = pd.DataFrame({"loss": [3.5], "new_run_median": [123456.0], "task": ["c4 of web"]})
 
     def show(columns: int) -> list[str]:
         monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setattr(Console, "is_terminal", columns < 1000)
-        answer({"table": frame}, False)
+        print_answer({"table": frame}, False)
         text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     return show
 
 
-def test_what_is_empty_takes_no_line(capsys: pytest.CaptureFixture[str]) -> None:
-    answer({"caveats": [], "sentences": ["All is well."]}, as_json=False)
+def test_empty_lists_print_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    print_answer({"caveats": [], "sentences": ["All is well."]}, as_json=False)
     assert capsys.readouterr().out == "All is well.\n"
 
 
 def test_a_table_has_the_width_of_its_terminal(terminal: Callable[[int], list[str]]) -> None:
-    """ModelData stay whole: titles are stacked first, then there is a line for each value."""
+    """Numbers do not wrap: titles are stacked first, then there is a line for each value."""
     assert terminal(80)[1] == "loss   new run median   task"
     assert terminal(80)[3] == "3.5        1.235e+05   c4 of web"
     assert terminal(1000)[1] == terminal(80)[1]

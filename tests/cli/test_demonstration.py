@@ -20,24 +20,24 @@ ACTS = {"size": ("_size", bl.laws.power), "joint": ("", bl.laws.chinchilla)}
 
 
 @pytest.fixture(scope="module")
-def known() -> dict[Any, bl.Fit]:
-    """Fits that were made, so that each is made once."""
+def cached() -> dict[Any, bl.Fit]:
+    """Fits by law and seed, so that each is fitted once."""
     return {}
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, known: dict[Any, bl.Fit]) -> xr.Dataset:
+def small(monkeypatch: pytest.MonkeyPatch, cached: dict[Any, bl.Fit]) -> xr.Dataset:
     """Two corpora, half of the amounts of data, one seed, few draws."""
     runs = bl.datasets.load("tiny_lm")
-    kept = runs["corpus"].isin(["c", "html"]) & (runs["seed"] == 1)
-    kept &= ~runs["D"].isin([2.0**16, 2.0**18, 2.0**19])
-    part, fit = runs.isel(run=kept.values), bl.fit
+    selected = runs["corpus"].isin(["c", "html"]) & (runs["seed"] == 1)
+    selected &= ~runs["D"].isin([2.0**16, 2.0**18, 2.0**19])
+    part, fit = runs.isel(run=selected.values), bl.fit
 
     def quick(model: bl.Model, train: xr.Dataset, *, random_seed: int, **_: Any) -> bl.Fit:
         key = (model.law.name, random_seed)
-        if key not in known:
-            known[key] = fit(model, train, random_seed=random_seed, **QUICK)
-        return known[key]
+        if key not in cached:
+            cached[key] = fit(model, train, random_seed=random_seed, **QUICK)
+        return cached[key]
 
     monkeypatch.setattr(bl.datasets, "load", {"tiny_lm": part}.get)
     monkeypatch.setattr(bl, "fit", quick)
@@ -47,10 +47,10 @@ def small(monkeypatch: pytest.MonkeyPatch, known: dict[Any, bl.Fit]) -> xr.Datas
 def test_demo(small: xr.Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "made" / "here"
     code = cli.run(["demo", "--out", str(out), "--seed", "2", "--json"])
-    told = json.loads(capsys.readouterr().out)
-    assert list(told) == ["converged", *ACTS, "sentences"]
-    assert code == (0 if told["converged"] else 1)
-    assert told["converged"] == all(told[name]["converged"] for name in ACTS)
+    result = json.loads(capsys.readouterr().out)
+    assert list(result) == ["converged", *ACTS, "sentences"]
+    assert code == (0 if result["converged"] else 1)
+    assert result["converged"] == all(result[name]["converged"] for name in ACTS)
     for (name, (suffix, law)), (train, later) in zip(ACTS.items(), splits(small), strict=True):
         fit, figure = bl.load(out / f"fit{suffix}.nc"), out / f"forecast{suffix}.png"
         xr.testing.assert_identical(fit.runs["loss"], train["loss"])
@@ -59,9 +59,9 @@ def test_demo(small: xr.Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert fit.model.pooling == dict.fromkeys(fit.model.law.parameters, groups)
         assert json.loads(fit.tree.attrs["sampler"])["random_seed"] == 2
         assert figure.read_bytes().startswith(b"\x89PNG")
-        assert f"Figure: {figure}   Fit: {out / f'fit{suffix}.nc'}" in told["sentences"]
-        check_act(told[name], fit)
-        check_held_out(told[name], fit, later)
+        assert f"Figure: {figure}   Fit: {out / f'fit{suffix}.nc'}" in result["sentences"]
+        check_act(result[name], fit)
+        check_held_out(result[name], fit, later)
 
 
 def splits(runs: xr.Dataset) -> list[tuple[xr.Dataset, xr.Dataset]]:
@@ -84,40 +84,42 @@ def check_act(act: dict[str, Any], fit: bl.Fit) -> None:
 
 
 def check_held_out(act: dict[str, Any], fit: bl.Fit, later: xr.Dataset) -> None:
-    """The numbers again, from the fit that was kept."""
-    told, forecast = pd.DataFrame(act["held_out"]), bl.forecast(fit, later)
+    """The same numbers from the saved fit."""
+    table, forecast = pd.DataFrame(act["held_out"]), bl.forecast(fit, later)
     for name in ("corpus", "architecture", "N", "loss"):
-        assert told[name].tolist() == later[name].values.tolist()
+        assert table[name].tolist() == later[name].values.tolist()
     inside = {}
     for prob in (0.5, 0.9):
         band = bl.interval(forecast, prob)["new_run"]
         low, high = (band.sel(bound=bound).values for bound in ("lower", "upper"))
-        inside[prob] = (low <= told["loss"]) & (told["loss"] <= high)
-    np.testing.assert_allclose(told[["lower", "upper"]], np.stack([low, high], axis=1))
+        inside[prob] = (low <= table["loss"]) & (table["loss"] <= high)
+    np.testing.assert_allclose(table[["lower", "upper"]], np.stack([low, high], axis=1))
     expected = np.where(inside[0.5], "50%", np.where(inside[0.9], "90%", "no"))
-    assert told["inside"].tolist() == expected.tolist()
+    assert table["inside"].tolist() == expected.tolist()
     assert act["comparison"][0]["coverage_90"] == pytest.approx(inside[0.9].mean())
 
-    first, own = told.iloc[0], fit.runs["corpus"] == told.loc[0, "corpus"]
-    own = (own & (fit.runs["architecture"] == first["architecture"])).values
-    most = fit.runs["flops_counted"].values[own].max()
-    assert first["compute"] == pytest.approx(later["flops_counted"].values[0] / most)
+    first, same_corpus = table.iloc[0], fit.runs["corpus"] == table.loc[0, "corpus"]
+    own_runs = (same_corpus & (fit.runs["architecture"] == first["architecture"])).values
+    largest = fit.runs["flops_counted"].values[own_runs].max()
+    assert first["compute"] == pytest.approx(later["flops_counted"].values[0] / largest)
     median = bl.interval(forecast)["mean"].sel(bound="median").values
-    np.testing.assert_allclose(told["median"], median)
+    np.testing.assert_allclose(table["median"], median)
 
     sentence, *rest = act["sentences"]
-    assert sentence.startswith(f"Of {len(told)} held-out runs, at {told['compute'].min():.1f} to ")
+    assert sentence.startswith(
+        f"Of {len(table)} held-out runs, at {table['compute'].min():.1f} to "
+    )
     counts = f"{inside[0.5].sum()} are in the 50% band and {inside[0.9].sum()} in the 90% band;"
     assert counts in sentence
-    assert sentence.endswith(f"too high for {(median > told['loss']).sum()}.")
-    short = [demonstration.SHORTFALL] if inside[0.9].mean() < demonstration.ENOUGH else []
-    assert rest == [*short, *forecast.attrs["caveats"]]
+    assert sentence.endswith(f"too high for {(median > table['loss']).sum()}.")
+    shortfall = [demonstration.SHORTFALL] if inside[0.9].mean() < demonstration.MIN_COVERAGE else []
+    assert rest == [*shortfall, *forecast.attrs["caveats"]]
 
 
-def test_demo_tells_on_the_way(
+def test_demo_prints_results_on_the_way(
     small: xr.Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without --json each act is told once, as soon as it is known, and the exit code is right."""
+    """Without --json each act is printed once, when it is finished, and the exit code is right."""
     code = cli.run(["demo", "--out", str(tmp_path), "--seed", "2"])
     lines = capsys.readouterr().out.splitlines()
     assert code == int(any(line.startswith("NOT CONVERGED") for line in lines))

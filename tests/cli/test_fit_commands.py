@@ -1,4 +1,4 @@
-"""Commands that ask a saved fit."""
+"""`bayeslaw diagnose`, `forecast`, `plan` and `requirement`."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ type Run = Callable[..., tuple[int, str, str]]
 
 
 def test_forecast(run: Run, folder: Path) -> None:
-    where = ["--at", "N=1e9,1e10", "--at", "task=c4,new", "--at", "dataset=web"]
-    code, text, err = run("forecast", folder / "fit.nc", *where, "--draw-new", "task", "--json")
+    points = ["--at", "N=1e9,1e10", "--at", "task=c4,new", "--at", "dataset=web"]
+    code, text, err = run("forecast", folder / "fit.nc", *points, "--draw-new", "task", "--json")
     assert (code, err) == (0, "")
-    told = json.loads(text)
-    assert [(row["N"], row["task"], row["dataset"]) for row in told["forecast"]] == [
+    result = json.loads(text)
+    assert [(row["N"], row["task"], row["dataset"]) for row in result["forecast"]] == [
         (1e9, "c4", "web"), (1e9, "new", "web"), (1e10, "c4", "web"), (1e10, "new", "web"),
     ]  # fmt: skip
-    assert set(told["forecast"][0]) == {
+    assert set(result["forecast"][0]) == {
         "N", "task", "dataset", "mean_lower", "mean_median", "mean_upper",
         "new_run_lower", "new_run_median", "new_run_upper", "decided by",
     }  # fmt: skip
-    assert {row["decided by"] for row in told["forecast"]} <= {"data", "prior", "law"}
-    assert "0.9 decades beyond the data" in told["what decides"][0]
-    code, text, _ = run("forecast", folder / "fit.nc", *where, "--draw-new", "task")
+    assert {row["decided by"] for row in result["forecast"]} <= {"data", "prior", "law"}
+    assert "0.9 decades beyond the data" in result["what decides"][0]
+    code, text, _ = run("forecast", folder / "fit.nc", *points, "--draw-new", "task")
     assert code == 0
     assert text.startswith("Beyond the data these bands hold only if the law does: ")
-    assert f"{told['forecast'][0]['mean_median']:.4g}" in text
+    assert f"{result['forecast'][0]['mean_median']:.4g}" in text
 
 
 def test_rivals_of_a_forecast(run: Run, folder: Path) -> None:
-    where = ["--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web", "--json"]
+    points = ["--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web", "--json"]
     for option in ([], ["--rivals"]):
-        _, text, _ = run("forecast", folder / "fit.nc", *where, *option)
+        _, text, _ = run("forecast", folder / "fit.nc", *points, *option)
         [sentence] = json.loads(text)["what decides"]
         assert ("no other law was compared" in sentence) is (not option)
 
@@ -45,19 +45,19 @@ def test_rivals_of_a_forecast(run: Run, folder: Path) -> None:
 def test_plan(run: Run, joint: Path) -> None:
     code, text, err = run("plan", joint, "--budget", "1e21,1e22", "--prob", 0.5, "--json")
     assert (code, err) == (0, "")
-    told = json.loads(text)
-    assert list(told) == ["converged", "caveats", "plan", "probability"]
-    assert [(row["task"], row["budget"]) for row in told["probability"]] == [
+    result = json.loads(text)
+    assert list(result) == ["converged", "caveats", "plan", "probability"]
+    assert [(row["task"], row["budget"]) for row in result["probability"]] == [
         ("c4", 1e21), ("c4", 1e22), ("code", 1e21), ("code", 1e22),
     ]  # fmt: skip
-    assert set(told["probability"][0]) == {"task", "budget", "in_range", "has_optimum"}
-    assert [row["quantity"] for row in told["plan"][:6]] == [
+    assert set(result["probability"][0]) == {"task", "budget", "in_range", "has_optimum"}
+    assert [row["quantity"] for row in result["plan"][:6]] == [
         "N", "D", "D_per_N", "mean", "N_exponent", "D_exponent"
     ]  # fmt: skip
     drawn = bl.plan(bl.load(joint), [1e21, 1e22])
     bands = bl.interval(drawn, 0.5)["N"].sel(curve="code", budget=1e22)
     [row] = [
-        row for row in told["plan"]
+        row for row in result["plan"]
         if (row["task"], row["budget"], row["quantity"]) == ("code", 1e22, "N")
     ]  # fmt: skip
     for bound in ("lower", "median", "upper"):
@@ -73,22 +73,22 @@ def test_requirement(run: Run, joint: Path, folder: Path) -> None:
     held = ["--along", "N", "--at", "D=1e11,1e12", "--at", "task=c4"]
     code, text, err = run("requirement", joint, "--target", "2.2,1.7", *held, "--json")
     assert (code, err) == (0, "")
-    told = json.loads(text)
-    assert [(row["task"], row["D"], row["target"]) for row in told["requirement"]] == [
+    result = json.loads(text)
+    assert [(row["task"], row["D"], row["target"]) for row in result["requirement"]] == [
         ("c4", 1e11, 2.2), ("c4", 1e11, 1.7), ("c4", 1e12, 2.2), ("c4", 1e12, 1.7),
     ]  # fmt: skip
-    assert told["requirement"][3]["median"] == "inf"
-    assert told["probability"][3]["probability"] < told["probability"][2]["probability"]
+    assert result["requirement"][3]["median"] == "inf"
+    assert result["probability"][3]["probability"] < result["probability"][2]["probability"]
     code, text, _ = run("requirement", joint, "--target", "1.7", *held)
     assert "inf" in text
     paid = ["--along", "training_flops", "--largest", "1e22"]
     code, text, _ = run("requirement", joint, "--target", "2.2", *paid, "--json")
-    told = json.loads(text)
+    result = json.loads(text)
     assert code == 0
-    assert [row["quantity"] for row in told["requirement"]] == ["budget", "N", "D"] * 2
+    assert [row["quantity"] for row in result["requirement"]] == ["budget", "N", "D"] * 2
     expected = bl.requirement(bl.load(joint), 2.2, along=bl.training_flops, largest=1e22)
-    found = [row["probability"] for row in told["probability"]]
-    assert found == expected["probability"].values[:, 0].tolist()
+    probabilities = [row["probability"] for row in result["probability"]]
+    assert probabilities == expected["probability"].values[:, 0].tolist()
     failed = [folder / "failed.nc", "--target", "4", "--at", "task=c4", "--at", "dataset=web"]
     code, text, _ = run("requirement", *failed)
     assert code == 1
@@ -103,41 +103,45 @@ def test_a_file_that_is_not_a_fit(run: Run, folder: Path) -> None:
 
 
 def test_a_forecast_of_a_table(run: Run, folder: Path, tmp_path: Path) -> None:
-    """Runs that were made later, with what was observed beside the bands and no note on pooling."""
+    """Later runs, with their observed response next to the bands and no note on pooling."""
     table = pd.read_csv(folder / "runs.csv").query("task == 'c4' and params > 2e8")
     table.to_csv(tmp_path / "later.csv", index=False)
     columns = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
-    told = run("forecast", folder / "fit.nc", tmp_path / "later.csv", *columns, "--json")
-    assert (told[0], told[2]) == (0, "")
-    rows = pd.DataFrame(json.loads(told[1])["forecast"])
+    code, text, err = run("forecast", folder / "fit.nc", tmp_path / "later.csv", *columns, "--json")
+    assert (code, err) == (0, "")
+    rows = pd.DataFrame(json.loads(text)["forecast"])
     assert rows["N"].tolist() == table["params"].tolist()
     assert rows["loss"].tolist() == pytest.approx(table["loss"].tolist(), rel=1e-12)
-    where = {"N": table["params"].iloc[0], "task": "c4", "dataset": table["dataset"].iloc[0]}
-    expected = bl.interval(bl.forecast(bl.load(folder / "fit.nc"), bl.grid(**where)))["mean"]
-    found = rows.loc[0, ["mean_lower", "mean_median", "mean_upper"]]
-    assert found.tolist() == pytest.approx(expected.values[:, 0].tolist(), rel=1e-9)
+    point = {"N": table["params"].iloc[0], "task": "c4", "dataset": table["dataset"].iloc[0]}
+    expected = bl.interval(bl.forecast(bl.load(folder / "fit.nc"), bl.grid(**point)))["mean"]
+    band = rows.loc[0, ["mean_lower", "mean_median", "mean_upper"]]
+    assert band.tolist() == pytest.approx(expected.values[:, 0].tolist(), rel=1e-9)
 
 
 def test_a_forecast_of_a_fit_that_failed(run: Run, folder: Path) -> None:
-    where = ["--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web"]
-    code, text, _ = run("forecast", folder / "failed.nc", *where)
+    points = ["--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web"]
+    code, text, _ = run("forecast", folder / "failed.nc", *points)
     assert code == 1
     assert text.startswith("NOT CONVERGED, do not use: 7 divergences (should be none).\n")
-    code, text, _ = run("forecast", folder / "failed.nc", *where, "--json")
+    code, text, _ = run("forecast", folder / "failed.nc", *points, "--json")
     assert (code, json.loads(text)["converged"]) == (1, False)
 
 
 def test_diagnose(run: Run, folder: Path) -> None:
     code, text, err = run("diagnose", folder / "fit.nc", "--prob", 0.5, "--json")
     assert (code, err) == (0, "")
-    told, fit = json.loads(text), bl.load(folder / "fit.nc")
+    result, fit = json.loads(text), bl.load(folder / "fit.nc")
     diagnosis, summary = bl.diagnose(fit), bl.summary(fit, prob=0.5)
-    assert told["sentences"] == list(diagnosis.sentences)
-    assert [row["driven_by"] for row in told["learned"]] == diagnosis.learned["driven_by"].tolist()
-    assert [row["upper"] for row in told["parameters"]] == pytest.approx(summary["upper"].tolist())
+    assert result["sentences"] == list(diagnosis.sentences)
+    assert [row["driven_by"] for row in result["learned"]] == diagnosis.learned[
+        "driven_by"
+    ].tolist()
+    assert [row["upper"] for row in result["parameters"]] == pytest.approx(
+        summary["upper"].tolist()
+    )
     code, text, _ = run("diagnose", folder / "failed.nc")
     assert code == 1
     assert text.startswith("NOT CONVERGED, do not use: 7 divergences")
-    told = json.loads(run("diagnose", folder / "fit.nc", "--json")[1])
+    result = json.loads(run("diagnose", folder / "fit.nc", "--json")[1])
     expected = bl.summary(fit, prob=0.9)["upper"].tolist()
-    assert [row["upper"] for row in told["parameters"]] == pytest.approx(expected)
+    assert [row["upper"] for row in result["parameters"]] == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""Commands that read a table of runs."""
+"""`bayeslaw check`, `fit` and `compare`."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ type Run = Callable[..., tuple[int, str, str]]
 
 
 def test_a_table_is_fitted_and_forecast(run: Run, tmp_path: Path) -> None:
-    """By options, and again from a study: the same numbers to the last digit."""
+    """By options, and again from a config file: the same numbers to the last digit."""
     sizes = np.geomspace(1e4, 1e8, 12)
     noise = np.exp(0.01 * np.random.default_rng(1).standard_normal(12))
     table = pd.DataFrame({"params": sizes, "error": 50 * sizes**-0.3 * noise})
     table.to_csv(tmp_path / "runs.csv", index=False)
-    kept = tmp_path / "fit.nc"
+    file = tmp_path / "fit.nc"
     code, out, err = run(
         "fit", tmp_path / "runs.csv", "--predictor", "N=params", "--response", "error",
         "--law", "pure_power", "--seed", 3, "--draws", 500, "--tune", 800, "--chains", 2,
-        "--hold-out", "N=5e7", "--out", kept, "--json",
+        "--hold-out", "N=5e7", "--out", file, "--json",
     )  # fmt: skip
     assert (code, err) == (0, "")
-    told = json.loads(out)
-    assert told["converged"] is True
-    assert told["sentences"][0].startswith("Converged: R-hat at most ")
-    assert told["fit"] == str(kept)
-    rows = {row["parameter"]: row for row in told["parameters"]}
+    result = json.loads(out)
+    assert result["converged"] is True
+    assert result["sentences"][0].startswith("Converged: R-hat at most ")
+    assert result["fit"] == str(file)
+    rows = {row["parameter"]: row for row in result["parameters"]}
     assert set(rows) == {"N_c", "alpha", "sigma", "tau"}
     assert abs(rows["alpha"]["median"] - 0.3) < 4 * rows["alpha"]["sd"]
-    assert bl.load(kept).runs["N"].max() < 5e7
+    assert bl.load(file).runs["N"].max() < 5e7
 
     study = tmp_path / "study.toml"
     study.write_text(
         f"[fit]\ntable = '{tmp_path / 'runs.csv'}'\npredictor = {{ N = 'params' }}\n"
         "response = 'error'\nlaw = 'pure_power'\nseed = 3\ndraws = 500\ntune = 800\nchains = 2\n"
-        f"hold_out = {{ N = 5e7 }}\nout = '{kept}'\njson = true\n"
+        f"hold_out = {{ N = 5e7 }}\nout = '{file}'\njson = true\n"
     )
     assert run("fit", "--config", study) == (code, out, err)
 
     figure = tmp_path / "forecast.png"
     code, out, err = run(
-        "forecast", kept, "--at", "N=1e9,1e10", "--prob", 0.5, "--figure", figure, "--json"
+        "forecast", file, "--at", "N=1e9,1e10", "--prob", 0.5, "--figure", figure, "--json"
     )
     assert (code, err) == (0, "")
     first, second = json.loads(out)["forecast"]
     assert (first["N"], second["N"]) == (1e9, 1e10)
     assert first["mean_lower"] < first["mean_median"] < first["mean_upper"]
     assert first["mean_median"] == pytest.approx(50 * 1e9**-0.3, rel=0.1)
-    expected = bl.interval(bl.forecast(bl.load(kept), bl.grid(N=[1e9, 1e10])), 0.5)
+    expected = bl.interval(bl.forecast(bl.load(file), bl.grid(N=[1e9, 1e10])), 0.5)
     assert second["new_run_upper"] == pytest.approx(float(expected["new_run"][2, 1]), rel=1e-12)
     assert figure.stat().st_size > 1000
 
@@ -90,21 +90,21 @@ def test_fit(run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, An
     arguments = ["fit", folder / "runs.csv", *GROUPED, "--hold-out", "N=2e8", "--out", out]
     code, text, err = run(*arguments, "--json", "--seed", 4, "--draws", 7, "--tune", 8)
     assert (code, err) == (0, "")
-    told = json.loads(text)
-    assert told["sentences"] == list(bl.diagnose(bl.load(out)).sentences)
-    assert told["parameters"][0].keys() == {
+    result = json.loads(text)
+    assert result["sentences"] == list(bl.diagnose(bl.load(out)).sentences)
+    assert result["parameters"][0].keys() == {
         "of", "label", "parameter", "median", "lower", "upper", "sd", "r_hat", "ess_bulk"
     }  # fmt: skip
-    [asked] = prepared
-    assert asked["model"].law.digest == bl.laws.power.digest
-    assert asked["model"].law.predictors == ("N",)
-    assert asked["model"].pooling == ["task", "dataset"]
-    assert asked["runs"].sizes["run"] == 72
+    [call] = prepared
+    assert call["model"].law.digest == bl.laws.power.digest
+    assert call["model"].law.predictors == ("N",)
+    assert call["model"].pooling == ["task", "dataset"]
+    assert call["runs"].sizes["run"] == 72
     sampler = {"random_seed": 4, "draws": 7, "tune": 8, "chains": 4, "progressbar": False}
-    assert asked.items() >= sampler.items()
+    assert call.items() >= sampler.items()
 
 
-def test_fit_says_the_verdict_first(
+def test_fit_prints_convergence_first(
     run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, Any]]
 ) -> None:
     arguments = [
@@ -139,14 +139,14 @@ def test_a_failed_gate_exits_with_one(
     assert text.startswith(f"{sentence}\n")
     code, text, _ = run("fit", folder / "runs.csv", *GROUPED, *out, "--json")
     assert code == 1
-    told = json.loads(text)
-    assert (told["converged"], told["sentences"][0]) == (False, sentence)
-    assert {row["verdict"] for row in told["parameters"]} == {"NOT CONVERGED"}
+    result = json.loads(text)
+    assert (result["converged"], result["sentences"][0]) == (False, sentence)
+    assert {row["verdict"] for row in result["parameters"]} == {"NOT CONVERGED"}
     code, text, _ = run("compare", folder / "runs.csv", *GROUPED, "--laws", "power", "--json")
     assert code == 1
-    told = json.loads(text)
-    assert told["sentences"] == [f"power: {sentence}"]
-    assert told["comparison"][0]["verdict"] == "NOT CONVERGED"
+    result = json.loads(text)
+    assert result["sentences"] == [f"power: {sentence}"]
+    assert result["comparison"][0]["verdict"] == "NOT CONVERGED"
 
 
 def test_compare(run: Run, folder: Path, prepared: list[dict[str, Any]]) -> None:
@@ -154,19 +154,19 @@ def test_compare(run: Run, folder: Path, prepared: list[dict[str, Any]]) -> None
     arguments += ["--draws", 7, "--tune", 8, "--chains", 3]
     code, text, err = run(*arguments, "--json")
     assert (code, err) == (0, "")
-    told = json.loads(text)
-    assert [sentence.partition(": ")[0] for sentence in told["sentences"]] == [
+    result = json.loads(text)
+    assert [sentence.partition(": ")[0] for sentence in result["sentences"]] == [
         "power", "pure_power", "log_linear"
     ]  # fmt: skip
-    rows = {row["law"]: row for row in told["comparison"]}
+    rows = {row["law"]: row for row in result["comparison"]}
     assert next(iter(rows)) == "power"
     assert set(rows) == {"power", "pure_power", "log_linear", "last value", "least squares"}
     assert rows["power"]["verdict"] == "best"
     assert rows["last value"]["log_score"] is None
     sampler = {"random_seed": 9, "draws": 7, "tune": 8, "chains": 3, "progressbar": False}
-    assert [asked["model"].pooling for asked in prepared] == [["task", "dataset"]] * 3
-    assert all(asked.items() >= sampler.items() for asked in prepared)
-    assert all(asked["runs"].sizes["run"] == 72 for asked in prepared)
+    assert [call["model"].pooling for call in prepared] == [["task", "dataset"]] * 3
+    assert all(call.items() >= sampler.items() for call in prepared)
+    assert all(call["runs"].sizes["run"] == 72 for call in prepared)
     code, text, _ = run(*arguments)
     assert code == 0
     assert text.startswith("power: Converged: R-hat at most ")
@@ -174,7 +174,7 @@ def test_compare(run: Run, folder: Path, prepared: list[dict[str, Any]]) -> None
         assert name in text.partition("\n\n")[2]
 
 
-def test_compare_goes_on_where_it_was_interrupted(
+def test_compare_resumes_after_an_interrupt(
     run: Run,
     folder: Path,
     tmp_path: Path,
@@ -184,30 +184,32 @@ def test_compare_goes_on_where_it_was_interrupted(
 ) -> None:
     arguments = ["compare", folder / "runs.csv", *GROUPED, "--hold-out", "N=2e8"]
     store = ["--store", tmp_path / "fits"]
-    made, laws = bl.fit, ["--laws", "power,log_linear"]
+    fit, laws = bl.fit, ["--laws", "power,log_linear"]
 
     def interrupted(model: bl.Model, runs: Any, **sampler: Any) -> bl.Fit:
         if model.law.name == "log_linear":
             raise bl.errors.Interrupted(crossed_fit)
-        return made(model, runs, **sampler)
+        return fit(model, runs, **sampler)
 
     monkeypatch.setattr(bl, "fit", interrupted)
-    lost = "interrupted; nothing was kept; --store FOLDER keeps each fit as it is done\n"
+    lost = (
+        "interrupted; nothing was saved; use --store FOLDER to save each fit when it is finished\n"
+    )
     assert run(*arguments, *laws, "--json") == (130, "", lost)
-    kept = f"interrupted; fits that were done are in {store[1]}, and the same command goes on"
-    assert run(*arguments, *laws, *store, "--json") == (130, "", f"{kept} from there\n")
+    saved = f"interrupted; finished fits are saved in {store[1]}; run the same command to resume\n"
+    assert run(*arguments, *laws, *store, "--json") == (130, "", saved)
 
-    monkeypatch.setattr(bl, "fit", made)
+    monkeypatch.setattr(bl, "fit", fit)
     prepared.clear()
     code, text, _ = run(*arguments, *laws, *store, "--json")
-    assert (code, [asked["model"].law.name for asked in prepared]) == (0, ["log_linear"])
+    assert (code, [call["model"].law.name for call in prepared]) == (0, ["log_linear"])
     assert text == run(*arguments, *laws, "--json")[1]
     prepared.clear()
     assert run(*arguments, *laws, *store, "--json", "--draws", 7)[0] == 0
     assert len(prepared) == 2  # other settings are other fits
 
 
-def test_compare_by_the_mark_in_the_data(
+def test_compare_by_the_column_held_out(
     run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, Any]]
 ) -> None:
     table = pd.read_csv(folder / "runs.csv")

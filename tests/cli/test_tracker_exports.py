@@ -1,4 +1,4 @@
-"""The command that makes a table of exports."""
+"""`bayeslaw gather`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("exports")
 def test_a_table_is_made(run: Run) -> None:
     files = ["run-a-tag-loss.csv", "run-b-tag-loss.csv"]
-    asked = ["--about", "about.csv", "--name", "id", "--response", "nats", "--last"]
-    code, out, err = run("gather", *files, *asked, "--out", "table.csv", "--json")
+    options = ["--about", "about.csv", "--name", "id", "--response", "nats", "--last"]
+    code, out, err = run("gather", *files, *options, "--out", "table.csv", "--json")
     assert (code, err) == (0, "")
-    told = {"runs": 2, "rows": 2, "columns": "id, step, nats, params", "table": "table.csv"}
-    assert json.loads(out) == told
+    expected = {"runs": 2, "rows": 2, "columns": "id, step, nats, params", "table": "table.csv"}
+    assert json.loads(out) == expected
     table = pd.read_csv("table.csv")
     assert table.to_dict("list") == {
         "id": ["a", "b"], "step": [10, 10], "nats": [3.0, 2.0], "params": [1e6, 1e8],
@@ -47,9 +47,9 @@ def test_defaults(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("exports")
-def test_what_cannot_be_gathered(run: Run) -> None:
-    told = run("gather", "run-a-tag-loss.csv", "--out", "nowhere/table.csv")
-    assert told == (2, "", "error: --out nowhere/table.csv: there is no folder nowhere\n")
+def test_invalid_files(run: Run) -> None:
+    result = run("gather", "run-a-tag-loss.csv", "--out", "nowhere/table.csv")
+    assert result == (2, "", "error: --out nowhere/table.csv: there is no folder nowhere\n")
     code, _, err = run("gather", "about.csv", "--metric", "loss")
     assert code == 2
     assert err.startswith("error: 'about.csv' is no export of W&B or TensorBoard: ")

@@ -1,8 +1,8 @@
-"""The command line: thin over the library, imported quickly.
+"""The command line: a thin layer over the library that imports quickly.
 
-A command is a function of its options that prints an answer and gives its exit code. To add one,
-write it in the module of its theme, with `options.Say` as its last option, and name it in
-`COMMANDS`.
+A command is a function that takes its options as parameters, prints its results and returns an
+exit code. To add one, write it in the module of its topic, with `options.OutputOptions` as its last
+parameter, and list it in `COMMANDS`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
 from bayeslaw.cli.backtest import backtest
 from bayeslaw.cli.catalogue import data, demo, laws
-from bayeslaw.cli.config import from_study
+from bayeslaw.cli.config import options_from_config
 from bayeslaw.cli.contrast import contrast
 from bayeslaw.cli.fit_commands import diagnose, forecast, plan, requirement
 from bayeslaw.cli.multiverse import multiverse
-from bayeslaw.cli.options import Say
+from bayeslaw.cli.options import OutputOptions
 from bayeslaw.cli.report import report
 from bayeslaw.cli.table_commands import check, compare, fit
 from bayeslaw.cli.tracker_exports import gather
@@ -35,9 +35,9 @@ COMMANDS = (
     demo, check, fit, diagnose, forecast, compare, backtest, multiverse, plan, requirement,
     contrast, report, gather, laws, data,
 )  # fmt: skip
-GOOD, WRONG_INPUT, INTERRUPTED, UNREAD = 0, 2, 130, 141
-EXPECTED = (CycloptsError, ValueError, OSError, ImportError)
-TYPED = {  # what the library advises to write, and what is typed instead
+SUCCESS, INVALID_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141  # exit codes
+USER_ERRORS = (CycloptsError, ValueError, OSError, ImportError)
+AS_OPTIONS = {  # Python arguments in error messages, and the options of the same meaning
     r"draw_new=\['(.*?)'\]": r"--draw-new \1",
     r"\bat=\{'(.*?)': \.\.\.\}": r"--at \1=...",
 }
@@ -49,69 +49,71 @@ app = App(
     help_format="plaintext",
     group_parameters=Group("Options", sort_key=2),
     default_parameter=Parameter(negative=()),
-    config=from_study,
+    config=options_from_config,
 )
-for place, command in enumerate(COMMANDS):
-    app.command(command, sort_key=place)
+for position, command in enumerate(COMMANDS):
+    app.command(command, sort_key=position)
 app.register_install_completion_command()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 good, 1 a fit failed its gate, 2 wrong input."""
+    """Run the command line and exit: 0 success, 1 a fit did not converge, 2 invalid input."""
     try:
         code = run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as `head`, has read enough
+    except BrokenPipeError:  # the reader, such as `head`, has stopped
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
-        code = UNREAD
+        code = BROKEN_PIPE
     sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line and give its exit code."""
-    say = Say()
+    """Run the command line and return its exit code."""
+    output_options = OutputOptions()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _note
+            warnings.showwarning = _print_note
             command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
-            say = bound.arguments.get("say", say)
-            if say.quiet:
+            output_options = bound.arguments.get("output_options", output_options)
+            if output_options.quiet:
                 warnings.simplefilter("ignore")
             code = command(*bound.args, **bound.kwargs)
-    except KeyboardInterrupt as stopped:  # a command that keeps something says what
-        print(f"interrupted; {str(stopped) or 'nothing was written'}", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:  # a command that saved something says so
+        print(f"interrupted; {str(interrupt) or 'nothing was written'}", file=sys.stderr)
         return INTERRUPTED
-    except SystemExit:  # of cyclopts, where it finds no shell to complete for
-        return WRONG_INPUT
+    except SystemExit:  # from cyclopts, if it finds no shell to complete for
+        return INVALID_INPUT
     except BrokenPipeError:
-        raise  # no wrong input
+        raise  # not an error of the input
     except Exception as error:
-        return _wrong(error, say.debug)
-    return code if isinstance(code, int) else GOOD
+        return _print_error(error, output_options.debug)
+    return code if isinstance(code, int) else SUCCESS
 
 
-def _note(message: Warning | str, *_: Any) -> None:
+def _print_note(message: Warning | str, *_: Any) -> None:
     print(f"note: {message}", file=sys.stderr)
 
 
-def _wrong(error: Exception, debug: bool) -> int:
+def _print_error(error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-        return WRONG_INPUT
-    sentence = " ".join(f"{error} {_help(error)}".split())
-    for written, typed in TYPED.items():
-        sentence = re.sub(written, typed, sentence)
-    if not isinstance(error, EXPECTED):
+        return INVALID_INPUT
+    sentence = " ".join(f"{error} {_option_help(error)}".split())
+    for argument, option in AS_OPTIONS.items():
+        sentence = re.sub(argument, option, sentence)
+    if not isinstance(error, USER_ERRORS):
         fault = f"{type(error).__name__}: {sentence}" if sentence else type(error).__name__
-        sentence = f"{fault}; this is a fault of bayeslaw: --debug shows where"
+        sentence = f"{fault}; this is a bug in bayeslaw: --debug shows where"
     print(f"error: {sentence}", file=sys.stderr)
-    return WRONG_INPUT
+    return INVALID_INPUT
 
 
-def _help(error: Exception) -> str:
-    """What an option is for that was not given."""
+def _option_help(error: Exception) -> str:
+    """Help of a required option that is missing."""
     if not isinstance(error, MissingArgumentError) or not error.argument or not error.command_chain:
         return ""
     options = app[error.command_chain[0]].assemble_argument_collection(parse_docstring=True)
-    return next((o.parameter.help or "" for o in options if o.name == error.argument.name), "")
+    return next(
+        (each.parameter.help or "" for each in options if each.name == error.argument.name), ""
+    )

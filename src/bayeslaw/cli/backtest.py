@@ -1,4 +1,4 @@
-"""The command that fits laws up to several sizes and judges them beyond."""
+"""`bayeslaw backtest`: fit laws up to several sizes and score them beyond."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bayeslaw as bl
-from bayeslaw.cli.console import answer
-from bayeslaw.cli.options import Fitting, Say, Table, numbers, resumable, sizes
+from bayeslaw.cli.console import print_answer
+from bayeslaw.cli.options import (
+    FitOptions,
+    OutputOptions,
+    RunsTable,
+    parse_numbers,
+    parse_sizes,
+    resumable,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,69 +23,70 @@ __all__ = ["backtest"]
 
 
 def backtest(
-    table: Table,
+    table: RunsTable,
     *,
     laws: str = "power,pure_power,log_linear",
     along: str | None = None,
     origins: str | None = None,
     horizons: str = "2,5,10",
     store: Path | None = None,
-    fitting: Fitting = Fitting(),
-    say: Say = Say(),
+    fit_options: FitOptions = FitOptions(),
+    output_options: OutputOptions = OutputOptions(),
 ) -> int:
-    """Fit several laws up to each of several sizes, and judge them on the runs beyond it.
+    """Fit several laws up to each of several sizes, and score them on the runs beyond it.
 
-    Runs that --hold-out names are neither fitted nor judges.
+    Runs selected by --hold-out are neither fitted nor scored.
 
     Parameters
     ----------
     laws
-        Names of laws, with commas.
+        Names of laws, separated by commas.
     along
-        Predictor that grows, or C, the training compute 6 N D. By default the first predictor.
+        Predictor to extrapolate, or C, the training compute 6 N D. By default the first predictor.
     origins
-        Sizes to fit up to, with commas. By default up to three that leave enough to fit.
+        Sizes to fit up to, separated by commas. By default at most three that leave enough runs.
     horizons
-        Multiples of the origin up to which runs are judged together, with commas.
+        Upper limits of size ranges in which runs are scored together, as multiples of the origin,
+        separated by commas.
     store
-        Folder that keeps each fit as it is done, so that an interrupted job goes on.
+        Folder in which each fit is saved when finished, so that an interrupted job can resume.
     """
     from bayeslaw.comparison.backtest import backtest, backtest_table
     from bayeslaw.data.runs import predictor_names
 
     runs = table.read()
-    if fitting.hold_out:
-        runs = bl.split_at(runs, **sizes(fitting.hold_out))[0]
+    if fit_options.hold_out:
+        runs = bl.split_at(runs, **parse_sizes(fit_options.hold_out))[0]
     with resumable(store):
         scores = backtest(
-            {name: fitting.model(table.law(name), table) for name in laws.split(",")},
+            {name: fit_options.model(table.law(name), table) for name in laws.split(",")},
             runs,
             along=along or predictor_names(runs)[0],
-            origins=None if origins is None else numbers("--origins", origins),
-            horizons=numbers("--horizons", horizons),
-            random_seed=fitting.seed,
-            draws=fitting.draws,
-            tune=fitting.tune,
-            chains=fitting.chains,
-            progressbar=say.talks,
+            origins=None if origins is None else parse_numbers("--origins", origins),
+            horizons=parse_numbers("--horizons", horizons),
+            random_seed=fit_options.seed,
+            draws=fit_options.draws,
+            tune=fit_options.tune,
+            chains=fit_options.chains,
+            progressbar=output_options.shows_progress,
             store=store,
         )
-    told = {
+    result = {
         "converged": scores.attrs["failed"] == 0,
         "sentences": _sentences(scores),
         "backtest": backtest_table(scores),
     }
-    return answer(told, say.json)
+    return print_answer(result, output_options.json)
 
 
 def _sentences(scores: xr.Dataset) -> list[str]:
-    told = scores.attrs
-    where = ", ".join(
+    attrs = scores.attrs
+    origins = ", ".join(
         f"{origin:.3g}" + (f" (curves left out: {left_out})" if left_out else "")
-        for origin, left_out in zip(told["origins"], told["left_out"], strict=True)
+        for origin, left_out in zip(attrs["origins"], attrs["left_out"], strict=True)
     )
-    failed = f"NOT CONVERGED: {told['failed']} of {told['refits']} fits."
+    failed = f"NOT CONVERGED: {attrs['failed']} of {attrs['refits']} fits."
     return [
-        *([failed] if told["failed"] else []),
-        f"Fits: {told['refits']}, of runs up to {told['along']} = {where}.",
+        *([failed] if attrs["failed"] else []),
+        f"Fits: {attrs['refits']}, of runs up to {attrs['along']} = {origins}.",
     ]

@@ -1,4 +1,4 @@
-"""Commands about what comes with the package."""
+"""`bayeslaw laws`, `data` and `demo`: what comes with the package."""
 
 from __future__ import annotations
 
@@ -8,72 +8,82 @@ from typing import Any
 
 import bayeslaw as bl
 from bayeslaw._law.latex import plain_formula
-from bayeslaw.cli.console import answer
-from bayeslaw.cli.options import Say
+from bayeslaw.cli.console import print_answer
+from bayeslaw.cli.options import OutputOptions
 
 __all__ = ["data", "demo", "laws"]
 
 
-def demo(*, out: Path = Path("bayeslaw-demo"), seed: int = 1, say: Say = Say()) -> int:
-    """Do the whole job on the embedded data: fit, forecast, judge by runs that were held out.
+def demo(
+    *,
+    out: Path = Path("bayeslaw-demo"),
+    seed: int = 1,
+    output_options: OutputOptions = OutputOptions(),
+) -> int:
+    """Run a complete example on the embedded data: fit, forecast, score on held-out runs.
 
     Parameters
     ----------
     out
         Folder for the figures and the fits.
     seed
-        Seed; the same seed gives the same numbers.
+        Random seed; the same seed gives the same numbers.
     """
     from bayeslaw.cli import demonstration
 
-    told = demonstration.run(out, seed, quiet=not say.talks)
-    if say.talks:  # all was told on the way
-        return answer({"converged": told["converged"]}, say.json)
-    return answer(told if say.json else _verdicts(told), say.json)
+    result = demonstration.run(out, seed, quiet=not output_options.shows_progress)
+    if output_options.shows_progress:  # the results were printed on the way
+        return print_answer({"converged": result["converged"]}, output_options.json)
+    return print_answer(result if output_options.json else _sentences(result), output_options.json)
 
 
-def laws(name: str | None = None, /, *, say: Say = Say()) -> int:
-    """List the laws of the catalogue, or tell all about one of them.
-
-    Parameters
-    ----------
-    name
-        Name of a law; all of them unless given.
-    """
-    return answer(_all_laws() if name is None else _one_law(bl.laws.find(name)), say.json)
-
-
-def data(name: str | None = None, /, *, say: Say = Say()) -> int:
-    """List the data sets, of the package and public ones, or tell all about one of them.
+def laws(name: str | None = None, /, *, output_options: OutputOptions = OutputOptions()) -> int:
+    """List the laws of the catalogue, or describe one of them.
 
     Parameters
     ----------
     name
-        Name of a data set; all of them unless given.
+        Name of a law; by default all are listed.
     """
-    return answer(_all_data() if name is None else _one_dataset(name, say.json), say.json)
+    return print_answer(
+        _all_laws() if name is None else _one_law(bl.laws.find(name)), output_options.json
+    )
 
 
-def _verdicts(told: Mapping[str, Any]) -> dict[str, Any]:
+def data(name: str | None = None, /, *, output_options: OutputOptions = OutputOptions()) -> int:
+    """List the embedded and public data sets, or describe one of them.
+
+    Parameters
+    ----------
+    name
+        Name of a data set; by default all are listed.
+    """
+    return print_answer(
+        _all_data() if name is None else _one_dataset(name, output_options.json),
+        output_options.json,
+    )
+
+
+def _sentences(result: Mapping[str, Any]) -> dict[str, Any]:
     """The sentences of the demonstration, without its tables."""
-    acts = [act for act in told.values() if isinstance(act, Mapping)]
+    acts = [act for act in result.values() if isinstance(act, Mapping)]
     lines = [line for act in acts for line in (*act["verdict"], *act["sentences"])]
-    return {"converged": told["converged"], "sentences": [*lines, *told["sentences"]]}
+    return {"converged": result["converged"], "sentences": [*lines, *result["sentences"]]}
 
 
 def _all_laws() -> dict[str, Any]:
     import pandas as pd
 
-    found = {name: bl.laws.find(name) for name in bl.laws.names()}
+    catalogue = {name: bl.laws.find(name) for name in bl.laws.names()}
     rows = [
         {
             "law": name,
             "formula": plain_formula(law.latex or ""),
             "predictors": list(law.predictors),
-            "parameters": {each: role.name for each, role in law.parameters.items()},
+            "parameters": {parameter: role.name for parameter, role in law.parameters.items()},
             "about": law.doc.partition("\n")[0].replace("``", ""),
         }
-        for name, law in found.items()
+        for name, law in catalogue.items()
     ]
     return {"laws": pd.DataFrame(rows)}
 
@@ -81,9 +91,9 @@ def _all_laws() -> dict[str, Any]:
 def _one_law(law: bl.Law) -> dict[str, Any]:
     import pandas as pd
 
-    ways = {-1: "falls", 0: "either", 1: "rises"}
+    directions = {-1: "falls", 0: "either", 1: "rises"}
     predictors = [
-        {"predictor": name, "response": ways[law.direction.get(name, -1)], "unit": unit}
+        {"predictor": name, "response": directions[law.direction.get(name, -1)], "unit": unit}
         for name in law.predictors
         for unit in ["none" if name in law.unitless else "any"]
     ]
@@ -115,15 +125,15 @@ def _all_data() -> dict[str, Any]:
         {
             "data": name,
             "from": "public" if name in public else "package",
-            "rows": about.rows,
-            "runs": about.runs,
-            "predictors": list(about.predictors),
-            "groups": list(about.groups),
-            "licence": about.licence,
-            "title": about.title,
+            "rows": info.rows,
+            "runs": info.runs,
+            "predictors": list(info.predictors),
+            "groups": list(info.groups),
+            "licence": info.licence,
+            "title": info.title,
         }
         for name in [*bl.datasets.names(), *public]
-        for about in [bl.datasets.info(name)]
+        for info in [bl.datasets.info(name)]
     ]
     return {"data": pd.DataFrame(rows)}
 
@@ -131,28 +141,28 @@ def _all_data() -> dict[str, Any]:
 def _one_dataset(name: str, as_json: bool) -> dict[str, Any]:
     import pandas as pd
 
-    about = bl.datasets.info(name)
-    uses = {about.response: "response", about.stderr: "standard error", "held_out": "held out"}
-    uses |= {column: f"predictor {each}" for each, column in about.predictors.items()}
-    uses |= dict.fromkeys(about.groups, "group")
+    info = bl.datasets.info(name)
+    uses = {info.response: "response", info.stderr: "standard error", "held_out": "held out"}
+    uses |= {column: f"predictor {predictor}" for predictor, column in info.predictors.items()}
+    uses |= dict.fromkeys(info.groups, "group")
     columns = [
         {"column": column, "use": uses.get(column, ""), "meaning": meaning}
-        for column, meaning in about.columns.items()
+        for column, meaning in info.columns.items()
     ]
     return {
         "data": name,
-        "title": about.title,
-        "rows": about.rows,
-        "runs": about.runs,
-        "licence": about.licence,
-        "notes": list(about.notes),
+        "title": info.title,
+        "rows": info.rows,
+        "runs": info.runs,
+        "licence": info.licence,
+        "notes": list(info.notes),
         "columns": pd.DataFrame(columns),
-        "provenance": about.provenance if as_json else _sources(about.provenance),
+        "provenance": info.provenance if as_json else _sources(info.provenance),
     }
 
 
 def _sources(provenance: Mapping[str, Any]) -> list[str]:
-    """Where data are from, in lines; JSON has more, such as hashes and versions."""
+    """Sources of a data set in lines; JSON has more, such as hashes and versions."""
     if "script" in provenance:
         return ["\nMeasured by {script}, {date}, on {machine}.".format_map(provenance)]
     files = {name: provenance["files"][name] for name in provenance["read_from"]}

@@ -1,4 +1,4 @@
-"""A study: options of commands in one TOML file, to be run again."""
+"""`--config`: options of commands from a TOML file."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ if TYPE_CHECKING:
     from cyclopts import App
     from cyclopts.argument import ArgumentCollection
 
-__all__ = ["from_study"]
+__all__ = ["options_from_config"]
 
 
-def from_study(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Give a command the options of its table in the file of ``--config``; what is typed wins."""
+def options_from_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Read a command's options from its table in the config file; typed options win."""
     from cyclopts.config import Dict
 
-    names = [name[2:] for each in arguments for name in each.names if name.startswith("--")]
-    given = [token for each in arguments if "--config" in each.names for token in each.tokens]
-    for path in (token.value for token in given):
-        known = [name for name in names if name != "config" and not name.startswith("no-")]
+    options = [name[2:] for argument in arguments for name in argument.names if name[:2] == "--"]
+    known = [name for name in options if name != "config" and not name.startswith("no-")]
+    tokens = [
+        token for argument in arguments if "--config" in argument.names for token in argument.tokens
+    ]
+    for path in (token.value for token in tokens):
         table = _table(path, commands[0], list(app.app_stack.current_frame[0]))
-        options = {key.replace("_", "-"): _typed(value) for key, value in table.items()}
-        _require_known(options, known, f"{path}: [{commands[0]}] has no key", "It takes")
-        Dict(data={commands[0]: options}, source=path)(app, commands, arguments)
+        given = {key.replace("_", "-"): _as_typed(value) for key, value in table.items()}
+        _require_known(given, known, f"{path}: [{commands[0]}] has no key", "It takes")
+        Dict(data={commands[0]: given}, source=path)(app, commands, arguments)
 
 
 def _table(path: str, command: str, commands: list[str]) -> dict[str, Any]:
-    """The options of a command."""
-    study = _read(path)
-    tables = [each for each in commands if not each.startswith("-")]
-    _require_known(study, tables, f"{path}: there is no command", "There are")
-    if not isinstance(study.get(command), dict):
-        raise ValueError(f"{path} has no table [{command}], which would hold its options")
-    return study[command]
+    """The table of a command in a config file."""
+    config = _read(path)
+    tables = [name for name in commands if not name.startswith("-")]
+    _require_known(config, tables, f"{path}: there is no command", "There are")
+    if not isinstance(config.get(command), dict):
+        raise ValueError(f"{path} has no table [{command}] with its options")
+    return config[command]
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -48,19 +50,19 @@ def _read(path: str) -> dict[str, Any]:
         raise ValueError(f"{path} is not TOML: {error}") from error
 
 
-def _typed(value: Any) -> Any:
-    """A value as it would be typed: a TOML table is NAME=VALUE, or NAME=VALUE,VALUE, for each."""
+def _as_typed(value: Any) -> Any:
+    """A value as it would be typed: TOML tables become NAME=VALUE or NAME=VALUE,VALUE items."""
     if not isinstance(value, dict):
         return value
-    values = {name: each if isinstance(each, list) else [each] for name, each in value.items()}
-    return [f"{name}={','.join(map(str, each))}" for name, each in values.items()]
+    lists = {name: item if isinstance(item, list) else [item] for name, item in value.items()}
+    return [f"{name}={','.join(map(str, items))}" for name, items in lists.items()]
 
 
-def _require_known(keys: Iterable[str], known: list[str], fault: str, rest: str) -> None:
+def _require_known(keys: Iterable[str], known: list[str], problem: str, list_of: str) -> None:
     import difflib
 
     for key in keys:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise ValueError(f"{fault} {key!r}{hint} {rest}: {', '.join(sorted(known))}")
+            raise ValueError(f"{problem} {key!r}{hint} {list_of}: {', '.join(sorted(known))}")

@@ -1,4 +1,4 @@
-"""Answers of the command line: text for people, JSON for machines."""
+"""Printed results: text and tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,57 +11,46 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["answer"]
+__all__ = ["print_answer"]
 
-GOOD, FAILED = 0, 1
+SUCCESS, NOT_CONVERGED = 0, 1  # exit codes
 UNBOUNDED = 1000  # columns
 
 
-def answer(told: Mapping[str, Any], as_json: bool) -> int:
-    """Print an answer and give the exit code.
+def print_answer(result: Mapping[str, Any], as_json: bool) -> int:
+    """Print sentences (lists), tables and single values by name, and return the exit code.
 
-    Parameters
-    ----------
-    told : mapping
-        Sentences (lists), tables (data frames) and single values by name; ``converged`` decides
-        the exit code.
-    as_json : bool
-        Print one JSON object instead of text; in its tables what is infinite is the text "inf",
-        and null is no number.
-
-    Returns
-    -------
-    int
-        0, or 1 if a fit failed its gate.
+    It is 1 if ``converged`` is there and false. In JSON, infinities are the text "inf" and NaN is
+    null.
     """
     if as_json:
-        print(json.dumps(told, default=_plain))
+        print(json.dumps(result, default=_jsonable))
     else:
-        _print(told)
-    return GOOD if told.get("converged", True) else FAILED
+        _print(result)
+    return SUCCESS if result.get("converged", True) else NOT_CONVERGED
 
 
-def _plain(value: Any) -> Any:
+def _jsonable(value: Any) -> Any:
     if hasattr(value, "to_dict"):
-        frame = _spelled(_flat(value))
+        frame = _spell_infinities(_flat(value))
         return json.loads(frame.to_json(None, orient="records", double_precision=15) or "[]")
     return str(value)
 
 
-def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with infinities as text: JSON has no number for them, and null is no number."""
+def _spell_infinities(frame: pd.DataFrame) -> pd.DataFrame:
+    """Replace infinities by text, because JSON has no number for them and null means missing."""
     infinities = {float("inf"): "inf", float("-inf"): "-inf"}
     return frame.assign(**frame.select_dtypes("float").replace(infinities))
 
 
-def _print(told: Mapping[str, Any]) -> None:
+def _print(result: Mapping[str, Any]) -> None:
     from rich.console import Console
 
     console = Console()
     if not console.is_terminal:
-        console.width = UNBOUNDED  # a log has no edge to wrap at
-    with console.capture() as text:  # where nobody reads on, rich would exit with 1
-        for key, value in told.items():
+        console.width = UNBOUNDED  # do not wrap lines in a log
+    with console.capture() as text:  # if the pipe is closed, rich itself would exit with 1
+        for key, value in result.items():
             _print_one(console, key, value)
     print(text.get(), end="")
 
@@ -79,7 +68,7 @@ def _print_one(console: Console, key: str, value: Any) -> None:
 
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table as people read it: parameters side by side, each with its interval."""
+    """A parameter table with parameters side by side, each with its interval; others as is."""
     import pandas as pd
 
     if list(frame.index.names) != ["of", "label", "parameter"]:
@@ -90,16 +79,16 @@ def _readable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _print_table(console: Console, frame: pd.DataFrame) -> None:
-    """As a table; where words and numbers would break in it, a line for each value."""
+    """Print a table, or one line per value if words and numbers would wrap in it."""
     from pandas import RangeIndex
 
     flat = frame if isinstance(frame.index, RangeIndex) else frame.reset_index(names=_names(frame))
     flat = flat.rename(columns=lambda name: str(name).replace("_", " "))
     wide, narrow = _rich_table(flat), _rich_table(flat.rename(columns=_stacked))
-    anything = console.options.update(width=UNBOUNDED)
-    if console.measure(wide, options=anything).maximum <= console.width:
+    unbounded = console.options.update(width=UNBOUNDED)
+    if console.measure(wide, options=unbounded).maximum <= console.width:
         console.print(wide)
-    elif console.measure(narrow, options=anything).minimum <= console.width:
+    elif console.measure(narrow, options=unbounded).minimum <= console.width:
         console.print(narrow)
     else:
         _print_records(console, flat)
@@ -113,13 +102,13 @@ def _rich_table(flat: pd.DataFrame) -> Table:
     from rich import box
     from rich.table import Table
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title, column in flat.items():
-        side = "right" if column.dtype.kind in "fi" else "left"
-        shown.add_column(str(title), justify=side, overflow="fold")
+        justify: Any = "right" if column.dtype.kind in "fi" else "left"
+        table.add_column(str(title), justify=justify, overflow="fold")
     for row in flat.itertuples(index=False):
-        shown.add_row(*(_cell(value) for value in row))
-    return shown
+        table.add_row(*(_cell(value) for value in row))
+    return table
 
 
 def _print_records(console: Console, flat: pd.DataFrame) -> None:
@@ -133,7 +122,7 @@ def _names(frame: pd.DataFrame) -> list[str]:
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with its index as columns, where the index says something."""
+    """Turn a named index into columns."""
     return frame if frame.index.names == [None] else frame.reset_index()
 
 
@@ -143,5 +132,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:.4g}"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {each}" for name, each in value.items())
+        return ", ".join(f"{key} {item}" for key, item in value.items())
     return ", ".join(value) if isinstance(value, list) else escape(str(value))

@@ -1,72 +1,72 @@
-"""The command that compares two systems."""
+"""`bayeslaw contrast`: compare two levels of a group."""
 
 from __future__ import annotations
 
 import bayeslaw as bl
-from bayeslaw.cli.console import answer
-from bayeslaw.cli.options import Saved, Say, places
+from bayeslaw.cli.console import print_answer
+from bayeslaw.cli.options import OutputOptions, SavedFit, parse_points
 
 __all__ = ["contrast"]
 
 
 def contrast(
-    saved: Saved,
+    saved: SavedFit,
     *,
     group: str,
     levels: str | None = None,
     along: str | None = None,
     reach: float = 100.0,
-    say: Say = Say(),
+    output_options: OutputOptions = OutputOptions(),
 ) -> int:
-    """Compare two levels of a group, from a saved fit: which is better, and from what size on.
+    """Compare two levels of a group from a saved fit: which is better, and from what size on.
 
-    Curves are compared in pairs that share all other groups; --at names sizes, other predictors
-    and levels of other groups.
+    Curves are compared in pairs that share all other groups. With --at, give sizes, other
+    predictors and levels of other groups.
 
     Parameters
     ----------
     group
         Group, such as architecture.
     levels
-        Its first and second level, with a comma; may be left out for a group of two.
+        The two levels, separated by a comma; may be omitted if the group has two.
     along
-        Predictor that grows; may be left out for a law of one.
+        Predictor along which to compare; may be omitted if the law has one.
     reach
-        How far to look for a crossing, in multiples of the largest size of the data.
+        How far to search for a crossing, as a multiple of the largest size in the data.
     """
     from bayeslaw._sampling.gate import Gate
-    from bayeslaw.comparison.contrast import contrast as contrasted
+    from bayeslaw.comparison.contrast import contrast as contrast_levels
     from bayeslaw.comparison.contrast import contrast_table, crossing_table
 
-    kept = bl.load(saved.fit)
-    _require_two(kept, group, levels)
-    found = contrasted(
-        kept,
+    fit = bl.load(saved.fit)
+    _require_two(fit, group, levels)
+    draws = contrast_levels(
+        fit,
         group,
         levels.split(",") if levels is not None else None,
         along=along,
-        at=places(saved.at, kept),
+        at=parse_points(saved.at, fit),
         reach=reach,
         draw_new=saved.draw_new,
     )
-    first, second = found.attrs["levels"]
-    low, high = found.attrs["searched"]
-    told = {
-        "converged": Gate.of(kept.tree).passed,
-        "caveats": found.attrs["caveats"],
+    first, second = draws.attrs["levels"]
+    low, high = draws.attrs["searched"]
+    result = {
+        "converged": Gate.of(fit.tree).passed,
+        "caveats": draws.attrs["caveats"],
         "sentences": [
             f"Better: the probability that {first} is better than {second}; multiplier: the factor "
-            f"by which {second} must grow to do as well as {first}. Crossings from {low:.3g} to "
+            f"by which {second} must be scaled up to match {first}. Crossings from {low:.3g} to "
             f"{high:.3g}."
         ],
-        "contrast": contrast_table(found, saved.prob),
-        "crossing": crossing_table(found, saved.prob),
+        "contrast": contrast_table(draws, saved.prob),
+        "crossing": crossing_table(draws, saved.prob),
     }
-    return answer(told, say.json)
+    return print_answer(result, output_options.json)
 
 
 def _require_two(fit: bl.Fit, group: str, levels: str | None) -> None:
-    """Ask for two levels of a group that has more."""
+    """Require a choice of two levels if the group has more."""
     known = list(dict.fromkeys(fit.runs[group].values.tolist())) if group in fit.runs.coords else []
     if levels is None and len(known) > 2:
         raise ValueError(

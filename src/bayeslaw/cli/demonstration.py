@@ -1,4 +1,4 @@
-"""The whole job on the embedded language models, in two acts, in front of the user."""
+"""What `bayeslaw demo` runs: two fits, forecasts and scores on the embedded language models."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pandas as pd
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.cli.console import answer
+from bayeslaw.cli.console import print_answer
 
 __all__ = ["run"]
 
 GROUPS = ["corpus", "architecture"]
 LARGEST = 4e4  # parameters of a model that the first act fits
-ENOUGH = 0.75  # share inside the 90% band below which `SHORTFALL` is said
+MIN_COVERAGE = 0.75  # of the 90% band; below it `SHORTFALL` is printed
 ABOUT = (
     "Training runs of small language models, measured on 4 corpora x 2 architectures: loss in nats "
-    "per byte against parameters N and bytes of text D. The first start compiles each law."
+    "per byte against parameters N and bytes of text D. The first run compiles each law."
 )
-SHORTFALL = "Too few: what the law gets wrong there is more than it got wrong where it was fitted."
+SHORTFALL = "Too few: the discrepancy of the law is larger there than where it was fitted."
 
 
 class _Act(NamedTuple):
@@ -35,45 +35,34 @@ class _Act(NamedTuple):
 
 
 def run(out: Path, seed: int, *, quiet: bool) -> dict[str, Any]:
-    """Fit, judge by held-out runs and draw, twice; figures and fits go into a folder.
+    """Fit and score each act, and save figures and fits in a folder.
 
-    Parameters
-    ----------
-    out : pathlib.Path
-        Folder, made if it is not there.
-    seed : int
-        Seed of the fits.
-    quiet : bool
-        Whether to say nothing on the way.
-
-    Returns
-    -------
-    dict
-        Whether both fits converged, what each act found, and where it is kept.
+    Returns whether both fits converged, the results of each act, and where they are saved.
     """
-    started, fits, found = time.perf_counter(), {}, {}
-    tell: Any = bool if quiet else (lambda told: answer(told, as_json=False))
+    started, fits, results = time.perf_counter(), {}, {}
+    show: Any = bool if quiet else (lambda result: print_answer(result, as_json=False))
     acts = _acts(*bl.split_held_out(bl.datasets.load("tiny_lm")))
-    tell({"about": [ABOUT]})
+    show({"about": [ABOUT]})
     for name, act in acts.items():
-        tell({"intro": ["", _intro(act)]})
-        # The law's parameters differ by corpus and architecture; the scatter does by curve alone.
+        show({"intro": ["", _intro(act)]})
+        # The law's parameters depend on corpus and architecture; the noise on the curve alone.
         model = bl.Model(act.law, pooling=dict.fromkeys(act.law.parameters, GROUPS))
         fits[name] = bl.fit(
             model, act.train, random_seed=seed, progressbar=not quiet, **act.sampler
         )
-        found[name] = _found(act, fits[name])
-        tell(found[name])
-    out.mkdir(parents=True, exist_ok=True)  # only now: an interrupt leaves nothing behind
-    last = [_keep(acts[name], fit, out) for name, fit in fits.items()]
+        results[name] = _results(act, fits[name])
+        show(results[name])
+    out.mkdir(parents=True, exist_ok=True)  # only now, so that an interrupt leaves nothing behind
+    last = [_save(acts[name], fit, out) for name, fit in fits.items()]
     last += [f"({time.perf_counter() - started:.0f} s)"]
-    tell({"sentences": ["", *last]})
-    return {"converged": all(a["converged"] for a in found.values()), **found, "sentences": last}
+    show({"sentences": ["", *last]})
+    converged = all(result["converged"] for result in results.values())
+    return {"converged": converged, **results, "sentences": last}
 
 
 def _acts(train: xr.Dataset, later: xr.Dataset) -> dict[str, _Act]:
     small, large = bl.split_at(train.isel(run=(train["D"] == train["D"].max()).values), N=LARGEST)
-    # So that they pass the gate.
+    # Settings with which both fits pass the gate.
     steady = {"draws": 1000, "tune": 1000, "target_accept": 0.99}
     careful = {"draws": 700, "tune": 500, "target_accept": 0.98}
     return {
@@ -83,16 +72,17 @@ def _acts(train: xr.Dataset, later: xr.Dataset) -> dict[str, _Act]:
 
 
 def _intro(act: _Act) -> str:
-    fitted, judges = (
+    fitted, held_out = (
         f"{runs.sizes['run']} runs up to N = {runs['N'].max():.3g} and D = {runs['D'].max():.3g}"
         for runs in (act.train, act.later)
     )
-    return f"{act.title}. {act.law.doc.splitlines()[0]}\nFitted to {fitted}; {judges} judge."
+    return f"{act.title}. {act.law.doc.splitlines()[0]}\nFitted to {fitted}; scored on {held_out}."
 
 
-def _found(act: _Act, fit: bl.Fit) -> dict[str, Any]:
+def _results(act: _Act, fit: bl.Fit) -> dict[str, Any]:
     forecast, gate = bl.forecast(fit, act.later), bl.diagnose(fit).gate
-    comparison, held_out = bl.compare({act.law.name: fit}, act.later), _held_out(act, forecast)
+    comparison = bl.compare({act.law.name: fit}, act.later)
+    held_out = _held_out_table(act, forecast)
     population = bl.summary(fit).loc["population"].droplevel("label")
     return {
         "converged": gate.passed,
@@ -104,15 +94,15 @@ def _found(act: _Act, fit: bl.Fit) -> dict[str, Any]:
     }
 
 
-def _held_out(act: _Act, forecast: xr.Dataset) -> pd.DataFrame:
-    """Run by run: its compute over the most that its curve was fitted to, and the forecast."""
+def _held_out_table(act: _Act, forecast: xr.Dataset) -> pd.DataFrame:
+    """One row per run: its compute relative to the most fitted of its curve, and the forecast."""
     labels = {name: act.later[name] for name in GROUPS}
-    most = act.train["flops_counted"].groupby(GROUPS).max().sel(labels)
+    largest = act.train["flops_counted"].groupby(GROUPS).max().sel(labels)
     loss, bands = act.later["loss"], [bl.interval(forecast, prob)["new_run"] for prob in (0.5, 0.9)]
     inside = [(band[0] <= loss) & (loss <= band[2]) for band in bands]
     columns = labels | {
         "N": act.later["N"].astype(int),
-        "compute": act.later["flops_counted"] / most,
+        "compute": act.later["flops_counted"] / largest,
         "loss": loss,
         "median": bl.interval(forecast)["mean"].sel(bound="median"),
         "lower": bands[1][0],
@@ -123,32 +113,33 @@ def _held_out(act: _Act, forecast: xr.Dataset) -> pd.DataFrame:
 
 
 def _sentences(held_out: pd.DataFrame) -> list[str]:
-    times, inside = held_out["compute"].to_numpy(), held_out["inside"].tolist()
+    multiples, inside = held_out["compute"].to_numpy(), held_out["inside"].tolist()
     error = held_out["median"].to_numpy() / held_out["loss"].to_numpy() - 1
-    total, most = len(inside), len(inside) - inside.count("no")
+    total, covered = len(inside), len(inside) - inside.count("no")
     sentence = (
-        f"Of {total} held-out runs, at {times.min():.1f} to {times.max():.1f} times the compute of "
-        f"any fitted run of their curve, {inside.count('50%')} are in the 50% band and {most} in "
-        f"the 90% band; {total / 2:.0f} and {0.9 * total:.0f} would be right. Medians are off by "
-        f"{error.min():+.1%} to {error.max():+.1%}, too high for {sum(error > 0)}."
+        f"Of {total} held-out runs, at {multiples.min():.1f} to {multiples.max():.1f} times the "
+        f"compute of any fitted run of their curve, {inside.count('50%')} are in the 50% band and "
+        f"{covered} in the 90% band; {total / 2:.0f} and {0.9 * total:.0f} are expected. Medians "
+        f"are off by {error.min():+.1%} to {error.max():+.1%}, too high for {sum(error > 0)}."
     )
-    return [sentence, SHORTFALL] if most < ENOUGH * total else [sentence]
+    return [sentence, SHORTFALL] if covered < MIN_COVERAGE * total else [sentence]
 
 
-def _keep(act: _Act, fit: bl.Fit, out: Path) -> str:
-    kept, figure = out / f"fit{act.suffix}.nc", out / f"forecast{act.suffix}.png"
-    bl.save(fit, kept)
+def _save(act: _Act, fit: bl.Fit, out: Path) -> str:
+    file, figure = out / f"fit{act.suffix}.nc", out / f"forecast{act.suffix}.png"
+    bl.save(fit, file)
     runs = xr.concat([act.train, act.later], "run")
-    bl.plot_forecast(_curves(act, fit), runs, x="N", columns=4).savefig(figure, dpi=200)
-    return f"Figure: {figure}   Fit: {kept}"
+    bl.plot_forecast(_forecast_along_n(act, fit), runs, x="N", columns=4).savefig(figure, dpi=200)
+    return f"Figure: {figure}   Fit: {file}"
 
 
-def _curves(act: _Act, fit: bl.Fit) -> xr.Dataset:
-    """Forecast along N, where D rises from the fitted to the held-out one in between."""
+def _forecast_along_n(act: _Act, fit: bl.Fit) -> xr.Dataset:
+    """Forecast along N, with D rising from its fitted to its held-out value beyond the fitted N."""
     gap, data = ([act.train[n].max().item(), act.later[n].min().item()] for n in ("N", "D"))
     sizes = np.geomspace(act.train["N"].min(), act.later["N"].max(), 60)
     grid = bl.grid(**{name: np.unique(act.later[name]) for name in GROUPS[::-1]}, N=sizes)
-    path = np.interp(np.log(grid["N"]), np.log(gap), data)
-    forecast = bl.forecast(fit, grid.assign(D=("run", path)))
-    told = ", beyond the fitted N rising to ".join(dict.fromkeys(f"{each:.3g}" for each in data))
-    return forecast.assign_attrs(caveats=[f"Drawn at D = {told}.", *forecast.attrs["caveats"]])
+    amounts = np.interp(np.log(grid["N"]), np.log(gap), data)
+    forecast = bl.forecast(fit, grid.assign(D=("run", amounts)))
+    values = dict.fromkeys(f"{value:.3g}" for value in data)
+    path = ", rising beyond the fitted N to ".join(values)
+    return forecast.assign_attrs(caveats=[f"Drawn at D = {path}.", *forecast.attrs["caveats"]])

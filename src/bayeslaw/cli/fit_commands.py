@@ -1,14 +1,20 @@
-"""Commands that ask a saved fit."""
+"""`bayeslaw diagnose`, `forecast`, `plan` and `requirement`: commands on a saved fit."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayeslaw as bl
-from bayeslaw.cli.console import answer
-from bayeslaw.cli.options import Saved, Say, Table, numbers, places
+from bayeslaw.cli.console import print_answer
+from bayeslaw.cli.options import (
+    OutputOptions,
+    RunsTable,
+    SavedFit,
+    parse_numbers,
+    parse_points,
+    read_quietly,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,163 +23,165 @@ if TYPE_CHECKING:
 __all__ = ["diagnose", "forecast", "plan", "requirement"]
 
 
-def diagnose(fit: Path, *, prob: float = 0.9, say: Say = Say()) -> int:
-    """Judge a saved fit: did it converge, which runs weigh most, what did the data decide.
+def diagnose(
+    fit: Path, *, prob: float = 0.9, output_options: OutputOptions = OutputOptions()
+) -> int:
+    """Diagnose a saved fit: convergence, influential runs, and what the data determined.
 
     Parameters
     ----------
     fit
-        File of the fit.
+        File of a saved fit.
     prob
-        Probability inside the intervals of the parameters.
+        Probability of the parameters' intervals.
     """
-    kept = bl.load(fit)
-    diagnosis = bl.diagnose(kept)
-    told = {
+    loaded = bl.load(fit)
+    diagnosis = bl.diagnose(loaded)
+    result = {
         "converged": diagnosis.gate.passed,
         "sentences": list(diagnosis.sentences),
         "learned": diagnosis.learned,
-        "parameters": bl.summary(kept, prob=prob),
+        "parameters": bl.summary(loaded, prob=prob),
     }
-    return answer(told, say.json)
+    return print_answer(result, output_options.json)
 
 
 def forecast(
-    saved: Saved,
-    later: Table | None = None,
+    saved: SavedFit,
+    later: RunsTable | None = None,
     *,
     figure: Path | None = None,
     rivals: bool = False,
-    say: Say = Say(),
+    output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Forecast the curve and a new run from a saved fit, at given sizes or for a table of runs.
 
     Parameters
     ----------
     figure
-        File for a figure.
+        File to save a figure in.
     rivals
-        Also fit other laws by least squares, to tell where the law alone decides; takes seconds
-        for each curve.
+        Also fit other laws by least squares, to see where the forecast depends on the choice of
+        law; takes seconds per curve.
     """
     from bayeslaw._progress import progress
 
-    kept = bl.load(saved.fit)
-    where = _where(saved, later, kept)
-    drawn = bl.forecast(kept, where, draw_new=saved.draw_new)
+    fit = bl.load(saved.fit)
+    points = _points(saved, later, fit)
+    draws = bl.forecast(fit, points, draw_new=saved.draw_new)
     if figure is not None:
-        bl.plot_forecast(drawn, kept.runs).savefig(figure)
-    bands = _bands(drawn, where, saved.prob)
-    with progress("Fitting other laws", None, shown=rivals and say.talks):
-        decides = bl.forecast_drivers(kept, drawn, None if rivals else {})
-    bands["decided by"] = decides["verdict"].str.removesuffix("-driven").values
-    told = {**_verdict(drawn), "forecast": bands, "what decides": decides["sentence"].tolist()}
-    return answer(told, say.json)
+        bl.plot_forecast(draws, fit.runs).savefig(figure)
+    bands = _band_table(draws, points, saved.prob)
+    with progress("Fitting other laws", None, shown=rivals and output_options.shows_progress):
+        drivers = bl.forecast_drivers(fit, draws, None if rivals else {})
+    bands["decided by"] = drivers["verdict"].str.removesuffix("-driven").values
+    sentences = drivers["sentence"].tolist()
+    result = {**_convergence(draws), "forecast": bands, "what decides": sentences}
+    return print_answer(result, output_options.json)
 
 
-def plan(saved: Saved, *, budget: str, say: Say = Say()) -> int:
-    """Give the compute-optimal sizes for budgets, from a saved fit of a law of N and D.
+def plan(saved: SavedFit, *, budget: str, output_options: OutputOptions = OutputOptions()) -> int:
+    """Compute-optimal sizes for training budgets, from a saved fit of a law of N and D.
 
-    Answers for all curves, or for those that --at names.
+    For all curves, or for those selected with --at.
 
     Parameters
     ----------
     budget
-        FLOPs to train with, 6 N D; several with commas.
+        Training compute 6 N D in FLOPs; several separated by commas.
     """
-    kept = bl.load(saved.fit)
-    found = bl.plan(
-        kept,
-        numbers("--budget", budget),
-        at=places(saved.at, kept),
+    fit = bl.load(saved.fit)
+    draws = bl.plan(
+        fit,
+        parse_numbers("--budget", budget),
+        at=parse_points(saved.at, fit),
         draw_new=saved.draw_new,
     )
-    return answer(_told("plan", found, saved.prob), say.json)
+    return print_answer(_draws_tables("plan", draws, saved.prob), output_options.json)
 
 
 def requirement(
-    saved: Saved,
+    saved: SavedFit,
     *,
     target: str,
     along: str | None = None,
     largest: float = float("inf"),
-    say: Say = Say(),
+    output_options: OutputOptions = OutputOptions(),
 ) -> int:
-    """Give the size or the budget at which the curve reaches a target, from a saved fit.
+    """Size or budget needed to reach a target response, from a saved fit.
 
-    Answers for all curves, or for those that --at names; --at also holds predictors, as D=1e12.
+    For all curves, or for those selected with --at, which also fixes predictors, as D=1e12.
 
     Parameters
     ----------
     target
-        Response to reach; several with commas.
+        Response to reach; several separated by commas.
     along
-        Predictor that grows; or training_flops, the budget at compute-optimal sizes. By default
-        the predictor that is not held.
+        Predictor to increase; or training_flops, the budget at compute-optimal sizes. By default
+        the predictor that is not fixed.
     largest
-        Largest size or budget that could be had.
+        Largest size or budget available.
     """
-    kept = bl.load(saved.fit)
-    found = bl.requirement(
-        kept,
-        numbers("--target", target),
+    fit = bl.load(saved.fit)
+    draws = bl.requirement(
+        fit,
+        parse_numbers("--target", target),
         along=bl.training_flops if along == bl.training_flops.__name__ else along,
-        at=places(saved.at, kept),
+        at=parse_points(saved.at, fit),
         largest=largest,
         draw_new=saved.draw_new,
     )
-    return answer(_told("requirement", found, saved.prob), say.json)
+    return print_answer(_draws_tables("requirement", draws, saved.prob), output_options.json)
 
 
-def _where(saved: Saved, later: Table | None, fit: bl.Fit) -> xr.Dataset:
-    """What to forecast: the runs of a table, or a grid."""
+def _points(saved: SavedFit, later: RunsTable | None, fit: bl.Fit) -> xr.Dataset:
+    """Points to forecast: the runs of a table, or a grid."""
     if (later is None) == (not saved.at):
-        found = "both are" if saved.at else "neither is"
+        given = "both are" if saved.at else "neither is"
         raise ValueError(
-            f"forecast takes sizes or a table of runs, and {found} given; write --at N=1e10, or "
+            f"forecast takes sizes or a table of runs, and {given} given; write --at N=1e10, or "
             "TABLE --predictor N=COLUMN"
         )
     if later is None:
-        return bl.grid(**places(saved.at, fit))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "group .* has one level")  # these runs pool nothing
-        return later.read()
+        return bl.grid(**parse_points(saved.at, fit))
+    return read_quietly(later)
 
 
-def _verdict(drawn: xr.Dataset) -> dict[str, Any]:
-    caveats = drawn.attrs["caveats"]
-    return {"converged": not any(each.startswith("NOT") for each in caveats), "caveats": caveats}
+def _convergence(draws: xr.Dataset) -> dict[str, Any]:
+    caveats = draws.attrs["caveats"]
+    failed = any(caveat.startswith("NOT") for caveat in caveats)
+    return {"converged": not failed, "caveats": caveats}
 
 
-def _bands(drawn: xr.Dataset, where: xr.Dataset, prob: float) -> pd.DataFrame:
-    """A row for each run: where, what was observed if it was, and the bands."""
+def _band_table(draws: xr.Dataset, points: xr.Dataset, prob: float) -> pd.DataFrame:
+    """One row per point: groups and predictors, the observed response if any, and the bands."""
     from bayeslaw.data.runs import has_response, response_values
 
-    bands = bl.interval(drawn, prob)
-    labels = [name for name in drawn.coords if name not in ("run", "chain", "draw")]
-    frame = drawn.coords.to_dataset()[labels].to_dataframe().filter(items=labels)
-    if has_response(where):
-        frame[response_values(where).name] = response_values(where).values
-    for what in ("mean", "new_run"):
+    bands = bl.interval(draws, prob)
+    labels = [name for name in draws.coords if name not in ("run", "chain", "draw")]
+    frame = draws.coords.to_dataset()[labels].to_dataframe().filter(items=labels)
+    if has_response(points):
+        frame[response_values(points).name] = response_values(points).values
+    for quantity in ("mean", "new_run"):
         for bound in bands["bound"].values:
-            frame[f"{what}_{bound}"] = bands[what].sel(bound=bound).values
+            frame[f"{quantity}_{bound}"] = bands[quantity].sel(bound=bound).values
     return frame.reset_index(drop=True)
 
 
-def _told(name: str, drawn: xr.Dataset, prob: float) -> dict[str, Any]:
-    """Bands of what was drawn, and the probabilities beside it."""
-    [asked] = set(drawn.dims) - {"chain", "draw", "curve"}
-    plain = drawn.drop_vars("curve")  # its groups say it
-    bands = bl.interval(plain, prob).to_array("quantity").to_dataset("bound")
-    shares = plain[[each for each in plain if "draw" not in plain[each].dims]]
+def _draws_tables(name: str, draws: xr.Dataset, prob: float) -> dict[str, Any]:
+    """Bands of the variables with draws, and the probabilities, which have none."""
+    [dim] = set(draws.dims) - {"chain", "draw", "curve"}  # budget or target
+    unlabelled = draws.drop_vars("curve")  # its groups identify it
+    bands = bl.interval(unlabelled, prob).to_array("quantity").to_dataset("bound")
+    without_draws = [each for each in unlabelled if "draw" not in unlabelled[each].dims]
     return {
-        **_verdict(drawn),
-        name: _rows(bands, "curve", asked, "quantity"),
-        "probability": _rows(shares, "curve", asked),
+        **_convergence(draws),
+        name: _rows(bands, "curve", dim, "quantity"),
+        "probability": _rows(unlabelled[without_draws], "curve", dim),
     }
 
 
 def _rows(values: xr.Dataset, *dims: Any) -> pd.DataFrame:
-    """A row for each place, what it is first."""
+    """One row per prediction point, labels first."""
     frame = values.to_dataframe(list(dims)).reset_index().drop(columns="curve")
     return frame.filter(items=sorted(frame, key=lambda column: column in values.data_vars))

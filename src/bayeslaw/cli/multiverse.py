@@ -1,4 +1,4 @@
-"""The command that asks what a forecast owes to choices."""
+"""`bayeslaw multiverse`: forecast under all combinations of modelling choices."""
 
 from __future__ import annotations
 
@@ -10,87 +10,95 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import Parameter
 
 import bayeslaw as bl
-from bayeslaw.cli.console import answer
-from bayeslaw.cli.options import Fitting, Many, Say, Table, places, resumable, sizes
+from bayeslaw.cli.console import print_answer
+from bayeslaw.cli.options import (
+    FitOptions,
+    OutputOptions,
+    Repeatable,
+    RunsTable,
+    parse_points,
+    parse_sizes,
+    resumable,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["multiverse"]
 
-EVERY_RUN = "none"  # the alternative that leaves no run out
+ALL_RUNS = "none"  # label of the alternative that leaves no run out
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What could have been chosen otherwise, and where that is looked at.
+    """Modelling choices to combine, and the points to forecast.
 
     Parameters
     ----------
     law
         Name of a law; repeat for more.
     noise
-        Kind of noise: gaussian, student-t, undertuned, or raw-gaussian, which is normal on the
-        response itself; repeat for more.
+        Noise: gaussian, student-t, undertuned, or raw-gaussian (Gaussian on the raw response);
+        repeat for more.
     drop
-        Runs that may be faulty, by their --run-id or row number, with commas; repeat for more.
+        Suspect runs to drop, by --run-id or row number, separated by commas; repeat for more.
     at
-        Where to forecast, as N=1e10 or task=c4; several values with commas; repeat for more.
+        Point to forecast, as N=1e10 or task=c4; comma-separated values; repeat for more.
     """
 
-    law: Many
-    at: Many
-    noise: Many = field(default_factory=list)
-    drop: Many = field(default_factory=list)
+    law: Repeatable
+    at: Repeatable
+    noise: Repeatable = field(default_factory=list)
+    drop: Repeatable = field(default_factory=list)
 
 
 def multiverse(
-    table: Table,
+    table: RunsTable,
     choices: Choices,
     *,
     store: Path | None = None,
-    fitting: Fitting = Fitting(),
-    say: Say = Say(),
+    fit_options: FitOptions = FitOptions(),
+    output_options: OutputOptions = OutputOptions(),
 ) -> int:
-    """Forecast under all combinations of choices, and say which choice moves the forecast.
+    """Forecast under all combinations of choices, and show which choices move the forecast.
 
     Each --hold-out and each --drop is an alternative to fitting all runs.
 
     Parameters
     ----------
     store
-        Folder that keeps each fit as it is done, so that an interrupted job goes on.
+        Folder in which each fit is saved when finished, so that an interrupted job can resume.
     """
     from xarray import DataTree
 
     runs = table.read()
-    models = {name: fitting.model(table.law(name), table) for name in choices.law}
-    held_out = {item: _beyond(runs, item) for item in fitting.hold_out}
+    models = {name: fit_options.model(table.law(name), table) for name in choices.law}
+    held_out = {item: _larger_than(runs, item) for item in fit_options.hold_out}
     dropped = {item: _named(runs, item.split(",")) for item in choices.drop}
-    unfitted = bl.Fit(next(iter(models.values())), runs, DataTree())  # to read sizes by
+    unfitted = bl.Fit(next(iter(models.values())), runs, DataTree())  # to parse points with
     with resumable(store):
-        found = bl.multiverse(
+        result = bl.multiverse(
             runs,
             laws=models,
             noises={name: _noise(name) for name in choices.noise} or None,
-            hold_outs=_beside_every_run(held_out),
-            drops=_beside_every_run(dropped),
-            at=bl.grid(**places(choices.at, unfitted)),
-            random_seed=fitting.seed,
-            draws=fitting.draws,
-            tune=fitting.tune,
-            chains=fitting.chains,
-            progressbar=say.talks,
+            hold_outs=_with_all_runs(held_out),
+            drops=_with_all_runs(dropped),
+            at=bl.grid(**parse_points(choices.at, unfitted)),
+            random_seed=fit_options.seed,
+            draws=fit_options.draws,
+            tune=fit_options.tune,
+            chains=fit_options.chains,
+            progressbar=output_options.shows_progress,
             store=store,
         )
-    told = {
-        "converged": bool(found.universes["passed"].all()),
-        "sentences": list(found.sentences),
-        "universes": found.universes.join(found.forecasts),
-        "shares": found.shares,
+    answer = {
+        "converged": bool(result.universes["passed"].all()),
+        "sentences": list(result.sentences),
+        "universes": result.universes.join(result.forecasts),
+        "shares": result.shares,
     }
-    return answer(told, say.json)
+    return print_answer(answer, output_options.json)
 
 
 def _noise(name: str) -> Any:
@@ -105,20 +113,21 @@ def _noise(name: str) -> Any:
     return kinds[name]
 
 
-def _beside_every_run(choices: dict[str, Any]) -> dict[str, Any] | None:
-    return {EVERY_RUN: None, **choices} if choices else None
+def _with_all_runs(choices: dict[str, Any]) -> dict[str, Any] | None:
+    return {ALL_RUNS: None, **choices} if choices else None
 
 
-def _beyond(runs: xr.Dataset, item: str) -> Any:
-    """A mask of the runs that are larger than a size."""
-    later = bl.split_at(runs, **sizes([item]))[1]
+def _larger_than(runs: xr.Dataset, item: str) -> Any:
+    """Mask of the runs larger than NAME=SIZE."""
+    later = bl.split_at(runs, **parse_sizes([item]))[1]
     return runs["run"].isin(later["run"]).values
 
 
 def _named(runs: xr.Dataset, names: Sequence[str]) -> Any:
-    """A mask of runs by their names."""
-    known = [str(run) for run in runs["run"].values]
+    """Mask of runs by their names."""
+    run_names = [str(run) for run in runs["run"].values]
     for name in names:
-        if name not in known:
-            raise ValueError(f"--drop {name}: no run has that name; the first is {known[0]}")
+        if name not in run_names:
+            first = run_names[0]
+            raise ValueError(f"--drop {name}: no run has that name; the first is {first}")
     return runs["run"].astype(str).isin(names).values

@@ -1,7 +1,8 @@
-"""Options that several commands take: each stands once, with its sentence of help."""
+"""Options shared by several commands, each defined once with its help text."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
@@ -15,42 +16,53 @@ import bayeslaw as bl
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Fitting", "Many", "Saved", "Say", "Table", "numbers", "places", "resumable", "sizes"]
+__all__ = [
+    "FitOptions",
+    "OutputOptions",
+    "Repeatable",
+    "RunsTable",
+    "SavedFit",
+    "parse_numbers",
+    "parse_points",
+    "parse_sizes",
+    "read_quietly",
+    "resumable",
+]
 
-type Many = Annotated[list[str], Parameter(consume_multiple=False, show_default=False)]
+type Repeatable = Annotated[list[str], Parameter(consume_multiple=False, show_default=False)]
 
 
 @Parameter(name="*", group=Group("Table of runs", sort_key=1))
 @dataclass(frozen=True)
-class Table:
-    """A table of training runs, and what its columns are.
+class RunsTable:
+    """A table of training runs and the meaning of its columns.
 
     Parameters
     ----------
     table
-        CSV, Parquet or JSON lines; a row per run.
+        CSV, Parquet or JSON lines file with one row per run.
     predictor
-        Size of a run, as NAME=COLUMN or COLUMN; repeat for more.
+        Predictor (size of a run), as NAME=COLUMN or COLUMN; repeat for more.
     response
-        Column of the loss.
+        Column of the response, such as the loss.
     group
         Column of a group, such as task or dataset; repeat for more.
     stderr
-        Column of the response's standard error.
+        Column of the standard error of the response.
     run_id
-        Column that names the runs.
+        Column with the names of the runs.
     """
 
     table: Path
     _: KW_ONLY
-    predictor: Many
+    predictor: Repeatable
     response: str = "loss"
-    group: Many = field(default_factory=list)
+    group: Repeatable = field(default_factory=list)
     stderr: str | None = None
     run_id: str | None = None
 
     def read(self) -> xr.Dataset:
-        """The runs."""
+        """Read the runs."""
         return bl.read_runs(
             self.table,
             response=self.response,
@@ -61,11 +73,11 @@ class Table:
         )
 
     def law(self, name: str) -> bl.Law:
-        """A law of the catalogue, in the predictors of this table."""
+        """A law of the catalogue in the predictors of this table."""
         law, names = bl.laws.find(name), list(_pairs(self.predictor))
         if len(law.predictors) == len(names) == 1:
             return law.of(*names)
-        missing = [each for each in law.predictors if each not in names]
+        missing = [predictor for predictor in law.predictors if predictor not in names]
         if missing:
             raise ValueError(
                 f"law {law.name!r} needs the predictor {missing[0]!r}, and --predictor names "
@@ -76,28 +88,28 @@ class Table:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Fitting:
-    """What is fitted, and how it is sampled.
+class FitOptions:
+    """Model and sampler options.
 
     Parameters
     ----------
     hold_out
         Largest size to fit, as NAME=SIZE; larger runs are held out.
     pool
-        Whether curves share what they know of their parameters.
+        Whether parameters are partially pooled across curves.
     discrepancy
-        Whether bands hold what the law gets wrong; otherwise it is taken as true.
+        Whether the model has a discrepancy; without one the law is assumed to be exactly true.
     seed
-        Seed; the same seed gives the same numbers.
+        Random seed; the same seed gives the same numbers.
     draws
-        Draws per chain.
+        Posterior draws per chain.
     tune
-        Draws per chain that adapt the sampler.
+        Tuning (warm-up) draws per chain.
     chains
-        Chains.
+        Number of chains.
     """
 
-    hold_out: Many = field(default_factory=list)
+    hold_out: Repeatable = field(default_factory=list)
     pool: Annotated[bool, Parameter(negative="--no-pool")] = True
     discrepancy: Annotated[bool, Parameter(negative="--no-discrepancy")] = True
     seed: int = 1
@@ -105,31 +117,31 @@ class Fitting:
     tune: int = 1000
     chains: int = 4
 
-    def model(self, law: bl.Law, table: Table) -> bl.Model:
-        """A law with the groups of a table, if curves are pooled."""
+    def model(self, law: bl.Law, table: RunsTable) -> bl.Model:
+        """The model of a law, pooled over the groups of the table unless --no-pool is given."""
         return bl.Model(
             law,
             pooling=list(table.group) if self.pool else None,
             discrepancy=bl.Brownian() if self.discrepancy else None,
         )
 
-    def fit(self, model: bl.Model, runs: xr.Dataset, say: Say, store: Path | None = None) -> bl.Fit:
-        """Sample, unless the same fit is in the store."""
+    def fit(
+        self, model: bl.Model, runs: xr.Dataset, progressbar: bool, store: Path | None = None
+    ) -> bl.Fit:
+        """Sample, or load the same fit from the store."""
         if store is None:
-            return self._sampled(model, runs, say)
+            return self._sample(model, runs, progressbar)
         from bayeslaw._sampling.nuts import Sampler
         from bayeslaw.fitting.fit_store import FitStore, store_key
 
         sampler = Sampler(self.seed, self.draws, self.tune, self.chains)
-        archive, key = (
-            FitStore(store),
-            f"whole-{store_key(model, runs, sampler)}",
-        )  # refit's have less
-        if key not in archive:
-            archive.put(key, self._sampled(model, runs, say))
-        return archive.get(key, model)
+        # Fits of `refit` have fewer groups in their trees; the prefix keeps them apart.
+        fit_store, key = FitStore(store), f"whole-{store_key(model, runs, sampler)}"
+        if key not in fit_store:
+            fit_store.put(key, self._sample(model, runs, progressbar))
+        return fit_store.get(key, model)
 
-    def _sampled(self, model: bl.Model, runs: xr.Dataset, say: Say) -> bl.Fit:
+    def _sample(self, model: bl.Model, runs: xr.Dataset, progressbar: bool) -> bl.Fit:
         return bl.fit(
             model,
             runs,
@@ -137,49 +149,49 @@ class Fitting:
             draws=self.draws,
             tune=self.tune,
             chains=self.chains,
-            progressbar=say.talks,
+            progressbar=progressbar,
         )
 
 
 @Parameter(name="*", group=Group("Saved fit", sort_key=0))
 @dataclass(frozen=True)
-class Saved:
-    """A saved fit, and where it is asked.
+class SavedFit:
+    """A saved fit and the points to predict.
 
     Parameters
     ----------
     fit
-        File of the fit.
+        File of a saved fit.
     at
-        Where, as N=1e10 or task=c4; several values with commas; repeat for more.
+        Point to predict, as N=1e10 or task=c4; comma-separated values; repeat for more.
     draw_new
-        Group whose unknown levels are drawn from the population; repeat for more.
+        Group whose unseen levels are drawn from the population; repeat for more.
     prob
-        Probability inside the bands.
+        Probability of the bands.
     """
 
     fit: Path
     _: KW_ONLY
-    at: Many = field(default_factory=list)
-    draw_new: Many = field(default_factory=list)
+    at: Repeatable = field(default_factory=list)
+    draw_new: Repeatable = field(default_factory=list)
     prob: float = 0.9
 
 
 @Parameter(name="*", group=Group("Every command", sort_key=9), show_default=False)
 @dataclass(frozen=True, kw_only=True)
-class Say:
-    """How a command answers.
+class OutputOptions:
+    """What a command prints.
 
     Parameters
     ----------
     json
         Print one JSON object instead of text.
     quiet
-        Say nothing besides the answer: no progress, no notes.
+        Print only the results: no progress, no notes.
     debug
-        Show where an error comes from.
+        Show the traceback of an error.
     config
-        TOML file with options: a table per command, a key per option; what is typed here wins.
+        TOML file with a table per command and a key per option; typed options take precedence.
     """
 
     json: bool = False
@@ -188,46 +200,53 @@ class Say:
     config: Path | None = None
 
     @property
-    def talks(self) -> bool:
-        """Whether to tell on the way, such as how far the work is."""
+    def shows_progress(self) -> bool:
+        """Whether to print progress and intermediate results."""
         return not (self.json or self.quiet)
+
+
+def read_quietly(table: RunsTable) -> xr.Dataset:
+    """Read runs to predict or score, without the warning of groups with one level."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "group .* has one level")  # they are not pooled
+        return table.read()
 
 
 @contextmanager
 def resumable(store: Path | None) -> Iterator[None]:
-    """Say on an interrupt what is kept of many fits."""
+    """Say which fits are saved if a job of many fits is interrupted."""
     try:
         yield
     except KeyboardInterrupt:
-        kept = f"fits that were done are in {store}, and the same command goes on from there"
-        lost = "nothing was kept; --store FOLDER keeps each fit as it is done"
-        raise KeyboardInterrupt(lost if store is None else kept) from None
+        saved = f"finished fits are saved in {store}; run the same command to resume"
+        lost = "nothing was saved; use --store FOLDER to save each fit when it is finished"
+        raise KeyboardInterrupt(lost if store is None else saved) from None
 
 
-def sizes(items: Iterable[str]) -> dict[str, float]:
-    """Sizes by name, from NAME=SIZE items."""
+def parse_sizes(items: Iterable[str]) -> dict[str, float]:
+    """Parse NAME=SIZE items into sizes by name."""
     return {name: _number(name, value) for name, value in _pairs(items).items()}
 
 
-def numbers(option: str, values: str) -> list[float]:
-    """The numbers of an option that takes several, with commas."""
+def parse_numbers(option: str, values: str) -> list[float]:
+    """Parse an option that takes several numbers separated by commas."""
     return [_number(option, value) for value in values.split(",")]
 
 
-def places(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
-    """Sizes and levels of groups by name, from NAME=VALUE,VALUE items."""
+def parse_points(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
+    """Parse NAME=VALUE,VALUE items into sizes and group levels by name."""
     from bayeslaw.data.runs import predictor_names
 
-    known = predictor_names(fit.runs)
+    predictors = predictor_names(fit.runs)
     split = {name: value.split(",") for name, value in _pairs(items).items()}
     return {
-        name: [_number(name, each) for each in values] if name in known else values
+        name: [_number(name, value) for value in values] if name in predictors else values
         for name, values in split.items()
     }
 
 
 def _pairs(items: Iterable[str]) -> dict[str, str]:
-    """NAME=VALUE items; a bare NAME stands for NAME=NAME."""
+    """Split NAME=VALUE items; a bare NAME means NAME=NAME."""
     pairs: dict[str, str] = {}
     for item in items:
         name, _, value = item.partition("=")

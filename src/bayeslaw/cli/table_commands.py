@@ -1,33 +1,33 @@
-"""Commands that read a table of runs."""
+"""`bayeslaw check`, `fit` and `compare`: commands on a table of runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import bayeslaw as bl
-from bayeslaw.cli.console import answer
-from bayeslaw.cli.options import Fitting, Say, Table, resumable, sizes
+from bayeslaw.cli.console import print_answer
+from bayeslaw.cli.options import FitOptions, OutputOptions, RunsTable, parse_sizes, resumable
 
 __all__ = ["check", "compare", "fit"]
 
 
-def check(table: Table, *, say: Say = Say()) -> int:
-    """Report on a table of runs before anything is fitted."""
+def check(table: RunsTable, *, output_options: OutputOptions = OutputOptions()) -> int:
+    """Check a table of runs before fitting."""
     from bayeslaw.data.curves import curves_in
     from bayeslaw.diagnostics.diagnose import describe_runs
 
     runs = table.read()
     count = f"{runs.sizes['run']} runs, {curves_in(runs).sizes['curve']} curve(s)"
-    return answer({"sentences": [f"{count}.", *describe_runs(runs)]}, say.json)
+    return print_answer({"sentences": [f"{count}.", *describe_runs(runs)]}, output_options.json)
 
 
 def fit(
-    table: Table,
+    table: RunsTable,
     *,
     law: str = "power",
-    fitting: Fitting = Fitting(),
+    fit_options: FitOptions = FitOptions(),
     out: Path = Path("fit.nc"),
-    say: Say = Say(),
+    output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Fit a scaling law to a table of training runs.
 
@@ -36,66 +36,73 @@ def fit(
     law
         Name of the law.
     out
-        File for the fit.
+        File to save the fit in.
     """
     if not out.resolve().parent.is_dir():
         raise ValueError(f"--out {out}: there is no folder {out.parent}")
     runs = table.read()
-    train = bl.split_at(runs, **sizes(fitting.hold_out))[0] if fitting.hold_out else runs
+    train = (
+        bl.split_at(runs, **parse_sizes(fit_options.hold_out))[0] if fit_options.hold_out else runs
+    )
     try:
-        found = fitting.fit(fitting.model(table.law(law), table), train, say)
-    except bl.errors.Interrupted as stopped:
-        bl.save(stopped.fit, out)
-        draws = stopped.fit.tree["posterior"].sizes["draw"]
-        raise KeyboardInterrupt(f"the {draws} draws of each chain so far are in {out}") from None
-    bl.save(found, out)
-    diagnosis = bl.diagnose(found)
-    told = {
+        model = fit_options.model(table.law(law), table)
+        fitted = fit_options.fit(model, train, output_options.shows_progress)
+    except bl.errors.Interrupted as interrupt:
+        bl.save(interrupt.fit, out)
+        draws = interrupt.fit.tree["posterior"].sizes["draw"]
+        raise KeyboardInterrupt(
+            f"the first {draws} draws of each chain are saved in {out}"
+        ) from None
+    bl.save(fitted, out)
+    diagnosis = bl.diagnose(fitted)
+    result = {
         "converged": diagnosis.gate.passed,
         "sentences": list(diagnosis.sentences),
-        "parameters": bl.summary(found),
+        "parameters": bl.summary(fitted),
         "fit": str(out),
     }
-    return answer(told, say.json)
+    return print_answer(result, output_options.json)
 
 
 def compare(
-    table: Table,
+    table: RunsTable,
     *,
     laws: str = "power,pure_power,log_linear",
     store: Path | None = None,
-    fitting: Fitting = Fitting(),
-    say: Say = Say(),
+    fit_options: FitOptions = FitOptions(),
+    output_options: OutputOptions = OutputOptions(),
 ) -> int:
-    """Fit several laws and compare them, in their range and at held-out sizes.
+    """Fit several laws and compare them, within the data and on held-out runs.
 
-    Runs that are held out judge the laws; without --hold-out these are the runs that a column
-    held_out marks, if there is one.
+    Without --hold-out, runs marked in a column held_out are held out, if there is one.
 
     Parameters
     ----------
     laws
-        Names of laws, with commas.
+        Names of laws, separated by commas.
     store
-        Folder that keeps each fit as it is done, so that an interrupted job goes on.
+        Folder in which each fit is saved when finished, so that an interrupted job can resume.
     """
     from bayeslaw._progress import progress
 
     runs = table.read()
     train, later = runs, None
-    if fitting.hold_out:
-        train, later = bl.split_at(runs, **sizes(fitting.hold_out))
+    if fit_options.hold_out:
+        train, later = bl.split_at(runs, **parse_sizes(fit_options.hold_out))
     elif "held_out" in runs.coords:
         train, later = bl.split_held_out(runs)
-    models = {name: fitting.model(table.law(name), table) for name in laws.split(",")}
+    models = {name: fit_options.model(table.law(name), table) for name in laws.split(",")}
     with resumable(store):
-        fits = {name: fitting.fit(model, train, say, store) for name, model in models.items()}
-    gates = {name: bl.diagnose(found).gate for name, found in fits.items()}
-    with progress("Comparing", None, shown=say.talks):
+        fits = {
+            name: fit_options.fit(model, train, output_options.shows_progress, store)
+            for name, model in models.items()
+        }
+    gates = {name: bl.diagnose(fitted).gate for name, fitted in fits.items()}
+    with progress("Comparing", None, shown=output_options.shows_progress):
         comparison = bl.compare(fits, later)
-    told = {
+    result = {
         "converged": all(gate.passed for gate in gates.values()),
         "sentences": [f"{name}: {gate.sentence}" for name, gate in gates.items()],
         "comparison": comparison,
     }
-    return answer(told, say.json)
+    return print_answer(result, output_options.json)

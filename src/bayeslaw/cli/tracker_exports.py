@@ -1,12 +1,12 @@
-"""The command that makes a table of what experiment trackers export."""
+"""`bayeslaw gather`: make a table of runs from exports of experiment trackers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import bayeslaw as bl
-from bayeslaw.cli.console import answer
-from bayeslaw.cli.options import Say
+from bayeslaw.cli.console import print_answer
+from bayeslaw.cli.options import OutputOptions
 
 __all__ = ["gather"]
 
@@ -20,32 +20,32 @@ def gather(
     metric: str | None = None,
     last: bool = False,
     out: Path = Path("runs.csv"),
-    say: Say = Say(),
+    output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Make a table of runs from training curves that W&B or TensorBoard exported.
 
     Parameters
     ----------
     files
-        CSV files of W&B charts, or CSV or JSON files of TensorBoard's scalars.
+        CSV exports of W&B charts, or CSV or JSON exports of TensorBoard scalars.
     about
-        Table of what is known of each run, such as the CSV export of W&B's table of runs.
+        Table with properties of each run, such as the CSV export of W&B's table of runs.
     name
-        Column of the runs' names, in --about and in the table.
+        Column with the names of the runs, in --about and in the output.
     response
-        What the column of the values is to be called.
+        Name for the column of the values.
     metric
-        Which metric of a W&B chart to read; may be left out if there is one.
+        Metric of a W&B chart to read; may be omitted if there is only one.
     last
         Keep only the last value of each run.
     out
-        File for the table, CSV.
+        CSV file to write the table to.
     """
     if not out.resolve().parent.is_dir():
         raise ValueError(f"--out {out}: there is no folder {out.parent}")
-    found = bl.read_exports(
+    runs = bl.read_exports(
         files, about=about, name=name, response=response, metric=metric, last=last
     )
-    found.to_csv(out, index=False)
-    told = {"runs": found[name].nunique(), "rows": len(found), "columns": ", ".join(found)}
-    return answer({**told, "table": str(out)}, say.json)
+    runs.to_csv(out, index=False)
+    counts = {"runs": runs[name].nunique(), "rows": len(runs), "columns": ", ".join(runs)}
+    return print_answer({**counts, "table": str(out)}, output_options.json)
