@@ -12,6 +12,7 @@ from ._law.roles import Amplitude as Amplitude
 from ._law.roles import Exponent as Exponent
 from ._law.roles import Floor as Floor
 from ._law.roles import Fraction as Fraction
+from ._law.roles import NoiseScale as NoiseScale
 from ._law.roles import Rate as Rate
 from ._law.roles import Real as Real
 from ._law.roles import Reference as Reference
@@ -66,6 +67,7 @@ from .forecasting.two_stage import two_stage_forecast as two_stage_forecast
 from .model.discrepancy import Brownian as Brownian
 from .model.model import Model as Model
 from .model.noise import Gaussian as Gaussian
+from .model.noise import Noise as Noise
 from .model.noise import StudentT as StudentT
 from .model.noise import Undertuned as Undertuned
 from .plots import plot_calibration as plot_calibration

@@ -48,7 +48,8 @@ def add_likelihood(
     sigma = pt.sqrt(sigma**2 + data["known_error"] ** 2)
     discrepancy = marginal_discrepancy(model, run_arrays)
     if discrepancy is None:
-        _add_independent(name, noise, center, sigma, unit, data["observed"])
+        own = {n: at_runs[n] for n in noise.own_parameters}
+        _add_independent(name, noise, center, sigma, own, unit, data["observed"])
     else:
         curves = pm.modelcontext(None).dim_lengths["curve"]  # other runs may have other curves
         tau = pt.stack([parameters[n] * pt.ones(curves) for n in discrepancy.names])
@@ -56,19 +57,30 @@ def add_likelihood(
 
 
 def _add_independent(
-    name: str, noise: Noise, center: Any, sigma: Any, unit: Any, observed: Any
+    name: str,
+    noise: Noise,
+    center: Any,
+    sigma: Any,
+    own: Mapping[str, Any],
+    unit: Any,
+    observed: Any,
 ) -> None:
-    def log_density(value: Any, center: Any, sigma: Any, unit: Any) -> Any:
-        density = noise.log_density(noise.scale.forward(value, unit) - center, sigma, {})
+    def log_density(value: Any, center: Any, sigma: Any, unit: Any, *values: Any) -> Any:
+        residual = noise.scale.forward(value, unit) - center
+        density = noise.log_density(residual, sigma, dict(zip(own, values, strict=True)))
         return density + pt.log(noise.scale.slope(value, unit))
 
-    def draw(center: Any, sigma: Any, unit: Any, rng: Any = None, size: Any = None) -> Any:
+    def draw(
+        center: Any, sigma: Any, unit: Any, *values: Any, rng: Any = None, size: Any = None
+    ) -> Any:
         sigma = np.broadcast_to(sigma, np.broadcast_shapes(np.shape(center), np.shape(sigma)))
-        return noise.scale.inverse(center + noise.draw(rng, sigma, {}), unit)
+        drawn = noise.draw(rng, sigma, dict(zip(own, values, strict=True)))
+        return noise.scale.inverse(center + drawn, unit)
 
     pm.CustomDist(
-        name, center, sigma, unit, logp=log_density, random=draw, observed=observed, dims="run"
-    )
+        name, center, sigma, unit, *own.values(),
+        logp=log_density, random=draw, observed=observed, dims="run",
+    )  # fmt: skip
 
 
 def _add_dependent(

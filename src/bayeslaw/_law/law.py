@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
-from bayeslaw._law.roles import Role
+from bayeslaw._law.roles import Role, role_of
 from bayeslaw._law.source import source_text
 
 __all__ = ["Law", "law", "maximum", "minimum"]
@@ -285,9 +285,9 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _role(function: Callable[..., Any], name: str, annotation: Any) -> Role:
-    for item in getattr(annotation, "__metadata__", ()):
-        if isinstance(item, Role):
-            return item
+    role = role_of(annotation)
+    if role is not None:
+        return role
     raise TypeError(
         f"law {function.__name__!r}: parameter {name!r} needs a role as its annotation "
         f"(Floor, Amplitude, Exponent, Scale, Shape, Fraction, Rate, Reference or Real), "

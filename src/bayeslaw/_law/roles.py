@@ -28,6 +28,7 @@ __all__ = [
     "Floor",
     "Fraction",
     "Link",
+    "NoiseScale",
     "Rate",
     "Real",
     "Reference",
@@ -35,6 +36,7 @@ __all__ = [
     "Scale",
     "Shape",
     "link_normal",
+    "role_of",
 ]
 
 
@@ -114,10 +116,17 @@ SHARE = Role("share", LOGIT, LogitNormal(0.5, 1.5), HalfNormal(0.5), "share of t
 TREND = Role("trend", LOG, LogNormal(0.1, 3.0), HalfNormal(0.5), "slope relative to the level")
 SIGMA = Role("noise", LOG, LogNormal(0.01, 2.7183), HalfNormal(0.5), "relative noise of a run")
 SLOPE = Role("slope of the noise", IDENTITY, Normal(0.0, 0.3), HalfNormal(0.1), "power of a size")
+NoiseScale = Annotated[Any, SIGMA]
 TAU = Role(
     "discrepancy", LOG, LogNormal(0.01, 2.7183), HalfNormal(0.5),
     "what a law gets wrong, relative to the response, an e-fold beyond where it is tied to data",
 )  # fmt: skip
+
+
+def role_of(annotation: Any) -> Role | None:
+    """The role that an annotation such as `Floor` carries, or the role itself; None if neither."""
+    marks = (annotation, *getattr(annotation, "__metadata__", ()))
+    return next((mark for mark in marks if isinstance(mark, Role)), None)
 
 
 def link_normal(prior: Prior, link: Link) -> Normal | None:

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from bayeslaw._law.law import Law
-from bayeslaw._law.roles import Role
+from bayeslaw._law.roles import Role, role_of
 from bayeslaw._law.units import rescale
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.noise import Gaussian, Noise, StudentT
@@ -33,6 +33,8 @@ SUPPORTS: dict[str, tuple[str, Callable[[float], bool]]] = {
 }
 
 
+RESERVED = {"mean", "new_run", "law", "center", "scale", "noise", "weight"}  # of forecasts
+
 UNSET: Any = object()  # default of an argument for which None has a meaning
 
 
@@ -49,7 +51,7 @@ class Model:
         pooled: a curve's parameter is the population's, plus an effect of each of its groups,
         plus a deviation of its own. Parameters that a mapping leaves out have no group effects.
         None fits each curve alone.
-    noise : Gaussian, StudentT or Undertuned, optional
+    noise : Gaussian, StudentT, Undertuned or another Noise, optional
         Scatter of a run about the curve. The default is `Gaussian` with a discrepancy, and
         `StudentT` without one.
     discrepancy : Brownian or None, optional
@@ -122,7 +124,7 @@ class Model:
     def nuisance_roles(self) -> dict[str, Role]:
         """Roles of the parameters of noise and discrepancy."""
         more = self.discrepancy.parameters(self.law) if self.discrepancy else {}
-        return {**self.noise.parameters, **more}
+        return {**_noise_roles(self.noise), **more}
 
     @property
     def content(self) -> str:
@@ -165,6 +167,17 @@ class Model:
         return tuple(self.pooling)
 
 
+def _noise_roles(noise: Noise) -> dict[str, Role]:
+    roles = {name: role_of(given) for name, given in noise.parameters.items()}
+    for name, role in roles.items():
+        if role is None:
+            raise TypeError(
+                f"noise {type(noise).__name__}: parameter {name!r} needs a role, such as "
+                f"bl.NoiseScale, bl.Shape or bl.Real, got {noise.parameters[name]!r}"
+            )
+    return {name: role for name, role in roles.items() if role is not None}
+
+
 def _require_known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     for name in names:
@@ -181,7 +194,15 @@ def _require_kinds(model: Model) -> None:
             f"a model takes a law, such as bl.laws.power, or bl.laws.broken(2), got {name}"
         )
     if isinstance(model.noise, type) or not isinstance(model.noise, Noise):
-        raise TypeError(f"noise takes a kind of noise, such as bl.StudentT(), got {model.noise!r}")
+        raise TypeError(
+            f"noise takes a kind of noise, such as bl.StudentT(), or an instance of your own "
+            f"subclass of bl.Noise, got {model.noise!r}"
+        )
+    if model.is_augmented and not model.noise.has_latent:
+        raise TypeError(
+            f"noise {type(model.noise).__name__} next to a discrepancy has to be Gaussian given a "
+            "latent variable of each run: give it `latent` and `given`, or take discrepancy=None"
+        )
     if not isinstance(model.discrepancy, Brownian | None):
         raise TypeError(f"discrepancy takes bl.Brownian() or None, got {model.discrepancy!r}")
     pooling = model.pooling
@@ -196,6 +217,9 @@ def _require_compatible(model: Model) -> None:
         raise ValueError(
             f"law {model.law.name!r} and the noise or discrepancy both have {sorted(clash)}"
         )
+    reserved = RESERVED & set(model.noise.own_parameters)
+    if reserved:
+        raise ValueError(f"a forecast has variables {sorted(reserved)}: name the noise's otherwise")
     varies = model.noise.varies_with
     if varies is not None and varies not in model.law.predictors:
         raise ValueError(

@@ -8,73 +8,121 @@ run, which is sampled (data augmentation).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special
 
 from bayeslaw._law.roles import SIGMA, SLOPE, Role
-from bayeslaw.response_scales import LogScale, ResponseScale
+from bayeslaw.response_scales import LogScale, RawScale, ResponseScale
 
-__all__ = ["Gaussian", "Noise", "StudentT", "Undertuned", "sigma_at"]
+__all__ = ["BUILT_IN", "Gaussian", "Noise", "StudentT", "Undertuned", "sigma_at"]
 
 NO_TAIL = 1e6  # degrees of freedom at which Student-t is normal
 
 
-@runtime_checkable
-class Noise(Protocol):
-    """A kind of observation noise."""
+class Noise(ABC):
+    """A kind of observation noise: subclass it for one of your own.
 
-    @property
-    def scale(self) -> ResponseScale:
-        """Scale of the response on which it is additive."""
-        ...
+    A kind is a frozen dataclass with the fields ``scale`` and ``varies_with``, `log_density` and
+    `draw`. With more parameters than ``sigma`` it also says which, by `parameters`. Next to a
+    discrepancy, which is Gaussian, it has to be Gaussian given a latent variable of each run:
+    `latent` and `given` say how. Saved fits and forecasts keep the name of the class and its
+    fields; the class has to be defined where they are read.
 
-    @property
-    def varies_with(self) -> str | None:
-        """Predictor that its scale varies with, or None."""
-        ...
+    Attributes
+    ----------
+    scale : LogScale, RawScale or LogitScale
+        Response scale on which the noise is additive.
+    varies_with : str or None
+        Predictor that ``sigma`` varies with, as a power of it.
+
+    Examples
+    --------
+    >>> @dataclass(frozen=True)
+    ... class Laplace(Noise):
+    ...     scale: ResponseScale = LogScale()
+    ...     varies_with: str | None = None
+    ...
+    ...     def log_density(self, residual, sigma, parameters):
+    ...         return -np.abs(residual) / sigma - np.log(2 * sigma)
+    ...
+    ...     def draw(self, rng, sigma, parameters):
+    ...         return rng.laplace(0.0, sigma, np.shape(sigma))
+    >>> import bayeslaw as bl
+    >>> bl.Model(bl.laws.power, noise=Laplace(), discrepancy=None).noise.parameters.keys()
+    dict_keys(['sigma'])
+    """
+
+    kinds: ClassVar[dict[str, type[Noise]]] = {}  # all that are defined, by name
+    scale: ResponseScale
+    varies_with: str | None
+
+    def __init_subclass__(cls) -> None:
+        """Register the kind under its name, by which files know it."""
+        other = Noise.kinds.get(cls.__name__)
+        if other is not None and other.__module__ == __name__ != cls.__module__:
+            raise TypeError(f"a kind of noise is called {cls.__name__} already: give yours another")
+        Noise.kinds[cls.__name__] = cls
 
     @property
     def parameters(self) -> Mapping[str, Role]:
         """Its parameters and their roles; ``sigma`` first."""
-        ...
+        return {"sigma": SIGMA, **({"sigma_slope": SLOPE} if self.varies_with else {})}
+
+    @property
+    def own_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters beside the scale of the noise."""
+        return tuple(name for name in self.parameters if name not in ("sigma", "sigma_slope"))
 
     @property
     def tail(self) -> float:
         """Degrees of freedom with which MAP search weighs outliers."""
-        ...
-
-    def is_augmented(self, with_discrepancy: bool) -> bool:
-        """Whether a latent variable of each run is sampled, given which it is Gaussian."""
-        ...
+        return 4.0
 
     @property
     def absorbs(self) -> bool:
         """Whether the variance of another normal term can be added to its own."""
-        ...
+        return False
 
+    def is_augmented(self, with_discrepancy: bool) -> bool:
+        """Whether a latent variable of each run is sampled, given which it is Gaussian."""
+        return with_discrepancy
+
+    @property
+    def has_latent(self) -> bool:
+        """Whether it knows a latent variable given which it is Gaussian."""
+        return type(self).latent is not Noise.latent
+
+    @abstractmethod
     def log_density(self, residual: Any, sigma: Any, parameters: Mapping[str, Any]) -> Any:
-        """Log density of a residual on the scale."""
-        ...
+        """Log density of residuals on the scale, elementwise: arrays or tensors.
 
+        `sigma` and the values of `parameters`, by name, broadcast with the residuals.
+        """
+
+    @abstractmethod
     def draw(self, rng: np.random.Generator, sigma: Any, parameters: Mapping[str, Any]) -> Any:
         """Residuals on the scale, of the shape of `sigma`."""
-        ...
 
     def latent(self, name: str, dims: str) -> Any:
         """Register the latent variable of each run in the PyMC model on the context stack."""
-        ...
+        raise NotImplementedError(f"{type(self).__name__} has no latent variable")
 
     def given(self, latent: Any, sigma: Any, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
         """Mean and standard deviation of residuals given the latent variables of their runs."""
-        ...
+        raise NotImplementedError(f"{type(self).__name__} has no latent variable")
+
+    def describe(self) -> str:
+        """Its distribution in a few words, as a report has it."""
+        return type(self).__name__
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Noise):
     """Normal noise; the default with a discrepancy.
 
     ``sigma`` is a relative error on the default scale (0.01 is one per cent); one per curve.
@@ -95,11 +143,6 @@ class Gaussian:
 
     scale: ResponseScale = LogScale()
     varies_with: str | None = None
-
-    @property
-    def parameters(self) -> Mapping[str, Role]:
-        """Its parameters and their roles."""
-        return _sigmas(self)
 
     @property
     def tail(self) -> float:
@@ -140,17 +183,13 @@ class Gaussian:
         """Residuals on the scale, of the shape of `sigma`."""
         return sigma * rng.standard_normal(np.shape(sigma))
 
-    def latent(self, name: str, dims: str) -> Any:
-        """None."""
-        return None
-
-    def given(self, latent: Any, sigma: Any, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
-        """Zero, and the standard deviation itself."""
-        return 0.0, sigma
+    def describe(self) -> str:
+        """In words."""
+        return "Gaussian"
 
 
 @dataclass(frozen=True)
-class StudentT:
+class StudentT(Noise):
     """Student-t noise, which tolerates outliers; the default without a discrepancy.
 
     Parameters
@@ -182,23 +221,9 @@ class StudentT:
             raise ValueError(f"{self}: nu must be above 2, where the noise has a variance")
 
     @property
-    def parameters(self) -> Mapping[str, Role]:
-        """Its parameters and their roles."""
-        return _sigmas(self)
-
-    @property
     def tail(self) -> float:
         """Its degrees of freedom."""
         return self.nu
-
-    @property
-    def absorbs(self) -> bool:
-        """No: the sum with a normal term is no longer Student-t."""
-        return False
-
-    def is_augmented(self, with_discrepancy: bool) -> bool:
-        """With a discrepancy: then the weight of each run is sampled."""
-        return with_discrepancy
 
     def log_density(self, residual: Any, sigma: Any, parameters: Mapping[str, Any]) -> Any:
         """Log density of a residual on the scale; as for `Gaussian`.
@@ -231,9 +256,13 @@ class StudentT:
         """Zero, and a standard deviation that is wide where the weight is small."""
         return 0.0, sigma / np.sqrt(latent)
 
+    def describe(self) -> str:
+        """In words."""
+        return f"Student-t with {self.nu:g} degrees of freedom"
+
 
 @dataclass(frozen=True)
-class Undertuned:
+class Undertuned(Noise):
     """Normal noise plus an exponential excess, for runs that are not fully tuned.
 
     An undertuned run lies above the law, never below. The excess is exponential with mean
@@ -258,12 +287,7 @@ class Undertuned:
     @property
     def parameters(self) -> Mapping[str, Role]:
         """Its parameters and their roles."""
-        return {**_sigmas(self), "excess": SIGMA}
-
-    @property
-    def tail(self) -> float:
-        """Few: runs far above the law are expected."""
-        return 4.0
+        return {**super().parameters, "excess": SIGMA}
 
     @property
     def absorbs(self) -> bool:
@@ -307,13 +331,22 @@ class Undertuned:
         """The excess, and the standard deviation of the rest."""
         return parameters["excess"] * latent, sigma
 
+    def describe(self) -> str:
+        """In words."""
+        return "Gaussian with an exponential excess for under-tuned runs"
+
+
+# Kinds of the package, by their names on the command line.
+BUILT_IN: Mapping[str, Noise] = {
+    "gaussian": Gaussian(),
+    "student-t": StudentT(),
+    "undertuned": Undertuned(),
+    "raw-gaussian": Gaussian(RawScale()),
+}
+
 
 def sigma_at(noise: Noise, parameters: Mapping[str, Any], sizes: Mapping[str, Any]) -> Any:
     """Scale of the noise at runs; `sizes` are predictors in units of their reference."""
     if noise.varies_with is None:
         return parameters["sigma"]
     return parameters["sigma"] * sizes[noise.varies_with] ** parameters["sigma_slope"]
-
-
-def _sigmas(noise: Gaussian | StudentT | Undertuned) -> dict[str, Role]:
-    return {"sigma": SIGMA, **({"sigma_slope": SLOPE} if noise.varies_with else {})}

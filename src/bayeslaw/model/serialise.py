@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from bayeslaw.errors import StoreError
 from bayeslaw.model.discrepancy import Brownian
-from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
+from bayeslaw.model.noise import Noise
 from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal, Normal
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
@@ -16,7 +17,6 @@ __all__ = ["from_record", "to_record"]
 
 PRIORS = (Normal, LogNormal, LogitNormal, HalfNormal, Fixed, LinkNormal)
 OTHERS = {
-    "noise": (Gaussian, StudentT, Undertuned),
     "scale": (LogScale, RawScale, LogitScale),
     "discrepancy": (Brownian,),
 }
@@ -31,7 +31,7 @@ def to_record(what: str, part: Any) -> Any:
     if part is None or isinstance(part, str | int | float):
         return part
     kind = type(part)
-    if kind not in PARTS.values():
+    if kind not in PARTS.values() and kind not in Noise.kinds.values():
         known = ", ".join(known.__name__ for known in OTHERS.get(what, PRIORS))
         raise ValueError(
             f"the {what} is a {kind.__name__} of {kind.__module__.partition('.')[0]}, which a "
@@ -42,8 +42,17 @@ def to_record(what: str, part: Any) -> Any:
 
 
 def from_record(record: Any) -> Any:
-    """The part of a model that a record of `to_record` describes."""
+    """The part of a model that a record of `to_record` describes.
+
+    Raises StoreError for a kind of noise of somebody's own that this process has not defined.
+    """
     if not isinstance(record, Mapping):
         return record
     [(name, values)] = record.items()
-    return PARTS[name](**{key: from_record(value) for key, value in values.items()})
+    kind = PARTS.get(name) or Noise.kinds.get(name)
+    if kind is None:
+        raise StoreError(
+            f"noise {name!r} is a class of your own that is not defined here: define it, or import "
+            "its module, before this is read"
+        )
+    return kind(**{key: from_record(value) for key, value in values.items()})
