@@ -129,9 +129,12 @@ def test_the_density_is_a_mixture_over_the_latent_variables(
     assert np.all(np.abs(each.mean(axis=1) - expected) <= 4.5 * error)
 
 
-def test_gaussian_noise_needs_no_latent_variable() -> None:
-    assert Gaussian().latent("latent", "run") is None
-    assert Gaussian().given(None, 0.3, {}) == (0.0, 0.3)
+def test_gaussian_noise_has_no_latent_variable() -> None:
+    assert not Gaussian().has_latent
+    with pytest.raises(NotImplementedError, match="Gaussian has no latent variable"):
+        Gaussian().latent("latent", "run")
+    with pytest.raises(NotImplementedError, match="Gaussian has no latent variable"):
+        Gaussian().given(None, 0.3, {})
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,9 @@ def test_it_is_saved_by_its_name(
     path = bl.save(skewed_fit, tmp_path / "fit.nc")
     assert bl.load(path).model == MODEL
     monkeypatch.delitem(Noise.kinds, "AsymmetricLaplace")
-    with pytest.raises(bl.errors.StoreError, match="'AsymmetricLaplace' is a class of your own"):
+    with pytest.raises(
+        bl.errors.StoreError, match="'AsymmetricLaplace' is no class of this package"
+    ):
         bl.load(path)
 
 

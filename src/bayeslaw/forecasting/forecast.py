@@ -180,7 +180,7 @@ def _draws(
         "center": center,
         "scale": scale,
         "noise": response.sigma,
-        **{n: response.parameters[n] for n in response.noise.parameters if n == "excess"},
+        **{name: response.parameters[name] for name in response.noise.own_parameters},
     }
 
 

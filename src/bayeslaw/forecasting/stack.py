@@ -14,6 +14,7 @@ import xarray as xr
 from bayeslaw._sampling.gate import NOT_CONVERGED
 from bayeslaw.data.runs import group_names
 from bayeslaw.fitting.fit import Fit
+from bayeslaw.model.noise import Noise
 from bayeslaw.model.serialise import from_record
 from bayeslaw.weights import POPULATION
 
@@ -23,7 +24,7 @@ type Weights = pd.Series | pd.DataFrame
 
 # Multiples of the golden ratio modulo one are evenly spread, however many there are.
 GOLDEN_RATIO = (5**0.5 - 1) / 2
-PREDICTIVE, DENSITY = ("mean", "new_run", "law", "noise"), ("center", "scale", "excess")
+PREDICTIVE, DENSITY = ("mean", "new_run", "law", "noise"), ("center", "scale")
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,13 @@ def stack_forecasts(forecasts: Mapping[str, xr.Dataset], weights: Weights) -> xr
     _require_weights(list(forecasts), weights)
     _require_alike(forecasts)
     forecasts, weight = _with_weight(forecasts, weights)
-    draws = {name: _draws(forecasts, name) for name in (*PREDICTIVE, *DENSITY)}
+    density = (*DENSITY, *_noise_parameters(forecasts))
+    draws = {name: _draws(forecasts, name) for name in (*PREDICTIVE, *density)}
     member = _members(weight, draws["mean"].shape[1])
     mixture = _without_draws(forecasts)
     for name in PREDICTIVE:
         mixture[name] = ("chain", "draw", "run"), _select(draws[name], member)[None]
-    for name in DENSITY:
+    for name in density:
         if not np.isnan(draws[name]).all():
             mixture[name] = ("member", "chain", "draw", "run"), draws[name][:, None]
     mixture = mixture.assign_coords(member=list(forecasts))
@@ -258,9 +260,18 @@ def _select(draws: np.ndarray, member: np.ndarray) -> np.ndarray:
 
 def _outside_scale(forecasts: Mapping[str, xr.Dataset], mean: np.ndarray) -> np.ndarray:
     """Whether each draw of a curve (member, draw, run) is outside the scale of its noise."""
-    noises = [from_record(record["noise"]) for record in _noise_records(forecasts)]
+    noises = _noises(forecasts)
     holds = [noise.scale.holds(curve) for noise, curve in zip(noises, mean, strict=True)]
     return ~np.stack(holds)
+
+
+def _noises(forecasts: Mapping[str, xr.Dataset]) -> list[Noise]:
+    return [from_record(record["noise"]) for record in _noise_records(forecasts)]
+
+
+def _noise_parameters(forecasts: Mapping[str, xr.Dataset]) -> list[str]:
+    """Names of the parameters that kinds of noise have beside their scale, each once."""
+    return list(dict.fromkeys(n for noise in _noises(forecasts) for n in noise.own_parameters))
 
 
 def _noise_records(forecasts: Mapping[str, xr.Dataset]) -> list[dict[str, Any]]:

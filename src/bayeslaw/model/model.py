@@ -195,8 +195,8 @@ def _require_kinds(model: Model) -> None:
         )
     if isinstance(model.noise, type) or not isinstance(model.noise, Noise):
         raise TypeError(
-            f"noise takes a kind of noise, such as bl.StudentT(), or an instance of your own "
-            f"subclass of bl.Noise, got {model.noise!r}"
+            f"noise takes a kind of noise, such as bl.StudentT(), got {model.noise!r}; one of your "
+            "own is an instance of a subclass of bl.Noise"
         )
     if model.is_augmented and not model.noise.has_latent:
         raise TypeError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from bayeslaw.errors import StoreError
 from bayeslaw.model.discrepancy import Brownian
-from bayeslaw.model.noise import Noise
+from bayeslaw.model.noise import BUILT_IN, Noise
 from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal, Normal
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
@@ -32,13 +32,20 @@ def to_record(what: str, part: Any) -> Any:
         return part
     kind = type(part)
     if kind not in PARTS.values() and kind not in Noise.kinds.values():
-        known = ", ".join(known.__name__ for known in OTHERS.get(what, PRIORS))
+        known = ", ".join(known.__name__ for known in _kinds(what))
         raise ValueError(
             f"the {what} is a {kind.__name__} of {kind.__module__.partition('.')[0]}, which a "
             f"file cannot hold without code to run: use one of {known}"
         )
     values = {field.name: getattr(part, field.name) for field in fields(part)}
     return {kind.__name__: {name: to_record(name, value) for name, value in values.items()}}
+
+
+def _kinds(what: str) -> tuple[type, ...]:
+    """The classes of this package that a part may be of."""
+    if what == "noise":
+        return tuple(dict.fromkeys(map(type, BUILT_IN.values())))
+    return OTHERS.get(what, PRIORS)
 
 
 def from_record(record: Any) -> Any:
@@ -52,7 +59,7 @@ def from_record(record: Any) -> Any:
     kind = PARTS.get(name) or Noise.kinds.get(name)
     if kind is None:
         raise StoreError(
-            f"noise {name!r} is a class of your own that is not defined here: define it, or import "
-            "its module, before this is read"
+            f"{name!r} is no class of this package: if it is noise of your own, define it, or "
+            "import its module, before this is read"
         )
     return kind(**{key: from_record(value) for key, value in values.items()})

@@ -6,7 +6,7 @@ from bayeslaw._inference.hierarchy import groupings, is_pooled
 from bayeslaw.data.curves import curves_in
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.model.discrepancy import Brownian
-from bayeslaw.model.noise import Gaussian, Noise, StudentT, Undertuned
+from bayeslaw.model.noise import Noise
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale, ResponseScale
 
 __all__ = ["describe_discrepancy", "describe_noise", "describe_pooling", "describe_scale"]
@@ -30,14 +30,8 @@ def describe_pooling(fit: Fit) -> str:
 
 def describe_noise(noise: Noise) -> str:
     """The noise distribution of runs in a sentence."""
-    kinds = {
-        Gaussian: "Gaussian",
-        StudentT: f"Student-t with {noise.tail:g} degrees of freedom",
-        Undertuned: "Gaussian with an exponential excess for under-tuned runs",
-    }
-    kind = kinds.get(type(noise), type(noise).__name__)
     slope = f", its size a power of {noise.varies_with}" if noise.varies_with else ""
-    return f"Noise: {kind} on {describe_scale(noise.scale)}{slope}."
+    return f"Noise: {noise.describe()} on {describe_scale(noise.scale)}{slope}."
 
 
 def describe_scale(scale: ResponseScale) -> str:
