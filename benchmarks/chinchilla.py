@@ -71,7 +71,7 @@ def runs_of(everything: bool = False) -> xr.Dataset:
 def fit_of(runs: xr.Dataset, noise: bl.StudentT) -> bl.Fit:
     """The posterior."""
     model = bl.Model(bl.laws.chinchilla, noise=noise)
-    return bl.fit(model, runs, random_seed=SEED, progressbar=False)
+    return bl.fit(model, runs, sampler=bl.Sampler(random_seed=SEED, progressbar=False))
 
 
 def timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:

@@ -107,7 +107,7 @@ def throughput(kind: str, workers: int, runs: list[xr.Dataset], **settings: Any)
             raise RuntimeError(f"{len(set(process_ids))} of {workers} {kind} are ready")
         how = {"random_seed": 1, "executor": pool.executor, "progressbar": False, **settings}
         started = time.perf_counter()
-        bl.refit(MODEL, runs, **how)
+        bl.refit(MODEL, runs, sampler=bl.Sampler(**how))
         rate = len(runs) / (time.perf_counter() - started)
     print(f"{kind:<15} {workers}: {rate:6.2f} fits/s, ready after {warm:.1f} s", flush=True)
     return {
@@ -122,7 +122,7 @@ def one_fit(runs: list[xr.Dataset], **settings: Any) -> tuple[bl.Fit, float]:
         pool.ready(runs[0])
         how = {"random_seed": 1, "executor": pool.executor, "progressbar": False, **settings}
         spent = time.process_time()
-        fits = bl.refit(MODEL, runs, **how)
+        fits = bl.refit(MODEL, runs, sampler=bl.Sampler(**how))
         return fits[0], (time.process_time() - spent) / len(runs)
 
 

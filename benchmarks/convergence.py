@@ -72,7 +72,7 @@ def short(sizes: int, seed: int) -> None:
 def fitted(name: str, model: bl.Model, runs: object, seed: int) -> None:
     """Fit a model and print a line."""
     started = time.perf_counter()
-    fit = bl.fit(model, runs, random_seed=seed, progressbar=False)
+    fit = bl.fit(model, runs, sampler=bl.Sampler(random_seed=seed, progressbar=False))
     line(name, Gate.of(fit.tree), fit.tree["sample_stats"].to_dataset(), started)
 
 

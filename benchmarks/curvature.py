@@ -64,7 +64,9 @@ def main() -> None:
         priors = {"kappa": bl.Normal(centre, 0.5)}
         model = bl.Model(bl.laws.curvature, pooling=None, discrepancy=None, priors=priors)
         fits = bl.refit(
-            model, sets, random_seed=options.seed, draws=500, tune=500, progressbar=False
+            model,
+            sets,
+            sampler=bl.Sampler(random_seed=options.seed, draws=500, tune=500, progressbar=False),
         )
         passed = sum(Gate.of(fit.tree).passed for fit in fits)
         line = f"kappa ~ N({centre:g}, .5): gate {passed} of {repeats}"

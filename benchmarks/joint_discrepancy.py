@@ -25,7 +25,9 @@ def main() -> None:
     pooling = dict.fromkeys(law.parameters, GROUPS)
     for discrepancy in (bl.Brownian(), None):
         model = bl.Model(law, pooling=pooling, discrepancy=discrepancy)
-        fit = bl.fit(model, train, random_seed=options.seed, tune=500, progressbar=False)
+        fit = bl.fit(
+            model, train, sampler=bl.Sampler(random_seed=options.seed, tune=500, progressbar=False)
+        )
         scores = bl.score_table(bl.score(bl.forecast(fit, later), later)).loc["all"]
         rounded = scores[["rmsle", "log_score", "coverage_50", "coverage_90"]].round(3).to_dict()
         taus = [n for n in fit.tree["posterior"].data_vars if n.startswith("tau_")]

@@ -124,7 +124,10 @@ def judged(seed: int, truth: str, decades: float, repeat: int) -> pd.DataFrame:
     """What a comparison of the three laws on one data set says: a row per law."""
     started, where = time.process_time(), [[*TRUTHS].index(truth), int(10 * decades), repeat]
     train, later = simulate(truth, decades, np.random.default_rng([seed, *where]))
-    fits = {law: bl.refit(m, [train], random_seed=seed, **HOW)[0] for law, m in MODELS.items()}
+    fits = {
+        law: bl.refit(m, [train], sampler=bl.Sampler(random_seed=seed, **HOW))[0]
+        for law, m in MODELS.items()
+    }
     scored = {law: bl.score(bl.forecast(fit, later), later) for law, fit in fits.items()}
     passed = {law: Gate.of(fit.tree).passed for law, fit in fits.items()}
     table = paired_differences(scored, [law for law in fits if passed[law]] or [*fits])

@@ -82,7 +82,11 @@ def main() -> None:
     train, later = bl.split_held_out(runs_of(options.quick))
     model = bl.Model(bl.laws.find(options.law), pooling=GROUPS)
     started = time.perf_counter()
-    fit = bl.fit(model, train, random_seed=options.seed, draws=options.draws, tune=options.draws)
+    fit = bl.fit(
+        model,
+        train,
+        sampler=bl.Sampler(random_seed=options.seed, draws=options.draws, tune=options.draws),
+    )
     seconds = time.perf_counter() - started
     forecast = bl.forecast(fit, later, random_seed=options.seed)
     median = bl.interval(forecast, 0.9)["mean"].sel(bound="median").values

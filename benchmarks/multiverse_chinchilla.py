@@ -60,8 +60,7 @@ def universes() -> Multiverse:
         noises=NOISES,
         drops={"kept": None, "dropped": ~runs["kept"].values},
         at=at,
-        random_seed=SEED,
-        progressbar=False,
+        sampler=bl.Sampler(random_seed=SEED, progressbar=False),
     )
 
 

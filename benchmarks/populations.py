@@ -81,7 +81,9 @@ def _fit(kind: Callable[[], tuple[bl.Law, xr.Dataset]], path: Path, seed: int) -
     if kind is few_shot_error:  # with so many curves their scatter has groups too
         model = bl.Model(law, pooling=groups)
     rate = None if kind is few_shot_error else 0.98
-    fit = bl.fit(model, runs, random_seed=seed, target_accept=rate, progressbar=False)
+    fit = bl.fit(
+        model, runs, sampler=bl.Sampler(random_seed=seed, target_accept=rate, progressbar=False)
+    )
     bl.save(fit, path)
     return fit
 

@@ -111,7 +111,7 @@ def estimate(model: bl.Model, runs: Any, quick: bool, huber: float | None = None
     if quick:
         values = bl.least_squares(model, runs, huber=huber)[[*model.law.parameters]].stack()
         return pd.DataFrame({"median": values, "lower": NAN, "upper": NAN, "how": "least squares"})
-    fit = bl.fit(model, runs, **SAMPLER)
+    fit = bl.fit(model, runs, sampler=bl.Sampler(**SAMPLER))
     passed = Gate.of(fit.tree).passed
     table = bl.summary(fit, prob=0.95).loc["curve"][["median", "lower", "upper"]]
     return table.assign(how="posterior" if passed else "posterior, NOT CONVERGED")

@@ -42,11 +42,11 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     ),
     "Roles of a law's parameters": (
         "Annotations in the signature of a law; see the :ref:`table of roles <roles>`.",
-        "Floor Amplitude Exponent Scale Shape Fraction Rate Reference Real",
+        "Floor Amplitude Exponent Scale Shape Fraction Rate Reference Real NoiseScale",
     ),
     "Models": (
         "What is fitted: a law, what is pooled, how runs scatter, what the law gets wrong.",
-        "Model Gaussian StudentT Undertuned Brownian build"
+        "Model Gaussian StudentT Undertuned Noise Brownian build"
         " response_scales.LogScale response_scales.RawScale response_scales.LogitScale"
         " response_scales.ResponseScale",
     ),
@@ -57,7 +57,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     ),
     "Fitting": (
         "From a model and runs to draws of the posterior, or to a point.",
-        "fit refit Fit least_squares save load errors.Interrupted errors.StoreError",
+        "fit Sampler refit Fit least_squares save load errors.Interrupted errors.StoreError",
     ),
     "Judging a fit": (
         "Did it converge, what was found, what did the data decide.",

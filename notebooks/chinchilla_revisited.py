@@ -47,7 +47,9 @@ for name, part in {"fitted": train, "held out": later}.items():
 # %%
 laws = {"sum": bl.laws.chinchilla, "generalised": bl.laws.generalised_sum}
 fits = {
-    name: bl.fit(bl.Model(law), train, random_seed=1, draws=500, progressbar=False)
+    name: bl.fit(
+        bl.Model(law), train, sampler=bl.Sampler(random_seed=1, draws=500, progressbar=False)
+    )
     for name, law in laws.items()
 }
 for name, fit in fits.items():
@@ -97,8 +99,7 @@ result = bl.multiverse(
     conventions={"all parameters": None, "no embeddings": without_embeddings},
     drops={"all runs": None, "long runs": train["D"].values < 2**17},
     at=later,
-    random_seed=1,
-    progressbar=False,
+    sampler=bl.Sampler(random_seed=1, progressbar=False),
 )
 print(result)
 

@@ -55,7 +55,7 @@ settings = {"random_seed": 1, "draws": 500, "target_accept": 0.97, "progressbar"
 shutil.rmtree("fits.zarr", ignore_errors=True)
 
 started = time.perf_counter()
-bl.refit(model, sets[:2], store="fits.zarr", **settings)
+bl.refit(model, sets[:2], store="fits.zarr", sampler=bl.Sampler(**settings))
 print(f"two fits: {time.perf_counter() - started:.0f} s")
 
 # %% [markdown]
@@ -72,7 +72,9 @@ print(f"two fits: {time.perf_counter() - started:.0f} s")
 # %%
 started = time.perf_counter()
 with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
-    power = bl.refit(model, sets, store="fits.zarr", executor=processes, **settings)
+    power = bl.refit(
+        model, sets, store="fits.zarr", executor=processes, sampler=bl.Sampler(**settings)
+    )
 print(f"two found, two made: {time.perf_counter() - started:.0f} s")
 for fit in power:
     print(str(fit).splitlines()[0])
@@ -93,7 +95,7 @@ with cluster, Client(cluster) as client:
         sets,
         store="fits.zarr",
         executor=client.get_executor(),
-        **settings,
+        sampler=bl.Sampler(**settings),
     )
 print(f"four made: {time.perf_counter() - started:.0f} s")
 for fit in pure:
@@ -104,7 +106,7 @@ for fit in pure:
 
 # %%
 started = time.perf_counter()
-again = bl.refit(model, sets, store="fits.zarr", **settings)
+again = bl.refit(model, sets, store="fits.zarr", sampler=bl.Sampler(**settings))
 print(f"four found: {time.perf_counter() - started:.0f} s")
 print(np.array_equal(again[0].tree["posterior"]["alpha"], power[0].tree["posterior"]["alpha"]))
 

@@ -47,7 +47,7 @@ models = {
     "together": bl.Model(law, pooling=["task", "learner"]),
 }
 fits = {
-    name: bl.fit(model, train, random_seed=1, draws=500, progressbar=False)
+    name: bl.fit(model, train, sampler=bl.Sampler(random_seed=1, draws=500, progressbar=False))
     for name, model in models.items()
 }
 for name, fit in fits.items():
@@ -142,7 +142,7 @@ bl.plot_comparison(comparison)
 
 # %%
 exact = bl.Model(law, pooling=["task", "learner"], discrepancy=None)
-exact_fit = bl.fit(exact, train, random_seed=1, draws=500, progressbar=False)
+exact_fit = bl.fit(exact, train, sampler=bl.Sampler(random_seed=1, draws=500, progressbar=False))
 table = bl.score_table(bl.score(bl.forecast(exact_fit, later), later))
 print(f"coverage {table['coverage_90'].item():.0%}, log score {table['log_score'].item():.2f}")
 print(bl.forecast(exact_fit, ahead).attrs["caveats"][-1])

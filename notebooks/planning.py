@@ -33,7 +33,11 @@ import bayeslaw as bl
 runs = bl.datasets.load("tiny_lm")
 own = (runs["corpus"] == "english") & (runs["architecture"] == "transformer")
 train, later = bl.split_held_out(runs.isel(run=own.values))
-fit = bl.fit(bl.Model(bl.laws.generalised_sum), train, random_seed=1, draws=500, progressbar=False)
+fit = bl.fit(
+    bl.Model(bl.laws.generalised_sum),
+    train,
+    sampler=bl.Sampler(random_seed=1, draws=500, progressbar=False),
+)
 print(bl.diagnose(fit))
 
 # %% [markdown]

@@ -62,9 +62,7 @@ law = bl.laws.power.of("D")
 together = bl.fit(
     bl.Model(law, pooling=["task", "learner"]),
     train,
-    random_seed=1,
-    draws=500,
-    progressbar=False,
+    sampler=bl.Sampler(random_seed=1, draws=500, progressbar=False),
 )
 print(bl.diagnose(together))
 
@@ -103,7 +101,11 @@ bl.plot_effects(together, "alpha")
 
 # %%
 four = train.isel(run=np.isin(curve[~hidden], short))
-alone = bl.fit(bl.Model(law, pooling=None), four, random_seed=1, draws=500, progressbar=False)
+alone = bl.fit(
+    bl.Model(law, pooling=None),
+    four,
+    sampler=bl.Sampler(random_seed=1, draws=500, progressbar=False),
+)
 print(alone)
 
 # %%

@@ -43,9 +43,7 @@ fits = {
     name: bl.fit(
         bl.Model(law.of("D"), pooling=["task", "learner"]),
         train,
-        random_seed=1,
-        draws=500,
-        progressbar=False,
+        sampler=bl.Sampler(random_seed=1, draws=500, progressbar=False),
     )
     for name, law in laws.items()
 }
@@ -149,10 +147,7 @@ backtest = bl.backtest(
     along="D",
     origins=[91, 128],
     horizons=(1.5, 2, 3),
-    random_seed=1,
-    draws=500,
-    target_accept=0.97,
-    progressbar=False,
+    sampler=bl.Sampler(random_seed=1, draws=500, target_accept=0.97, progressbar=False),
 )
 print(f"{backtest.attrs['refits']} refits, {backtest.attrs['failed']} did not converge")
 skill = bl.backtest_table(backtest)

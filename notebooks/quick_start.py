@@ -56,7 +56,7 @@ for task in ("digits", "digits_parity"):
 
 # %%
 model = bl.Model(bl.laws.power.of("D"), pooling=["task", "learner"])
-fit = bl.fit(model, train, random_seed=1, draws=500, progressbar=False)
+fit = bl.fit(model, train, sampler=bl.Sampler(random_seed=1, draws=500, progressbar=False))
 print(fit)
 
 # %% [markdown]

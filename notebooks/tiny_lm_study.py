@@ -74,7 +74,9 @@ models = {
 }
 draws = {"sum": 1000, "generalised": 500}
 fits = {
-    name: bl.fit(model, first, random_seed=1, draws=draws[name], progressbar=False)
+    name: bl.fit(
+        model, first, sampler=bl.Sampler(random_seed=1, draws=draws[name], progressbar=False)
+    )
     for name, model in models.items()
 }
 for name, fit in fits.items():

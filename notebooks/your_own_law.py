@@ -89,7 +89,7 @@ models = {
     "own priors": bl.Model(from_guessing, pooling=["learner"], priors=knows_start | knows_more),
 }
 fits = {
-    name: bl.fit(model, train, random_seed=1, draws=500, progressbar=False)
+    name: bl.fit(model, train, sampler=bl.Sampler(random_seed=1, draws=500, progressbar=False))
     for name, model in models.items()
 }
 for name, fit in fits.items():

@@ -16,6 +16,7 @@ from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import predictor_scales, rescale
 from bayeslaw._sampling.gate import Gate
+from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import read_runs
 from bayeslaw.data.splits import split_at
 from bayeslaw.fitting.fit import Fit, fit
@@ -79,28 +80,28 @@ def crossed_split(crossed_runs: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
 def crossed_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
     """The true law, pooled over both groups."""
     model = Model(power, pooling=["task", "dataset"], discrepancy=None)
-    return fit(model, crossed_split[0], random_seed=1, **SAMPLING)
+    return fit(model, crossed_split[0], sampler=Sampler(random_seed=1, **SAMPLING))
 
 
 @pytest.fixture(scope="session")
 def discrepant_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
     """The true law with the default noise and discrepancy, on the same runs."""
     model = Model(power, pooling=["task", "dataset"])
-    return fit(model, crossed_split[0], random_seed=1, **{**SAMPLING, "chains": 4})
+    return fit(model, crossed_split[0], sampler=Sampler(random_seed=1, **{**SAMPLING, "chains": 4}))
 
 
 @pytest.fixture(scope="session")
 def log_linear_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
     """A law that bends too little, on the same runs."""
     model = Model(log_linear, pooling=["task", "dataset"], discrepancy=None)
-    return fit(model, crossed_split[0], random_seed=1, **SAMPLING)
+    return fit(model, crossed_split[0], sampler=Sampler(random_seed=1, **SAMPLING))
 
 
 @pytest.fixture(scope="session")
 def pure_power_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> Fit:
     """The true law without its floor, on the same runs."""
     model = Model(pure_power, pooling=["task", "dataset"], discrepancy=None)
-    return fit(model, crossed_split[0], random_seed=1, **SAMPLING)
+    return fit(model, crossed_split[0], sampler=Sampler(random_seed=1, **SAMPLING))
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +117,9 @@ def lone_runs() -> xr.Dataset:
 @pytest.fixture(scope="session")
 def lone_fit(lone_runs: xr.Dataset) -> Fit:
     """The true law on one curve."""
-    return fit(Model(power, discrepancy=None), lone_runs, random_seed=1, **SAMPLING)
+    return fit(
+        Model(power, discrepancy=None), lone_runs, sampler=Sampler(random_seed=1, **SAMPLING)
+    )
 
 
 @pytest.fixture(scope="session")

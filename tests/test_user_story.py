@@ -46,7 +46,10 @@ def test_from_a_table_to_a_figure(table: Path, tmp_path: Path) -> None:
         "shifted": bl.Model(shifted_power, pooling={"alpha": ["task"], "L0": ["task", "dataset"]}),
     }
     how = {"draws": 150, "tune": 250, "chains": 2, "target_accept": 0.9, "progressbar": False}
-    fits = {name: bl.fit(model, train, random_seed=1, **how) for name, model in models.items()}
+    fits = {
+        name: bl.fit(model, train, sampler=bl.Sampler(random_seed=1, **how))
+        for name, model in models.items()
+    }
     shifted = fits["shifted"]
 
     told = str(bl.diagnose(shifted))

@@ -100,11 +100,13 @@ def fitted(name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling) ->
     fit = bl.fit(
         recipe.model(list(curves[0].groups)),
         runs,
-        random_seed=how.seed,
-        draws=how.draws,
-        tune=how.tune,
-        chains=how.chains,
-        progressbar=False,
+        sampler=bl.Sampler(
+            random_seed=how.seed,
+            draws=how.draws,
+            tune=how.tune,
+            chains=how.chains,
+            progressbar=False,
+        ),
     )
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,13 +162,15 @@ def alone(name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling) -> 
     return bl.refit(
         recipe.model(groups),
         [runs_of([curve], "train", groups) for curve in curves],
-        random_seed=how.seed,
-        draws=how.draws,
-        tune=how.tune,
-        chains=how.chains,
-        importance=True,
         store=how.folder / f"{name}.zarr" if how.folder else None,
-        progressbar=False,
+        sampler=bl.Sampler(
+            random_seed=how.seed,
+            draws=how.draws,
+            tune=how.tune,
+            chains=how.chains,
+            importance=True,
+            progressbar=False,
+        ),
     )
 
 

@@ -44,7 +44,7 @@ def fit(which: str) -> dict[str, Any]:
     for name, part in PARTS.items():
         watch.watch(module, name, part)
     started = time.perf_counter()
-    fitted_model = module.fit(model, runs, random_seed=1, progressbar=False)
+    fitted_model = module.fit(model, runs, sampler=bl.Sampler(random_seed=1, progressbar=False))
     fitted, seconds = time.process_time(), time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
         bl.save(fitted_model, Path(folder) / "fit.nc")

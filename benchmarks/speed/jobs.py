@@ -22,7 +22,7 @@ TOGETHER = 1.0  # seconds that a process waits, so that no other does its part
 def prepare(runs: xr.Dataset) -> int:
     """Import, and load or compile the model; the number of the process."""
     with ThreadPoolExecutor(1) as here:
-        bl.refit(MODEL, [runs, runs], random_seed=1, executor=here, **SHORT)
+        bl.refit(MODEL, [runs, runs], executor=here, sampler=bl.Sampler(random_seed=1, **SHORT))
     time.sleep(TOGETHER)
     return os.getpid()
 

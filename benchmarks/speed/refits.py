@@ -38,7 +38,7 @@ def refits(fits: int) -> list[Row]:
     """So many fits of three curves of twelve runs; extrapolated if they are fewer than MANY."""
     runs = [small(seed) for seed in range(min(MORE * fits, MANY))]
     for model in MODELS.values():
-        bl.refit(model, runs[:2], random_seed=1, progressbar=False)  # compiles
+        bl.refit(model, runs[:2], sampler=bl.Sampler(random_seed=1, progressbar=False))  # compiles
     # Costs first: the stopwatches stay.
     costs = {
         (name, how): _threads(model, some, how)
@@ -53,7 +53,7 @@ def _threads(model: bl.Model, runs: list, how: str) -> tuple[Cost, list[bl.Fit]]
     """On all cores, with the defaults but for how draws are made."""
     made: list[bl.Fit] = []
     options = {"random_seed": 1, "importance": how == TRIED, "progressbar": False}
-    cost = cost_of(lambda: made.extend(bl.refit(model, runs, **options)))
+    cost = cost_of(lambda: made.extend(bl.refit(model, runs, sampler=bl.Sampler(**options))))
     return cost, made
 
 
@@ -86,10 +86,7 @@ def _parts(name: str, runs: list) -> Row:
         with ThreadPoolExecutor(1) as executor:
             for i, one in enumerate(runs):
                 spent = time.process_time()
-                bl.refit(
-                    model, [one], random_seed=1 + i, importance=True, progressbar=False,
-                    executor=executor,
-                )  # fmt: skip
+                bl.refit(model, [one], executor=executor, sampler=bl.Sampler(random_seed=1 + i, importance=True, progressbar=False))  # fmt: skip
                 each.append(time.process_time() - spent)
     finally:
         for (module, function), original in inner.items():

@@ -19,6 +19,7 @@ from ._law.roles import Reference as Reference
 from ._law.roles import Scale as Scale
 from ._law.roles import Shape as Shape
 from ._law.units import rescale as rescale
+from ._sampling.nuts import Sampler as Sampler
 from .comparison.backtest import backtest as backtest
 from .comparison.backtest import backtest_table as backtest_table
 from .comparison.compare import compare as compare

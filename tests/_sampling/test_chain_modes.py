@@ -155,7 +155,7 @@ def two_fit() -> bl.Fit:
     """Either break explains the runs equally well."""
     runs = broken_twice(0.02, 3, 0.25, -0.3)
     sampling = {"draws": 200, "tune": 400, "cores": 2, "progressbar": False}
-    return bl.fit(SHARP, runs, random_seed=1, **sampling)
+    return bl.fit(SHARP, runs, sampler=bl.Sampler(random_seed=1, **sampling))
 
 
 def test_two_plausible_breaks_are_two_modes(two_fit: bl.Fit) -> None:

@@ -39,7 +39,7 @@ def many() -> list[xr.Dataset]:
 @pytest.fixture(scope="module")
 def here(many: list[xr.Dataset]) -> list[bl.Fit]:
     """Fitted in this process, which also puts the compiled model on disk for the others."""
-    return bl.refit(MODEL, many, random_seed=1, **SETTINGS)
+    return bl.refit(MODEL, many, sampler=bl.Sampler(random_seed=1, **SETTINGS))
 
 
 @pytest.fixture
@@ -78,7 +78,11 @@ def test_a_killed_process_loses_no_fit(
     with ThreadPoolExecutor(1) as executor:
         killing = executor.submit(kill_one, client, tmp_path)
         there = bl.refit(
-            MODEL, many, random_seed=1, executor=client.get_executor(), store=tmp_path, **SETTINGS
+            MODEL,
+            many,
+            executor=client.get_executor(),
+            store=tmp_path,
+            sampler=bl.Sampler(random_seed=1, **SETTINGS),
         )
     killed, done = killing.result()
     assert 0 < done < FITS  # it was killed amid the work

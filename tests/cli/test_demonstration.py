@@ -36,7 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch, cached: dict[Any, bl.Fit]) -> xr.Data
     def quick(model: bl.Model, train: xr.Dataset, *, random_seed: int, **_: Any) -> bl.Fit:
         key = (model.law.name, random_seed)
         if key not in cached:
-            cached[key] = fit(model, train, random_seed=random_seed, **QUICK)
+            cached[key] = fit(model, train, sampler=bl.Sampler(random_seed=random_seed, **QUICK))
         return cached[key]
 
     monkeypatch.setattr(bl.datasets, "load", {"tiny_lm": part}.get)
@@ -138,7 +138,7 @@ def test_interrupt_leaves_nothing(small: xr.Dataset, tmp_path: Path, monkeypatch
     def interrupted(model: bl.Model, *rest: Any, **more: Any) -> bl.Fit:
         if model.law.name == "chinchilla":
             raise KeyboardInterrupt
-        return fit(model, *rest, **more)
+        return fit(model, *rest, sampler=bl.Sampler(**more))
 
     monkeypatch.setattr(bl, "fit", interrupted)
     assert cli.run(["demo", "--out", str(out), "--seed", "2", "--json"]) == cli.INTERRUPTED

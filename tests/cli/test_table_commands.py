@@ -189,7 +189,7 @@ def test_compare_resumes_after_an_interrupt(
     def interrupted(model: bl.Model, runs: Any, **sampler: Any) -> bl.Fit:
         if model.law.name == "log_linear":
             raise bl.errors.Interrupted(crossed_fit)
-        return fit(model, runs, **sampler)
+        return fit(model, runs, sampler=bl.Sampler(**sampler))
 
     monkeypatch.setattr(bl, "fit", interrupted)
     lost = (

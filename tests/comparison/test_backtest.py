@@ -72,7 +72,7 @@ TWO = runs_of({"a": [1e6, 2e6, 4e6, 8e6, 1e7, 3e7, 1e8], "b": [1e6, 2e6, 4e6, 8e
 
 
 def test_runs_up_to_an_origin_are_fitted_and_later_ones_are_scored(calls: Calls) -> None:
-    scores = backtest({"power": POWER}, TWO, origins=[8e6, 1e7], random_seed=1)
+    scores = backtest({"power": POWER}, TWO, origins=[8e6, 1e7], sampler=bl.Sampler(random_seed=1))
     [call] = calls
     assert [sorted({*runs["N"].values}) for runs in call["many"]] == [
         [1e6, 2e6, 4e6, 8e6], [1e6, 2e6, 4e6, 8e6, 1e7]
@@ -98,7 +98,7 @@ def test_runs_up_to_an_origin_are_fitted_and_later_ones_are_scored(calls: Calls)
 
 
 def test_scores_are_those_of_the_forecasts(calls: Calls, known_fit: Callable[..., bl.Fit]) -> None:
-    scores = backtest({"power": POWER}, TWO, origins=[8e6], random_seed=1)
+    scores = backtest({"power": POWER}, TWO, origins=[8e6], sampler=bl.Sampler(random_seed=1))
     train, later = bl.split_at(TWO, N=8e6)
     expected = bl.score(bl.forecast(known(known_fit, POWER, train), later), later)
     own = scores.isel(run=(scores["model"] == "power").values)
@@ -108,7 +108,9 @@ def test_scores_are_those_of_the_forecasts(calls: Calls, known_fit: Callable[...
 
 
 def test_baselines_are_scored_as_well(calls: Calls) -> None:
-    scores = backtest({"line": LOG_LINEAR, "power": POWER}, TWO, origins=[8e6], random_seed=1)
+    scores = backtest(
+        {"line": LOG_LINEAR, "power": POWER}, TWO, origins=[8e6], sampler=bl.Sampler(random_seed=1)
+    )
     assert list(dict.fromkeys(scores["model"].values.tolist())) == [
         "line", "power", "last value", "least squares"
     ]  # fmt: skip
@@ -126,7 +128,7 @@ def test_baselines_are_scored_as_well(calls: Calls) -> None:
 
 def test_curves_that_begin_later_are_left_out_and_counted(calls: Calls) -> None:
     runs = runs_of({"a": [1e6, 1e7, 1e8], "b": [5e6, 1e8], "c": [5e7, 1e8]})
-    scores = backtest({"power": POWER}, runs, origins=[1e6, 1e7], random_seed=1)
+    scores = backtest({"power": POWER}, runs, origins=[1e6, 1e7], sampler=bl.Sampler(random_seed=1))
     assert scores.attrs["left_out"] == [2, 1]
     own = scores.isel(run=(scores["model"] == "power").values)
     labels = zip(own["origin"].values.tolist(), own["task"].values.tolist(), strict=True)
@@ -145,8 +147,12 @@ def test_curves_that_begin_later_are_left_out_and_counted(calls: Calls) -> None:
 def test_origins_and_horizons_are_sets(
     calls: Calls, origins: list[float], horizons: Sequence[float]
 ) -> None:
-    scores = backtest({"power": POWER}, TWO, origins=origins, horizons=horizons, random_seed=1)
-    expected = backtest({"power": POWER}, TWO, origins=[4e6, 1e7], random_seed=1)
+    scores = backtest(
+        {"power": POWER}, TWO, origins=origins, horizons=horizons, sampler=bl.Sampler(random_seed=1)
+    )
+    expected = backtest(
+        {"power": POWER}, TWO, origins=[4e6, 1e7], sampler=bl.Sampler(random_seed=1)
+    )
     xr.testing.assert_identical(scores, expected)
 
 
@@ -157,15 +163,15 @@ def test_origins_leave_a_size_more_than_parameters(calls: Calls) -> None:
     """Four sizes for the three parameters of a power law, then evenly up to the largest run."""
     sizes = np.geomspace(1e6, 1e9, 8)
     runs = runs_of({"a": sizes, "b": sizes})
-    scores = backtest({"line": LOG_LINEAR, "power": POWER}, runs, random_seed=1)
+    scores = backtest({"line": LOG_LINEAR, "power": POWER}, runs, sampler=bl.Sampler(random_seed=1))
     np.testing.assert_allclose(scores.attrs["origins"], sizes[[3, 4, 5]])
-    scores = backtest({"line": LOG_LINEAR}, runs, random_seed=1)
+    scores = backtest({"line": LOG_LINEAR}, runs, sampler=bl.Sampler(random_seed=1))
     np.testing.assert_allclose(scores.attrs["origins"], sizes[[2, 3, 5]])
 
 
 def test_half_of_the_curves_must_have_enough(calls: Calls) -> None:
     runs = runs_of({"a": np.geomspace(1e6, 8e6, 4), "b": [1e6, 1e8], "c": [1e6, 1e7, 2e7, 3e7]})
-    scores = backtest({"power": POWER}, runs, random_seed=1)
+    scores = backtest({"power": POWER}, runs, sampler=bl.Sampler(random_seed=1))
     assert scores.attrs["origins"][0] == 3e7
 
 
@@ -176,7 +182,9 @@ def test_no_origin_is_good_enough(calls: Calls) -> None:
     )
     sizes = [1e6, 2e6, 3e6, 4e6]
     with pytest.raises(bl.errors.RunsError, match=f"^{re.escape(sentence)}$"):
-        backtest({"power": POWER}, runs_of({"a": sizes, "b": sizes}), random_seed=1)
+        backtest(
+            {"power": POWER}, runs_of({"a": sizes, "b": sizes}), sampler=bl.Sampler(random_seed=1)
+        )
     assert not calls
 
 
@@ -189,7 +197,9 @@ def test_compute_of_runs_with_two_sizes(calls: Calls) -> None:
     table = grid.to_dataframe()[["N", "D"]].assign(loss=loss.values)
     runs = bl.read_runs(table, predictors=["N", "D"])
     model = bl.Model(bl.laws.chinchilla)
-    scores = backtest({"both": model}, runs, along="C", origins=[6e16], random_seed=1)
+    scores = backtest(
+        {"both": model}, runs, along="C", origins=[6e16], sampler=bl.Sampler(random_seed=1)
+    )
     [[train]] = [call["many"] for call in calls]
     compute = 6 * train["N"].values * train["D"].values
     assert compute.max() <= 6e16 * (1 + 1e-9)
@@ -202,7 +212,9 @@ def test_compute_of_runs_with_two_sizes(calls: Calls) -> None:
 def test_a_number_of_the_runs(calls: Calls) -> None:
     runs = TWO.assign_coords(year=("run", np.arange(2001, 2001 + TWO.sizes["run"])))
     runs = runs.isel(run=(TWO["task"] == "a").values)
-    scores = backtest({"power": POWER}, runs, along="year", origins=[2004], random_seed=1)
+    scores = backtest(
+        {"power": POWER}, runs, along="year", origins=[2004], sampler=bl.Sampler(random_seed=1)
+    )
     [[train]] = [call["many"] for call in calls]
     assert train["year"].values.tolist() == [2001, 2002, 2003, 2004]
     assert {*scores["size"].values.tolist()} == {2005, 2006, 2007}
@@ -214,7 +226,7 @@ def test_a_number_of_the_runs(calls: Calls) -> None:
 
 def test_options_are_passed_to_the_sampler(calls: Calls, tmp_path: Path) -> None:
     models = {"power": POWER, "line": LOG_LINEAR}
-    backtest(models, TWO, origins=[8e6], random_seed=1)
+    backtest(models, TWO, origins=[8e6], sampler=bl.Sampler(random_seed=1))
     options = {
         "random_seed": 1, "draws": 1000, "tune": 1000, "chains": 4, "target_accept": None,
         "importance": False, "executor": None, "store": None, "progressbar": True,
@@ -227,7 +239,7 @@ def test_options_are_passed_to_the_sampler(calls: Calls, tmp_path: Path) -> None
         "importance": True, "progressbar": False, "store": tmp_path,
     }  # fmt: skip
     with ThreadPoolExecutor(1) as executor:
-        backtest(models, TWO, origins=[8e6], executor=executor, **options)
+        backtest(models, TWO, origins=[8e6], executor=executor, sampler=bl.Sampler(**options))
         options["executor"] = executor
         assert all({**call, **options} == call for call in calls)
 
@@ -236,7 +248,9 @@ def test_with_a_real_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
     """A few draws already do better than the last value."""
     quick = {"draws": 25, "tune": 100, "chains": 2, "target_accept": 0.9, "progressbar": False}
     models = {"pure": bl.Model(bl.laws.pure_power, pooling=["task", "dataset"])}
-    scores = backtest(models, crossed_split[0], origins=[5.2e7], random_seed=5, **quick)
+    scores = backtest(
+        models, crossed_split[0], origins=[5.2e7], sampler=bl.Sampler(random_seed=5, **quick)
+    )
     assert (scores.attrs["refits"], scores.attrs["failed"]) == (1, 1)  # so few draws never pass
     own = scores.isel(run=(scores["model"] == "pure").values)
     assert own.sizes["run"] == 12
@@ -253,7 +267,7 @@ def test_with_a_real_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
 def scores(calls: Calls) -> xr.Dataset:
     """Two models over three origins."""
     models = {"line": LOG_LINEAR, "power": POWER}
-    return backtest(models, TWO, origins=[4e6, 8e6, 1e7], random_seed=1)
+    return backtest(models, TWO, origins=[4e6, 8e6, 1e7], sampler=bl.Sampler(random_seed=1))
 
 
 def test_the_table_is_of_curves(scores: xr.Dataset) -> None:
@@ -310,7 +324,7 @@ def test_fits_that_failed_are_counted_and_are_not_the_best(
 
     monkeypatch.setattr(module, "refit", refit)
     models = {"line": LOG_LINEAR, "power": POWER}
-    scores = backtest(models, TWO, origins=[8e6, 1e7], random_seed=1)
+    scores = backtest(models, TWO, origins=[8e6, 1e7], sampler=bl.Sampler(random_seed=1))
     assert (scores.attrs["refits"], scores.attrs["failed"]) == (4, 1)
     own = scores.isel(run=(scores["model"] == "power").values)
     assert own["passed"].values.tolist() == (own["origin"] > 8e6).values.tolist()
@@ -362,11 +376,11 @@ def test_fits_that_failed_are_counted_and_are_not_the_best(
 def test_what_cannot_be_done(calls: Calls, settings: dict[str, Any], sentence: str) -> None:
     given = {"models": {"power": POWER}, "runs": TWO, "origins": [8e6], "random_seed": 1}
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        backtest(**{**given, **settings})
+        backtest(sampler=bl.Sampler(**{**given, **settings}))
     assert not calls
 
 
 def test_sizes_must_be_positive_numbers(calls: Calls) -> None:
     runs = TWO.assign_coords(year=("run", np.full(TWO.sizes["run"], np.nan)))
     with pytest.raises(bl.errors.RunsError, match=r"^'year', position 0: nan is a missing value"):
-        backtest({"power": POWER}, runs, along="year", random_seed=1)
+        backtest({"power": POWER}, runs, along="year", sampler=bl.Sampler(random_seed=1))

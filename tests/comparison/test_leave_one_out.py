@@ -179,7 +179,10 @@ def test_influential_runs_are_left_out_exactly(
     model, y = model_with(None), np.log(runs["loss"].values)
     with_bad(monkeypatch, [2, 7])
     fit = exact_fit(model, runs, 1)
-    loo, smoothed = leave_one_out_exactly(fit, random_seed=1), leave_one_out(fit)
+    loo, smoothed = (
+        leave_one_out_exactly(fit, sampler=bl.Sampler(random_seed=1)),
+        leave_one_out(fit),
+    )
     [call] = calls
     assert [sorted({*range(24)} - {*each["run"].values.tolist()}) for each in call["many"]] == [
         [2], [7]
@@ -202,7 +205,10 @@ def test_nothing_is_refitted_without_need(
 ) -> None:
     with_bad(monkeypatch, [])
     fit = exact_fit(model_with(None), runs, 1)
-    loo, smoothed = leave_one_out_exactly(fit, random_seed=1), leave_one_out(fit)
+    loo, smoothed = (
+        leave_one_out_exactly(fit, sampler=bl.Sampler(random_seed=1)),
+        leave_one_out(fit),
+    )
     assert calls[0]["many"] == []
     for name in ("elpd", "se", "p"):
         assert getattr(loo, name) == pytest.approx(getattr(smoothed, name), rel=1e-12)
@@ -220,7 +226,10 @@ def test_a_refit_that_failed_changes_nothing(
     monkeypatch.setattr(module, "refit", refit)
     with_bad(monkeypatch, [2, 7])
     fit = exact_fit(model_with(None), runs, 1)
-    loo, smoothed = leave_one_out_exactly(fit, random_seed=1), leave_one_out(fit)
+    loo, smoothed = (
+        leave_one_out_exactly(fit, sampler=bl.Sampler(random_seed=1)),
+        leave_one_out(fit),
+    )
     assert loo.elpd_i.values[2] == smoothed.elpd_i.values[2]
     assert (loo.pareto_k.values[2], loo.pareto_k.values[7]) == (0.9, 0)
     assert loo.warning
@@ -233,7 +242,9 @@ def test_the_last_run_of_a_curve_comes_from_the_population(
     lone = (runs["task"] != "c") | ((runs["data"] == "d") & (runs["N"] == 1e4))
     few = runs.isel(run=lone.values)
     with_bad(monkeypatch, [few.sizes["run"] - 1])
-    loo = leave_one_out_exactly(exact_fit(model_with(None), few, 1), random_seed=1)
+    loo = leave_one_out_exactly(
+        exact_fit(model_with(None), few, 1), sampler=bl.Sampler(random_seed=1)
+    )
     assert np.isfinite(loo.elpd)
 
 
@@ -242,7 +253,7 @@ def test_options_are_passed_to_the_sampler(
 ) -> None:
     with_bad(monkeypatch, [2])
     fit = exact_fit(model_with(None), runs, 1, draws=50)
-    leave_one_out_exactly(fit, random_seed=1)
+    leave_one_out_exactly(fit, sampler=bl.Sampler(random_seed=1))
     options: dict[str, Any] = {
         "random_seed": 1, "draws": 1000, "tune": 1000, "chains": 4, "target_accept": None,
         "executor": None, "store": None, "progressbar": True,
@@ -253,5 +264,5 @@ def test_options_are_passed_to_the_sampler(
             "random_seed": 2, "draws": 3, "tune": 4, "chains": 5, "target_accept": 0.7,
             "executor": executor, "store": tmp_path, "progressbar": False,
         }  # fmt: skip
-        leave_one_out_exactly(fit, **options)
+        leave_one_out_exactly(fit, sampler=bl.Sampler(**options))
         assert {name: calls[1][name] for name in options} == options

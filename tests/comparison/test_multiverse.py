@@ -84,7 +84,7 @@ def test_every_combination_is_fitted_with_one_call_for_each_model(
         drops={"none": None, "small": small},
         hold_outs={"up to 1e7": lambda runs: bl.split_at(runs, N=1e7)[0], "all": None},
         at=AT,
-        random_seed=7,
+        sampler=bl.Sampler(random_seed=7),
     )
     assert [(call["model"].law.name, call["model"].noise) for call in calls] == [
         ("power", bl.Gaussian()), ("power", bl.StudentT()),
@@ -109,9 +109,7 @@ def test_the_sampler_is_passed_on(calls: Calls, lone_runs: xr.Dataset, tmp_path:
     options = {"draws": 3, "tune": 4, "chains": 2, "target_accept": 0.8, "importance": True}
     with ThreadPoolExecutor(1) as pool:
         parallel = {"executor": pool, "store": tmp_path}
-        multiverse(
-            lone_runs, laws=LAWS, at=AT, random_seed=1, progressbar=False, **options, **parallel
-        )  # fmt: skip
+        multiverse(lone_runs, laws=LAWS, at=AT, sampler=bl.Sampler(random_seed=1, progressbar=False, **options, **parallel))  # fmt: skip
     assert all(
         call.items() >= {**options, **parallel, "progressbar": False}.items() for call in calls
     )
@@ -121,7 +119,7 @@ def test_the_sampler_is_passed_on(calls: Calls, lone_runs: xr.Dataset, tmp_path:
 def test_forecasts_and_parameters_are_those_of_the_fits(
     calls: Calls, lone_runs: xr.Dataset
 ) -> None:
-    result = multiverse(lone_runs, laws=LAWS, at=AT, random_seed=1)
+    result = multiverse(lone_runs, laws=LAWS, at=AT, sampler=bl.Sampler(random_seed=1))
     point = bl.least_squares(bl.Model(bl.laws.power), lone_runs).loc["all"]
     table = result.forecasts.loc[0]
     mean = bl.laws.power(AT["N"].values, **{n: point[n] for n in bl.laws.power.parameters})
@@ -138,10 +136,7 @@ def test_forecasts_and_parameters_are_those_of_the_fits(
 
 
 def test_shares_are_of_the_logarithm_of_the_forecasts(calls: Calls, lone_runs: xr.Dataset) -> None:
-    result = multiverse(
-        lone_runs, laws=LAWS, noises={"one": bl.Gaussian()},
-        drops={"none": None, "small": lone_runs["N"] < 1e6}, at=AT, random_seed=1,
-    )  # fmt: skip
+    result = multiverse(lone_runs, laws=LAWS, noises={"one": bl.Gaussian()}, drops={"none": None, "small": lone_runs["N"] < 1e6}, at=AT, sampler=bl.Sampler(random_seed=1))  # fmt: skip
     assert result.shares.index.names == ["place", "source"]
     table = result.forecasts["median"].unstack("place")
     for point in (0, 1):
@@ -160,7 +155,9 @@ def test_shares_are_of_the_logarithm_of_the_forecasts(calls: Calls, lone_runs: x
 def test_invalid_combinations_are_recorded(calls: Calls, lone_runs: xr.Dataset) -> None:
     noises = {"normal": bl.Gaussian(), "accuracy": bl.Gaussian(bl.response_scales.LogitScale(0.1))}
     laws = {**LAWS, "joint": bl.laws.chinchilla}
-    result = multiverse(lone_runs, laws=laws, noises=noises, at=AT, random_seed=1)
+    result = multiverse(
+        lone_runs, laws=laws, noises=noises, at=AT, sampler=bl.Sampler(random_seed=1)
+    )
     fault = result.universes["fault"].to_list()
     assert [bool(each) for each in fault] == [False, True, False, True, True, True]
     assert "are outside LogitScale" in fault[1]
@@ -179,7 +176,7 @@ def test_an_incomplete_cross_is_reported(calls: Calls, lone_runs: xr.Dataset) ->
     runs = lone_runs.assign(D=lone_runs["N"])
     runs.attrs["predictors"] = ["N", "D"]
     at = bl.grid(N=1e9, D=[1e9])
-    result = multiverse(runs, laws=laws, noises=noises, at=at, random_seed=1)
+    result = multiverse(runs, laws=laws, noises=noises, at=at, sampler=bl.Sampler(random_seed=1))
     assert [bool(fault) for fault in result.universes["fault"]] == [0, 0, 0, 1, 0, 0]
     assert "the noise varies with 'N'" in result.universes["fault"][3]
     assert result.caveats[-1].startswith("With some combinations missing")
@@ -191,12 +188,12 @@ def test_a_failed_gate_is_reported_and_not_in_the_shares(
     refit = module.refit
 
     def fails(model: bl.Model, many: Sequence[xr.Dataset], **options: Any) -> list[bl.Fit]:
-        fits = refit(model, many, **options)
+        fits = refit(model, many, sampler=bl.Sampler(**options))
         return fits if model.law is bl.laws.power else [failing(fit) for fit in fits]
 
     monkeypatch.setattr(module, "refit", fails)
     laws = {**LAWS, "again": bl.laws.power}
-    result = multiverse(lone_runs, laws=laws, at=AT, random_seed=1)
+    result = multiverse(lone_runs, laws=laws, at=AT, sampler=bl.Sampler(random_seed=1))
     assert result.universes["passed"].to_list() == [True, False, True]
     assert result.universes["fault"][1].startswith("NOT CONVERGED")
     assert result.caveats == ("1 of 3 did not pass their gate and are not in the shares.",)
@@ -204,7 +201,7 @@ def test_a_failed_gate_is_reported_and_not_in_the_shares(
     assert len(result.forecasts) == 6
 
     laws = {"pure": bl.laws.pure_power, "curvature": bl.laws.log_linear}
-    result = multiverse(lone_runs, laws=laws, at=AT, random_seed=1)
+    result = multiverse(lone_runs, laws=laws, at=AT, sampler=bl.Sampler(random_seed=1))
     assert result.caveats[0].startswith("None of 2 fits passed its gate")
     assert result.shares.loc[(0, "law"), "sd"] > 0
 
@@ -212,13 +209,16 @@ def test_a_failed_gate_is_reported_and_not_in_the_shares(
 def test_forecasts_without_a_logarithm_have_no_shares(calls: Calls, lone_runs: xr.Dataset) -> None:
     far = bl.grid(N=[1e9, 1e60])
     laws = {"log-linear": bl.laws.log_linear, "power": bl.laws.power}
-    result = multiverse(lone_runs, laws=laws, at=far, random_seed=1)
+    result = multiverse(lone_runs, laws=laws, at=far, sampler=bl.Sampler(random_seed=1))
     assert result.forecasts.loc[(0, 1), "median"] < 0
     assert np.isinf(result.forecasts.loc[(0, 1), "sd"])
     assert result.caveats[0] == "1 forecasts are at or below zero and are not in the shares."
     assert result.shares.loc[1].index.to_list() == ["all choices", "posterior"]
     alone = multiverse(
-        lone_runs, laws={"one": bl.laws.log_linear}, at=far.isel(run=[1]), random_seed=1
+        lone_runs,
+        laws={"one": bl.laws.log_linear},
+        at=far.isel(run=[1]),
+        sampler=bl.Sampler(random_seed=1),
     )
     assert alone.shares.empty
 
@@ -230,7 +230,9 @@ def test_a_convention_is_applied_to_the_runs_and_to_the_grid(
         return runs.assign(N=("run", runs["N"].values / 1e6))
 
     conventions = {"as read": None, "millions": millions}
-    result = multiverse(lone_runs, laws=LAWS, conventions=conventions, at=AT, random_seed=1)
+    result = multiverse(
+        lone_runs, laws=LAWS, conventions=conventions, at=AT, sampler=bl.Sampler(random_seed=1)
+    )
     changed = calls[0]["many"][1]
     assert changed["N"].max() == lone_runs["N"].max() / 1e6
     assert changed["N"].attrs["reference"] == 1e6  # arithmetic drops it
@@ -244,7 +246,9 @@ def test_a_convention_that_needs_what_is_not_there(calls: Calls, lone_runs: xr.D
         return runs.assign(N=runs["N"] - runs["embedding"])
 
     conventions = {"as read": None, "without embedding": without_embedding}
-    result = multiverse(lone_runs, laws=LAWS, conventions=conventions, at=AT, random_seed=1)
+    result = multiverse(
+        lone_runs, laws=LAWS, conventions=conventions, at=AT, sampler=bl.Sampler(random_seed=1)
+    )
     assert result.universes["passed"].to_list() == [True, False, True, False]
     assert "embedding" in result.universes["fault"][1]
 
@@ -253,14 +257,21 @@ def test_groups_of_the_forecast(calls: Calls, crossed_runs: xr.Dataset) -> None:
     at = bl.grid(N=1e10, task="c4", dataset=["web"])
     model = bl.Model(bl.laws.pure_power, pooling=["task"])
     drops = {"none": None, "c4": crossed_runs["task"] == "c4"}
-    result = multiverse(crossed_runs, laws={"pure": model}, drops=drops, at=at, random_seed=1)
+    result = multiverse(
+        crossed_runs, laws={"pure": model}, drops=drops, at=at, sampler=bl.Sampler(random_seed=1)
+    )
     assert result.universes["passed"].to_list() == [True, False]
     assert result.universes["fault"][1] == (
         "the forecast is for task ['c4'], and the remaining runs have ['books', 'code']"
     )
     assert result.forecasts.loc[(0, 0), ["task", "dataset"]].to_list() == ["c4", "web"]
     with pytest.raises(ValueError, match=r"^no combination .*: the forecast is for"):
-        multiverse(crossed_runs, laws={"pure": model}, at=bl.grid(N=[1e10]), random_seed=1)
+        multiverse(
+            crossed_runs,
+            laws={"pure": model},
+            at=bl.grid(N=[1e10]),
+            sampler=bl.Sampler(random_seed=1),
+        )
 
 
 @pytest.mark.parametrize(
@@ -283,18 +294,14 @@ def test_invalid_arguments(
     arguments: dict[str, Any], error: type[Exception], sentence: str, lone_runs: xr.Dataset
 ) -> None:
     with pytest.raises(error, match=sentence):
-        multiverse(lone_runs, **{"laws": LAWS, "at": AT, "random_seed": 1, **arguments})
+        multiverse(
+            lone_runs, sampler=bl.Sampler(**{"laws": LAWS, "at": AT, "random_seed": 1, **arguments})
+        )
 
 
 def test_sampled(lone_runs: xr.Dataset) -> None:
     """Two data sets with one compilation: the forecasts are right, and the tables complete."""
-    result = multiverse(
-        lone_runs,
-        laws={"power": bl.Model(bl.laws.power, discrepancy=None)},
-        hold_outs={"none": None, "largest": lone_runs["N"].values > 3e7},
-        at=bl.grid(N=[1e9]),
-        random_seed=1, tune=800, progressbar=False,
-    )  # fmt: skip
+    result = multiverse(lone_runs, laws={"power": bl.Model(bl.laws.power, discrepancy=None)}, hold_outs={"none": None, "largest": lone_runs["N"].values > 3e7}, at=bl.grid(N=[1e9]), sampler=bl.Sampler(random_seed=1, tune=800, progressbar=False))  # fmt: skip
     assert isinstance(result, Multiverse)
     assert result.universes["passed"].all(), result.universes["fault"].to_list()
     truth = 2 + 300 * 1e9**-0.4

@@ -14,6 +14,7 @@ import xarray as xr
 from scipy import stats
 
 from bayeslaw._sampling.gate import Gate
+from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.errors import Interrupted, RunsError, RunsWarning
 from bayeslaw.fitting.fit import Fit, fit
@@ -195,7 +196,11 @@ def test_the_true_law_leaves_a_small_discrepancy(
 
 def test_latent_values_of_runs_are_in_the_tree(lone_runs: xr.Dataset) -> None:
     model = Model(power, noise=Undertuned())
-    result = fit(model, lone_runs, random_seed=1, draws=20, tune=50, chains=2, progressbar=False)
+    result = fit(
+        model,
+        lone_runs,
+        sampler=Sampler(random_seed=1, draws=20, tune=50, chains=2, progressbar=False),
+    )
     latent = result.tree["unconstrained_posterior"]["latent"]
     assert latent.dims == ("chain", "draw", "run")
     assert np.all(latent > 0)
@@ -253,7 +258,7 @@ def test_with_little_noise_the_posterior_is_at_the_truth() -> None:
     truth = {"L0": 2.0, "k": 300.0, "alpha": 0.4}
     sizes = np.geomspace(1e4, 1e8, 30)
     loss = power(sizes, **truth) * np.exp(1e-4 * np.random.default_rng(5).normal(size=30))
-    result = fit(LONE, lone(loss, sizes, 1e6), random_seed=1, **QUICK)
+    result = fit(LONE, lone(loss, sizes, 1e6), sampler=Sampler(random_seed=1, **QUICK))
     posterior = result.tree["posterior"].to_dataset().median(("chain", "draw"))
     for name in ("L0", "alpha"):
         np.testing.assert_allclose(posterior[name], truth[name], rtol=1e-3)
@@ -263,7 +268,9 @@ def test_with_little_noise_the_posterior_is_at_the_truth() -> None:
 
 def test_the_unit_of_a_predictor_does_not_matter(lone_fit: Fit, lone_runs: xr.Dataset) -> None:
     scaled = lone(lone_runs["loss"].values, lone_runs["N"].values / 1e3, 1e3)
-    result = fit(LONE, scaled, random_seed=2, **QUICK).tree["posterior"].to_dataset()
+    result = (
+        fit(LONE, scaled, sampler=Sampler(random_seed=2, **QUICK)).tree["posterior"].to_dataset()
+    )
     expected = lone_fit.tree["posterior"].to_dataset()
     expected["k"] = expected["k"] * 1e3 ** -expected["alpha"]
     for name in ("L0", "k", "alpha", "sigma"):
@@ -284,7 +291,11 @@ def test_a_break_is_recovered() -> None:
     sizes = np.geomspace(1e4, 1e10, 60)
     mean = broken(1)(sizes, k=2.0 * 1e7**0.15, **truth)
     loss = mean * np.exp(0.002 * np.random.default_rng(1).normal(size=60))
-    result = fit(Model(broken(1), discrepancy=None), lone(loss, sizes, 1e7), random_seed=1, **QUICK)
+    result = fit(
+        Model(broken(1), discrepancy=None),
+        lone(loss, sizes, 1e7),
+        sampler=Sampler(random_seed=1, **QUICK),
+    )
     assert Gate.of(result.tree).passed, Gate.of(result.tree).sentence
     for name, value in truth.items():
         draws = result.tree["posterior"][name]
@@ -297,7 +308,9 @@ def test_exponents_of_two_terms_keep_their_order() -> None:
     mean = double_power(sizes / 1e7, k_1=1.0, k_2=0.3, **truth)
     loss = mean * np.exp(0.003 * np.random.default_rng(1).normal(size=60))
     result = fit(
-        Model(double_power, discrepancy=None), lone(loss, sizes, 1e7), random_seed=1, **QUICK
+        Model(double_power, discrepancy=None),
+        lone(loss, sizes, 1e7),
+        sampler=Sampler(random_seed=1, **QUICK),
     )
     assert Gate.of(result.tree).passed, Gate.of(result.tree).sentence
     assert np.all(result.tree["posterior"]["delta"] > 0)
@@ -329,11 +342,11 @@ def test_an_interrupt_leaves_no_thread_and_the_same_seed_gives_the_same_draws(
         patch.setattr(nuts, "_start", recorded)
         patch.setattr(nuts, "_is_finished", stop)
         with pytest.raises(_Interrupt):
-            fit(LONE, lone_runs, random_seed=1, **QUICK)
+            fit(LONE, lone_runs, sampler=Sampler(random_seed=1, **QUICK))
     assert len(jobs) == 1
     assert jobs[0].handle._sampler.is_empty(ignore_error=True)  # no thread is left
 
-    again = fit(LONE, lone_runs, random_seed=1, **QUICK)
+    again = fit(LONE, lone_runs, sampler=Sampler(random_seed=1, **QUICK))
     for group in ("posterior", "posterior_predictive", "prior", "prior_predictive"):
         xr.testing.assert_identical(
             again.tree[group].to_dataset(), lone_fit.tree[group].to_dataset()
@@ -361,7 +374,7 @@ def test_an_interrupt_returns_the_draws_so_far(
     monkeypatch.setattr(nuts, "_start", recorded)
     monkeypatch.setattr(nuts, "_is_finished", stop)
     with pytest.raises(Interrupted) as interrupted:
-        fit(LONE, lone_runs, random_seed=1, **how)
+        fit(LONE, lone_runs, sampler=Sampler(random_seed=1, **how))
     result = interrupted.value.fit
     draws = result.tree["posterior"].sizes["draw"]
     assert draws >= 20
@@ -375,7 +388,7 @@ def test_an_interrupt_returns_the_draws_so_far(
 
 
 def test_chains_may_be_sampled_sequentially(lone_fit: Fit, lone_runs: xr.Dataset) -> None:
-    alone = fit(LONE, lone_runs, random_seed=1, cores=1, **QUICK)
+    alone = fit(LONE, lone_runs, sampler=Sampler(random_seed=1, cores=1, **QUICK))
     xr.testing.assert_identical(
         alone.tree["posterior"].to_dataset(), lone_fit.tree["posterior"].to_dataset()
     )
@@ -384,7 +397,11 @@ def test_chains_may_be_sampled_sequentially(lone_fit: Fit, lone_runs: xr.Dataset
 def test_another_seed_gives_other_draws_and_bad_fits_say_so(
     lone_fit: Fit, lone_runs: xr.Dataset
 ) -> None:
-    short = fit(LONE, lone_runs, random_seed=2, draws=5, tune=50, chains=2, progressbar=True)
+    short = fit(
+        LONE,
+        lone_runs,
+        sampler=Sampler(random_seed=2, draws=5, tune=50, chains=2, progressbar=True),
+    )
     gate = Gate.of(short.tree)
     assert not gate.passed
     assert str(short).startswith("NOT CONVERGED, do not use: ")

@@ -44,7 +44,7 @@ def fitted(runs: xr.Dataset, discrepancy: bl.Brownian | None) -> bl.Fit:
     priors |= {"sigma": bl.Fixed(SIGMA)} | ({"tau": bl.Fixed(TAU)} if discrepancy else {})
     noise = bl.Gaussian(bl.response_scales.RawScale())
     model = bl.Model(line, None, noise, discrepancy=discrepancy, priors=priors)
-    return bl.fit(model, runs, **SAMPLING)
+    return bl.fit(model, runs, sampler=bl.Sampler(**SAMPLING))
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,9 @@ def alone(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> xr.Dataset:
 def both(
     crossed_split: tuple[xr.Dataset, xr.Dataset], fewer: xr.Dataset, alone: xr.Dataset
 ) -> list[bl.Fit]:
-    return bl.refit(MODEL, [crossed_split[0], fewer, alone], random_seed=5, **QUICK)
+    return bl.refit(
+        MODEL, [crossed_split[0], fewer, alone], sampler=bl.Sampler(random_seed=5, **QUICK)
+    )
 
 
 def test_refits_are_fits_bit_for_bit(both: list[bl.Fit], fewer: xr.Dataset) -> None:
@@ -57,7 +59,9 @@ def test_refits_are_fits_bit_for_bit(both: list[bl.Fit], fewer: xr.Dataset) -> N
     # Compiled for the first, used for the second, which has other runs, curves and levels. So few
     # draws do not pass the gate, so they were made once more.
     assert not Gate.of(second.tree).passed
-    whole = bl.fit(MODEL, fewer, random_seed=6, cores=1, **{**QUICK, **SECOND_ATTEMPT})
+    whole = bl.fit(
+        MODEL, fewer, sampler=bl.Sampler(random_seed=6, cores=1, **{**QUICK, **SECOND_ATTEMPT})
+    )
     for group in ("posterior", "unconstrained_posterior"):
         many = whole.tree[group].to_dataset().isel(draw=slice(SECOND_ATTEMPT["draws"]))
         xr.testing.assert_identical(second.tree[group].to_dataset(), many)
@@ -87,7 +91,11 @@ def test_refits_have_what_forecasts_need(
 
 
 def test_importance_sampling_agrees_with_nuts(lone_runs: xr.Dataset, lone_fit: bl.Fit) -> None:
-    [fit] = bl.refit(lone_fit.model, [lone_runs], random_seed=1, importance=True, progressbar=False)
+    [fit] = bl.refit(
+        lone_fit.model,
+        [lone_runs],
+        sampler=bl.Sampler(random_seed=1, importance=True, progressbar=False),
+    )
     assert Gate.of(fit.tree).passed
     assert Gate.of(fit.tree).bfmi == np.inf
     assert 0 < fit.tree["sample_stats"].attrs["pareto_k"] < 0.67
@@ -106,7 +114,7 @@ def test_nuts_samples_what_importance_sampling_refuses(
     monkeypatch.setattr(
         importlib.import_module("bayeslaw._sampling.sample_posterior"), "importance_draws", _nothing
     )
-    [fit] = bl.refit(MODEL, [alone], random_seed=7, importance=True, **QUICK)
+    [fit] = bl.refit(MODEL, [alone], sampler=bl.Sampler(random_seed=7, importance=True, **QUICK))
     xr.testing.assert_identical(
         fit.tree["unconstrained_posterior"].to_dataset(),
         both[2].tree["unconstrained_posterior"].to_dataset(),
@@ -175,7 +183,7 @@ def test_a_lazy_module_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_to_refit() -> None:
-    assert bl.refit(MODEL, [], random_seed=1) == []
+    assert bl.refit(MODEL, [], sampler=bl.Sampler(random_seed=1)) == []
 
 
 def test_runs_without_a_response_are_refused_before_sampling(
@@ -187,14 +195,19 @@ def test_runs_without_a_response_are_refused_before_sampling(
 
     grid = bl.grid(N=[1e6], task="c4", dataset="web")
     with pytest.raises(bl.errors.RunsError, match="no response to fit"):
-        bl.refit(MODEL, [crossed_split[0], grid], random_seed=1, executor=Never(), **QUICK)
+        bl.refit(
+            MODEL,
+            [crossed_split[0], grid],
+            executor=Never(),
+            sampler=bl.Sampler(random_seed=1, **QUICK),
+        )
 
 
 def test_stored_fits_are_not_sampled_again(
     alone: xr.Dataset, both: list[bl.Fit], tmp_path: Path
 ) -> None:
     store = tmp_path / "fits"
-    made = bl.refit(MODEL, [alone], random_seed=7, store=store, **QUICK)
+    made = bl.refit(MODEL, [alone], store=store, sampler=bl.Sampler(random_seed=7, **QUICK))
     xr.testing.assert_identical(
         made[0].tree["unconstrained_posterior"].to_dataset(),
         both[2].tree["unconstrained_posterior"].to_dataset(),
@@ -205,7 +218,13 @@ def test_stored_fits_are_not_sampled_again(
         def submit(self, *_: Any, **__: Any) -> Future[Any]:
             pytest.fail("sampled")
 
-    again = bl.refit(MODEL, [alone], random_seed=7, store=str(store), executor=Never(), **QUICK)
+    again = bl.refit(
+        MODEL,
+        [alone],
+        store=str(store),
+        executor=Never(),
+        sampler=bl.Sampler(random_seed=7, **QUICK),
+    )
     xr.testing.assert_identical(
         again[0].tree["posterior"].to_dataset(), made[0].tree["posterior"].to_dataset()
     )
@@ -226,7 +245,7 @@ def test_other_settings_are_other_fits_of_a_store(
     settings = {"random_seed": 7, **QUICK}
     for each in (settings, settings | change):
         with Recording(1) as executor:
-            bl.refit(MODEL, [alone], store=tmp_path, executor=executor, **each)
+            bl.refit(MODEL, [alone], store=tmp_path, executor=executor, sampler=bl.Sampler(**each))
     assert len(sent) == 2
 
 
@@ -259,10 +278,16 @@ def test_fits_done_before_a_job_was_killed_are_stored(alone: xr.Dataset, tmp_pat
 
     twice = [alone, alone.isel(run=slice(1, None))]
     with pytest.raises(KeyboardInterrupt), Killed(1) as executor:
-        bl.refit(MODEL, twice, random_seed=7, store=tmp_path, executor=executor, **QUICK)
+        bl.refit(
+            MODEL,
+            twice,
+            store=tmp_path,
+            executor=executor,
+            sampler=bl.Sampler(random_seed=7, **QUICK),
+        )
     stored = [path for path in tmp_path.iterdir() if path.is_dir()]
     assert len(stored) == 1
-    fits = bl.refit(MODEL, twice, random_seed=7, store=tmp_path, **QUICK)
+    fits = bl.refit(MODEL, twice, store=tmp_path, sampler=bl.Sampler(random_seed=7, **QUICK))
     assert [fit.runs.sizes["run"] for fit in fits] == [6, 5]
 
 
@@ -284,7 +309,7 @@ def test_progress_says_how_many_failed(
     alone: xr.Dataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.import_module("bayeslaw._progress"), "PATIENCE", 0.0)
-    bl.refit(MODEL, [alone], random_seed=7, **{**QUICK, "progressbar": True})
+    bl.refit(MODEL, [alone], sampler=bl.Sampler(random_seed=7, **{**QUICK, "progressbar": True}))
     output = capsys.readouterr()
     *_, before, last = output.err.splitlines()
     assert (output.out, before) == ("", "Fitting: 100%, 0 s left, 1 not converged")

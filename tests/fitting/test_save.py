@@ -21,6 +21,7 @@ from unsampled_fits import (
 )
 
 from bayeslaw import laws
+from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.errors import StoreError
 from bayeslaw.fitting.fit import Fit, fit
 from bayeslaw.fitting.save import load, save
@@ -34,7 +35,9 @@ def sampled() -> Fit:
     runs = two_curves("model")
     runs = runs.assign_coords({"data set": ("run", np.repeat(["web", "books"], 4))})
     runs.attrs["groups"] = ["model", "data set"]
-    return fit(model, runs, random_seed=1, draws=50, tune=50, chains=2, progressbar=False)
+    return fit(
+        model, runs, sampler=Sampler(random_seed=1, draws=50, tune=50, chains=2, progressbar=False)
+    )
 
 
 def names_in(directory: Path) -> list[str]:

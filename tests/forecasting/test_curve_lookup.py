@@ -20,7 +20,9 @@ def partial_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> bl.Fit:
     train = crossed_split[0]
     left_out = (train["task"] == "code") & (train["dataset"] == "news")
     model = bl.Model(bl.laws.pure_power, pooling=["task", "dataset"], discrepancy=None)
-    return bl.fit(model, train.isel(run=~left_out.values), random_seed=1, **QUICK)
+    return bl.fit(
+        model, train.isel(run=~left_out.values), sampler=bl.Sampler(random_seed=1, **QUICK)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayeslaw._inference.coordinates import Frame, LinkScale, Recentred, coordinates
+from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import grid, read_runs, reference_sizes
 from bayeslaw.diagnostics.diagnose import diagnose
 from bayeslaw.fitting.fit import Fit, fit
@@ -129,7 +130,7 @@ def fitted(response: np.ndarray, sizes: np.ndarray, seed: int) -> Fit:
     runs = read_runs(pd.DataFrame({"N": sizes, "loss": noisy}), predictors=["N"])
     model = Model(curvature, pooling=None, discrepancy=None)
     how = {"draws": 500, "tune": 500, "chains": 2, "progressbar": False}
-    return fit(model, runs, random_seed=seed, **how)
+    return fit(model, runs, sampler=Sampler(random_seed=seed, **how))
 
 
 @pytest.fixture(scope="module")

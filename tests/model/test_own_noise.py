@@ -109,7 +109,9 @@ def test_it_is_described() -> None:
 
 
 def test_it_is_refitted(skewed_runs: xr.Dataset) -> None:
-    [refitted] = bl.refit(MODEL, [skewed_runs], random_seed=1, draws=100, tune=200, chains=2)
+    [refitted] = bl.refit(
+        MODEL, [skewed_runs], sampler=bl.Sampler(random_seed=1, draws=100, tune=200, chains=2)
+    )
     assert "skew" in refitted.tree["posterior"]
 
 

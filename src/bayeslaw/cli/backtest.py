@@ -64,12 +64,14 @@ def backtest(
             along=along or predictor_names(runs)[0],
             origins=None if origins is None else parse_numbers("--origins", origins),
             horizons=parse_numbers("--horizons", horizons),
-            random_seed=fit_options.seed,
-            draws=fit_options.draws,
-            tune=fit_options.tune,
-            chains=fit_options.chains,
-            progressbar=output_options.shows_progress,
             store=store,
+            sampler=bl.Sampler(
+                random_seed=fit_options.seed,
+                draws=fit_options.draws,
+                tune=fit_options.tune,
+                chains=fit_options.chains,
+                progressbar=output_options.shows_progress,
+            ),
         )
     result = {
         "converged": scores.attrs["failed"] == 0,

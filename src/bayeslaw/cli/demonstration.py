@@ -48,7 +48,9 @@ def run(out: Path, seed: int, *, quiet: bool) -> dict[str, Any]:
         # The law's parameters depend on corpus and architecture; the noise on the curve alone.
         model = bl.Model(act.law, pooling=dict.fromkeys(act.law.parameters, GROUPS))
         fits[name] = bl.fit(
-            model, act.train, random_seed=seed, progressbar=not quiet, **act.sampler
+            model,
+            act.train,
+            sampler=bl.Sampler(random_seed=seed, progressbar=not quiet, **act.sampler),
         )
         results[name] = _results(act, fits[name])
         show(results[name])

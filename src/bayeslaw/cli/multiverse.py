@@ -85,12 +85,14 @@ def multiverse(
             hold_outs=_with_all_runs(held_out),
             drops=_with_all_runs(dropped),
             at=bl.grid(**parse_points(choices.at, unfitted)),
-            random_seed=fit_options.seed,
-            draws=fit_options.draws,
-            tune=fit_options.tune,
-            chains=fit_options.chains,
-            progressbar=output_options.shows_progress,
             store=store,
+            sampler=bl.Sampler(
+                random_seed=fit_options.seed,
+                draws=fit_options.draws,
+                tune=fit_options.tune,
+                chains=fit_options.chains,
+                progressbar=output_options.shows_progress,
+            ),
         )
     answer = {
         "converged": bool(result.universes["passed"].all()),

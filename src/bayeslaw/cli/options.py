@@ -145,11 +145,13 @@ class FitOptions:
         return bl.fit(
             model,
             runs,
-            random_seed=self.seed,
-            draws=self.draws,
-            tune=self.tune,
-            chains=self.chains,
-            progressbar=progressbar,
+            sampler=bl.Sampler(
+                random_seed=self.seed,
+                draws=self.draws,
+                tune=self.tune,
+                chains=self.chains,
+                progressbar=progressbar,
+            ),
         )
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
+from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.comparison.baselines import baselines, require_names
 from bayeslaw.comparison.caveats import few_curves, joined, unclear
 from bayeslaw.comparison.paired_differences import paired_differences
@@ -45,15 +46,9 @@ def backtest(
     along: str = "N",
     origins: Sequence[float] | None = None,
     horizons: Sequence[float] = (2, 5, 10),
-    random_seed: int,
-    draws: int = 1000,
-    tune: int = 1000,
-    chains: int = 4,
-    target_accept: float | None = None,
-    importance: bool = False,
+    sampler: Sampler,
     executor: Executor | None = None,
     store: str | PathLike[str] | None = None,
-    progressbar: bool = True,
 ) -> xr.Dataset:
     """Fit models to the runs up to each of several sizes, and score them on the runs beyond.
 
@@ -77,20 +72,13 @@ def backtest(
     horizons : sequence of float
         Multiples of the origin, each above 1: a later run counts at the smallest horizon that it
         does not exceed, and at an infinite one if there is none.
-    random_seed : int
-        Seed of each model's first fit; each later fit takes the next number.
-    draws, tune, chains : int
-        Posterior draws per chain, tuning draws per chain, and number of chains.
-    target_accept : float, optional
-        As for `bayeslaw.fit`.
-    importance : bool
-        Whether to try importance sampling first, as for `bayeslaw.refit`.
+    sampler : Sampler
+        Settings of the sampler; its seed is that of each model's first fit, and each later fit
+        takes the next number.
     executor : concurrent.futures.Executor, optional
         Runs the fits in parallel, as for `bayeslaw.refit`.
     store : path, optional
         Where finished fits are saved, as for `bayeslaw.refit`.
-    progressbar : bool
-        Whether to show progress.
 
     Returns
     -------
@@ -112,7 +100,7 @@ def backtest(
     --------
     >>> import bayeslaw as bl
     >>> models = {"power": bl.Model(bl.laws.power), "log-linear": bl.Model(bl.laws.log_linear)}
-    >>> scores = bl.backtest(models, runs, along="N", random_seed=1)  # doctest: +SKIP
+    >>> scores = bl.backtest(models, runs, along="N", sampler=bl.Sampler(1))  # doctest: +SKIP
     >>> bl.backtest_table(scores)  # doctest: +SKIP
     >>> bl.score_table(scores, by="model")  # doctest: +SKIP
     """
@@ -121,12 +109,9 @@ def backtest(
     limits = _origins(models, runs, sizes, along) if origins is None else sorted({*origins})
     splits = [_split(runs, sizes, float(limit), along, multiples) for limit in limits]
     require(bool(splits), "there is no origin: give at least one size, or leave origins out")
-    sampler = {
-        "random_seed": random_seed, "draws": draws, "tune": tune, "chains": chains,
-        "target_accept": target_accept, "importance": importance, "executor": executor,
-        "store": store, "progressbar": progressbar,
-    }  # fmt: skip
-    parts = [_scored(name, model, splits, sampler) for name, model in models.items()]
+    parts = [
+        _scored(name, model, splits, sampler, executor, store) for name, model in models.items()
+    ]
     parts += [_scored_baselines(next(iter(models.values())), split) for split in splits]
     scores = _concatenated([*itertools.chain(*parts)])
     return scores.assign_attrs(
@@ -259,9 +244,15 @@ def _split(
 
 
 def _scored(
-    name: str, model: Model, splits: Sequence[_Split], sampler: Mapping[str, Any]
+    name: str,
+    model: Model,
+    splits: Sequence[_Split],
+    sampler: Sampler,
+    executor: Executor | None,
+    store: str | PathLike[str] | None,
 ) -> list[xr.Dataset]:
-    fits = refit(model, [split.train for split in splits], **sampler)
+    trains = [split.train for split in splits]
+    fits = refit(model, trains, sampler=sampler, executor=executor, store=store)
     return [
         _labelled(score(forecast(fit, split.later), split.later), name, Gate.of(fit.tree).passed)
         for fit, split in zip(fits, splits, strict=True)

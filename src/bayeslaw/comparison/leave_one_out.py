@@ -14,6 +14,7 @@ import xarray as xr
 from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
 from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.gate import Gate
+from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import group_names
 from bayeslaw.diagnostics.curve_likelihood import curve_log_likelihood
 from bayeslaw.diagnostics.diagnose import leave_one_out
@@ -75,14 +76,9 @@ def leave_one_curve_out(fit: Fit) -> Any:
 def leave_one_out_exactly(
     fit: Fit,
     *,
-    random_seed: int,
-    draws: int = 1000,
-    tune: int = 1000,
-    chains: int = 4,
-    target_accept: float | None = None,
+    sampler: Sampler,
     executor: Executor | None = None,
     store: str | PathLike[str] | None = None,
-    progressbar: bool = True,
 ) -> Any:
     """Leave-one-out of a fit, with exact refits without runs that are too influential.
 
@@ -90,18 +86,13 @@ def leave_one_out_exactly(
     ----------
     fit : Fit
         The fit.
-    random_seed : int
-        Seed of the first refit; each later one takes the next number.
-    draws, tune, chains : int
-        Posterior draws per chain, tuning draws per chain, and number of chains.
-    target_accept : float, optional
-        As for `bayeslaw.fit`.
+    sampler : Sampler
+        Settings of the sampler; its seed is that of the first refit, and each later one takes the
+        next number.
     executor : concurrent.futures.Executor, optional
         Runs the fits in parallel, as for `bayeslaw.refit`.
     store : path, optional
         Where finished fits are saved, as for `bayeslaw.refit`.
-    progressbar : bool
-        Whether to show progress.
 
     Returns
     -------
@@ -118,17 +109,19 @@ def leave_one_out_exactly(
     --------
     >>> import bayeslaw as bl
     >>> loo = {  # doctest: +SKIP
-    ...     name: bl.leave_one_out_exactly(fit, random_seed=1) for name, fit in fits.items()
+    ...     name: bl.leave_one_out_exactly(fit, sampler=bl.Sampler(1)) for name, fit in fits.items()
     ... }
     >>> bl.compare(fits, later, loo=loo)  # doctest: +SKIP
     """
     loo = leave_one_out(fit)
     influential = np.flatnonzero(loo.pareto_k.values > loo.good_k)
     refits = refit(
-        fit.model, [fit.runs.drop_isel(run=[i]) for i in influential], random_seed=random_seed,
-        draws=draws, tune=tune, chains=chains, target_accept=target_accept, executor=executor,
-        store=store, progressbar=progressbar,
-    )  # fmt: skip
+        fit.model,
+        [fit.runs.drop_isel(run=[i]) for i in influential],
+        sampler=sampler,
+        executor=executor,
+        store=store,
+    )
     exact = {
         int(i): _log_score(without, fit.runs.isel(run=[i]))
         for i, without in zip(influential, refits, strict=True)

@@ -15,6 +15,7 @@ import xarray as xr
 
 from bayeslaw._law.law import Law
 from bayeslaw._sampling.gate import Gate
+from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.comparison.universes import Conversion, RunSelection, Universe, universes_of
 from bayeslaw.comparison.variance_decomposition import variance_shares
 from bayeslaw.data.runs import check_runs, group_names, predictor_names
@@ -58,7 +59,7 @@ class Multiverse:
 
     Examples
     --------
-    >>> result = bl.multiverse(runs, laws=laws, at=grid, random_seed=1)  # doctest: +SKIP
+    >>> result = bl.multiverse(runs, laws=laws, at=grid, sampler=bl.Sampler(1))  # doctest: +SKIP
     >>> result.shares  # doctest: +SKIP
     """
 
@@ -90,15 +91,9 @@ def multiverse(
     drops: Mapping[str, RunSelection] | None = None,
     conventions: Mapping[str, Conversion | None] | None = None,
     at: xr.Dataset,
-    random_seed: int,
-    draws: int = 500,
-    tune: int = 500,
-    chains: int = 4,
-    target_accept: float | None = None,
-    importance: bool = False,
+    sampler: Sampler,
     executor: Executor | None = None,
     store: str | os.PathLike[str] | None = None,
-    progressbar: bool = True,
 ) -> Multiverse:
     """Refit under all combinations of modelling and data choices that a referee might question.
 
@@ -123,21 +118,13 @@ def multiverse(
         runs, and also `at`, which is given in the convention of `runs`.
     at : xarray.Dataset
         Points to forecast: a `bayeslaw.grid`.
-    random_seed : int
-        Seed of the first fit; each later fit takes the next number.
-    draws, tune, chains : int
-        Posterior draws per chain, tuning draws per chain, and number of chains; few are enough for
-        a median and its band.
-    target_accept : float, optional
-        As for `bayeslaw.fit`.
-    importance : bool
-        Whether to try importance sampling first, as for `bayeslaw.refit`.
+    sampler : Sampler
+        Settings of the sampler; its seed is that of the first fit, and each later fit takes the
+        next number. Few draws, such as 500, are enough for a median and its band.
     executor : concurrent.futures.Executor, optional
         Runs the fits in parallel, as for `bayeslaw.refit`.
     store : path, optional
         Where finished fits are saved, as for `bayeslaw.refit`.
-    progressbar : bool
-        Whether to show progress.
 
     Returns
     -------
@@ -160,7 +147,7 @@ def multiverse(
     ...     noises={"normal": bl.Gaussian(), "Student-t": bl.StudentT()},
     ...     drops={"all": None, "no outliers": runs["loss"] > 4},
     ...     at=bl.grid(N=[1e10]),
-    ...     random_seed=1,
+    ...     sampler=bl.Sampler(1, draws=500, tune=500),
     ... )
     >>> result.shares  # doctest: +SKIP
     """
@@ -173,14 +160,15 @@ def multiverse(
         name: each for name, each in given.items() if each is not None
     }
     universes = universes_of(choices, runs, at)
-    sampler = {
-        "draws": draws, "tune": tune, "chains": chains, "target_accept": target_accept,
-        "importance": importance, "executor": executor, "store": store, "progressbar": progressbar,
-    }  # fmt: skip
-    return _result(_fitted(universes, random_seed, sampler))
+    return _result(_fitted(universes, sampler, executor, store))
 
 
-def _fitted(universes: list[Universe], seed: int, sampler: Mapping[str, Any]) -> list[Universe]:
+def _fitted(
+    universes: list[Universe],
+    sampler: Sampler,
+    executor: Executor | None,
+    store: str | os.PathLike[str] | None,
+) -> list[Universe]:
     """The universes with their fits; those of one model are fitted together, to compile it once."""
     if all(universe.fault for universe in universes):
         raise ValueError(f"no combination can be fitted; of the first: {universes[0].fault}")
@@ -188,7 +176,8 @@ def _fitted(universes: list[Universe], seed: int, sampler: Mapping[str, Any]) ->
     for numbers in _by_model(universes):
         model, many = universes[numbers[0]].model, [universes[i].runs for i in numbers]
         assert model is not None
-        refits = refit(model, many, random_seed=seed + len(fits), **sampler)  # pyright: ignore[reportArgumentType]
+        own = replace(sampler, random_seed=sampler.random_seed + len(fits))
+        refits = refit(model, many, sampler=own, executor=executor, store=store)  # pyright: ignore[reportArgumentType]
         fits |= dict(zip(numbers, refits, strict=True))
     return [replace(each, fit=fits.get(i)) for i, each in enumerate(universes)]
 

@@ -79,13 +79,8 @@ def fit(
     model: Model,
     runs: xr.Dataset,
     *,
-    random_seed: int,
-    draws: int = 1000,
-    tune: int = 1000,
-    chains: int = 4,
-    cores: int | None = None,
-    target_accept: float | None = None,
-    progressbar: bool = True,
+    random_seed: int | None = None,
+    sampler: Sampler | None = None,
 ) -> Fit:
     """Sample the posterior of a model given runs.
 
@@ -100,20 +95,10 @@ def fit(
     runs : xarray.Dataset
         Training runs.
     random_seed : int
-        Seed, 0 or more; the same seed gives the same draws.
-    draws : int
-        Draws per chain, at least.
-    tune : int
-        Draws per chain that adapt the sampler, and are discarded.
-    chains : int
-        Number of chains.
-    cores : int, optional
-        Chains sampled in parallel; by default all of them.
-    target_accept : float, optional
-        Acceptance rate for which the step size is adapted, between 0 and 1. By default 0.9; if
-        there are divergences, sampling starts again at 0.97, then at 0.995, with smaller steps.
-    progressbar : bool
-        Whether to show progress.
+        Seed, 0 or more; the same seed gives the same draws. Short for
+        ``sampler=bl.Sampler(random_seed)``.
+    sampler : Sampler
+        All settings of the sampler, in place of the seed alone.
 
     Returns
     -------
@@ -121,6 +106,8 @@ def fit(
 
     Raises
     ------
+    TypeError
+        If both a seed and a sampler are given, or neither.
     ValueError
         If the runs lack a column that the model names, or a setting is out of its range.
     Interrupted
@@ -134,23 +121,32 @@ def fit(
     >>> model = bl.Model(bl.laws.power.of("D"), pooling=["task", "learner"])
     >>> fit = bl.fit(model, train, random_seed=1)  # doctest: +SKIP
     """
-    sampler = Sampler(random_seed, draws, tune, chains, cores, target_accept, progressbar)
+    sampler = _sampler_of(random_seed, sampler)
     check_fittable(model, runs)
     run_arrays = run_arrays_of(model, runs)
     model_data = model_data_of(model, run_arrays)
-    compiled = compiled_density_of(model, runs, run_arrays, model_data, progressbar)
+    compiled = compiled_density_of(model, runs, run_arrays, model_data, sampler.progressbar)
     is_interrupted = False
     try:
         posterior_draws = sample_posterior(model, runs, run_arrays, compiled, sampler)
     except SamplingInterrupted as interrupted:
         posterior_draws, is_interrupted = interrupted.draws, True
-    predictive = _predictive_groups(model, run_arrays, posterior_draws, runs, random_seed)
+    predictive = _predictive_groups(model, run_arrays, posterior_draws, runs, sampler.random_seed)
     graph = build_graph(model, run_arrays, model_data, runs)
-    prior = _prior_groups(model, run_arrays, graph, runs, random_seed)
+    prior = _prior_groups(model, run_arrays, graph, runs, sampler.random_seed)
     result = assemble_fit(model, runs, posterior_draws, sampler, predictive | prior)
     if is_interrupted:
         raise Interrupted(result)
     return result
+
+
+def _sampler_of(random_seed: int | None, sampler: Sampler | None) -> Sampler:
+    if sampler is not None and random_seed is None:
+        return sampler
+    if sampler is None and random_seed is not None:
+        return Sampler(random_seed)
+    given = "both" if sampler is not None else "neither"
+    raise TypeError(f"fit takes random_seed=1 or sampler=bl.Sampler(1, ...), and {given} was given")
 
 
 def check_fittable(model: Model, runs: xr.Dataset) -> None:

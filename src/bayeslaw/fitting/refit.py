@@ -40,15 +40,9 @@ def refit(
     model: Model,
     many_runs: Sequence[xr.Dataset],
     *,
-    random_seed: int,
-    draws: int = 1000,
-    tune: int = 1000,
-    chains: int = 4,
-    target_accept: float | None = None,
-    importance: bool = False,
+    sampler: Sampler,
     executor: Executor | None = None,
     store: str | os.PathLike[str] | None = None,
-    progressbar: bool = True,
 ) -> list[Fit]:
     """Fit one model to many sets of runs, compiled once per process.
 
@@ -64,21 +58,13 @@ def refit(
         The model.
     many_runs : sequence of xarray.Dataset
         Training runs of each fit; by masks of one table: ``[runs.isel(run=m) for m in masks]``.
-    random_seed : int
-        Seed of the first fit; the next fits have the seeds after it.
-    draws : int
-        Draws per chain.
-    tune : int
-        Draws per chain that adapt the sampler, and are discarded.
-    chains : int
-        Number of chains; those of one fit are sampled one after the other.
-    target_accept : float, optional
-        As for `bayeslaw.fit`.
-    importance : bool
-        Whether to try importance sampling first, which is at least ten times faster for a few
-        curves. Its draws are used if there is one mode, Pareto k of the weights
-        (``fit.tree["sample_stats"].attrs["pareto_k"]``) is below 0.67, and the gate passes.
-        Otherwise the fit is sampled by NUTS.
+    sampler : Sampler
+        Settings of the sampler. Its seed is that of the first fit; the next fits have the seeds
+        after it. The chains of one fit are sampled one after the other. With ``importance=True``
+        importance sampling is tried first, which is at least ten times faster for a few curves.
+        Its draws are used if there is one mode, Pareto k of the weights
+        (``fit.tree["sample_stats"].attrs["pareto_k"]``) is below 0.67, and the gate passes;
+        otherwise the fit is sampled by NUTS.
     executor : concurrent.futures.Executor, optional
         Where fits are made; by default threads of this process, one per core. Any executor
         works, such as ``ProcessPoolExecutor()`` or Dask's ``client.get_executor()``; each of its
@@ -87,8 +73,6 @@ def refit(
         Folder of a Zarr store in which fits are saved as they are done. A fit of the same model,
         runs and settings is loaded instead of sampled, so that a job that was killed can be
         resumed. Needs ``bayeslaw[zarr]``; workers on other machines must see the folder.
-    progressbar : bool
-        Whether to show how many are done and failed, and the time left.
 
     Returns
     -------
@@ -102,21 +86,18 @@ def refit(
 
     Examples
     --------
-    >>> fits = bl.refit(model, [first, second], random_seed=1)  # doctest: +SKIP
+    >>> fits = bl.refit(model, [first, second], sampler=bl.Sampler(1))  # doctest: +SKIP
     """
     jobs = []
     for i, runs in enumerate(many_runs):
         check_fittable(model, runs)
-        sampler = Sampler(
-            random_seed + i, draws, tune, chains, 1, target_accept, progressbar=False,
-            importance=importance,
-        )  # fmt: skip
-        jobs.append(_RefitJob(model, runs, sampler, None if store is None else os.fspath(store)))
+        own = replace(sampler, random_seed=sampler.random_seed + i, cores=1, progressbar=False)
+        jobs.append(_RefitJob(model, runs, own, None if store is None else os.fspath(store)))
     fits = {i: job.stored_fit() for i, job in enumerate(jobs) if job.is_stored}
     with _executor(executor) as pool:
         pending = {pool.submit(_run, job): i for i, job in enumerate(jobs) if i not in fits}
         try:
-            for future in _completed(pending, len(jobs), progressbar):
+            for future in _completed(pending, len(jobs), sampler.progressbar):
                 i = pending[future]
                 fits[i] = jobs[i].fit_of(future.result()[0])
         except BaseException:
