@@ -37,7 +37,8 @@ from matplotlib.figure import Figure
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.comparison.paired_differences import paired_differences, unclear
+from bayeslaw.comparison.caveats import unclear
+from bayeslaw.comparison.paired_differences import paired_differences
 from bayeslaw.plots.style import PAGE_WIDTH, Palette, package_style
 
 ROOT = Path(__file__).parents[1]

@@ -22,8 +22,8 @@ from .comparison.backtest import backtest as backtest
 from .comparison.backtest import backtest_table as backtest_table
 from .comparison.compare import compare as compare
 from .comparison.contrast import contrast as contrast
-from .comparison.contrast import contrast_table as contrast_table
-from .comparison.contrast import crossing_table as crossing_table
+from .comparison.contrast_tables import contrast_table as contrast_table
+from .comparison.contrast_tables import crossing_table as crossing_table
 from .comparison.leave_one_out import leave_one_curve_out as leave_one_curve_out
 from .comparison.leave_one_out import leave_one_out_exactly as leave_one_out_exactly
 from .comparison.multiverse import multiverse as multiverse

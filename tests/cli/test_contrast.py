@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.comparison.contrast import contrast, contrast_table, crossing_table
+from bayeslaw.comparison.contrast import contrast
+from bayeslaw.comparison.contrast_tables import contrast_table, crossing_table
 
 type Run = Callable[..., tuple[int, str, str]]
 

@@ -1,4 +1,4 @@
-"""Rolling origins: which runs are fitted, which are scored, and what the table says of them."""
+"""Rolling origins: which runs are fitted, which are scored, and the table of scores."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ import xarray as xr
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.comparison.backtest import backtest, backtest_table
+from bayeslaw.data.curves import curves_in
 
 module = importlib.import_module("bayeslaw.comparison.backtest")
 POWER, LOG_LINEAR = bl.Model(bl.laws.power), bl.Model(bl.laws.log_linear)
-type Asked = list[dict[str, Any]]
+type Calls = list[dict[str, Any]]
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, known_fit: Callable[..., bl.Fit]) -> Asked:
-    """Fits that know the truth, in place of sampling; what was asked for is noted."""
-    calls: Asked = []
+def calls(monkeypatch: pytest.MonkeyPatch, known_fit: Callable[..., bl.Fit]) -> Calls:
+    """Fits that know the truth, in place of sampling; the calls are recorded."""
+    recorded: Calls = []
 
     def refit(model: bl.Model, many: Sequence[xr.Dataset], **sampler: Any) -> list[bl.Fit]:
-        calls.append({"model": model, "many": many, **sampler})
+        recorded.append({"model": model, "many": many, **sampler})
         return [known(known_fit, model, runs) for runs in many]
 
     monkeypatch.setattr(module, "refit", refit)
-    return calls
+    return recorded
 
 
 def known(make: Callable[..., bl.Fit], model: bl.Model, runs: xr.Dataset) -> bl.Fit:
@@ -45,7 +46,7 @@ def known(make: Callable[..., bl.Fit], model: bl.Model, runs: xr.Dataset) -> bl.
         "log_linear": {"a": 2.4, "b": 1e-9},
         "chinchilla": {"E": 2.0, "A": 300.0, "alpha": 0.4, "B": 300.0, "beta": 0.4},
     }[model.law.name]
-    size = 2, 40, bl.runs.curves(runs).sizes["curve"]
+    size = 2, 40, curves_in(runs).sizes["curve"]
     draws = {name: value * np.exp(1e-4 * rng.normal(size=size)) for name, value in truth.items()}
     return make(model.law, draws, runs)
 
@@ -70,21 +71,25 @@ def runs_of(sizes: dict[str, Sequence[float]]) -> xr.Dataset:
 TWO = runs_of({"a": [1e6, 2e6, 4e6, 8e6, 1e7, 3e7, 1e8], "b": [1e6, 2e6, 4e6, 8e6, 2e7, 1e8]})
 
 
-def test_runs_up_to_an_origin_are_fitted_and_later_ones_are_scored(asked: Asked) -> None:
+def test_runs_up_to_an_origin_are_fitted_and_later_ones_are_scored(calls: Calls) -> None:
     scores = backtest({"power": POWER}, TWO, origins=[8e6, 1e7], random_seed=1)
-    [call] = asked
+    [call] = calls
     assert [sorted({*runs["N"].values}) for runs in call["many"]] == [
         [1e6, 2e6, 4e6, 8e6], [1e6, 2e6, 4e6, 8e6, 1e7]
     ]  # fmt: skip
     own = scores.isel(run=(scores["model"] == "power").values)
     first = own.isel(run=(own["origin"] == 8e6).values)
-    told = zip(*(first[name].values.tolist() for name in ("task", "size", "horizon")), strict=True)
-    assert {*told} == {
+    labels = zip(
+        *(first[name].values.tolist() for name in ("task", "size", "horizon")), strict=True
+    )
+    assert {*labels} == {
         ("a", 1e7, 2), ("a", 3e7, 5), ("a", 1e8, np.inf), ("b", 2e7, 5), ("b", 1e8, np.inf),
     }  # fmt: skip
     second = own.isel(run=(own["origin"] == 1e7).values)
-    told = zip(*(second[name].values.tolist() for name in ("task", "size", "horizon")), strict=True)
-    assert {*told} == {("a", 3e7, 5), ("a", 1e8, 10), ("b", 2e7, 2), ("b", 1e8, 10)}
+    labels = zip(
+        *(second[name].values.tolist() for name in ("task", "size", "horizon")), strict=True
+    )
+    assert {*labels} == {("a", 3e7, 5), ("a", 1e8, 10), ("b", 2e7, 2), ("b", 1e8, 10)}
     assert own["passed"].all()
     assert scores.attrs == {
         "groups": ["task"], "response": "loss", "along": "N", "origins": [8e6, 1e7],
@@ -92,17 +97,17 @@ def test_runs_up_to_an_origin_are_fitted_and_later_ones_are_scored(asked: Asked)
     }  # fmt: skip
 
 
-def test_scores_are_those_of_the_forecasts(asked: Asked, known_fit: Callable[..., bl.Fit]) -> None:
+def test_scores_are_those_of_the_forecasts(calls: Calls, known_fit: Callable[..., bl.Fit]) -> None:
     scores = backtest({"power": POWER}, TWO, origins=[8e6], random_seed=1)
     train, later = bl.split_at(TWO, N=8e6)
     expected = bl.score(bl.forecast(known(known_fit, POWER, train), later), later)
-    found = scores.isel(run=(scores["model"] == "power").values)
+    own = scores.isel(run=(scores["model"] == "power").values)
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name].transpose(*values.dims), values)
-    assert found["run"].values.tolist() == later["run"].values.tolist()
+        np.testing.assert_allclose(own[name].transpose(*values.dims), values)
+    assert own["run"].values.tolist() == later["run"].values.tolist()
 
 
-def test_baselines_stand_beside(asked: Asked) -> None:
+def test_baselines_are_scored_as_well(calls: Calls) -> None:
     scores = backtest({"line": LOG_LINEAR, "power": POWER}, TWO, origins=[8e6], random_seed=1)
     assert list(dict.fromkeys(scores["model"].values.tolist())) == [
         "line", "power", "last value", "least squares"
@@ -119,26 +124,26 @@ def test_baselines_stand_beside(asked: Asked) -> None:
     np.testing.assert_allclose(squares["squared_log_error"], expected)
 
 
-def test_curves_that_begin_later_are_left_out_and_counted(asked: Asked) -> None:
+def test_curves_that_begin_later_are_left_out_and_counted(calls: Calls) -> None:
     runs = runs_of({"a": [1e6, 1e7, 1e8], "b": [5e6, 1e8], "c": [5e7, 1e8]})
     scores = backtest({"power": POWER}, runs, origins=[1e6, 1e7], random_seed=1)
     assert scores.attrs["left_out"] == [2, 1]
     own = scores.isel(run=(scores["model"] == "power").values)
-    told = zip(own["origin"].values.tolist(), own["task"].values.tolist(), strict=True)
-    assert {*told} == {(1e6, "a"), (1e7, "a"), (1e7, "b")}
-    found = backtest_table(scores)["caveats"]
+    labels = zip(own["origin"].values.tolist(), own["task"].values.tolist(), strict=True)
+    assert {*labels} == {(1e6, "a"), (1e7, "a"), (1e7, "b")}
+    table = backtest_table(scores)["caveats"]
     first, second = (
-        f"curves without runs up to {told}" for told in ("1e+06 left out: 2", "1e+07 left out: 1")
+        f"curves without runs up to {count}" for count in ("1e+06 left out: 2", "1e+07 left out: 1")
     )
-    assert found[np.inf, "power"] == f"1 curves (fewer than 16); {first}"
-    assert found[10, "power"] == f"2 curves (fewer than 16); {first}; {second}"
+    assert table[np.inf, "power"] == f"1 curves (fewer than 16); {first}"
+    assert table[10, "power"] == f"2 curves (fewer than 16); {first}; {second}"
 
 
 @pytest.mark.parametrize(
     ("origins", "horizons"), [([4e6, 1e7], (2, 5, 10)), ([1e7, 4e6, 4e6], [5, 2, 10.0, 2])]
 )
 def test_origins_and_horizons_are_sets(
-    asked: Asked, origins: list[float], horizons: Sequence[float]
+    calls: Calls, origins: list[float], horizons: Sequence[float]
 ) -> None:
     scores = backtest({"power": POWER}, TWO, origins=origins, horizons=horizons, random_seed=1)
     expected = backtest({"power": POWER}, TWO, origins=[4e6, 1e7], random_seed=1)
@@ -148,7 +153,7 @@ def test_origins_and_horizons_are_sets(
 # Origins that are not given
 
 
-def test_origins_leave_a_size_more_than_parameters(asked: Asked) -> None:
+def test_origins_leave_a_size_more_than_parameters(calls: Calls) -> None:
     """Four sizes for the three parameters of a power law, then evenly up to the largest run."""
     sizes = np.geomspace(1e6, 1e9, 8)
     runs = runs_of({"a": sizes, "b": sizes})
@@ -158,13 +163,13 @@ def test_origins_leave_a_size_more_than_parameters(asked: Asked) -> None:
     np.testing.assert_allclose(scores.attrs["origins"], sizes[[2, 3, 5]])
 
 
-def test_half_of_the_curves_must_have_enough(asked: Asked) -> None:
+def test_half_of_the_curves_must_have_enough(calls: Calls) -> None:
     runs = runs_of({"a": np.geomspace(1e6, 8e6, 4), "b": [1e6, 1e8], "c": [1e6, 1e7, 2e7, 3e7]})
     scores = backtest({"power": POWER}, runs, random_seed=1)
     assert scores.attrs["origins"][0] == 3e7
 
 
-def test_no_origin_is_good_enough(asked: Asked) -> None:
+def test_no_origin_is_good_enough(calls: Calls) -> None:
     sentence = (
         "no origin leaves half of the curves 4 distinct sizes along 'N', for a law of 3 "
         "parameters, and a larger run; give origins=[...]"
@@ -172,20 +177,20 @@ def test_no_origin_is_good_enough(asked: Asked) -> None:
     sizes = [1e6, 2e6, 3e6, 4e6]
     with pytest.raises(bl.errors.RunsError, match=f"^{re.escape(sentence)}$"):
         backtest({"power": POWER}, runs_of({"a": sizes, "b": sizes}), random_seed=1)
-    assert not asked
+    assert not calls
 
 
 # What grows
 
 
-def test_compute_of_runs_with_two_sizes(asked: Asked) -> None:
+def test_compute_of_runs_with_two_sizes(calls: Calls) -> None:
     grid = bl.grid(N=[1e6, 1e7, 1e8], D=[1e8, 1e9, 1e10])
     loss = 2 + 300 * grid["N"] ** -0.4 + 300 * grid["D"] ** -0.4
     table = grid.to_dataframe()[["N", "D"]].assign(loss=loss.values)
     runs = bl.read_runs(table, predictors=["N", "D"])
     model = bl.Model(bl.laws.chinchilla)
     scores = backtest({"both": model}, runs, along="C", origins=[6e16], random_seed=1)
-    [[train]] = [call["many"] for call in asked]
+    [[train]] = [call["many"] for call in calls]
     compute = 6 * train["N"].values * train["D"].values
     assert compute.max() <= 6e16 * (1 + 1e-9)
     own = scores.isel(run=(scores["model"] == "both").values)
@@ -194,41 +199,41 @@ def test_compute_of_runs_with_two_sizes(asked: Asked) -> None:
     assert own["horizon"].values[own["size"].values < 1e18].tolist() == [10, 10]
 
 
-def test_a_number_of_the_runs(asked: Asked) -> None:
+def test_a_number_of_the_runs(calls: Calls) -> None:
     runs = TWO.assign_coords(year=("run", np.arange(2001, 2001 + TWO.sizes["run"])))
     runs = runs.isel(run=(TWO["task"] == "a").values)
     scores = backtest({"power": POWER}, runs, along="year", origins=[2004], random_seed=1)
-    [[train]] = [call["many"] for call in asked]
+    [[train]] = [call["many"] for call in calls]
     assert train["year"].values.tolist() == [2001, 2002, 2003, 2004]
     assert {*scores["size"].values.tolist()} == {2005, 2006, 2007}
     assert scores.attrs["along"] == "year"
 
 
-# What the sampler is told
+# Options of the sampler
 
 
-def test_the_sampler_is_told_what_was_asked(asked: Asked, tmp_path: Path) -> None:
+def test_options_are_passed_to_the_sampler(calls: Calls, tmp_path: Path) -> None:
     models = {"power": POWER, "line": LOG_LINEAR}
     backtest(models, TWO, origins=[8e6], random_seed=1)
-    told = {
+    options = {
         "random_seed": 1, "draws": 1000, "tune": 1000, "chains": 4, "target_accept": None,
         "importance": False, "executor": None, "store": None, "progressbar": True,
     }  # fmt: skip
-    assert [call["model"] for call in asked] == [POWER, LOG_LINEAR]
-    assert all({**call, **told} == call and len(call) == len(told) + 2 for call in asked)
-    asked.clear()
-    told = {
+    assert [call["model"] for call in calls] == [POWER, LOG_LINEAR]
+    assert all({**call, **options} == call and len(call) == len(options) + 2 for call in calls)
+    calls.clear()
+    options = {
         "random_seed": 2, "draws": 3, "tune": 4, "chains": 5, "target_accept": 0.7,
         "importance": True, "progressbar": False, "store": tmp_path,
     }  # fmt: skip
     with ThreadPoolExecutor(1) as executor:
-        backtest(models, TWO, origins=[8e6], executor=executor, **told)
-        told["executor"] = executor
-        assert all({**call, **told} == call for call in asked)
+        backtest(models, TWO, origins=[8e6], executor=executor, **options)
+        options["executor"] = executor
+        assert all({**call, **options} == call for call in calls)
 
 
-def test_it_is_fitted_indeed(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
-    """A few draws already tell more than the last value does."""
+def test_with_a_real_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
+    """A few draws already do better than the last value."""
     quick = {"draws": 25, "tune": 100, "chains": 2, "target_accept": 0.9, "progressbar": False}
     models = {"pure": bl.Model(bl.laws.pure_power, pooling=["task", "dataset"])}
     scores = backtest(models, crossed_split[0], origins=[5.2e7], random_seed=5, **quick)
@@ -245,28 +250,28 @@ def test_it_is_fitted_indeed(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> No
 
 
 @pytest.fixture
-def scores(asked: Asked) -> xr.Dataset:
+def scores(calls: Calls) -> xr.Dataset:
     """Two models over three origins."""
     models = {"line": LOG_LINEAR, "power": POWER}
     return backtest(models, TWO, origins=[4e6, 8e6, 1e7], random_seed=1)
 
 
 def test_the_table_is_of_curves(scores: xr.Dataset) -> None:
-    found = backtest_table(scores)
-    assert found.index.names == ["horizon", "model"]
-    assert list(found) == [
+    table = backtest_table(scores)
+    assert table.index.names == ["horizon", "model"]
+    assert list(table) == [
         "log_score", "log_score_se", "crps", "crps_se", "rmsle", "rmsle_se", "coverage_90",
         "coverage_90_se", "log_score_diff", "log_score_diff_se", "n_curves", "n_failed", "caveats",
     ]  # fmt: skip
-    assert found.loc[10].index.tolist() == ["power", "line", "last value", "least squares"]
+    assert table.loc[10].index.tolist() == ["power", "line", "last value", "least squares"]
     at_ten = scores.isel(run=(scores["horizon"] == 10).values)
     expected = bl.score_table(at_ten, by="model")
     shared = ["log_score", "log_score_se", "crps", "rmsle", "rmsle_se", "coverage_90"]
-    pd.testing.assert_frame_equal(found.loc[10][shared].sort_index(), expected[shared].sort_index())
-    assert (found["n_curves"] == 2).all()
-    assert (found["n_failed"] == 0).all()
-    assert found.loc[[(10, "last value")], "log_score":"crps_se"].isna().all(axis=None)
-    assert found.loc[(10, "last value"), "rmsle"] > found.loc[(10, "power"), "rmsle"]
+    pd.testing.assert_frame_equal(table.loc[10][shared].sort_index(), expected[shared].sort_index())
+    assert (table["n_curves"] == 2).all()
+    assert (table["n_failed"] == 0).all()
+    assert table.loc[[(10, "last value")], "log_score":"crps_se"].isna().all(axis=None)
+    assert table.loc[(10, "last value"), "rmsle"] > table.loc[(10, "power"), "rmsle"]
 
 
 def test_differences_are_paired(scores: xr.Dataset) -> None:
@@ -282,12 +287,12 @@ def test_differences_are_paired(scores: xr.Dataset) -> None:
 
 def test_caveats(scores: xr.Dataset) -> None:
     few = "2 curves (fewer than 16)"
-    found = backtest_table(scores)["caveats"]
-    assert {*found.loc[10]} == {few}
+    table = backtest_table(scores)["caveats"]
+    assert {*table.loc[10]} == {few}
     equal = scores.assign(log_score=scores["log_score"].where(scores["model"] != "line", 0.1))
     equal = equal.assign(log_score=equal["log_score"].where(scores["model"] != "power", 0.1))
-    told = backtest_table(equal)["caveats"].loc[10]
-    assert told.to_dict() == dict.fromkeys(told.index, few)
+    caveats = backtest_table(equal)["caveats"].loc[10]
+    assert caveats.to_dict() == dict.fromkeys(caveats.index, few)
     never = scores.assign(log_score=scores["log_score"].where(scores["model"] != "line", -np.inf))
     assert backtest_table(never)["caveats"][10, "line"].startswith(
         f"{few}; infinite: no density at what was observed (log_score) at "
@@ -309,13 +314,13 @@ def test_fits_that_failed_are_counted_and_are_not_the_best(
     assert (scores.attrs["refits"], scores.attrs["failed"]) == (4, 1)
     own = scores.isel(run=(scores["model"] == "power").values)
     assert own["passed"].values.tolist() == (own["origin"] > 8e6).values.tolist()
-    found = backtest_table(scores).loc[5]
-    assert found["n_failed"].to_dict() == {
+    table = backtest_table(scores).loc[5]
+    assert table["n_failed"].to_dict() == {
         "power": 1, "line": 0, "last value": 0, "least squares": 0
     }  # fmt: skip
-    assert found.loc["power", "caveats"].startswith("NOT CONVERGED: 1 of 2 fits; 2 curves")
-    assert found.loc["line", "log_score_diff"] == 0
-    assert found.loc["power", "log_score_diff"] > 0
+    assert table.loc["power", "caveats"].startswith("NOT CONVERGED: 1 of 2 fits; 2 curves")
+    assert table.loc["line", "log_score_diff"] == 0
+    assert table.loc["power", "log_score_diff"] > 0
     later = backtest_table(scores).loc[10]  # of the second origin alone
     assert later.loc["power", "n_failed"] == 0
     assert later.loc["power", "log_score_diff"] == 0
@@ -330,7 +335,7 @@ def test_fits_that_failed_are_counted_and_are_not_the_best(
         ({"models": {}}, "there is nothing to backtest: no models were given"),
         (
             {"models": {"last value": POWER}},
-            "'last value' is what a baseline is called; give the model another name",
+            "'last value' is the name of a baseline; give the model another name",
         ),
         ({"along": "D"}, "along='D' is no number of the runs; those are ['N']"),
         ({"along": "C"}, "along='C' is no number of the runs; those are ['N']"),
@@ -354,14 +359,14 @@ def test_fits_that_failed_are_counted_and_are_not_the_best(
         ({"runs": bl.grid(N=1e8)}, "these runs have no response: they come from a grid"),
     ],
 )
-def test_what_cannot_be_done(asked: Asked, settings: dict[str, Any], sentence: str) -> None:
+def test_what_cannot_be_done(calls: Calls, settings: dict[str, Any], sentence: str) -> None:
     given = {"models": {"power": POWER}, "runs": TWO, "origins": [8e6], "random_seed": 1}
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         backtest(**{**given, **settings})
-    assert not asked
+    assert not calls
 
 
-def test_sizes_have_to_be_sizes(asked: Asked) -> None:
+def test_sizes_must_be_positive_numbers(calls: Calls) -> None:
     runs = TWO.assign_coords(year=("run", np.full(TWO.sizes["run"], np.nan)))
     with pytest.raises(bl.errors.RunsError, match=r"^'year', position 0: nan is a missing value"):
         backtest({"power": POWER}, runs, along="year", random_seed=1)

@@ -1,4 +1,4 @@
-"""What every model is shown beside."""
+"""Baselines: last values and least squares."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def test_errors_of_both() -> None:
     table = pd.DataFrame({"N": sizes, "loss": 10 - 0.4 * np.log(sizes)})
     runs = bl.read_runs(table, predictors=["N"])
     train, later = bl.split_at(runs, N=1e8)
-    found = baselines(bl.Model(bl.laws.log_linear), train, later)
-    assert list(found) == ["last value", "least squares"]
-    squared = found["last value"]["squared_log_error"].values
+    errors = baselines(bl.Model(bl.laws.log_linear), train, later)
+    assert list(errors) == ["last value", "least squares"]
+    squared = errors["last value"]["squared_log_error"].values
     np.testing.assert_allclose(squared, np.log(table["loss"][4] / table["loss"][5]) ** 2)
-    np.testing.assert_allclose(found["least squares"]["squared_log_error"], 0, atol=1e-12)
+    np.testing.assert_allclose(errors["least squares"]["squared_log_error"], 0, atol=1e-12)
     far = baselines(bl.Model(bl.laws.log_linear), train, later.assign(N=later["N"] * 1e9))
     assert far["least squares"]["squared_log_error"].values == np.inf
     assert far["last value"].attrs == later.attrs
@@ -50,7 +50,7 @@ def test_an_unknown_curve_has_no_last_value() -> None:
 
 
 @pytest.mark.parametrize("name", ["last value", "least squares"])
-def test_names_of_baselines_are_taken(name: str) -> None:
-    sentence = f"^'{name}' is what a baseline is called; give the model another name$"
+def test_names_of_baselines_are_refused(name: str) -> None:
+    sentence = f"^'{name}' is the name of a baseline; give the model another name$"
     with pytest.raises(ValueError, match=sentence):
         require_names(["power", name])

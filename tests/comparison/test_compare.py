@@ -1,4 +1,4 @@
-"""Comparison of laws: scores, baselines, verdicts, and what is refused."""
+"""Comparison of laws: scores, baselines, verdicts and refusals."""
 
 from __future__ import annotations
 
@@ -112,23 +112,23 @@ def test_standard_errors_are_between_curves_and_paired(
     later = bl.read_runs(table, predictors=["N"], groups=["task", "dataset"])
     density = {"log-linear": [1.0, 2.0, 4.0, 5.0], "power": [2.0, 3.0, 3.0, 7.0]}
     density["pure"] = [-np.inf, 0.0, 0.0, 0.0]
-    told = {
+    values = {
         "squared_log_error": [0.01, 0.04, 0.0, 0.09],
         "crps": [1.0, 2.0, 4.0, 5.0],
         "covered_90": [1.0, 1.0, 0.0, 1.0],
     }
     others = [f"{kind}_{p}" for p in PERCENTS for kind in ("covered", "width")]
-    known = {name: ("run", told.get(name, np.zeros(4))) for name in [*told, *others]}
+    known = {name: ("run", values.get(name, np.zeros(4))) for name in [*values, *others]}
     known["log_score_batch"] = ("batch", "run"), np.zeros((20, 4))
     scores = {
-        name: xr.Dataset({**known, "log_score": ("run", values)}, later.coords, later.attrs)
-        for name, values in density.items()
+        name: xr.Dataset({**known, "log_score": ("run", own)}, later.coords, later.attrs)
+        for name, own in density.items()
     }
     names = {id(fit): name for name, fit in fits.items()}
     monkeypatch.setattr(module, "forecast", lambda fit, later: names[id(fit)])
     monkeypatch.setattr(module, "score", lambda name, later: scores[name])
-    found = bl.compare(fits, later)
-    row = found.loc["log-linear"]
+    table = bl.compare(fits, later)
+    row = table.loc["log-linear"]
     means = np.array([1.0, 3.0, 5.0])  # of the curves
     assert row["log_score"] == pytest.approx(3.0)
     assert row["log_score_se"] == pytest.approx(2.0 / np.sqrt(3))
@@ -141,61 +141,63 @@ def test_standard_errors_are_between_curves_and_paired(
     assert row["rmsle"] == pytest.approx((0.1 + np.sqrt(0.02) + 0.3) / 3)
     assert row["crps"] == pytest.approx(3.0)
     assert row["coverage_90"] == pytest.approx(2.5 / 3)
-    assert found.loc["power", "verdict"] == "best"
-    assert found.loc["pure", "verdict"] == "not positive at a held-out run"
-    assert found.loc["pure", "log_score"] == -np.inf
-    assert np.isnan(found.loc["pure", "log_score_se"])
-    assert list(found.index)[:3] == ["power", "log-linear", "pure"]
+    assert table.loc["power", "verdict"] == "best"
+    assert table.loc["pure", "verdict"] == "not positive at a held-out run"
+    assert table.loc["pure", "log_score"] == -np.inf
+    assert np.isnan(table.loc["pure", "log_score_se"])
+    assert list(table.index)[:3] == ["power", "log-linear", "pure"]
 
 
-def test_one_later_curve_tells_nothing_apart(fits: dict[str, bl.Fit], crossed_split: Split) -> None:
+def test_one_later_curve_distinguishes_nothing(
+    fits: dict[str, bl.Fit], crossed_split: Split
+) -> None:
     later = crossed_split[1].isel(run=slice(2))
-    found = bl.compare({name: fits[name] for name in ("power", "pure")}, later)
-    assert sorted(found["verdict"][:2])[0] == "best"
-    assert sorted(found["verdict"][:2])[1].startswith("not distinguishable from ")
-    assert np.isnan(found["log_score_se"]).all()
+    table = bl.compare({name: fits[name] for name in ("power", "pure")}, later)
+    assert sorted(table["verdict"][:2])[0] == "best"
+    assert sorted(table["verdict"][:2])[1].startswith("not distinguishable from ")
+    assert np.isnan(table["log_score_se"]).all()
 
 
 def test_all_laws_may_fail(log_linear_fit: bl.Fit, crossed_split: Split) -> None:
     later = crossed_split[1].assign(N=crossed_split[1]["N"] * 1e40)
-    found = bl.compare({"log-linear": log_linear_fit}, later)
-    assert found.loc["log-linear", "verdict"] == "not positive at a held-out run"
-    assert found.loc["log-linear", "rmsle"] == np.inf
+    table = bl.compare({"log-linear": log_linear_fit}, later)
+    assert table.loc["log-linear", "verdict"] == "not positive at a held-out run"
+    assert table.loc["log-linear", "rmsle"] == np.inf
     assert (
         "infinite: median curve not above zero (rmsle) at 24 of 24 runs"
-        in (found.loc["log-linear", "caveats"])
+        in (table.loc["log-linear", "caveats"])
     )
-    assert found.loc["least squares", "rmsle"] == np.inf
+    assert table.loc["least squares", "rmsle"] == np.inf
 
 
 # In the range
 
 
 def test_within_the_range_only(fits: dict[str, bl.Fit]) -> None:
-    found = bl.compare(fits)
-    assert found.index.name == "law"
-    assert "log_score" not in found
-    assert found["verdict"].to_dict() == {"log-linear": "worse", "power": "best", "pure": "worse"}
-    assert found["loo_weight"].sum() == pytest.approx(1)
-    assert found["loo_weight"].idxmax() == "power"
+    table = bl.compare(fits)
+    assert table.index.name == "law"
+    assert "log_score" not in table
+    assert table["verdict"].to_dict() == {"log-linear": "worse", "power": "best", "pure": "worse"}
+    assert table["loo_weight"].sum() == pytest.approx(1)
+    assert table["loo_weight"].idxmax() == "power"
     for name, fit in fits.items():
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # of bad pareto k
             loo = az.loo(fit.tree, pointwise=True)
-        assert found.loc[name, "elpd_loo"] == pytest.approx(loo.elpd)
-        assert found.loc[name, "elpd_loo_se"] == pytest.approx(loo.se)
-        assert found.loc[name, "bad_pareto_k"] == (loo.pareto_k > loo.good_k).sum()
+        assert table.loc[name, "elpd_loo"] == pytest.approx(loo.elpd)
+        assert table.loc[name, "elpd_loo_se"] == pytest.approx(loo.se)
+        assert table.loc[name, "bad_pareto_k"] == (loo.pareto_k > loo.good_k).sum()
 
 
 def test_whole_curves_left_out(fits: dict[str, bl.Fit], lone_fit: bl.Fit) -> None:
-    found = bl.compare(fits)
+    table = bl.compare(fits)
     for name, fit in fits.items():
         loo = leave_one_curve_out(fit)
-        assert found.loc[name, "elpd_curve"] == loo.elpd
-        assert found.loc[name, "elpd_curve_se"] == loo.se
-        assert found.loc[name, "bad_curve_k"] == (loo.pareto_k > loo.good_k).sum()
-    assert found["elpd_curve"].idxmax() == "power"
-    # Of a curve that was not seen less is known than of a run beside five of its curve.
-    assert (found["elpd_curve"] < found["elpd_loo"]).all()
+        assert table.loc[name, "elpd_curve"] == loo.elpd
+        assert table.loc[name, "elpd_curve_se"] == loo.se
+        assert table.loc[name, "bad_curve_k"] == (loo.pareto_k > loo.good_k).sum()
+    assert table["elpd_curve"].idxmax() == "power"
+    # Less is known of a curve without runs than of a run next to five others of its curve.
+    assert (table["elpd_curve"] < table["elpd_loo"]).all()
     alone = bl.compare({"only": lone_fit})[["elpd_curve", "elpd_curve_se", "bad_curve_k"]]
     assert alone.isna().all(axis=None)
 
@@ -203,10 +205,10 @@ def test_whole_curves_left_out(fits: dict[str, bl.Fit], lone_fit: bl.Fit) -> Non
 def test_leave_one_out_may_be_given(fits: dict[str, bl.Fit]) -> None:
     loo = leave_one_out(fits["pure"])
     better = {"pure": replace(loo, elpd_i=loo.elpd_i + 1, elpd=loo.elpd + 72)}
-    given, found = bl.compare(fits, loo=better), bl.compare(fits)
-    assert given.loc["pure", "elpd_loo"] == pytest.approx(found.loc["pure", "elpd_loo"] + 72)
-    assert given.loc["power", "elpd_loo"] == found.loc["power", "elpd_loo"]
-    assert bl.compare(fits, loo=None).equals(found)
+    given, table = bl.compare(fits, loo=better), bl.compare(fits)
+    assert given.loc["pure", "elpd_loo"] == pytest.approx(table.loc["pure", "elpd_loo"] + 72)
+    assert given.loc["power", "elpd_loo"] == table.loc["power", "elpd_loo"]
+    assert bl.compare(fits, loo=None).equals(table)
 
 
 def test_leave_one_out_of_something_else(fits: dict[str, bl.Fit], lone_fit: bl.Fit) -> None:
@@ -226,30 +228,30 @@ def test_a_fit_without_a_pointwise_likelihood(lone_fit: bl.Fit) -> None:
     fit = replace(lone_fit, tree=bare)
     with pytest.raises(ValueError, match=r"^fit 'bare' has no pointwise likelihood, as fits of "):
         bl.compare({"bare": fit})
-    found = bl.compare({"bare": fit}, loo={"bare": leave_one_out(lone_fit)})
-    assert found.equals(bl.compare({"bare": lone_fit}))
+    table = bl.compare({"bare": fit}, loo={"bare": leave_one_out(lone_fit)})
+    assert table.equals(bl.compare({"bare": lone_fit}))
 
 
 def test_differences_are_of_the_numbers_themselves(fits: dict[str, bl.Fit]) -> None:
     """ArviZ rounds them to two digits unless asked not to."""
-    found = bl.compare(fits)
-    expected = found["elpd_loo"] - found["elpd_loo"].max()
-    np.testing.assert_allclose(found["elpd_loo_diff"], expected)
-    assert found.loc["power", "elpd_loo_diff_se"] == 0
+    table = bl.compare(fits)
+    expected = table["elpd_loo"] - table["elpd_loo"].max()
+    np.testing.assert_allclose(table["elpd_loo_diff"], expected)
+    assert table.loc["power", "elpd_loo_diff_se"] == 0
 
 
 def test_one_fit(lone_fit: bl.Fit) -> None:
-    found = bl.compare({"only": lone_fit})
-    assert found["verdict"].to_dict() == {"only": "best"}
-    assert found.loc["only", "loo_weight"] == 1
+    table = bl.compare({"only": lone_fit})
+    assert table["verdict"].to_dict() == {"only": "best"}
+    assert table.loc["only", "loo_weight"] == 1
 
 
 def test_a_fit_that_failed_is_shown_as_such(fits: dict[str, bl.Fit], crossed_split: Split) -> None:
     bad = fits | {"power": failed(fits["power"])}
-    for found in (bl.compare(bad), bl.compare(bad, crossed_split[1])):
-        assert found.loc["power", "verdict"] == "NOT CONVERGED"
-        assert found.loc["pure", "verdict"] == "best"  # of those that can be trusted
-        assert found.loc["log-linear", "verdict"] == "worse"
+    for table in (bl.compare(bad), bl.compare(bad, crossed_split[1])):
+        assert table.loc["power", "verdict"] == "NOT CONVERGED"
+        assert table.loc["pure", "verdict"] == "best"  # of those that can be trusted
+        assert table.loc["log-linear", "verdict"] == "worse"
     assert Gate.of(fits["power"].tree).passed
 
 
@@ -302,8 +304,8 @@ def test_different_outcomes_are_refused(crossed_fit: bl.Fit, change: str) -> Non
         bl.compare({"one": crossed_fit, "two": replace(crossed_fit, runs=other)})
 
 
-def test_a_fit_called_like_a_baseline(crossed_fit: bl.Fit) -> None:
-    with pytest.raises(ValueError, match=r"^'last value' is what a baseline is called; "):
+def test_a_fit_with_the_name_of_a_baseline(crossed_fit: bl.Fit) -> None:
+    with pytest.raises(ValueError, match=r"^'last value' is the name of a baseline; "):
         bl.compare({"last value": crossed_fit})
 
 
@@ -314,10 +316,10 @@ def test_caveats(compared: pd.DataFrame, fits: dict[str, bl.Fit]) -> None:
     few = "12 curves (fewer than 16)"
     for name in fits:
         bad = int(compared.loc[name, "bad_pareto_k"])
-        told = [f"Pareto k too high at {bad} of 72 runs"] if bad else []
+        influential = [f"Pareto k too high at {bad} of 72 runs"] if bad else []
         bad = int(compared.loc[name, "bad_curve_k"])
-        told += [f"Pareto k too high at {bad} of 12 curves"] if bad else []
-        expected = ["72 runs (fewer than 100)", *told, few]
+        influential += [f"Pareto k too high at {bad} of 12 curves"] if bad else []
+        expected = ["72 runs (fewer than 100)", *influential, few]
         assert compared.loc[name, "caveats"] == "; ".join(expected)
     assert compared.loc["last value", "caveats"] == few
     assert list(compared)[-1] == "caveats"
@@ -327,22 +329,24 @@ def test_caveats_of_a_fit_that_failed_and_of_a_small_difference(
     fits: dict[str, bl.Fit], crossed_split: Split
 ) -> None:
     both = {"one": fits["power"], "other": fits["power"], "bad": failed(fits["power"])}
-    for found in (bl.compare(both), bl.compare(both, crossed_split[1])):
-        assert found.loc["bad", "caveats"].startswith("NOT CONVERGED; 72 runs (fewer than 100)")
-        assert found.loc["other", "caveats"].endswith("; difference within error")
-        assert not found.loc["one", "caveats"].endswith("error")
+    for table in (bl.compare(both), bl.compare(both, crossed_split[1])):
+        assert table.loc["bad", "caveats"].startswith("NOT CONVERGED; 72 runs (fewer than 100)")
+        assert table.loc["other", "caveats"].endswith("; difference within error")
+        assert not table.loc["one", "caveats"].endswith("error")
 
 
 def test_no_caveats_of_many_curves_and_runs() -> None:
-    told = {"bad_pareto_k": 3, "bad_curve_k": np.nan, "diff": 0.0, "diff_se": 0.0}
-    rows = pd.DataFrame(told, index=["one"])
+    values = {"bad_pareto_k": 3, "bad_curve_k": np.nan, "diff": 0.0, "diff_se": 0.0}
+    rows = pd.DataFrame(values, index=["one"])
     runs = bl.grid(N=np.geomspace(1e6, 1e8, 10), task=[f"t{i}" for i in range(16)])
     tree = xr.DataTree()
     tree.attrs["gate"] = Gate(1.0, 1000.0, 1000.0, "alpha", 0, 1.0, 1000).to_json()
     fit = bl.Fit(bl.Model(bl.laws.power), runs, tree)
-    caveats = module._judged({"one": fit}, rows, "diff", runs)["caveats"]
+    caveats = module._with_verdicts_and_caveats({"one": fit}, rows, "diff", runs)["caveats"]
     assert caveats.to_dict() == {"one": "Pareto k too high at 3 of 160 runs"}
-    caveats = module._judged({"one": fit}, rows.assign(bad_pareto_k=0), "diff", runs)["caveats"]
+    caveats = module._with_verdicts_and_caveats(
+        {"one": fit}, rows.assign(bad_pareto_k=0), "diff", runs
+    )["caveats"]
     assert caveats.to_dict() == {"one": ""}
 
 
@@ -350,26 +354,26 @@ def test_no_caveats_of_many_curves_and_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("b", "tasks", "told"),
+    ("b", "tasks", "region"),
     [
         ([[0.5], [0.6], [1.0]], ["s", "s"], "; sublinear with probability 0.67"),
         ([[0.5, 0.5]] * 3, ["s", "u"], ""),
     ],
 )
-def test_a_parameter_may_tell_the_kind_of_law(
-    known_fit: Callable[..., bl.Fit], b: list[list[float]], tasks: list[str], told: str
+def test_the_most_probable_region(
+    known_fit: Callable[..., bl.Fit], b: list[list[float]], tasks: list[str], region: str
 ) -> None:
     frame = pd.DataFrame({"X": [1.0, 4.0] * len(tasks), "loss": [1.0, 2.0] * len(tasks)})
     runs = bl.read_runs(
-        frame.assign(task=np.repeat(tasks, 2)) if told == "" else frame.iloc[:2],
+        frame.assign(task=np.repeat(tasks, 2)) if region == "" else frame.iloc[:2],
         predictors=["X"],
-        groups=["task"] if told == "" else [],
+        groups=["task"] if region == "" else [],
     )
     values = np.array([b])
     fit = known_fit(bl.laws.proportional, {"a": np.ones_like(values), "b": values}, runs)
-    assert module._by_parameter(fit) == told
-    assert module._by_parameter(failed(fit)) == ""
+    assert module._most_probable_region(fit) == region
+    assert module._most_probable_region(failed(fit)) == ""
 
 
-def test_baselines_and_other_laws_tell_nothing_more(crossed_fit: bl.Fit) -> None:
-    assert module._by_parameter(None) == module._by_parameter(crossed_fit) == ""
+def test_baselines_and_other_laws_have_no_regions(crossed_fit: bl.Fit) -> None:
+    assert module._most_probable_region(None) == module._most_probable_region(crossed_fit) == ""

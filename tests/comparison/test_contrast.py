@@ -1,4 +1,4 @@
-"""Contrasts of two systems, against what can be worked out by hand."""
+"""Contrasts of two levels of a group, against values worked out by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.comparison.contrast import BESIDE, contrast, contrast_table, crossing_table
+from bayeslaw.comparison.contrast import LAW_ONLY, contrast
+from bayeslaw.comparison.contrast_tables import contrast_table, crossing_table
 from bayeslaw.forecasting.caveats import NO_DISCREPANCY
 from bayeslaw.laws import chinchilla, power, pure_power
 
@@ -69,10 +70,10 @@ def logs(lines: dict[str, np.ndarray], curve: int, sizes: np.ndarray) -> np.ndar
 
 def test_pairs_of_straight_lines(straight: bl.Fit, lines: dict[str, np.ndarray]) -> None:
     sizes = np.array([1e7, 1e10])
-    found = contrast(straight, "net", at={"N": sizes})
-    assert found["pair"].values.tolist() == ["c4", "code", "average"]
+    result = contrast(straight, "net", at={"N": sizes})
+    assert result["pair"].values.tolist() == ["c4", "code", "average"]
     for task, (mlp, cnn) in {"c4": (0, 1), "code": (2, 3)}.items():
-        own = found.sel(pair=task)
+        own = result.sel(pair=task)
         first, second = logs(lines, mlp, sizes), logs(lines, cnn, sizes)
         np.testing.assert_allclose(own["log_ratio"], first - second, atol=1e-12)
         factor = np.exp((second - first) / lines["alpha"][..., [cnn]])
@@ -80,8 +81,8 @@ def test_pairs_of_straight_lines(straight: bl.Fit, lines: dict[str, np.ndarray])
         np.testing.assert_array_equal(own["multiplier"] > 1, own["log_ratio"] < 0)
         slope = lines["alpha"][..., mlp] - lines["alpha"][..., cnn]
         level = logs(lines, mlp, sizes[:1])[..., 0] - logs(lines, cnn, sizes[:1])[..., 0]
-        where = sizes[0] * np.exp(level / slope)
-        expected = np.where((where > 1e6) & (where < 1e11), where, np.nan)
+        size = sizes[0] * np.exp(level / slope)
+        expected = np.where((size > 1e6) & (size < 1e11), size, np.nan)
         np.testing.assert_allclose(own["crossing"], expected, rtol=1e-8)
         crosses = np.mean(~np.isnan(expected))
         assert (crosses == 1) == (task == "c4")
@@ -115,19 +116,19 @@ def test_the_levels_the_other_way_round(straight: bl.Fit) -> None:
 
 
 def test_a_floor_out_of_reach_and_a_plain_factor(floored: bl.Fit) -> None:
-    found = contrast(floored, "net", at={"N": [1e8, 1e9]})
-    c4, code = found.sel(pair="c4"), found.sel(pair="code")
+    result = contrast(floored, "net", at={"N": [1e8, 1e9]})
+    c4, code = result.sel(pair="c4"), result.sel(pair="code")
     assert c4["multiplier"].isel(N=0).values.max() < np.inf
     # 300 N^-0.25 has come down to the difference of the floors, 0.5, at N = 1.3e11.
     assert np.all(np.isinf(contrast(floored, "net", at={"N": 1e12}).sel(pair="c4")["multiplier"]))
     np.testing.assert_allclose(code["multiplier"], 1 / 16, rtol=1e-5)
     assert np.all(c4["probability"] == 1)
     assert np.all(code["probability"].sel(of=["law", "mean"]) == 0)
-    assert np.all(np.isnan(found["crossing"].sel(pair=["c4", "code"])))
+    assert np.all(np.isnan(result["crossing"].sel(pair=["c4", "code"])))
 
 
 def test_two_crossings(known_fit: Make) -> None:
-    """The last one tells: the mlp has been ahead before, and is ahead no more."""
+    """The last one counts: the mlp has been ahead before, and is ahead no more."""
 
     @bl.law(unitless=("N",))
     def wave(N: Any, *, k: bl.Amplitude, c: bl.Amplitude) -> Any:
@@ -135,10 +136,10 @@ def test_two_crossings(known_fit: Make) -> None:
 
     draws = {"k": np.full((*SHAPE, 2), 50.0), "c": np.ones((*SHAPE, 2))}
     draws["c"][..., 1] = 1e-6
-    found = contrast(known_fit(wave, draws, table("N", tasks=("c4",))), "net")
-    assert found["pair"].values.tolist() == ["all"]
-    np.testing.assert_allclose(found["crossing"], 1e9)
-    assert (found["crosses"].item(), found["overtakes"].item()) == (1, 0)
+    result = contrast(known_fit(wave, draws, table("N", tasks=("c4",))), "net")
+    assert result["pair"].values.tolist() == ["all"]
+    np.testing.assert_allclose(result["crossing"], 1e9)
+    assert (result["crosses"].item(), result["overtakes"].item()) == (1, 0)
 
 
 def test_where_higher_is_better(known_fit: Make, lines: dict[str, np.ndarray]) -> None:
@@ -158,31 +159,31 @@ def test_a_law_that_leaves_the_positive_numbers(known_fit: Make) -> None:
     draws = {"a": np.full((*SHAPE, 2), 8.0), "b": np.full((*SHAPE, 2), 0.3)}
     draws["b"][..., 1] = 0.1
     fit = known_fit(bl.laws.log_linear, draws, table("N", tasks=("c4",)))
-    found = contrast(fit, "net", at={"N": 1e12})
-    assert np.all(found["log_ratio"] < -600)
-    assert np.all(found["probability"].sel(of=["law", "mean"]) == 1)
+    result = contrast(fit, "net", at={"N": 1e12})
+    assert np.all(result["log_ratio"] < -600)
+    assert np.all(result["probability"].sel(of=["law", "mean"]) == 1)
 
 
 def test_several_predictors(known_fit: Make) -> None:
     values = {"E": [1.69] * 4, "A": [406.4, 300.0] * 2, "alpha": [0.34] * 4}
     values |= {"B": [410.7] * 4, "beta": [0.28] * 4}
     fit = known_fit(chinchilla, about(values, noise=1e-9), table("N", "D"))
-    found = contrast(fit, "net", along="N", at={"D": 1e12, "N": 1e9})
-    np.testing.assert_allclose(found["multiplier"], (300 / 406.4) ** (1 / 0.34), rtol=1e-5)
-    assert found["N"].values.tolist() == [1e9]
+    result = contrast(fit, "net", along="N", at={"D": 1e12, "N": 1e9})
+    np.testing.assert_allclose(result["multiplier"], (300 / 406.4) ** (1 / 0.34), rtol=1e-5)
+    assert result["N"].values.tolist() == [1e9]
 
 
 # Which sizes and pairs
 
 
-def test_sizes_beyond_the_data_unless_told(straight: bl.Fit) -> None:
-    found = contrast(straight, "net")
-    np.testing.assert_allclose(found["N"], [1e9, 1e10, 1e11])
-    np.testing.assert_allclose(found.attrs["searched"], [1e6, 1e11])
-    assert found.attrs["along"] == "N"
+def test_default_sizes_go_beyond_the_data(straight: bl.Fit) -> None:
+    result = contrast(straight, "net")
+    np.testing.assert_allclose(result["N"], [1e9, 1e10, 1e11])
+    np.testing.assert_allclose(result.attrs["searched"], [1e6, 1e11])
+    assert result.attrs["along"] == "N"
 
 
-def test_how_far_a_crossing_is_looked_for(straight: bl.Fit) -> None:
+def test_how_far_a_crossing_is_searched_for(straight: bl.Fit) -> None:
     near, far = (contrast(straight, "net", at={"N": 1e8}, reach=r) for r in (1.0, 1e6))
     np.testing.assert_allclose(near.attrs["searched"], [1e6, 1e9])
     assert np.all(near["crosses"] <= far["crosses"])
@@ -190,7 +191,7 @@ def test_how_far_a_crossing_is_looked_for(straight: bl.Fit) -> None:
     assert np.all(near["crossing"].fillna(0) <= 1e9)
 
 
-def test_pairs_are_those_that_both_were_seen_with(known_fit: Make) -> None:
+def test_pairs_are_those_in_the_data_of_both(known_fit: Make) -> None:
     values = {"N_c": [1e12, 1e16, 1e11], "alpha": [0.12, 0.06, 0.13]}
     fit = known_fit(pure_power, about(values), table("N", without="cnn code"))
     assert contrast(fit, "net")["pair"].values.tolist() == ["c4"]
@@ -201,12 +202,12 @@ def test_pairs_are_those_that_both_were_seen_with(known_fit: Make) -> None:
         contrast(apart, "net")
 
 
-def test_pairs_that_are_asked_for(straight: bl.Fit) -> None:
+def test_given_pairs(straight: bl.Fit) -> None:
     every = contrast(straight, "net", at={"N": 1e8})
-    for asked in ("code", ["code"]):
-        found = contrast(straight, "net", at={"N": 1e8, "task": asked})
-        assert found["pair"].values.tolist() == ["code"]
-        np.testing.assert_array_equal(found["crossing"][..., 0], every["crossing"][..., 1])
+    for task in ("code", ["code"]):
+        result = contrast(straight, "net", at={"N": 1e8, "task": task})
+        assert result["pair"].values.tolist() == ["code"]
+        np.testing.assert_array_equal(result["crossing"][..., 0], every["crossing"][..., 1])
 
 
 def test_some_of_several_other_groups(known_fit: Make) -> None:
@@ -214,20 +215,20 @@ def test_some_of_several_other_groups(known_fit: Make) -> None:
     runs = runs.assign_attrs(groups=["net", "lab", "task"])
     values = {"N_c": [1e12, 1e16, 1e11, 1e16], "alpha": [0.12, 0.06, 0.13, 0.06]}
     fit = known_fit(pure_power, about(values), runs)
-    found = contrast(fit, "net", at={"task": "code"})
-    assert found["pair"].values.tolist() == ["x / code"]
+    result = contrast(fit, "net", at={"task": "code"})
+    assert result["pair"].values.tolist() == ["x / code"]
     with pytest.raises(ValueError, match=r"share their lab and task with \{'task': \['wiki'\]\}"):
         contrast(fit, "net", at={"task": "wiki"})
 
 
-def test_a_task_that_was_never_seen(crossed_fit: bl.Fit) -> None:
+def test_a_new_level(crossed_fit: bl.Fit) -> None:
     at = {"N": 1e9, "dataset": "new"}
-    found = contrast(crossed_fit, "task", ["c4", "books"], at=at, draw_new=["dataset"])
-    assert found["pair"].values.tolist() == ["new"]
+    result = contrast(crossed_fit, "task", ["c4", "books"], at=at, draw_new=["dataset"])
+    assert result["pair"].values.tolist() == ["new"]
     other = contrast(
         crossed_fit, "task", ["c4", "books"], at=at, draw_new=["dataset"], random_seed=1
     )
-    assert not np.array_equal(found["log_ratio"], other["log_ratio"])
+    assert not np.array_equal(result["log_ratio"], other["log_ratio"])
     with pytest.raises(ValueError, match="dataset 'new' is not in this fit"):
         contrast(crossed_fit, "task", ["c4", "books"], at=at)
 
@@ -235,26 +236,26 @@ def test_a_task_that_was_never_seen(crossed_fit: bl.Fit) -> None:
 # With noise and discrepancy
 
 
-def test_what_the_law_gets_wrong_is_in_the_probabilities(discrepant_fit: bl.Fit) -> None:
+def test_the_discrepancy_is_in_the_probabilities(discrepant_fit: bl.Fit) -> None:
     at = {"N": 1e12, "dataset": "web"}
-    found = contrast(discrepant_fit, "task", ["c4", "books"], at=at)
+    result = contrast(discrepant_fit, "task", ["c4", "books"], at=at)
     grid = bl.grid(task=["c4", "books"], dataset="web", N=1e12)
     drawn = bl.forecast(discrepant_fit, grid)
     for of in ("law", "mean", "new_run"):
         expected = float((drawn[of].isel(run=0) < drawn[of].isel(run=1)).mean())
-        assert float(found["probability"].sel(of=of).squeeze()) == expected
-    assert found.attrs["caveats"] == [BESIDE]
+        assert float(result["probability"].sel(of=of).squeeze()) == expected
+    assert result.attrs["caveats"] == [LAW_ONLY]
 
 
 def test_labels(straight: bl.Fit) -> None:
-    found = contrast(straight, "net", at={"N": [1e8, 1e9]})
-    assert found["log_ratio"].dims == ("chain", "draw", "pair", "N")
-    assert found["crossing"].dims == ("chain", "draw", "pair")
-    assert found["probability"].dims == ("of", "pair", "N")
-    assert found.attrs["caveats"] == [NO_DISCREPANCY]
-    told = {name: found.attrs[name] for name in ("response", "law", "group")}
-    assert told == {"response": "loss", "law": "pure_power", "group": "net"}
-    band = bl.interval(found, 0.5)["log_ratio"]
+    result = contrast(straight, "net", at={"N": [1e8, 1e9]})
+    assert result["log_ratio"].dims == ("chain", "draw", "pair", "N")
+    assert result["crossing"].dims == ("chain", "draw", "pair")
+    assert result["probability"].dims == ("of", "pair", "N")
+    assert result.attrs["caveats"] == [NO_DISCREPANCY]
+    attrs = {name: result.attrs[name] for name in ("response", "law", "group")}
+    assert attrs == {"response": "loss", "law": "pure_power", "group": "net"}
+    band = bl.interval(result, 0.5)["log_ratio"]
     assert np.all(band.sel(bound="lower") < band.sel(bound="upper"))
 
 
@@ -262,27 +263,27 @@ def test_labels(straight: bl.Fit) -> None:
 
 
 def test_a_table(straight: bl.Fit) -> None:
-    found = contrast(straight, "net", at={"N": [1e7, 1e10]})
-    told = contrast_table(found, 0.5)
-    assert told.index.names == ["pair", "N"]
-    assert len(told) == 6
-    row = told.loc[("c4", 1e10)]
-    own = found.sel(pair="c4", N=1e10)
+    result = contrast(straight, "net", at={"N": [1e7, 1e10]})
+    rows = contrast_table(result, 0.5)
+    assert rows.index.names == ["pair", "N"]
+    assert len(rows) == 6
+    row = rows.loc[("c4", 1e10)]
+    own = result.sel(pair="c4", N=1e10)
     assert row["better"] == float(own["probability"].sel(of="mean"))
     assert row["better_run"] == float(own["probability"].sel(of="new_run"))
-    crossing = crossing_table(found, 0.5)
-    assert crossing.index.tolist() == found["pair"].values.tolist()
+    crossing = crossing_table(result, 0.5)
+    assert crossing.index.tolist() == result["pair"].values.tolist()
     for bound, level in (("_lower", 0.25), ("", 0.5), ("_upper", 0.75)):
         for name, of in (("multiplier", row), ("crossing", crossing.loc["c4"])):
             expected = np.nanquantile(own[name], level, method="nearest")
             assert of[f"{name}{bound}"] == expected
-    wide = contrast_table(found).loc[("c4", 1e10)]
+    wide = contrast_table(result).loc[("c4", 1e10)]
     assert wide["multiplier_upper"] > row["multiplier_upper"]
 
 
 def test_a_table_without_a_crossing_and_without_an_end(floored: bl.Fit) -> None:
-    found = contrast(floored, "net", at={"N": 1e12})
-    row, crossing = contrast_table(found).loc[("c4", 1e12)], crossing_table(found).loc["c4"]
+    result = contrast(floored, "net", at={"N": 1e12})
+    row, crossing = contrast_table(result).loc[("c4", 1e12)], crossing_table(result).loc["c4"]
     assert row["multiplier_lower"] == row["multiplier_upper"] == np.inf
     assert np.isnan(crossing[["crossing", "crossing_lower", "crossing_upper"]]).all()
     assert crossing["crosses"] == crossing["overtakes"] == 0
@@ -295,11 +296,11 @@ def test_a_probability_that_is_none(straight: bl.Fit) -> None:
         crossing_table(contrast(straight, "net"), 0)
 
 
-# What cannot be asked
+# Invalid arguments
 
 
 @pytest.mark.parametrize(
-    ("group", "how", "sentence"),
+    ("group", "arguments", "sentence"),
     [
         ("lab", {}, "the fit has no group 'lab'; those are ['net', 'task']"),
         ("net", {"levels": ["mlp", "rnn"]}, "a contrast takes two levels of 'net', such as"),
@@ -312,10 +313,10 @@ def test_a_probability_that_is_none(straight: bl.Fit) -> None:
     ],
 )
 def test_what_makes_no_contrast(
-    straight: bl.Fit, group: str, how: dict[str, Any], sentence: str
+    straight: bl.Fit, group: str, arguments: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
-        contrast(straight, group, **how)
+        contrast(straight, group, **arguments)
 
 
 def test_at_is_a_mapping_of_single_values(straight: bl.Fit, known_fit: Make) -> None:

@@ -25,34 +25,34 @@ DEFAULTS = {
     "draws": 500, "tune": 500, "chains": 4, "target_accept": None, "importance": False,
     "executor": None, "store": None,
 }  # fmt: skip
-type Asked = list[dict[str, Any]]
+type Calls = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def point_fit() -> Callable[[bl.Model, xr.Dataset], pd.DataFrame]:
     """Least squares, once for each law and data."""
-    kept: dict[tuple[object, ...], pd.DataFrame] = {}
+    cached: dict[tuple[object, ...], pd.DataFrame] = {}
 
     def point(model: bl.Model, runs: xr.Dataset) -> pd.DataFrame:
         key = model.law.name, *(runs[name].values.tobytes() for name in ("N", "loss"))
-        if key not in kept:
-            kept[key] = bl.least_squares(model, runs)
-        return kept[key]
+        if key not in cached:
+            cached[key] = bl.least_squares(model, runs)
+        return cached[key]
 
     return point
 
 
 @pytest.fixture
-def asked(
+def calls(
     monkeypatch: pytest.MonkeyPatch,
     known_fit: Callable[..., bl.Fit],
     point_fit: Callable[[bl.Model, xr.Dataset], pd.DataFrame],
-) -> Asked:
-    """Least squares with a little scatter in place of sampling; what was asked for is noted."""
-    calls: Asked = []
+) -> Calls:
+    """Least squares with a little scatter in place of sampling; the calls are recorded."""
+    recorded: Calls = []
 
-    def refit(model: bl.Model, many: Sequence[xr.Dataset], **how: Any) -> list[bl.Fit]:
-        calls.append({"model": model, "many": many, **how})
+    def refit(model: bl.Model, many: Sequence[xr.Dataset], **options: Any) -> list[bl.Fit]:
+        recorded.append({"model": model, "many": many, **options})
         return [fitted(model, runs) for runs in many]
 
     def fitted(model: bl.Model, runs: xr.Dataset) -> bl.Fit:
@@ -64,7 +64,7 @@ def asked(
         return known_fit(model.law, draws, runs)
 
     monkeypatch.setattr(module, "refit", refit)
-    return calls
+    return recorded
 
 
 def failing(fit: bl.Fit) -> bl.Fit:
@@ -74,10 +74,10 @@ def failing(fit: bl.Fit) -> bl.Fit:
 
 
 def test_every_combination_is_fitted_with_one_call_for_each_model(
-    asked: Asked, lone_runs: xr.Dataset
+    calls: Calls, lone_runs: xr.Dataset
 ) -> None:
     small = lone_runs["N"].values < 1e5
-    found = multiverse(
+    result = multiverse(
         lone_runs,
         laws=LAWS,
         noises=NOISES,
@@ -86,178 +86,180 @@ def test_every_combination_is_fitted_with_one_call_for_each_model(
         at=AT,
         random_seed=7,
     )
-    assert [(call["model"].law.name, call["model"].noise) for call in asked] == [
+    assert [(call["model"].law.name, call["model"].noise) for call in calls] == [
         ("power", bl.Gaussian()), ("power", bl.StudentT()),
         ("pure_power", bl.Gaussian()), ("pure_power", bl.StudentT()),
     ]  # fmt: skip
-    assert [call["random_seed"] for call in asked] == [7, 11, 15, 19]
-    assert all(call.items() >= {**DEFAULTS, "progressbar": True}.items() for call in asked)
-    assert asked[2]["model"].discrepancy is None
-    assert asked[0]["model"].discrepancy == bl.Brownian()
+    assert [call["random_seed"] for call in calls] == [7, 11, 15, 19]
+    assert all(call.items() >= {**DEFAULTS, "progressbar": True}.items() for call in calls)
+    assert calls[2]["model"].discrepancy is None
+    assert calls[0]["model"].discrepancy == bl.Brownian()
     n, cut = lone_runs.sizes["run"], int((lone_runs["N"].values > 1e7).sum())
     expected = [n - cut, n, n - small.sum() - cut, n - small.sum()]
-    assert [runs.sizes["run"] for runs in asked[0]["many"]] == expected
-    assert list(found.universes) == ["law", "noise", "drop", "hold_out", "runs", "passed", "fault"]
-    assert len(found.universes) == 16
-    assert found.universes["runs"].to_list() == 4 * expected
-    assert found.universes["passed"].all()
-    assert found.caveats == ()
-    assert str(found).startswith("16 of 16 universes were fitted and passed their gate.\n")
+    assert [runs.sizes["run"] for runs in calls[0]["many"]] == expected
+    assert list(result.universes) == ["law", "noise", "drop", "hold_out", "runs", "passed", "fault"]
+    assert len(result.universes) == 16
+    assert result.universes["runs"].to_list() == 4 * expected
+    assert result.universes["passed"].all()
+    assert result.caveats == ()
+    assert str(result).startswith("16 of 16 universes were fitted and passed their gate.\n")
 
 
-def test_the_sampler_is_passed_on(asked: Asked, lone_runs: xr.Dataset, tmp_path: Any) -> None:
-    how = {"draws": 3, "tune": 4, "chains": 2, "target_accept": 0.8, "importance": True}
+def test_the_sampler_is_passed_on(calls: Calls, lone_runs: xr.Dataset, tmp_path: Any) -> None:
+    options = {"draws": 3, "tune": 4, "chains": 2, "target_accept": 0.8, "importance": True}
     with ThreadPoolExecutor(1) as pool:
-        where = {"executor": pool, "store": tmp_path}
+        parallel = {"executor": pool, "store": tmp_path}
         multiverse(
-            lone_runs, laws=LAWS, at=AT, random_seed=1, progressbar=False, **how, **where
+            lone_runs, laws=LAWS, at=AT, random_seed=1, progressbar=False, **options, **parallel
         )  # fmt: skip
-    assert all(call.items() >= {**how, **where, "progressbar": False}.items() for call in asked)
-    assert [call["model"].noise for call in asked] == [bl.Gaussian(), bl.StudentT()]
+    assert all(
+        call.items() >= {**options, **parallel, "progressbar": False}.items() for call in calls
+    )
+    assert [call["model"].noise for call in calls] == [bl.Gaussian(), bl.StudentT()]
 
 
 def test_forecasts_and_parameters_are_those_of_the_fits(
-    asked: Asked, lone_runs: xr.Dataset
+    calls: Calls, lone_runs: xr.Dataset
 ) -> None:
-    found = multiverse(lone_runs, laws=LAWS, at=AT, random_seed=1)
+    result = multiverse(lone_runs, laws=LAWS, at=AT, random_seed=1)
     point = bl.least_squares(bl.Model(bl.laws.power), lone_runs).loc["all"]
-    told = found.forecasts.loc[0]
+    table = result.forecasts.loc[0]
     mean = bl.laws.power(AT["N"].values, **{n: point[n] for n in bl.laws.power.parameters})
-    assert told["N"].to_list() == [1e9, 1e10]
-    np.testing.assert_allclose(told["median"], mean, rtol=1e-3)
-    assert np.all((told["lower"] < told["median"]) & (told["median"] < told["upper"]))
-    assert found.forecasts.index.names == ["universe", "place"]
-    alpha = found.parameters.loc[(0, "curve", "all", "alpha")]
+    assert table["N"].to_list() == [1e9, 1e10]
+    np.testing.assert_allclose(table["median"], mean, rtol=1e-3)
+    assert np.all((table["lower"] < table["median"]) & (table["median"] < table["upper"]))
+    assert result.forecasts.index.names == ["universe", "place"]
+    alpha = result.parameters.loc[(0, "curve", "all", "alpha")]
     assert alpha["median"] == pytest.approx(point["alpha"], rel=1e-4)
-    assert found.parameters.index.names == ["universe", "of", "label", "parameter"]
+    assert result.parameters.index.names == ["universe", "of", "label", "parameter"]
     # For a normal posterior the band is 2 x 1.645 deviations wide.
-    width = np.log(told["upper"] / told["lower"])
-    np.testing.assert_allclose(told["sd"], width / 3.29, rtol=0.1)
+    width = np.log(table["upper"] / table["lower"])
+    np.testing.assert_allclose(table["sd"], width / 3.29, rtol=0.1)
 
 
-def test_shares_are_of_the_logarithm_of_the_forecasts(asked: Asked, lone_runs: xr.Dataset) -> None:
-    found = multiverse(
+def test_shares_are_of_the_logarithm_of_the_forecasts(calls: Calls, lone_runs: xr.Dataset) -> None:
+    result = multiverse(
         lone_runs, laws=LAWS, noises={"one": bl.Gaussian()},
         drops={"none": None, "small": lone_runs["N"] < 1e6}, at=AT, random_seed=1,
     )  # fmt: skip
-    assert found.shares.index.names == ["place", "source"]
-    table = found.forecasts["median"].unstack("place")
-    for place in (0, 1):
-        told = found.shares.loc[place]
+    assert result.shares.index.names == ["place", "source"]
+    table = result.forecasts["median"].unstack("place")
+    for point in (0, 1):
+        shares = result.shares.loc[point]
         # Noise had no alternative.
-        assert told.index.to_list() == ["law", "drop", "all choices", "posterior"]
-        log = np.log(table[place].to_numpy()).reshape(2, 2)
-        assert told.loc["law", "sd"] == pytest.approx(log.mean(1).std())
-        assert told.loc["law", "total"] == pytest.approx(log.var(0).mean() / log.var())
-        assert told.loc["drop", "first_order"] == pytest.approx(log.mean(0).var() / log.var())
-        within = found.forecasts["sd"].xs(place, level="place")
-        assert told.loc["posterior", "sd"] == pytest.approx(np.sqrt(np.mean(within**2)))
-        assert np.isnan(told.loc["posterior", "total"])
+        assert shares.index.to_list() == ["law", "drop", "all choices", "posterior"]
+        log = np.log(table[point].to_numpy()).reshape(2, 2)
+        assert shares.loc["law", "sd"] == pytest.approx(log.mean(1).std())
+        assert shares.loc["law", "total"] == pytest.approx(log.var(0).mean() / log.var())
+        assert shares.loc["drop", "first_order"] == pytest.approx(log.mean(0).var() / log.var())
+        within = result.forecasts["sd"].xs(point, level="place")
+        assert shares.loc["posterior", "sd"] == pytest.approx(np.sqrt(np.mean(within**2)))
+        assert np.isnan(shares.loc["posterior", "total"])
 
 
-def test_what_makes_no_sense_is_recorded(asked: Asked, lone_runs: xr.Dataset) -> None:
+def test_invalid_combinations_are_recorded(calls: Calls, lone_runs: xr.Dataset) -> None:
     noises = {"normal": bl.Gaussian(), "accuracy": bl.Gaussian(bl.response_scales.LogitScale(0.1))}
     laws = {**LAWS, "joint": bl.laws.chinchilla}
-    found = multiverse(lone_runs, laws=laws, noises=noises, at=AT, random_seed=1)
-    fault = found.universes["fault"].to_list()
+    result = multiverse(lone_runs, laws=laws, noises=noises, at=AT, random_seed=1)
+    fault = result.universes["fault"].to_list()
     assert [bool(each) for each in fault] == [False, True, False, True, True, True]
     assert "are outside LogitScale" in fault[1]
     assert "needs the predictor 'D'" in fault[4]
-    assert found.universes["runs"].to_list() == [30, 0, 30, 0, 0, 0]
-    assert set(found.forecasts.index.get_level_values("universe")) == {0, 2}
-    assert len(asked) == 2
+    assert result.universes["runs"].to_list() == [30, 0, 30, 0, 0, 0]
+    assert set(result.forecasts.index.get_level_values("universe")) == {0, 2}
+    assert len(calls) == 2
     # What is left is crossed: only the laws differ.
-    assert found.caveats == (f"4 of 6 could not be fitted, first: {fault[1]}.",)
-    assert found.shares.loc[0].index.to_list() == ["law", "all choices", "posterior"]
+    assert result.caveats == (f"4 of 6 could not be fitted, first: {fault[1]}.",)
+    assert result.shares.loc[0].index.to_list() == ["law", "all choices", "posterior"]
 
 
-def test_an_incomplete_cross_is_told(asked: Asked, lone_runs: xr.Dataset) -> None:
+def test_an_incomplete_cross_is_reported(calls: Calls, lone_runs: xr.Dataset) -> None:
     noises = {"normal": bl.Gaussian(), "by size": bl.Gaussian(varies_with="N")}
     laws = {"power": bl.laws.power, "of D": bl.laws.power.of("D"), "pure": bl.laws.pure_power}
     runs = lone_runs.assign(D=lone_runs["N"])
     runs.attrs["predictors"] = ["N", "D"]
     at = bl.grid(N=1e9, D=[1e9])
-    found = multiverse(runs, laws=laws, noises=noises, at=at, random_seed=1)
-    assert [bool(fault) for fault in found.universes["fault"]] == [0, 0, 0, 1, 0, 0]
-    assert "the noise varies with 'N'" in found.universes["fault"][3]
-    assert found.caveats[-1].startswith("With some combinations missing")
+    result = multiverse(runs, laws=laws, noises=noises, at=at, random_seed=1)
+    assert [bool(fault) for fault in result.universes["fault"]] == [0, 0, 0, 1, 0, 0]
+    assert "the noise varies with 'N'" in result.universes["fault"][3]
+    assert result.caveats[-1].startswith("With some combinations missing")
 
 
-def test_a_failed_gate_is_told_and_not_in_the_shares(
-    asked: Asked, lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_gate_is_reported_and_not_in_the_shares(
+    calls: Calls, lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refit = module.refit
 
-    def fails(model: bl.Model, many: Sequence[xr.Dataset], **how: Any) -> list[bl.Fit]:
-        fits = refit(model, many, **how)
+    def fails(model: bl.Model, many: Sequence[xr.Dataset], **options: Any) -> list[bl.Fit]:
+        fits = refit(model, many, **options)
         return fits if model.law is bl.laws.power else [failing(fit) for fit in fits]
 
     monkeypatch.setattr(module, "refit", fails)
     laws = {**LAWS, "again": bl.laws.power}
-    found = multiverse(lone_runs, laws=laws, at=AT, random_seed=1)
-    assert found.universes["passed"].to_list() == [True, False, True]
-    assert found.universes["fault"][1].startswith("NOT CONVERGED")
-    assert found.caveats == ("1 of 3 did not pass their gate and are not in the shares.",)
-    assert found.shares.loc[(0, "law"), "sd"] == pytest.approx(0, abs=1e-12)
-    assert len(found.forecasts) == 6
+    result = multiverse(lone_runs, laws=laws, at=AT, random_seed=1)
+    assert result.universes["passed"].to_list() == [True, False, True]
+    assert result.universes["fault"][1].startswith("NOT CONVERGED")
+    assert result.caveats == ("1 of 3 did not pass their gate and are not in the shares.",)
+    assert result.shares.loc[(0, "law"), "sd"] == pytest.approx(0, abs=1e-12)
+    assert len(result.forecasts) == 6
 
     laws = {"pure": bl.laws.pure_power, "curvature": bl.laws.log_linear}
-    found = multiverse(lone_runs, laws=laws, at=AT, random_seed=1)
-    assert found.caveats[0].startswith("None of 2 fits passed its gate")
-    assert found.shares.loc[(0, "law"), "sd"] > 0
+    result = multiverse(lone_runs, laws=laws, at=AT, random_seed=1)
+    assert result.caveats[0].startswith("None of 2 fits passed its gate")
+    assert result.shares.loc[(0, "law"), "sd"] > 0
 
 
-def test_forecasts_without_a_logarithm_have_no_shares(asked: Asked, lone_runs: xr.Dataset) -> None:
+def test_forecasts_without_a_logarithm_have_no_shares(calls: Calls, lone_runs: xr.Dataset) -> None:
     far = bl.grid(N=[1e9, 1e60])
     laws = {"log-linear": bl.laws.log_linear, "power": bl.laws.power}
-    found = multiverse(lone_runs, laws=laws, at=far, random_seed=1)
-    assert found.forecasts.loc[(0, 1), "median"] < 0
-    assert np.isinf(found.forecasts.loc[(0, 1), "sd"])
-    assert found.caveats[0] == "1 forecasts are at or below zero and are not in the shares."
-    assert found.shares.loc[1].index.to_list() == ["all choices", "posterior"]
+    result = multiverse(lone_runs, laws=laws, at=far, random_seed=1)
+    assert result.forecasts.loc[(0, 1), "median"] < 0
+    assert np.isinf(result.forecasts.loc[(0, 1), "sd"])
+    assert result.caveats[0] == "1 forecasts are at or below zero and are not in the shares."
+    assert result.shares.loc[1].index.to_list() == ["all choices", "posterior"]
     alone = multiverse(
         lone_runs, laws={"one": bl.laws.log_linear}, at=far.isel(run=[1]), random_seed=1
     )
     assert alone.shares.empty
 
 
-def test_a_convention_is_applied_to_the_runs_and_to_where_it_is_asked(
-    asked: Asked, lone_runs: xr.Dataset
+def test_a_convention_is_applied_to_the_runs_and_to_the_grid(
+    calls: Calls, lone_runs: xr.Dataset
 ) -> None:
     def millions(runs: xr.Dataset) -> xr.Dataset:
         return runs.assign(N=("run", runs["N"].values / 1e6))
 
     conventions = {"as read": None, "millions": millions}
-    found = multiverse(lone_runs, laws=LAWS, conventions=conventions, at=AT, random_seed=1)
-    changed = asked[0]["many"][1]
+    result = multiverse(lone_runs, laws=LAWS, conventions=conventions, at=AT, random_seed=1)
+    changed = calls[0]["many"][1]
     assert changed["N"].max() == lone_runs["N"].max() / 1e6
     assert changed["N"].attrs["reference"] == 1e6  # arithmetic drops it
-    assert found.forecasts.loc[1, "N"].to_list() == [1e3, 1e4]
-    medians = found.forecasts["median"].unstack("place")
+    assert result.forecasts.loc[1, "N"].to_list() == [1e3, 1e4]
+    medians = result.forecasts["median"].unstack("place")
     np.testing.assert_allclose(medians.loc[0], medians.loc[1], rtol=1e-3)
 
 
-def test_a_convention_that_needs_what_is_not_there(asked: Asked, lone_runs: xr.Dataset) -> None:
+def test_a_convention_that_needs_what_is_not_there(calls: Calls, lone_runs: xr.Dataset) -> None:
     def without_embedding(runs: xr.Dataset) -> xr.Dataset:
         return runs.assign(N=runs["N"] - runs["embedding"])
 
     conventions = {"as read": None, "without embedding": without_embedding}
-    found = multiverse(lone_runs, laws=LAWS, conventions=conventions, at=AT, random_seed=1)
-    assert found.universes["passed"].to_list() == [True, False, True, False]
-    assert "embedding" in found.universes["fault"][1]
+    result = multiverse(lone_runs, laws=LAWS, conventions=conventions, at=AT, random_seed=1)
+    assert result.universes["passed"].to_list() == [True, False, True, False]
+    assert "embedding" in result.universes["fault"][1]
 
 
-def test_groups_of_the_forecast(asked: Asked, crossed_runs: xr.Dataset) -> None:
+def test_groups_of_the_forecast(calls: Calls, crossed_runs: xr.Dataset) -> None:
     at = bl.grid(N=1e10, task="c4", dataset=["web"])
     model = bl.Model(bl.laws.pure_power, pooling=["task"])
     drops = {"none": None, "c4": crossed_runs["task"] == "c4"}
-    found = multiverse(crossed_runs, laws={"pure": model}, drops=drops, at=at, random_seed=1)
-    assert found.universes["passed"].to_list() == [True, False]
-    assert found.universes["fault"][1] == (
-        "the forecast is asked for task ['c4'], and the runs that are left have ['books', 'code']"
+    result = multiverse(crossed_runs, laws={"pure": model}, drops=drops, at=at, random_seed=1)
+    assert result.universes["passed"].to_list() == [True, False]
+    assert result.universes["fault"][1] == (
+        "the forecast is for task ['c4'], and the remaining runs have ['books', 'code']"
     )
-    assert found.forecasts.loc[(0, 0), ["task", "dataset"]].to_list() == ["c4", "web"]
-    with pytest.raises(ValueError, match=r"^no combination .*: the forecast is asked"):
+    assert result.forecasts.loc[(0, 0), ["task", "dataset"]].to_list() == ["c4", "web"]
+    with pytest.raises(ValueError, match=r"^no combination .*: the forecast is for"):
         multiverse(crossed_runs, laws={"pure": model}, at=bl.grid(N=[1e10]), random_seed=1)
 
 
@@ -277,7 +279,7 @@ def test_groups_of_the_forecast(asked: Asked, crossed_runs: xr.Dataset) -> None:
         ({"at": xr.Dataset()}, bl.errors.RunsError, "runs need attrs"),
     ],
 )
-def test_wrong_arguments(
+def test_invalid_arguments(
     arguments: dict[str, Any], error: type[Exception], sentence: str, lone_runs: xr.Dataset
 ) -> None:
     with pytest.raises(error, match=sentence):
@@ -285,18 +287,18 @@ def test_wrong_arguments(
 
 
 def test_sampled(lone_runs: xr.Dataset) -> None:
-    """Two data sets with one compilation: the truth is found, and all is told."""
-    found = multiverse(
+    """Two data sets with one compilation: the forecasts are right, and the tables complete."""
+    result = multiverse(
         lone_runs,
         laws={"power": bl.Model(bl.laws.power, discrepancy=None)},
         hold_outs={"none": None, "largest": lone_runs["N"].values > 3e7},
         at=bl.grid(N=[1e9]),
         random_seed=1, tune=800, progressbar=False,
     )  # fmt: skip
-    assert isinstance(found, Multiverse)
-    assert found.universes["passed"].all(), found.universes["fault"].to_list()
+    assert isinstance(result, Multiverse)
+    assert result.universes["passed"].all(), result.universes["fault"].to_list()
     truth = 2 + 300 * 1e9**-0.4
-    for _, row in found.forecasts.iterrows():
+    for _, row in result.forecasts.iterrows():
         assert abs(np.log(row["median"] / truth)) < 4 * row["sd"]
-    assert isinstance(found.shares, pd.DataFrame)
-    assert found.shares.loc[(0, "hold_out"), "total"] == 1
+    assert isinstance(result.shares, pd.DataFrame)
+    assert result.shares.loc[(0, "hold_out"), "total"] == 1

@@ -36,7 +36,7 @@ def contrast(
     """
     from bayeslaw._sampling.gate import Gate
     from bayeslaw.comparison.contrast import contrast as contrast_levels
-    from bayeslaw.comparison.contrast import contrast_table, crossing_table
+    from bayeslaw.comparison.contrast_tables import contrast_table, crossing_table
 
     fit = bl.load(saved.fit)
     _require_two(fit, group, levels)

@@ -1,6 +1,6 @@
-"""Which law would have been right: fits up to a size, judged beyond it, at one size after another.
+"""Backtesting with rolling origins: fit runs up to a size, score the forecast of larger ones.
 
-Each model is fitted anew at every origin, so that nothing is approximated.
+Each model is refitted at every origin.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import xarray as xr
 
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.comparison.baselines import baselines, require_names
-from bayeslaw.comparison.paired_differences import few_curves, joined, paired_differences, unclear
+from bayeslaw.comparison.caveats import few_curves, joined, unclear
+from bayeslaw.comparison.paired_differences import paired_differences
 from bayeslaw.data.checks import require, require_valid, why_not_positive
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import check_runs, group_names, predictor_names, response_values
@@ -31,8 +32,8 @@ from bayeslaw.model.model import Model
 
 __all__ = ["backtest", "backtest_table"]
 
-ORIGINS = 3  # unless they are given
-ROUNDING = 1 + 1e-9  # of sizes that are multiples of an origin
+N_ORIGINS = 3  # by default
+ROUNDING = 1 + 1e-9  # tolerance for sizes that are multiples of an origin
 LABELS = ("model", "origin", "horizon", "size", "passed")
 SCORES = ("log_score", "crps", "rmsle", "coverage_90")
 
@@ -54,41 +55,40 @@ def backtest(
     store: str | PathLike[str] | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
-    """Fit models up to each of several sizes, and score them on the runs beyond it.
+    """Fit models to the runs up to each of several sizes, and score them on the runs beyond.
 
-    At an origin, a size, all runs up to it are fitted, and later runs of the same curves are
-    scored; curves without a run up to it are left out there. Beside the models stand two
-    predictors without a posterior: the last value of a curve, and the first model's law by least
-    squares.
+    At each origin, a size, all runs up to it are fitted and later runs of the same curves are
+    scored; curves without a run up to it are left out. Two baselines are scored as well: the last
+    value of a curve, and the first model's law by least squares.
 
     Parameters
     ----------
     models : mapping of str to Model
-        What to fit, by name.
+        Models by name.
     runs : xarray.Dataset
         Runs of all sizes.
     along : str
-        What grows: a predictor; ``"C"``, the training compute 6 N D of runs that have N and D; or
-        a coordinate of the runs that is a number above 0.
+        The size that grows: a predictor; ``"C"``, the training compute 6 N D of runs that have N
+        and D; or a coordinate of the runs with numbers above 0.
     origins : sequence of float, optional
-        Sizes to fit up to. Unless given, up to three, evenly spaced in logarithms from the
-        smallest that leaves half of the curves one distinct size more than the law with the most
-        parameters has parameters, to the largest run, which is none of them.
+        Sizes to fit up to. By default up to three, evenly spaced in logarithms below the largest
+        run. The smallest leaves half of the curves with at least one distinct size more than the
+        number of parameters of any law.
     horizons : sequence of float
-        Multiples of the origin, each above 1: a later run counts at the smallest that it does not
-        exceed, and at an infinite one if there is none.
+        Multiples of the origin, each above 1: a later run counts at the smallest horizon that it
+        does not exceed, and at an infinite one if there is none.
     random_seed : int
-        Seed of each model's first fit; its next fits take the numbers after it.
+        Seed of each model's first fit; each later fit takes the next number.
     draws, tune, chains : int
-        Draws kept per chain, draws that adapt the sampler, chains.
+        Posterior draws per chain, tuning draws per chain, and number of chains.
     target_accept : float, optional
         As for `bayeslaw.fit`.
     importance : bool
         Whether to try importance sampling first, as for `bayeslaw.refit`.
     executor : concurrent.futures.Executor, optional
-        Where the fits are made, as for `bayeslaw.refit`.
+        Runs the fits in parallel, as for `bayeslaw.refit`.
     store : path, optional
-        Where finished fits are kept, as for `bayeslaw.refit`.
+        Where finished fits are saved, as for `bayeslaw.refit`.
     progressbar : bool
         Whether to show progress.
 
@@ -98,15 +98,15 @@ def backtest(
         Scores as of `bayeslaw.score` on dim run, one entry for each model, origin and later run,
         with the coordinates of the runs and ``model``, ``origin``, ``horizon``, ``size`` and
         ``passed``, whether the fit passed its gate. The baselines have a ``squared_log_error``
-        and no other score. Attributes tell the origins, how many curves are ``left_out`` at each,
-        and how many ``refits`` there were and how many of them ``failed``.
+        and no other score. Attributes have the ``origins``, the number of curves ``left_out`` at
+        each, the number of ``refits``, and how many of them ``failed``.
 
     Raises
     ------
     ValueError
-        If there is no model, or one is called like a baseline; or as of `bayeslaw.refit`.
+        If there is no model, or one has the name of a baseline; or as of `bayeslaw.refit`.
     RunsError
-        If runs cannot be ordered along that, or an origin leaves nothing to fit or to score.
+        If `along` is no size of the runs, or an origin leaves nothing to fit or to score.
 
     Examples
     --------
@@ -127,19 +127,19 @@ def backtest(
         "store": store, "progressbar": progressbar,
     }  # fmt: skip
     parts = [_scored(name, model, splits, sampler) for name, model in models.items()]
-    parts += [_by_baselines(next(iter(models.values())), split) for split in splits]
-    scores = _together([*itertools.chain(*parts)])
+    parts += [_scored_baselines(next(iter(models.values())), split) for split in splits]
+    scores = _concatenated([*itertools.chain(*parts)])
     return scores.assign_attrs(
         groups=group_names(runs), response=runs.attrs["response"], along=along,
         origins=[split.origin for split in splits], left_out=[split.left_out for split in splits],
-        refits=len(models) * len(splits), failed=_failed(scores),
+        refits=len(models) * len(splits), failed=_count_failed(scores),
     )  # fmt: skip
 
 
 def backtest_table(scores: xr.Dataset) -> pd.DataFrame:
     """Average the scores of a backtest over curves, for each horizon and model.
 
-    Origins are averaged within each curve first. Differences are taken curve by curve, and their
+    Origins are averaged within each curve first. Differences are paired by curve, and their
     standard error is the largest of that between curves and those between the levels of each
     group, since curves of one task or data set err together.
 
@@ -154,7 +154,8 @@ def backtest_table(scores: xr.Dataset) -> pd.DataFrame:
         Indexed by ``horizon`` and ``model``, the best model first: ``log_score`` (higher is
         better), ``crps``, ``rmsle`` and ``coverage_90``, each with ``_se``, its standard error
         between curves; ``log_score_diff`` from the best model whose fits passed their gates, with
-        ``log_score_diff_se``; ``n_curves``; ``n_failed``, fits that did not pass; and ``caveats``.
+        ``log_score_diff_se``; ``n_curves``; ``n_failed``, the number of fits that did not pass;
+        and ``caveats``.
 
     Examples
     --------
@@ -169,7 +170,7 @@ def backtest_table(scores: xr.Dataset) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Split:
-    """Runs up to an origin, later ones of the same curves, and how many curves have none."""
+    """Runs up to an origin, later runs of the same curves, and the number of curves left out."""
 
     origin: float
     train: xr.Dataset
@@ -191,19 +192,20 @@ def _require_models(models: Mapping[str, Model], runs: xr.Dataset) -> None:
 
 
 def _sizes(runs: xr.Dataset, along: str) -> np.ndarray:
-    """What grows from run to run."""
+    """The size of each run along `along`; (run,)."""
     if along == "C" and "C" not in runs and {"N", "D"} <= {*predictor_names(runs)}:
         return training_flops(runs["N"].values, runs["D"].values)
-    kept = [*predictor_names(runs), *runs.coords]
-    numbers = [name for name in kept if runs[name].dtype.kind in "iuf" and name != "run"]
-    if along not in numbers:
-        raise RunsError(f"along={along!r} is no number of the runs; those are {numbers}")
+    candidates = [*predictor_names(runs), *runs.coords]
+    numeric = [name for name in candidates if runs[name].dtype.kind in "iuf" and name != "run"]
+    if along not in numeric:
+        raise RunsError(f"along={along!r} is no number of the runs; those are {numeric}")
     values = runs[along].values.astype(float)
     require_valid(f"{along!r}, position", values.tolist(), why_not_positive)
     return values
 
 
 def _multiples(horizons: Sequence[float]) -> np.ndarray:
+    """The horizons in increasing order, and infinity."""
     multiples = np.array(sorted({*horizons}), dtype=float)
     if not (multiples > 1).all():
         raise ValueError(f"horizons are multiples of the origin, above 1, got {list(horizons)}")
@@ -213,22 +215,23 @@ def _multiples(horizons: Sequence[float]) -> np.ndarray:
 def _origins(
     models: Mapping[str, Model], runs: xr.Dataset, sizes: np.ndarray, along: str
 ) -> list[float]:
-    """Observed sizes, evenly spaced in logarithms, of which the first suffices for every law."""
+    """Observed sizes, evenly spaced in logarithms; the first leaves enough sizes for every law."""
     needed = 1 + max(len(model.law.parameters) for model in models.values())
     curve = curve_index(runs, curves_in(runs))
-    known, largest = np.unique(sizes), sizes.max()
-    enough = sorted(_nth(np.unique(sizes[curve == i]), needed) for i in range(curve.max() + 1))
-    first = enough[(len(enough) - 1) // 2]
+    observed, largest = np.unique(sizes), sizes.max()
+    sufficient = sorted(_nth(np.unique(sizes[curve == i]), needed) for i in range(curve.max() + 1))
+    first = sufficient[(len(sufficient) - 1) // 2]
     if first >= largest:
         raise RunsError(
             f"no origin leaves half of the curves {needed} distinct sizes along {along!r}, for a "
             f"law of {needed - 1} parameters, and a larger run; give origins=[...]"
         )
-    wanted = np.geomspace(first, largest, ORIGINS + 1)[:-1] * ROUNDING
-    return np.unique(known[np.searchsorted(known, wanted, side="right") - 1]).tolist()
+    spaced = np.geomspace(first, largest, N_ORIGINS + 1)[:-1] * ROUNDING
+    return np.unique(observed[np.searchsorted(observed, spaced, side="right") - 1]).tolist()
 
 
 def _nth(sizes: np.ndarray, n: int) -> float:
+    """The n-th smallest size, infinite if there are fewer."""
     return float(sizes[n - 1]) if sizes.size >= n else np.inf
 
 
@@ -236,23 +239,23 @@ def _split(
     runs: xr.Dataset, sizes: np.ndarray, origin: float, along: str, multiples: np.ndarray
 ) -> _Split:
     curve = curve_index(runs, curves_in(runs))
-    known = sizes <= origin
-    judged = ~known & np.isin(curve, curve[known])
+    train = sizes <= origin
+    held_out = ~train & np.isin(curve, curve[train])
     require(
-        judged.any(),
+        held_out.any(),
         f"origin {origin:g} leaves no curve with runs up to it and beyond: {along} in the data is "
         f"{sizes.min():g} to {sizes.max():g}",
     )
-    size = sizes[judged]
+    size = sizes[held_out]
     labels = {
         "origin": np.full(size.size, origin),
         "horizon": multiples[np.searchsorted(multiples * ROUNDING, size / origin)],
         "size": size,
     }
-    later = runs.isel(run=judged)
+    later = runs.isel(run=held_out)
     later = later.assign_coords({name: ("run", values) for name, values in labels.items()})
-    left_out = np.setdiff1d(curve, curve[known]).size
-    return _Split(origin, runs.isel(run=known), later, left_out)
+    left_out = np.setdiff1d(curve, curve[train]).size
+    return _Split(origin, runs.isel(run=train), later, left_out)
 
 
 def _scored(
@@ -265,9 +268,9 @@ def _scored(
     ]
 
 
-def _by_baselines(model: Model, split: _Split) -> list[xr.Dataset]:
-    found = baselines(model, split.train, split.later)
-    return [_labelled(errors, name, True) for name, errors in found.items()]
+def _scored_baselines(model: Model, split: _Split) -> list[xr.Dataset]:
+    errors = baselines(model, split.train, split.later)
+    return [_labelled(own, name, True) for name, own in errors.items()]
 
 
 def _labelled(scores: xr.Dataset, name: str, passed: bool) -> xr.Dataset:
@@ -279,16 +282,16 @@ def _labelled(scores: xr.Dataset, name: str, passed: bool) -> xr.Dataset:
     )
 
 
-def _together(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """One data set; a score that a part does not have is missing there."""
+def _concatenated(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """One data set; scores that a part does not have are missing there."""
     return xr.concat(
         parts, "run", data_vars="all", coords="minimal", compat="override", join="outer",
         combine_attrs="drop",
     )  # fmt: skip
 
 
-def _failed(scores: xr.Dataset) -> int:
-    """Fits that did not pass their gate."""
+def _count_failed(scores: xr.Dataset) -> int:
+    """Number of fits that did not pass their gate."""
     labels = (scores[name].values.tolist() for name in ("model", "origin", "passed"))
     return sum(not passed for *_, passed in {*zip(*labels, strict=True)})
 
@@ -298,16 +301,16 @@ def _ranked(scores: xr.Dataset) -> pd.DataFrame:
     model = scores["model"].values
     by_model = {name: scores.isel(run=model == name) for name in dict.fromkeys(model.tolist())}
     fitted = {n: each for n, each in by_model.items() if not np.isnan(each["log_score"]).all()}
-    sound = [name for name, each in fitted.items() if each["passed"].all()]
+    passed = [name for name, each in fitted.items() if each["passed"].all()]
     columns = [column for name in SCORES for column in (name, f"{name}_se")]
-    told = score_table(scores, by="model")[columns].join(
-        paired_differences(fitted, sound or list(fitted))
+    table = score_table(scores, by="model")[columns].join(
+        paired_differences(fitted, passed or list(fitted))
     )
-    told["n_curves"] = curve_means(scores[["squared_log_error"]]).sizes["curve"]
-    told["n_failed"] = [_failed(by_model[str(name)]) for name in told.index]
-    rows = told.to_dict("index").items()
-    told["caveats"] = [_caveats(by_model[str(name)], row, scores.attrs) for name, row in rows]
-    return told.sort_values("log_score", ascending=False, na_position="last")
+    table["n_curves"] = curve_means(scores[["squared_log_error"]]).sizes["curve"]
+    table["n_failed"] = [_count_failed(by_model[str(name)]) for name in table.index]
+    rows = table.to_dict("index").items()
+    table["caveats"] = [_caveats(by_model[str(name)], row, scores.attrs) for name, row in rows]
+    return table.sort_values("log_score", ascending=False, na_position="last")
 
 
 def _caveats(own: xr.Dataset, row: Mapping[Any, Any], attrs: Mapping[str, Any]) -> str:

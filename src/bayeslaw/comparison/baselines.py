@@ -1,4 +1,4 @@
-"""What needs no law or no posterior: predictions that every model is shown beside."""
+"""Baselines without a posterior: the last value of a curve, and least squares."""
 
 from __future__ import annotations
 
@@ -18,28 +18,10 @@ LAST_VALUE, LEAST_SQUARES = "last value", "least squares"
 
 
 def baselines(model: Model, train: xr.Dataset, later: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Score the last value of a curve, and its least-squares fit, on later runs.
+    """Squared log errors of the baselines at later runs, by name of the baseline.
 
-    Parameters
-    ----------
-    model : Model
-        The model whose law is fitted by least squares, curve by curve.
-    train : xarray.Dataset
-        Runs that are known.
-    later : xarray.Dataset
-        Runs of the same curves, with their response.
-
-    Returns
-    -------
-    dict of str to xarray.Dataset
-        Under ``last value`` and ``least squares``: ``squared_log_error`` on dim run, infinite
-        where the prediction is not positive, with the coordinates and attributes of the later
-        runs.
-
-    Raises
-    ------
-    RunsError
-        If a later run is of a curve without known runs.
+    Each curve is fitted by least squares with the model's law. ``squared_log_error`` (run,) is
+    infinite where the prediction is not positive.
     """
     fitted = least_squares(model, train)
     predicted = {
@@ -57,55 +39,20 @@ def _errors(predicted: np.ndarray, later: xr.Dataset) -> xr.Dataset:
 
 
 def last_values(train: xr.Dataset, later: xr.Dataset) -> np.ndarray:
-    """Geometric mean of each curve's responses at its largest scale, for each later run.
-
-    Parameters
-    ----------
-    train : xarray.Dataset
-        Runs that are known.
-    later : xarray.Dataset
-        Runs of the same curves, with or without a response.
-
-    Returns
-    -------
-    array (run,)
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> known = pd.DataFrame({"N": [1e6, 1e7, 1e7], "loss": [4.0, 2.0, 8.0]})
-    >>> train = read_runs(known, predictors=["N"])
-    >>> last_values(train, grid(N=[1e8, 1e9])).round(6).tolist()
-    [4.0, 4.0]
-    """
+    """Geometric mean of the curve's responses at its largest scale, for each later run; (run,)."""
     curves = curves_in(train)
-    of_train, of_later = curve_index(train, curves), curve_index(later, curves)
+    train_curve, later_curve = curve_index(train, curves), curve_index(later, curves)
     scale = np.sum([np.log(train[name].values) for name in predictor_names(train)], axis=0)
     response = np.log(response_values(train).values)
     last = np.empty(curves.sizes["curve"])
     for i in range(last.size):
-        own = of_train == i
+        own = train_curve == i
         last[i] = response[own][np.isclose(scale[own], scale[own].max())].mean()
-    return np.exp(last)[of_later]
+    return np.exp(last)[later_curve]
 
 
 def require_names(names: Iterable[str]) -> None:
-    """Raise unless models can be told from the baselines.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names of models.
-
-    Raises
-    ------
-    ValueError
-        If one is the name of a baseline.
-
-    Examples
-    --------
-    >>> require_names(["power", "log-linear"])
-    """
+    """Raise if a model has the name of a baseline."""
     for name in names:
         if name in (LAST_VALUE, LEAST_SQUARES):
-            raise ValueError(f"{name!r} is what a baseline is called; give the model another name")
+            raise ValueError(f"{name!r} is the name of a baseline; give the model another name")

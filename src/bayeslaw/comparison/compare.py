@@ -1,4 +1,4 @@
-"""Which law family to believe."""
+"""Comparison of laws by leave-one-out and by scores at held-out runs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,9 @@ import xarray as xr
 
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.comparison.baselines import LAST_VALUE, LEAST_SQUARES, baselines, require_names
+from bayeslaw.comparison.caveats import few_curves, few_runs, influential, joined, unclear
 from bayeslaw.comparison.leave_one_out import leave_one_curve_out
-from bayeslaw.comparison.paired_differences import (
-    few_curves,
-    few_runs,
-    influential,
-    joined,
-    paired_differences,
-    unclear,
-)
+from bayeslaw.comparison.paired_differences import paired_differences
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import check_runs
 from bayeslaw.diagnostics.diagnose import leave_one_out
@@ -32,7 +26,7 @@ from bayeslaw.forecasting.scores import curve_means, score, score_table, why_inf
 
 __all__ = ["compare"]
 
-WHY = "infinite"  # column of what makes scores infinite, until it is a caveat
+WHY_INFINITE = "infinite"  # temporary column: why a score is infinite, for the caveats
 SCORES = ("log_score", "log_score_se", "rmsle", "crps", "coverage_90")
 
 
@@ -42,13 +36,13 @@ def compare(
     *,
     loo: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Compare fits of several laws to the same runs, in and out of their range.
+    """Compare fits of several laws to the same runs, inside and outside of their range.
 
-    In the range: expected log predictive density by Pareto-smoothed leave-one-out, of runs and of
-    whole curves. It rewards interpolation; a law that wins there can lose where it extrapolates.
-    Out of the range: scores at runs that were held out, best law first, beside two predictors
-    that need no law: the last value of the curve, and the first law by least squares (both
-    missing where a held-out curve has no training run).
+    Inside the range: expected log predictive density by Pareto-smoothed leave-one-out, of single
+    runs and of whole curves. It rewards interpolation; a law that wins there may extrapolate
+    worse. Outside: scores at held-out runs, best law first, together with two baselines: the last
+    value of the curve, and the first law by least squares (both missing where a held-out curve
+    has no training run).
 
     Parameters
     ----------
@@ -57,29 +51,30 @@ def compare(
     later : xarray.Dataset, optional
         Held-out runs, at larger scales.
     loo : mapping of str to arviz_stats.ELPDData, optional
-        Leave-one-out by fit where it is known better, as of
+        Leave-one-out results by fit, to use in place of the approximation, such as those of
         `bayeslaw.leave_one_out_exactly`.
 
     Returns
     -------
     pandas.DataFrame
-        A row per fit and baseline, indexed by ``law``. ``verdict``, by the scores and, for a law
-        that says what its parameters mean, by their posterior (see `verdict`); ``elpd_loo``,
-        ``elpd_loo_se``, ``loo_weight`` (stacking) and ``bad_pareto_k`` (runs too influential for
-        the approximation); ``elpd_curve``, ``elpd_curve_se`` and ``bad_curve_k``, the same of
-        whole curves, missing without pooling (see `bayeslaw.leave_one_curve_out`);
-        with `later` also ``log_score`` (mean log density of a held-out response),
-        ``log_score_se`` (between curves), ``log_score_diff`` to the best and
+        A row per fit and baseline, indexed by ``law``. ``verdict``: best, worse, not
+        distinguishable from the best, or why the scores do not count; for a law with named
+        regions also the most probable one (see `bayeslaw.region_probabilities`). ``elpd_loo``,
+        ``elpd_loo_se``, ``loo_weight`` (stacking) and ``bad_pareto_k`` (number of runs too
+        influential for the approximation); ``elpd_curve``, ``elpd_curve_se`` and ``bad_curve_k``,
+        the same for whole curves, missing without pooling (see `bayeslaw.leave_one_curve_out`).
+        With `later` also ``log_score`` (mean log density of a held-out response),
+        ``log_score_se`` (between curves), ``log_score_diff`` from the best and
         ``log_score_diff_se`` (paired by curve; the largest of the errors between curves and
         between levels of each group), ``rmsle``, ``crps``, ``coverage_90``. Last ``caveats``: few
-        curves or runs, what makes a score infinite, runs too influential, a fit that did not
-        converge, a difference within its error.
+        curves or runs, why a score is infinite, influential runs, a fit that did not converge, a
+        difference within its error.
 
     Raises
     ------
     ValueError
-        If there is no fit, one is called like a baseline or has no pointwise likelihood, `loo` is
-        of other fits or runs, or the fits are of different outcomes: other runs, another order,
+        If there is no fit, one has the name of a baseline or no pointwise likelihood, `loo` is of
+        other fits or runs, or the fits are of different outcomes: other runs, another order,
         other responses or other standard errors.
 
     Examples
@@ -89,12 +84,14 @@ def compare(
     """
     _require_same_outcome(fits)
     require_names(fits)
-    inside = _inside(fits, _leave_one_out(fits, loo or {})).join(_by_curve(fits))
+    in_range = _in_range(fits, _leave_one_out(fits, loo or {})).join(_by_curve(fits))
     if later is None:
-        return _judged(fits, inside, "elpd_loo_diff", next(iter(fits.values())).runs)
-    both = _outside(fits, later).join(inside.drop(columns=["elpd_loo_diff", "elpd_loo_diff_se"]))
-    judged = _judged(fits, both, "log_score_diff", later)
-    return judged.sort_values("log_score", ascending=False, na_position="last")
+        runs = next(iter(fits.values())).runs
+        return _with_verdicts_and_caveats(fits, in_range, "elpd_loo_diff", runs)
+    without_differences = in_range.drop(columns=["elpd_loo_diff", "elpd_loo_diff_se"])
+    scores = _out_of_range(fits, later).join(without_differences)
+    table = _with_verdicts_and_caveats(fits, scores, "log_score_diff", later)
+    return table.sort_values("log_score", ascending=False, na_position="last")
 
 
 def _require_same_outcome(fits: Mapping[str, Fit]) -> None:
@@ -113,14 +110,16 @@ def _require_same_outcome(fits: Mapping[str, Fit]) -> None:
 
 
 def _digest(runs: xr.Dataset) -> str:
+    """Hash of what is observed: runs in order, responses and standard errors."""
     response = runs.attrs["response"]
     rows = repr([str(run) for run in runs["run"].values])
     error = runs["stderr"].values.tobytes() if "stderr" in runs else b"none"
-    told = [rows.encode(), response.encode(), runs[response].values.tobytes(), error]
-    return hashlib.sha256(b"/".join(told)).hexdigest()
+    parts = [rows.encode(), response.encode(), runs[response].values.tobytes(), error]
+    return hashlib.sha256(b"/".join(parts)).hexdigest()
 
 
 def _leave_one_out(fits: Mapping[str, Fit], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave-one-out by fit: as given, otherwise approximated."""
     for name, loo in given.items():
         if name not in fits:
             raise ValueError(f"loo has {name!r}, which is no fit; the fits are {list(fits)}")
@@ -139,45 +138,50 @@ def _leave_one_out(fits: Mapping[str, Fit], given: Mapping[str, Any]) -> dict[st
 
 
 def _by_curve(fits: Mapping[str, Fit]) -> pd.DataFrame:
-    told = {}
+    """Leave-one-curve-out, a row per fit."""
+    rows = {}
     for name, loo in ((name, leave_one_curve_out(fit)) for name, fit in fits.items()):
-        told[name] = (np.nan,) * 3 if loo is None else (loo.elpd, loo.se, _bad(loo))
+        rows[name] = (np.nan,) * 3 if loo is None else (loo.elpd, loo.se, _count_influential(loo))
     columns = ["elpd_curve", "elpd_curve_se", "bad_curve_k"]
-    return pd.DataFrame.from_dict(told, "index", columns=columns)
+    return pd.DataFrame.from_dict(rows, "index", columns=columns)
 
 
-def _bad(loo: Any) -> int:
+def _count_influential(loo: Any) -> int:
     return int(np.sum(loo.pareto_k.values > loo.good_k))
 
 
-def _inside(fits: Mapping[str, Fit], loo: Mapping[str, Any]) -> pd.DataFrame:
-    told = pd.DataFrame(
+def _in_range(fits: Mapping[str, Fit], loo: Mapping[str, Any]) -> pd.DataFrame:
+    """Leave-one-out with stacking weights and differences from the best, a row per fit."""
+    table = pd.DataFrame(
         {
             "elpd_loo": {name: each.elpd for name, each in loo.items()},
             "elpd_loo_se": {name: each.se for name, each in loo.items()},
-            "bad_pareto_k": {name: _bad(each) for name, each in loo.items()},
+            "bad_pareto_k": {name: _count_influential(each) for name, each in loo.items()},
         }
     )
     if len(fits) == 1:
-        return told.assign(loo_weight=1.0, elpd_loo_diff=0.0, elpd_loo_diff_se=0.0)
-    best = max(_trusted(fits), key=lambda name: loo[name].elpd)
-    # ArviZ rounds numbers unless told not to.
+        return table.assign(loo_weight=1.0, elpd_loo_diff=0.0, elpd_loo_diff_se=0.0)
+    best = max(_converged(fits), key=lambda name: loo[name].elpd)
+    # By default ArviZ rounds.
     compared = az.compare(loo, reference=best, round_to="none")
-    return told.assign(
+    return table.assign(
         loo_weight=compared["weight"],
         elpd_loo_diff=compared["elpd_diff"],
         elpd_loo_diff_se=compared["dse"],
     )
 
 
-def _outside(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
+def _out_of_range(fits: Mapping[str, Fit], later: xr.Dataset) -> pd.DataFrame:
+    """Scores at later runs with differences from the best, a row per fit and baseline."""
     check_runs(later)
     scored = {name: score(forecast(fit, later), later) for name, fit in fits.items()}
     rows = {name: score_table(each)[list(SCORES)].loc["all"] for name, each in scored.items()}
-    told = pd.DataFrame.from_dict({**rows, **_baselines(next(iter(fits.values())), later)}, "index")
+    rows |= _baselines(next(iter(fits.values())), later)
+    table = pd.DataFrame.from_dict(rows, "index")
     shown = ("squared_log_error", "log_score", "crps")
-    told[WHY] = pd.Series({name: why_infinite(each, shown) for name, each in scored.items()})
-    return told.join(paired_differences(scored, _trusted(fits)))
+    reasons = {name: why_infinite(each, shown) for name, each in scored.items()}
+    table[WHY_INFINITE] = pd.Series(reasons)
+    return table.join(paired_differences(scored, _converged(fits)))
 
 
 def _baselines(first: Fit, later: xr.Dataset) -> dict[str, dict[str, float]]:
@@ -191,66 +195,72 @@ def _rmsle(errors: xr.Dataset) -> float:
     return float(np.sqrt(curve_means(errors)["squared_log_error"]).mean())
 
 
-def _judged(
-    fits: Mapping[str, Fit], rows: pd.DataFrame, difference: str, judges: xr.Dataset
+def _with_verdicts_and_caveats(
+    fits: Mapping[str, Fit], rows: pd.DataFrame, difference: str, runs: xr.Dataset
 ) -> pd.DataFrame:
-    """The rows with a verdict in front and caveats behind."""
-    best = str(rows.loc[_trusted(fits), difference].abs().fillna(np.inf).idxmin())
-    curves = curves_in(judges).sizes["curve"]
-    units = judges.sizes["run"] if difference == "elpd_loo_diff" else curves
-    apart = [(str(n), *of, units) for n, *of in rows[[difference, f"{difference}_se"]].itertuples()]
+    """The rows with verdicts as first and caveats as last column.
+
+    The verdict is by the column `difference`, whose errors are between the runs, or their curves.
+    """
+    best = str(rows.loc[_converged(fits), difference].abs().fillna(np.inf).idxmin())
+    n_curves = curves_in(runs).sizes["curve"]
+    n_pairs = runs.sizes["run"] if difference == "elpd_loo_diff" else n_curves
+    differences = {
+        str(name): (estimate, error, n_pairs)
+        for name, estimate, error in rows[[difference, f"{difference}_se"]].itertuples()
+    }
     verdicts = [
-        _verdict(name, fits, best, *values) + _by_parameter(fits.get(name))
-        for name, *values in apart
+        _verdict(name, fits, best, *values) + _most_probable_region(fits.get(name))
+        for name, values in differences.items()
     ]
-    count = few_curves(curves)
-    known = rows[WHY].dropna() if WHY in rows else pd.Series(dtype=str)
-    why = {str(name): str(reason) for name, reason in known.items()}
+    known = rows[WHY_INFINITE].dropna() if WHY_INFINITE in rows else pd.Series(dtype=str)
+    reasons = {str(name): str(reason) for name, reason in known.items()}
     caveats = [
         joined(
-            *_of_fit(name, fits, rows),
-            count,
-            why.get(name, ""),
+            *_fit_caveats(name, fits, rows),
+            few_curves(n_curves),
+            reasons.get(name, ""),
             "" if name == best else unclear(*values),
         )
-        for name, *values in apart
+        for name, values in differences.items()
     ]
-    told = rows.drop(columns=WHY, errors="ignore").assign(caveats=caveats)
-    told.insert(0, "verdict", verdicts)
-    return told.rename_axis("law")
+    table = rows.drop(columns=WHY_INFINITE, errors="ignore").assign(caveats=caveats)
+    table.insert(0, "verdict", verdicts)
+    return table.rename_axis("law")
 
 
-def _of_fit(name: str, fits: Mapping[str, Fit], rows: pd.DataFrame) -> list[str]:
-    """What to hold against the fit in itself; nothing against a baseline."""
+def _fit_caveats(name: str, fits: Mapping[str, Fit], rows: pd.DataFrame) -> list[str]:
+    """Caveats of the fit itself; none for a baseline."""
     if name not in fits:
         return []
-    runs, bad = fits[name].runs, rows.loc[name, ["bad_pareto_k", "bad_curve_k"]].fillna(0)
-    count, of_runs, of_curves = runs.sizes["run"], *bad.astype(int)
+    runs, counts = fits[name].runs, rows.loc[name, ["bad_pareto_k", "bad_curve_k"]].fillna(0)
+    n_runs, influential_runs, influential_curves = runs.sizes["run"], *counts.astype(int)
     return [
         "" if Gate.of(fits[name].tree).passed else NOT_CONVERGED,
-        few_runs(count),
-        influential(of_runs, f"{count} runs"),
-        influential(of_curves, f"{curves_in(runs).sizes['curve']} curves"),
+        few_runs(n_runs),
+        influential(influential_runs, f"{n_runs} runs"),
+        influential(influential_curves, f"{curves_in(runs).sizes['curve']} curves"),
     ]
 
 
-def _by_parameter(fit: Fit | None) -> str:
-    """What a law's own parameter tells of the kind of law, such as kappa of `laws.curvature`."""
+def _most_probable_region(fit: Fit | None) -> str:
+    """The most probable region of a law's parameter, such as kappa of `laws.curvature`."""
     if fit is None or not fit.model.law.regions or not Gate.of(fit.tree).passed:
         return ""
-    told = region_probabilities(fit)
-    if told.index[0] != "population" and len(told) > 1:  # curves that share nothing
+    probabilities = region_probabilities(fit)
+    if probabilities.index[0] != "population" and len(probabilities) > 1:  # several unpooled curves
         return ""
-    return f"; {told.iloc[0].idxmax()} with probability {told.iloc[0].max():.2f}"
+    first = probabilities.iloc[0]
+    return f"; {first.idxmax()} with probability {first.max():.2f}"
 
 
-def _trusted(fits: Mapping[str, Fit]) -> list[str]:
-    """The fits that passed their gate; all of them where none did."""
+def _converged(fits: Mapping[str, Fit]) -> list[str]:
+    """Names of the fits that passed their gate; of all if none did."""
     return [name for name, fit in fits.items() if Gate.of(fit.tree).passed] or list(fits)
 
 
 def _verdict(
-    name: str, fits: Mapping[str, Fit], best: str, difference: float, error: float, units: int
+    name: str, fits: Mapping[str, Fit], best: str, difference: float, error: float, n_pairs: int
 ) -> str:
     if name not in fits:
         return "baseline"
@@ -260,6 +270,6 @@ def _verdict(
         return "not positive at a held-out run"
     if name == best:
         return "best"
-    if unclear(difference, error, units):  # an unknown error (a single curve) tells nothing apart
+    if unclear(difference, error, n_pairs):
         return f"not distinguishable from {best}"
     return "worse"

@@ -1,4 +1,4 @@
-"""How much of the variance of an answer is due to each of the choices behind it."""
+"""Variance decomposition over discrete choices: first-order and total (Sobol) indices."""
 
 from __future__ import annotations
 
@@ -11,46 +11,30 @@ __all__ = ["variance_shares"]
 
 
 def variance_shares(values: np.ndarray, choices: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Split the variance of values between choices.
+    """Shares of the variance of values (universe,) by choice, indexed by ``source``.
 
-    Parameters
-    ----------
-    values : array, shape (universe,)
-        What came of each combination of choices.
-    choices : mapping of str to sequence of str
-        For each choice the name of the alternative that each combination took.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per choice and one for ``all choices``, indexed by ``source``. ``sd``: standard
-        deviation of the means of its alternatives. ``first_order``: their variance as a share of
-        that of all values. ``total``: mean variance of values that differ in this choice alone,
-        as a share; what it moves by itself and together with others. In a full cross the first
-        orders sum to at most one, and equal the totals where choices only add up. Shares of no
-        variance are missing.
-
-    Examples
-    --------
-    >>> choices = {"law": ["a", "a", "b", "b"], "noise": ["x", "y", "x", "y"]}
-    >>> variance_shares(np.array([0.0, 1.0, 2.0, 3.0]), choices)["total"].tolist()
-    [0.8, 0.2, 1.0]
+    `choices` maps each choice to the alternative that each universe took. The last row is ``all
+    choices``. ``sd``: standard deviation of the means of the alternatives. ``first_order``: their
+    variance as a share of that of all values. ``total``: mean variance among values that differ in
+    this choice alone, as a share; it includes interactions. In a full cross the first orders sum
+    to at most one, and equal the totals if the choices are additive. Shares of no variance are
+    missing.
     """
     rows = {name: _variances(values, choices, name) for name in choices}
-    moved = np.array([*rows.values(), 2 * [np.var(values)]])
+    variances = np.array([*rows.values(), 2 * [np.var(values)]])
     with np.errstate(invalid="ignore"):
-        alone, in_all = (moved / moved[-1]).T
-    told = {"sd": np.sqrt(moved[:, 0]), "first_order": alone, "total": in_all}
-    return pd.DataFrame(told, index=pd.Index([*rows, "all choices"], name="source"))
+        first_order, total = (variances / variances[-1]).T
+    columns = {"sd": np.sqrt(variances[:, 0]), "first_order": first_order, "total": total}
+    return pd.DataFrame(columns, index=pd.Index([*rows, "all choices"], name="source"))
 
 
 def _variances(
     values: np.ndarray, choices: Mapping[str, Sequence[str]], name: str
 ) -> list[np.floating]:
-    """Of the means of a choice's alternatives; and of values that agree in all other choices."""
+    """First-order and total variance of a choice."""
     others = [choices[other] for other in choices if other != name]
-    alike = _means(values, others) if others else values.mean()
-    return [np.var(_means(values, [choices[name]])), np.mean((values - alike) ** 2)]
+    mean_given_others = _means(values, others) if others else values.mean()
+    return [np.var(_means(values, [choices[name]])), np.mean((values - mean_given_others) ** 2)]
 
 
 def _means(values: np.ndarray, labels: Sequence[Sequence[str]]) -> np.ndarray:
