@@ -1,7 +1,7 @@
-"""The picture of the packages, drawn from their imports: python docs/architecture.py.
+"""Draw the diagram of the packages from their imports: python docs/architecture.py.
 
 Boxes are the packages and top-level files of ``src/bayeslaw``, above all that they import.
-Lines are imports, without those that follow from others (the transitive reduction).
+Lines are imports, reduced transitively.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["PICTURE", "picture"]
+__all__ = ["DIAGRAM", "diagram"]
 
 SOURCE = Path(__file__).parents[1] / "src" / "bayeslaw"
-PICTURE = Path(__file__).parent / "_static" / "architecture.svg"
-LEFT_OUT = {"__init__", "__main__"}
-WIDTH, HEIGHT, GAP, RISE = 250, 60, 16, 30  # of a box, between boxes, between floors; pixels
+DIAGRAM = Path(__file__).parent / "_static" / "architecture.svg"
+EXCLUDED = {"__init__", "__main__"}
+WIDTH, HEIGHT, GAP, RISE = 250, 60, 16, 30  # of a box, between boxes, between layers; pixels
 INK, PALE, ACCENT = "#222", "#bbb", "#f5f3ee"
 
 type Edges = set[tuple[str, str]]
 
 
 class Box(NamedTuple):
-    """A package or a top-level file: its name, what it is for, and its number of modules."""
+    """A package or a top-level file: name, first line of its docstring, number of modules."""
 
     name: str
     about: str
     modules: int
 
 
-def picture(source: Path = SOURCE) -> str:
-    """The picture as SVG."""
+def diagram(source: Path = SOURCE) -> str:
+    """The diagram as SVG."""
     boxes = {box.name: box for box in _boxes(source)}
     edges = {(a, b) for a, b in _imports(source) if a != b and {a, b} <= boxes.keys()}
-    floors = _floors(boxes, edges)
-    return _svg(boxes, _reduced(edges), floors)
+    layers = _layers(boxes, edges)
+    return _svg(boxes, _reduced(edges), layers)
 
 
 def _boxes(source: Path) -> Iterator[Box]:
@@ -45,7 +45,7 @@ def _boxes(source: Path) -> Iterator[Box]:
         init = path / "__init__.py"
         if init.is_file():
             yield Box(path.name, _about(init), sum(1 for _ in path.rglob("*.py")))
-        elif path.suffix == ".py" and path.stem not in LEFT_OUT:
+        elif path.suffix == ".py" and path.stem not in EXCLUDED:
             yield Box(path.stem, _about(path), 1)
 
 
@@ -54,7 +54,7 @@ def _about(path: Path) -> str:
 
 
 def _imports(source: Path) -> Iterator[tuple[str, str]]:
-    """Pairs of boxes: who imports, and what. Imports for type checking alone are left out."""
+    """Pairs of boxes: importer and imported, without imports for type checking only."""
     for path in sorted(source.rglob("*.py")):
         importer = path.relative_to(source).parts[0].removesuffix(".py")
         tree = ast.parse(path.read_text("utf-8"))
@@ -74,19 +74,19 @@ def _without_type_checking(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def _floors(boxes: Mapping[str, Box], edges: Edges) -> dict[str, int]:
-    """The floor of each box: one above the highest that it imports."""
-    floors = dict.fromkeys(boxes, 0)
+def _layers(boxes: Mapping[str, Box], edges: Edges) -> dict[str, int]:
+    """The layer of each box: one above the highest that it imports."""
+    layers = dict.fromkeys(boxes, 0)
     for _ in boxes:
         for above, below in edges:
-            floors[above] = max(floors[above], floors[below] + 1)
-    if any(floors[above] <= floors[below] for above, below in edges):
+            layers[above] = max(layers[above], layers[below] + 1)
+    if any(layers[above] <= layers[below] for above, below in edges):
         raise ValueError("the packages import each other in a circle")
-    return floors
+    return layers
 
 
 def _reduced(edges: Edges) -> Edges:
-    """The edges that no path of others replaces."""
+    """Transitive reduction: the edges that no path of other edges implies."""
     below: dict[str, set[str]] = {}
     for a, b in edges:
         below.setdefault(a, set()).add(b)
@@ -98,9 +98,9 @@ def _reduced(edges: Edges) -> Edges:
     return {(a, b) for a, b in edges if not any(b in reach(c) for c in below[a] - {b})}
 
 
-def _svg(boxes: Mapping[str, Box], edges: Edges, floors: Mapping[str, int]) -> str:
-    levels = range(max(floors.values()), -1, -1)
-    rows = [[name for name in boxes if floors[name] == level] for level in levels]
+def _svg(boxes: Mapping[str, Box], edges: Edges, layers: Mapping[str, int]) -> str:
+    levels = range(max(layers.values()), -1, -1)
+    rows = [[name for name in boxes if layers[name] == level] for level in levels]
     width = max(map(len, rows)) * (WIDTH + GAP) + GAP
     at: dict[str, tuple[float, float]] = {}
     for i, row in enumerate(rows):
@@ -138,4 +138,4 @@ def _shape(box: Box, x: float, y: float) -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(picture(), encoding="utf-8")
+    DIAGRAM.write_text(diagram(), encoding="utf-8")

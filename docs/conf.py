@@ -2,9 +2,9 @@
 
     uv run sphinx-build -W --keep-going -b html docs docs/_build
 
-builds it, without the network. The tutorials are the scripts in ``notebooks``; they show what they
-print where a folder holds them executed: ``docs/_executed``, or the one that the environment
-variable ``BAYESLAW_NOTEBOOKS`` names. ``.ci/run_notebook.py`` executes them.
+builds it, without the network. The tutorials are the scripts in ``notebooks``; they have output if
+they were executed into ``docs/_executed``, or into the folder that the environment variable
+``BAYESLAW_NOTEBOOKS`` names. ``.ci/run_notebook.py`` executes them.
 """
 
 import os
@@ -52,9 +52,9 @@ numpydoc_xref_param_type = False
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"  # executed beforehand
+nb_execution_mode = "off"  # executed before the build
 nb_merge_streams = True
-nb_ipywidgets_js = {}  # there are no widgets, and their scripts come from the network
+nb_ipywidgets_js = {}  # no widgets: their scripts would be fetched from the network
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -68,12 +68,12 @@ html_show_sphinx = False
 
 
 def write_pages(app: Sphinx, _: object) -> None:
-    """Write what is made from the package, before Sphinx looks for its sources."""
+    """Write generated pages before Sphinx reads its sources."""
     executed = Path(os.environ.get("BAYESLAW_NOTEBOOKS", HERE / "_executed"))
     pages.write(Path(app.srcdir), executed)
 
 
 def setup(app: Sphinx) -> None:
-    """Register what is ours."""
+    """Register the MathML renderer and the generated pages."""
     app.add_html_math_renderer("mathml", (mathml.inline, None), (mathml.display, None))
     app.connect("config-inited", write_pages)

@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers and screen readers know by themselves: no script, no font."""
+"""Formulas as MathML, which browsers and screen readers render without scripts or fonts."""
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -8,13 +8,13 @@ __all__ = ["display", "inline"]
 
 
 def inline(translator: HTML5Translator, node: nodes.math) -> None:
-    """Write a formula in a line of text."""
+    """Write an inline formula."""
     translator.body.append(convert(node.astext()))
     raise nodes.SkipNode
 
 
 def display(translator: HTML5Translator, node: nodes.math_block) -> None:
-    """Write a formula in its own paragraph."""
+    """Write a displayed formula."""
     formula = convert(node.astext(), display="block")
     translator.body.append(f'<div class="formula">{formula}</div>\n')
     raise nodes.SkipNode

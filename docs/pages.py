@@ -1,38 +1,37 @@
-"""Pages that are made from the package itself: reference, laws, data, command line, tutorials."""
+"""Pages generated from the package: reference, laws, data, command line, tutorials."""
 
 from __future__ import annotations
 
 import inspect
 import operator
 import sys
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import jupytext
 import nbformat
-import pandas as pd
 
 import bayeslaw as bl
 from bayeslaw._law.roles import Role
 from bayeslaw.cli import app
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-from benchmarks.extrapolation.published import published  # noqa: E402
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from extrapolation_tables import extrapolation  # noqa: E402
+from markup import heading, indented, markdown_table, rst_block, rst_table  # noqa: E402
 
 __all__ = ["GROUPS", "api", "command_line", "data", "extrapolation", "laws", "roles", "tutorial"]
 __all__ += ["write"]
 
-NOTEBOOKS, RESULTS = ROOT / "notebooks", ROOT / "benchmarks" / "results"
+NOTEBOOKS = HERE.parent / "notebooks"
 
-# Public names by what they are for, each once: of the package, or of a file of it, such as
+# Public names by purpose, each once: of the package, or of a file of it, such as
 # `bayeslaw.weights`.
 GROUPS: Mapping[str, tuple[str, str]] = {
     "Runs": (
-        "From a table to a labelled data set, its splits, and grids to forecast on.",
+        "From a table to a labelled data set, its splits, and forecast grids.",
         "read_runs read_exports check_runs split_at split_held_out grid datasets"
         " errors.RunsError errors.RunsWarning errors.FetchError",
     ),
@@ -45,30 +44,30 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         "Floor Amplitude Exponent Scale Shape Fraction Rate Reference Real NoiseScale",
     ),
     "Models": (
-        "What is fitted: a law, what is pooled, how runs scatter, what the law gets wrong.",
+        "A law, its pooling, its noise and its discrepancy.",
         "Model Gaussian StudentT Undertuned Noise Brownian build"
         " response_scales.LogScale response_scales.RawScale response_scales.LogitScale"
         " response_scales.ResponseScale",
     ),
     "Priors": (
-        "Records that say what is believed before the runs are seen.",
+        "Prior distributions, and populations learned from other curves.",
         "Normal LogNormal LogitNormal HalfNormal Fixed priors.LinkNormal priors.Prior"
         " Population population save_population load_population",
     ),
     "Fitting": (
-        "From a model and runs to draws of the posterior, or to a point.",
+        "From a model and runs to posterior draws, or to a point estimate.",
         "fit Sampler refit Fit least_squares save load errors.Interrupted errors.StoreError",
     ),
     "Judging a fit": (
-        "Did it converge, what was found, what did the data decide.",
+        "Convergence, parameters, and which of them the data determine.",
         "diagnose diagnostics.diagnose.Diagnosis summary region_probabilities",
     ),
     "Forecasts": (
-        "Draws of the curve and of a new run, their bands, and how right they were.",
+        "Draws of the curve and of a new run, their bands, and their scores.",
         "forecast two_stage_forecast interval observation_noise score score_table",
     ),
     "Comparison": (
-        "Which law to believe where it extrapolates; averages of laws; two systems.",
+        "Scores of laws where they extrapolate; stacking; contrasts of two systems.",
         "compare backtest backtest_table leave_one_curve_out leave_one_out_exactly"
         " stack forecasting.stack.Stack stack_forecasts"
         " weights.log_scores weights.equal_weights weights.stacking_weights"
@@ -78,7 +77,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         " crossing_table",
     ),
     "Decisions": (
-        "What to train with a budget, what a target costs, what more of a size buys.",
+        "Compute-optimal plans, requirements for a target, marginal gains.",
         "plan requirement marginal_gain saturation training_flops",
     ),
     "Figures": (
@@ -87,39 +86,39 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         " plot_comparison plot_skill plot_multiverse plot_calibration plot_contours",
     ),
     "Reports": (
-        "A fit in one file for those who have no Python.",
+        "A fit as one HTML file for readers without Python.",
         "write_report",
     ),
 }
 
 
 def write(folder: Path, executed: Path) -> None:
-    """Write all pages that are made.
+    """Write all generated pages.
 
     Parameters
     ----------
     folder : Path
         The sources of the site.
     executed : Path
-        Where executed notebooks are, if there are any.
+        Folder of executed notebooks, if there are any.
     """
     reference, tutorials = folder / "reference", folder / "tutorials"
-    _keep(reference / "api.rst", api())
-    _keep(reference / "laws.rst", laws())
-    _keep(reference / "data.md", data())
-    _keep(reference / "command_line.md", command_line())
-    _keep(folder / "_made" / "extrapolation.md", extrapolation())
+    _write_if_changed(reference / "api.rst", api())
+    _write_if_changed(reference / "laws.rst", laws())
+    _write_if_changed(reference / "data.md", data())
+    _write_if_changed(reference / "command_line.md", command_line())
+    _write_if_changed(folder / "_made" / "extrapolation.md", extrapolation())
     for script in sorted(NOTEBOOKS.glob("*.py")):
-        _keep(tutorials / f"{script.stem}.ipynb", tutorial(script, executed))
+        _write_if_changed(tutorials / f"{script.stem}.ipynb", tutorial(script, executed))
 
 
 def api() -> str:
-    """Every public name, by what it is for."""
+    """The reference page: every public name, by purpose."""
     grouped = {name for _, names in GROUPS.values() for name in names.split()}
     rest = [name for name in public_names() if name not in grouped]
     more = {"Further names": ("Public, and in none of the groups.", " ".join(rest))} if rest else {}
     groups = [_group(title, *group) for title, group in {**GROUPS, **more}.items()]
-    return "\n".join([_head("Public names", "="), API, *groups])
+    return "\n".join([heading("Public names", "="), API, *groups])
 
 
 def public_names() -> list[str]:
@@ -134,16 +133,16 @@ def public_names() -> list[str]:
 API = """
 Import the package as ``import bayeslaw as bl``; every name below is then ``bl.name``. Names are
 imported when they are first used, so the import itself costs nothing. Every page gives the shapes
-and units of what goes in and comes out, the errors, an example, and a link to the source.
+and units of arguments and results, the errors, an example, and a link to the source.
 
-Examples that need a fit are shown without output; ``fit`` stands for what `bayeslaw.fit` returned.
+Examples that need a fit are shown without output; ``fit`` is a result of `bayeslaw.fit`.
 """
 
 
 def _group(title: str, sentence: str, listed: str) -> str:
     names = listed.split()
     every = [name for name in names if _role_of(name) is None and not _is_module(name)]
-    lines = [_head(title, "-"), sentence, ""]
+    lines = [heading(title, "-"), sentence, ""]
     if every:
         lines += [".. autosummary::", "   :toctree: names", "   :nosignatures:", ""]
         lines += [f"   bayeslaw.{name}" for name in every]
@@ -167,18 +166,20 @@ def roles() -> str:
         for name in bl.__all__
         if (role := _role_of(name))
     ]
-    return _table(("role", "what it is", "pooled on the", "default prior", "default spread"), rows)
+    return rst_table(
+        ("role", "what it is", "pooled on the", "default prior", "default spread"), rows
+    )
 
 
 def laws() -> str:
     """The catalogue of laws, by the module that holds them."""
     catalogue = [bl.laws.find(name) for name in bl.laws.names()]
-    parts = [_head("Laws", "="), LAWS, ".. _roles:\n", _head("Roles", "-"), ROLES, roles()]
+    parts = [heading("Laws", "="), LAWS, ".. _roles:\n", heading("Roles", "-"), ROLES, roles()]
     for name, (title, sentence) in FAMILIES.items():
         own = [law for law in catalogue if law.function.__module__ == f"bayeslaw.laws.{name}"]
-        parts += [_head(title, "-"), sentence, "", *map(_law, own)]
+        parts += [heading(title, "-"), sentence, "", *map(_law, own)]
     verbs = [name for name in bl.laws.__all__ if inspect.isfunction(_unwrapped(name))]
-    parts += [_head("Functions", "-"), *(f".. autofunction:: {name}" for name in verbs), ""]
+    parts += [heading("Functions", "-"), *(f".. autofunction:: {name}" for name in verbs), ""]
     return "\n".join(parts)
 
 
@@ -194,25 +195,26 @@ predictors, the rest are parameters. A law in one predictor is written in ``N``;
 ``bl.laws.power.of("D")`` is the same law in ``D``. ``bl.laws.broken(breaks)`` has any number of
 breaks. `bayeslaw.law` makes a law of your own.
 
-Published values are those of the sources named; ``benchmarks/published.py`` refits what it can.
-On the command line, ``bayeslaw laws`` lists the laws and ``bayeslaw laws power`` tells about one.
+Published values are those of the sources named; ``benchmarks/published.py`` checks laws against
+published numbers, from the published points. On the command line, ``bayeslaw laws`` lists the laws
+and ``bayeslaw laws power`` describes one.
 """
 ROLES = """
 The role of a parameter gives its support, the scale on which curves are pooled, and its default
 priors: of the value for the population, and of the spread between curves and groups on that scale.
 Priors hold at the reference size of the runs: that of a ``Scale`` is in multiples of it, so its
-default sits where the reference is, in the middle of the runs unless you give one. Those of
+default is centred at the reference, in the middle of the runs unless you give one. Those of
 ``Floor``, ``Amplitude`` and ``Rate`` are in units of the median response of the runs. In a sum of
-terms, such as `power` or `chinchilla`, the default of floors and amplitudes is instead that of the
-level and of the terms' shares in it: see :doc:`/explanation/model`. A prior that you give replaces
+terms, such as `power` or `chinchilla`, floors and amplitudes have instead default priors on the
+level and on the terms' shares of it: see :doc:`/explanation/model`. A prior that you give replaces
 either, in your units of the response.
 """
 FAMILIES = {
     "single_predictor": (
         "In one size",
-        "Parameters, tokens, samples or compute: whichever was varied.",
+        "Parameters, tokens, samples or compute.",
     ),
-    "curvature": ("Power law or log-linear", "One law that holds both, to tell them apart."),
+    "curvature": ("Power law or log-linear", "One law that contains both, to distinguish them."),
     "joint": ("In several sizes", "Parameters and tokens, repeats, bits, experts."),
     "training": ("Training", "Steps, batches and learning rates."),
     "downstream": ("Downstream", "Accuracy, other losses, samples, time."),
@@ -227,15 +229,15 @@ def _law(law: bl.Law) -> str:
     predictors = ", ".join(f"``{name}``" for name in law.predictors)
     body = [
         f".. py:data:: {law.name}\n",
-        *_inside(f".. math:: {law.latex}\n" if law.latex else ""),
-        *_inside(law.doc + "\n"),
-        *_inside(f"Predictors: {predictors}.{_ways(law)}\n"),
-        *_inside(_table(("parameter", "role", "what it is", "default prior"), rows)),
+        *indented(f".. math:: {law.latex}\n" if law.latex else ""),
+        *indented(law.doc + "\n"),
+        *indented(f"Predictors: {predictors}.{_directions(law)}\n"),
+        *indented(rst_table(("parameter", "role", "what it is", "default prior"), rows)),
     ]
     return "\n".join(body)
 
 
-def _ways(law: bl.Law) -> str:
+def _directions(law: bl.Law) -> str:
     up = [name for name, sign in law.direction.items() if sign == 1]
     free = [name for name, sign in law.direction.items() if sign == 0]
     sentence = f" The response rises with {' and '.join(up)}." if up else ""
@@ -248,22 +250,42 @@ def data() -> str:
     parts = [DATA]
     for kind, title in (("package", "In the package"), ("public", "Public")):
         rows = [_dataset(name) for name in names[kind]]
-        parts += [f"## {title}\n", _pipes(("name", "runs", "sizes", "groups", "what"), rows), ""]
+        parts += [
+            f"## {title}\n",
+            markdown_table(("name", "runs", "sizes", "groups", "content"), rows),
+            "",
+        ]
     verbs = "\n".join(f".. autofunction:: {name}" for name in ("names", "info", "load", "table"))
     verbs += "\n.. autofunction:: fetch\n.. autoclass:: DatasetInfo"
     return "\n".join(
-        [*parts, "## Functions\n", _rst(f".. currentmodule:: bayeslaw.datasets\n\n{verbs}")]
+        [*parts, "## Functions\n", rst_block(f".. currentmodule:: bayeslaw.datasets\n\n{verbs}")]
     )
 
 
 DATA = """# Data
 
-`bl.datasets.load(name)` gives runs, `bl.datasets.table(name)` the whole table and
-`bl.datasets.info(name)` what is known about it: columns, licence, provenance, and notes on what was
-dropped. Those of the package are measured by this project (`benchmarks/learners.py`,
-`benchmarks/tiny_lm`). The public ones are not ours to ship: `bl.datasets.fetch(name)` downloads
-those that are published as one file and checks their hash (`pip install "bayeslaw[data]"`), and
-others are read from the folder that the environment variable `BAYESLAW_DATA` names.
+`bl.datasets.load(name)` returns runs, `bl.datasets.table(name)` the whole table and
+`bl.datasets.info(name)` its metadata: columns, licence, provenance, and notes on what was
+dropped.
+
+`tiny_lm` is a scaling study that this project measured: 872 byte-level language models, trained
+from scratch on four corpora (English prose, Python, C, HTML) with two architectures (a
+transformer and a recurrent network), 2.5 thousand to 115 thousand parameters, 2^15 to 2^20 bytes
+in one pass with the learning-rate schedule finished at each, most settings with three seeds; and
+16 held-out runs with ten to eighteen times the compute. `tiny_lm_repeats` adds repeated data (1
+to 16 epochs), `tiny_lm_curves` is the validation loss during training. `benchmarks/tiny_lm`
+measures them again. Runs that tuned learning rates are in `bl.datasets.table("tiny_lm")`.
+
+`learners` are learning curves of four learners (linear, trees, kernel, network) on five tasks
+from data that scikit-learn ships, with six seeds at each of nine to eleven sizes
+(`benchmarks/learners.py`). Both are Apache-2.0, like the code.
+
+The public data sets, `bl.datasets.names(public=True)`, are 29 tables of runs that others
+published, from the Chinchilla points to 864 learning curves. Their loaders handle the known
+pitfalls and record dropped rows in `runs.attrs["notes"]`. We may not redistribute them:
+`bl.datasets.fetch(name)` downloads those that are published as one file and checks their hash
+(`pip install "bayeslaw[data]"`); the others are read from the folder that the environment
+variable `BAYESLAW_DATA` names.
 """
 
 
@@ -279,7 +301,7 @@ def _dataset(name: str) -> tuple[str, ...]:
 
 
 def command_line() -> str:
-    """What every command says of itself."""
+    """The help of every command."""
     text = app.generate_docs(output_format="markdown", include_hidden=False)
     _, _, commands = text.partition("## bayeslaw demo")
     return f"{COMMANDS}\n## bayeslaw demo{commands}"
@@ -293,95 +315,26 @@ interrupted. How to use it: {doc}`/how_to/command_line`.
 
 
 def tutorial(script: Path, executed: Path) -> str:
-    """A notebook with what its cells print, or without where it was not executed."""
+    """A notebook, with output if it was executed."""
     ready = executed / f"{script.stem}.ipynb"
     if ready.is_file():
         return ready.read_text(encoding="utf-8")
     notebook = jupytext.read(script)
-    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(UNREAD.format(script.name)))
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(NOT_EXECUTED.format(script.name)))
     return nbformat.writes(notebook)
 
 
-UNREAD = """:::{{note}}
-This copy of the site was built without running the code, so results are missing here. Run
-`notebooks/{}` to see them.
+NOT_EXECUTED = """:::{{note}}
+This copy of the site was built without running the code, so output is missing. Run
+`notebooks/{}` to see it.
 :::"""
 
 
-OURS = "bayeslaw"
-BROAD = {"IC": "IC (72)", "LM": "LM (5)", "NMT": "NMT (5)", "BB": "BB (10)", "all 92": "all 92"}
-OTHER = {
-    "DD": "DD (16)", "Nano": "Nano (24)", "NLP+Nano": "NLP+Nano (44)", "ColPret": "ColPret (192)",
-    "LCDB": "LCDB (60)", "Datablations": "Datablations (40)",
-}  # fmt: skip
-
-
-def extrapolation() -> str:
-    """Tables of the extrapolation benchmark: a row per method, a column per domain."""
-    measured = pd.read_csv(RESULTS / "extrapolation" / "summary.csv")
-    others = published()
-    scores = pd.concat(
-        [measured, others.assign(configuration=others["configuration"] + ", published")]
-    )
-    both = (("RMSLE x100", "rmsle", 100), ("Log density", "log_density", 1))
-    return "\n".join(
-        f"**{title}**\n\n{_scores(scores, domains, *what)}\n"
-        for title, *what in both
-        for domains in (BROAD, OTHER)
-    )
-
-
-def _scores(scores: pd.DataFrame, domains: Mapping[str, str], column: str, factor: float) -> str:
-    order = list(dict.fromkeys([OURS, *scores["configuration"]]))
-    names = [column, f"{column}_se"]
-    wide = scores.pivot(index="configuration", columns="domain", values=names) * factor
-    values, errors = (wide[name].reindex(order)[list(domains)] for name in names)
-    methods = values.dropna(how="all").index
-    rows = [(name, *_cells(values.loc[name], errors.loc[name])) for name in methods]
-    return _pipes(("method", *domains.values()), rows)
-
-
-def _cells(values: pd.Series, errors: pd.Series) -> list[str]:
-    means = [f"{value:.3g}" if pd.notna(value) else "" for value in values]
-    standard_errors = [f" ({error:.2g})" if pd.notna(error) else "" for error in errors]
-    return [
-        first + second if first else ""
-        for first, second in zip(means, standard_errors, strict=True)
-    ]
-
-
-def _keep(path: Path, text: str) -> None:
-    """Write a file unless it is there already, so that Sphinx reads only what has changed."""
+def _write_if_changed(path: Path, text: str) -> None:
+    """Write a file if it has changed, so that Sphinx reads only changed files."""
     path.parent.mkdir(exist_ok=True)
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
-
-
-def _head(title: str, mark: str) -> str:
-    return f"{title}\n{mark * len(title)}\n"
-
-
-def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table in reStructuredText."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in (columns, *rows):
-        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
-    return "\n".join([*lines, ""])
-
-
-def _pipes(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table in Markdown."""
-    every = [columns, tuple("---" for _ in columns), *rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in every)
-
-
-def _rst(text: str) -> str:
-    return f"```{{eval-rst}}\n{text}\n```\n"
-
-
-def _inside(text: str) -> Iterator[str]:
-    """The lines of the body of a directive."""
-    yield from textwrap.indent(text, "   ").split("\n")
 
 
 def _role_of(name: str) -> Role | None:

@@ -49,7 +49,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class RunsError(ValueError):
-    """A table cannot be read as runs, or runs lack what was asked of them.
+    """A table cannot be read as runs, or runs lack a column, group or response that is needed.
 
     The message names the column, row or group at fault.
 

@@ -39,7 +39,7 @@ ROUNDING = 1e-14  # a difference of returns below this share of their sum is rou
 
 
 def training_flops(N: Any, D: Any) -> Any:
-    """FLOPs to train a dense transformer: 6 N D (Kaplan et al. 2020, section 2.1).
+    """Training compute of a dense transformer in FLOP: 6 N D (Kaplan et al. 2020, section 2.1).
 
     Two per parameter and token for the forward pass and four for the backward pass; attention
     over the context is not counted.

@@ -187,9 +187,9 @@ def _predictive_groups(
         model, run_arrays, parameters, runs, latent
     ).pointwise_log_likelihood()
     n_chains, n_draws, _ = log_likelihood.shape
-    every = max(1, n_chains * n_draws // PREDICTIVE_DRAWS)
-    thinned = {name: values[:, ::every] for name, values in parameters.items()}
-    thinned_latent = None if latent is None else latent[:, ::every]
+    step = max(1, n_chains * n_draws // PREDICTIVE_DRAWS)
+    thinned = {name: values[:, ::step] for name, values in parameters.items()}
+    thinned_latent = None if latent is None else latent[:, ::step]
     at_runs = DrawsAtRuns.of(model, run_arrays, thinned, runs, thinned_latent)
     # Without the latent values: the noise of a new response at the same run is drawn anew.
     new_responses = DrawsAtRuns.of(model, run_arrays, thinned, runs).distribution
