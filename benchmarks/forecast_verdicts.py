@@ -117,7 +117,17 @@ def main() -> None:
     started, rng = time.perf_counter(), np.random.default_rng(options.seed)
     truths = [(each.__name__, each(rng)) for each in TRUTHS for _ in range(options.repeats)]
     many = [simulate(truth, rng) for _, truth in truths]
-    fits = bl.refit(bl.Model(bl.laws.power), many, sampler=bl.Sampler(random_seed=options.seed, draws=500, tune=500, importance=not options.chains, progressbar=False))  # fmt: skip
+    fits = bl.refit(
+        bl.Model(bl.laws.power),
+        many,
+        sampler=bl.Sampler(
+            random_seed=options.seed,
+            draws=500,
+            tune=500,
+            importance=not options.chains,
+            progressbar=False,
+        ),
+    )
     verdicts = pd.concat(
         [
             judged(fit, truth).assign(truth=name)

@@ -128,7 +128,12 @@ def _fit_one_by_one(
         runs = [models.runs_of([c], "train", groups, reference_sizes(library.runs)) for c in own]
         priors = {} if known is None else bl.population(library, at=level)
         model = bl.Model(LAW.of(models.SIZE), pooling=None, priors=priors)
-        fits = bl.refit(model, runs, store=how.folder / "few.zarr" if how.folder else None, sampler=bl.Sampler(random_seed=how.seed, importance=True, progressbar=False, **ALONE))  # fmt: skip
+        fits = bl.refit(
+            model,
+            runs,
+            store=how.folder / "few.zarr" if how.folder else None,
+            sampler=bl.Sampler(random_seed=how.seed, importance=True, progressbar=False, **ALONE),
+        )
         for curve, fit in zip(own, fits, strict=True):
             predictions[curve.name] = models.prediction(fit, curve, groups, seconds=0.0)
     return [predictions[curve.name] for curve in curves]

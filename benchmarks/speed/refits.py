@@ -86,7 +86,12 @@ def _parts(name: str, runs: list) -> Row:
         with ThreadPoolExecutor(1) as executor:
             for i, one in enumerate(runs):
                 spent = time.process_time()
-                bl.refit(model, [one], executor=executor, sampler=bl.Sampler(random_seed=1 + i, importance=True, progressbar=False))  # fmt: skip
+                bl.refit(
+                    model,
+                    [one],
+                    executor=executor,
+                    sampler=bl.Sampler(random_seed=1 + i, importance=True, progressbar=False),
+                )
                 each.append(time.process_time() - spent)
     finally:
         for (module, function), original in inner.items():

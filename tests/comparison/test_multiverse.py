@@ -109,7 +109,12 @@ def test_the_sampler_is_passed_on(calls: Calls, lone_runs: xr.Dataset, tmp_path:
     options = {"draws": 3, "tune": 4, "chains": 2, "target_accept": 0.8, "importance": True}
     with ThreadPoolExecutor(1) as pool:
         parallel = {"executor": pool, "store": tmp_path}
-        multiverse(lone_runs, laws=LAWS, at=AT, sampler=bl.Sampler(random_seed=1, progressbar=False, **options, **parallel))  # fmt: skip
+        multiverse(
+            lone_runs,
+            laws=LAWS,
+            at=AT,
+            sampler=bl.Sampler(random_seed=1, progressbar=False, **options, **parallel),
+        )
     assert all(
         call.items() >= {**options, **parallel, "progressbar": False}.items() for call in calls
     )
@@ -136,7 +141,14 @@ def test_forecasts_and_parameters_are_those_of_the_fits(
 
 
 def test_shares_are_of_the_logarithm_of_the_forecasts(calls: Calls, lone_runs: xr.Dataset) -> None:
-    result = multiverse(lone_runs, laws=LAWS, noises={"one": bl.Gaussian()}, drops={"none": None, "small": lone_runs["N"] < 1e6}, at=AT, sampler=bl.Sampler(random_seed=1))  # fmt: skip
+    result = multiverse(
+        lone_runs,
+        laws=LAWS,
+        noises={"one": bl.Gaussian()},
+        drops={"none": None, "small": lone_runs["N"] < 1e6},
+        at=AT,
+        sampler=bl.Sampler(random_seed=1),
+    )
     assert result.shares.index.names == ["place", "source"]
     table = result.forecasts["median"].unstack("place")
     for point in (0, 1):
@@ -301,7 +313,13 @@ def test_invalid_arguments(
 
 def test_sampled(lone_runs: xr.Dataset) -> None:
     """Two data sets with one compilation: the forecasts are right, and the tables complete."""
-    result = multiverse(lone_runs, laws={"power": bl.Model(bl.laws.power, discrepancy=None)}, hold_outs={"none": None, "largest": lone_runs["N"].values > 3e7}, at=bl.grid(N=[1e9]), sampler=bl.Sampler(random_seed=1, tune=800, progressbar=False))  # fmt: skip
+    result = multiverse(
+        lone_runs,
+        laws={"power": bl.Model(bl.laws.power, discrepancy=None)},
+        hold_outs={"none": None, "largest": lone_runs["N"].values > 3e7},
+        at=bl.grid(N=[1e9]),
+        sampler=bl.Sampler(random_seed=1, tune=800, progressbar=False),
+    )
     assert isinstance(result, Multiverse)
     assert result.universes["passed"].all(), result.universes["fault"].to_list()
     truth = 2 + 300 * 1e9**-0.4
