@@ -18,7 +18,7 @@ from bayeslaw import cli
 type Run = Callable[..., tuple[int, str, str]]
 COLUMNS = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
 ORIGIN = ["--origins", "2e8"]  # of the existing fits
-SAMPLER = {"random_seed": 1, "draws": 1000, "tune": 1000, "chains": 4, "progressbar": False}
+SAMPLER = bl.Sampler(1, progressbar=False)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_backtest(run: Run, folder: Path, calls: list[dict[str, Any]]) -> None:
     assert models == ["power", "pure_power", "log_linear", "last value", "least squares"]
     assert result["backtest"][0]["log_score_diff"] == 0
     assert result["backtest"][1]["caveats"].startswith("12 curves (fewer than 16)")
-    assert [{name: call[name] for name in SAMPLER} for call in calls] == [SAMPLER] * 3
+    assert [call["sampler"] for call in calls] == [SAMPLER] * 3
     assert [call["model"].pooling for call in calls] == [["task", "dataset"]] * 3
     assert {call["many"][0].sizes["run"] for call in calls} == {72}
     code, text, _ = run("backtest", folder / "runs.csv", *COLUMNS, *ORIGIN)
@@ -71,8 +71,7 @@ def test_options_are_passed_on(run: Run, folder: Path, calls: list[dict[str, Any
     assert code == 0
     [call] = calls
     assert [runs.sizes["run"] for runs in call["many"]] == [12, 48]
-    sampler = {"random_seed": 9, "draws": 7, "tune": 8, "chains": 3, "progressbar": False}
-    assert {**call, **sampler} == call
+    assert call["sampler"] == bl.Sampler(9, draws=7, tune=8, chains=3, progressbar=False)
     assert (call["model"].pooling, call["model"].discrepancy) == (None, None)
     horizons = [row["horizon"] for row in json.loads(text)["backtest"]]
     assert list(dict.fromkeys(horizons)) == [3, 30, "inf"]

@@ -82,7 +82,8 @@ def test_a_study_fits_as_its_options(
     assert {model.law.digest for model in models} == {bl.laws.pure_power.digest}
     assert [model.pooling for model in models] == [None, None]
     assert by_file == by_options
-    assert (by_file["random_seed"], by_file["draws"], by_file["tune"]) == (4, 7, 1000)
+    assert (by_file["sampler"].random_seed, by_file["sampler"].draws) == (4, 7)
+    assert by_file["sampler"].tune == 1000
     assert Path("study.nc").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,10 @@ def small(monkeypatch: pytest.MonkeyPatch, cached: dict[Any, bl.Fit]) -> xr.Data
     selected &= ~runs["D"].isin([2.0**16, 2.0**18, 2.0**19])
     part, fit = runs.isel(run=selected.values), bl.fit
 
-    def quick(model: bl.Model, train: xr.Dataset, *, random_seed: int, **_: Any) -> bl.Fit:
-        key = (model.law.name, random_seed)
+    def quick(model: bl.Model, train: xr.Dataset, *, sampler: bl.Sampler) -> bl.Fit:
+        key = (model.law.name, sampler.random_seed)
         if key not in cached:
-            cached[key] = fit(model, train, sampler=bl.Sampler(random_seed=random_seed, **QUICK))
+            cached[key] = fit(model, train, sampler=replace(sampler, **QUICK))
         return cached[key]
 
     monkeypatch.setattr(bl.datasets, "load", {"tiny_lm": part}.get)
@@ -138,7 +139,7 @@ def test_interrupt_leaves_nothing(small: xr.Dataset, tmp_path: Path, monkeypatch
     def interrupted(model: bl.Model, *rest: Any, **more: Any) -> bl.Fit:
         if model.law.name == "chinchilla":
             raise KeyboardInterrupt
-        return fit(model, *rest, sampler=bl.Sampler(**more))
+        return fit(model, *rest, **more)
 
     monkeypatch.setattr(bl, "fit", interrupted)
     assert cli.run(["demo", "--out", str(out), "--seed", "2", "--json"]) == cli.INTERRUPTED

@@ -227,120 +227,15 @@ def test_a_number_of_the_runs(calls: Calls) -> None:
 def test_options_are_passed_to_the_sampler(calls: Calls, tmp_path: Path) -> None:
     models = {"power": POWER, "line": LOG_LINEAR}
     backtest(models, TWO, origins=[8e6], sampler=bl.Sampler(random_seed=1))
-    options = {
-        "random_seed": 1, "draws": 1000, "tune": 1000, "chains": 4, "target_accept": None,
-        "importance": False, "executor": None, "store": None, "progressbar": True,
-    }  # fmt: skip
+    given = {"sampler": bl.Sampler(1), "executor": None, "store": None}
     assert [call["model"] for call in calls] == [POWER, LOG_LINEAR]
-    assert all({**call, **options} == call and len(call) == len(options) + 2 for call in calls)
+    assert all({**call, **given} == call and len(call) == len(given) + 2 for call in calls)
     calls.clear()
-    options = {
-        "random_seed": 2, "draws": 3, "tune": 4, "chains": 5, "target_accept": 0.7,
-        "importance": True, "progressbar": False, "store": tmp_path,
-    }  # fmt: skip
+    sampler = bl.Sampler(2, draws=3, tune=4, chains=5, target_accept=0.7, importance=True)
     with ThreadPoolExecutor(1) as executor:
-        backtest(models, TWO, origins=[8e6], executor=executor, sampler=bl.Sampler(**options))
-        options["executor"] = executor
-        assert all({**call, **options} == call for call in calls)
-
-
-def test_with_a_real_fit(crossed_split: tuple[xr.Dataset, xr.Dataset]) -> None:
-    """A few draws already do better than the last value."""
-    quick = {"draws": 25, "tune": 100, "chains": 2, "target_accept": 0.9, "progressbar": False}
-    models = {"pure": bl.Model(bl.laws.pure_power, pooling=["task", "dataset"])}
-    scores = backtest(
-        models, crossed_split[0], origins=[5.2e7], sampler=bl.Sampler(random_seed=5, **quick)
-    )
-    assert (scores.attrs["refits"], scores.attrs["failed"]) == (1, 1)  # so few draws never pass
-    own = scores.isel(run=(scores["model"] == "pure").values)
-    assert own.sizes["run"] == 12
-    assert np.isfinite(own["log_score"]).all()
-    assert not own["passed"].any()
-    errors = backtest_table(scores)["rmsle"].unstack("model")
-    assert (errors["pure"] < errors["last value"]).all()
-
-
-# The table
-
-
-@pytest.fixture
-def scores(calls: Calls) -> xr.Dataset:
-    """Two models over three origins."""
-    models = {"line": LOG_LINEAR, "power": POWER}
-    return backtest(models, TWO, origins=[4e6, 8e6, 1e7], sampler=bl.Sampler(random_seed=1))
-
-
-def test_the_table_is_of_curves(scores: xr.Dataset) -> None:
-    table = backtest_table(scores)
-    assert table.index.names == ["horizon", "model"]
-    assert list(table) == [
-        "log_score", "log_score_se", "crps", "crps_se", "rmsle", "rmsle_se", "coverage_90",
-        "coverage_90_se", "log_score_diff", "log_score_diff_se", "n_curves", "n_failed", "caveats",
-    ]  # fmt: skip
-    assert table.loc[10].index.tolist() == ["power", "line", "last value", "least squares"]
-    at_ten = scores.isel(run=(scores["horizon"] == 10).values)
-    expected = bl.score_table(at_ten, by="model")
-    shared = ["log_score", "log_score_se", "crps", "rmsle", "rmsle_se", "coverage_90"]
-    pd.testing.assert_frame_equal(table.loc[10][shared].sort_index(), expected[shared].sort_index())
-    assert (table["n_curves"] == 2).all()
-    assert (table["n_failed"] == 0).all()
-    assert table.loc[[(10, "last value")], "log_score":"crps_se"].isna().all(axis=None)
-    assert table.loc[(10, "last value"), "rmsle"] > table.loc[(10, "power"), "rmsle"]
-
-
-def test_differences_are_paired(scores: xr.Dataset) -> None:
-    """By hand: means of each curve over its runs of all origins, then over curves."""
-    frame = scores["log_score"].to_dataframe().query("horizon == 10")
-    mean = frame.groupby(["model", "task"])["log_score"].mean().unstack("model")
-    apart = mean["line"] - mean["power"]
-    row = backtest_table(scores).loc[(10, "line")]
-    assert row["log_score_diff"] == pytest.approx(apart.mean())
-    assert row["log_score_diff_se"] == pytest.approx(apart.std(ddof=1) / np.sqrt(2))
-    assert backtest_table(scores).loc[(10, "power"), "log_score_diff"] == 0
-
-
-def test_caveats(scores: xr.Dataset) -> None:
-    few = "2 curves (fewer than 16)"
-    table = backtest_table(scores)["caveats"]
-    assert {*table.loc[10]} == {few}
-    equal = scores.assign(log_score=scores["log_score"].where(scores["model"] != "line", 0.1))
-    equal = equal.assign(log_score=equal["log_score"].where(scores["model"] != "power", 0.1))
-    caveats = backtest_table(equal)["caveats"].loc[10]
-    assert caveats.to_dict() == dict.fromkeys(caveats.index, few)
-    never = scores.assign(log_score=scores["log_score"].where(scores["model"] != "line", -np.inf))
-    assert backtest_table(never)["caveats"][10, "line"].startswith(
-        f"{few}; infinite: no density at what was observed (log_score) at "
-    )
-    one = scores.isel(run=(scores["task"] == "a").values)
-    assert backtest_table(one)["caveats"][10, "line"].endswith("; difference of unknown error")
-
-
-def test_fits_that_failed_are_counted_and_are_not_the_best(
-    monkeypatch: pytest.MonkeyPatch, known_fit: Callable[..., bl.Fit]
-) -> None:
-    def refit(model: bl.Model, many: Sequence[xr.Dataset], **_: Any) -> list[bl.Fit]:
-        first, second = (known(known_fit, model, runs) for runs in many)
-        return [failed(first), second] if model is POWER else [first, second]
-
-    monkeypatch.setattr(module, "refit", refit)
-    models = {"line": LOG_LINEAR, "power": POWER}
-    scores = backtest(models, TWO, origins=[8e6, 1e7], sampler=bl.Sampler(random_seed=1))
-    assert (scores.attrs["refits"], scores.attrs["failed"]) == (4, 1)
-    own = scores.isel(run=(scores["model"] == "power").values)
-    assert own["passed"].values.tolist() == (own["origin"] > 8e6).values.tolist()
-    table = backtest_table(scores).loc[5]
-    assert table["n_failed"].to_dict() == {
-        "power": 1, "line": 0, "last value": 0, "least squares": 0
-    }  # fmt: skip
-    assert table.loc["power", "caveats"].startswith("NOT CONVERGED: 1 of 2 fits; 2 curves")
-    assert table.loc["line", "log_score_diff"] == 0
-    assert table.loc["power", "log_score_diff"] > 0
-    later = backtest_table(scores).loc[10]  # of the second origin alone
-    assert later.loc["power", "n_failed"] == 0
-    assert later.loc["power", "log_score_diff"] == 0
-
-
-# Refused
+        given = {"sampler": sampler, "executor": executor, "store": tmp_path}
+        backtest(models, TWO, origins=[8e6], **given)
+        assert all({**call, **given} == call for call in calls)
 
 
 @pytest.mark.parametrize(
@@ -374,9 +269,9 @@ def test_fits_that_failed_are_counted_and_are_not_the_best(
     ],
 )
 def test_what_cannot_be_done(calls: Calls, settings: dict[str, Any], sentence: str) -> None:
-    given = {"models": {"power": POWER}, "runs": TWO, "origins": [8e6], "random_seed": 1}
+    given = {"models": {"power": POWER}, "runs": TWO, "origins": [8e6], "sampler": bl.Sampler(1)}
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        backtest(sampler=bl.Sampler(**{**given, **settings}))
+        backtest(**{**given, **settings})
     assert not calls
 
 

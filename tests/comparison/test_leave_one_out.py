@@ -253,16 +253,11 @@ def test_options_are_passed_to_the_sampler(
 ) -> None:
     with_bad(monkeypatch, [2])
     fit = exact_fit(model_with(None), runs, 1, draws=50)
-    leave_one_out_exactly(fit, sampler=bl.Sampler(random_seed=1))
-    options: dict[str, Any] = {
-        "random_seed": 1, "draws": 1000, "tune": 1000, "chains": 4, "target_accept": None,
-        "executor": None, "store": None, "progressbar": True,
-    }  # fmt: skip
-    assert {name: calls[0][name] for name in options} == options
+    leave_one_out_exactly(fit, sampler=bl.Sampler(1))
+    given: dict[str, Any] = {"sampler": bl.Sampler(1), "executor": None, "store": None}
+    assert {name: calls[0][name] for name in given} == given
+    sampler = bl.Sampler(2, draws=3, tune=4, chains=5, target_accept=0.7)
     with ThreadPoolExecutor(1) as executor:
-        options = {
-            "random_seed": 2, "draws": 3, "tune": 4, "chains": 5, "target_accept": 0.7,
-            "executor": executor, "store": tmp_path, "progressbar": False,
-        }  # fmt: skip
-        leave_one_out_exactly(fit, sampler=bl.Sampler(**options))
-        assert {name: calls[1][name] for name in options} == options
+        given = {"sampler": sampler, "executor": executor, "store": tmp_path}
+        leave_one_out_exactly(fit, **given)
+        assert {name: calls[1][name] for name in given} == given

@@ -21,10 +21,7 @@ module = importlib.import_module("bayeslaw.comparison.multiverse")
 LAWS = {"power": bl.laws.power, "pure": bl.Model(bl.laws.pure_power, discrepancy=None)}
 NOISES = {"normal": bl.Gaussian(), "heavy": bl.StudentT()}
 AT = bl.grid(N=[1e9, 1e10])
-DEFAULTS = {
-    "draws": 500, "tune": 500, "chains": 4, "target_accept": None, "importance": False,
-    "executor": None, "store": None,
-}  # fmt: skip
+DEFAULTS = {"executor": None, "store": None}
 type Calls = list[dict[str, Any]]
 
 
@@ -90,8 +87,8 @@ def test_every_combination_is_fitted_with_one_call_for_each_model(
         ("power", bl.Gaussian()), ("power", bl.StudentT()),
         ("pure_power", bl.Gaussian()), ("pure_power", bl.StudentT()),
     ]  # fmt: skip
-    assert [call["random_seed"] for call in calls] == [7, 11, 15, 19]
-    assert all(call.items() >= {**DEFAULTS, "progressbar": True}.items() for call in calls)
+    assert [call["sampler"].random_seed for call in calls] == [7, 11, 15, 19]
+    assert all(call.items() >= DEFAULTS.items() for call in calls)
     assert calls[2]["model"].discrepancy is None
     assert calls[0]["model"].discrepancy == bl.Brownian()
     n, cut = lone_runs.sizes["run"], int((lone_runs["N"].values > 1e7).sum())
@@ -106,18 +103,12 @@ def test_every_combination_is_fitted_with_one_call_for_each_model(
 
 
 def test_the_sampler_is_passed_on(calls: Calls, lone_runs: xr.Dataset, tmp_path: Any) -> None:
-    options = {"draws": 3, "tune": 4, "chains": 2, "target_accept": 0.8, "importance": True}
+    sampler = bl.Sampler(1, draws=3, tune=4, chains=2, target_accept=0.8, importance=True)
     with ThreadPoolExecutor(1) as pool:
         parallel = {"executor": pool, "store": tmp_path}
-        multiverse(
-            lone_runs,
-            laws=LAWS,
-            at=AT,
-            sampler=bl.Sampler(random_seed=1, progressbar=False, **options, **parallel),
-        )
-    assert all(
-        call.items() >= {**options, **parallel, "progressbar": False}.items() for call in calls
-    )
+        multiverse(lone_runs, laws=LAWS, at=AT, sampler=sampler, **parallel)
+    assert all(call.items() >= parallel.items() for call in calls)
+    assert [call["sampler"] for call in calls] == [sampler, replace(sampler, random_seed=2)]
     assert [call["model"].noise for call in calls] == [bl.Gaussian(), bl.StudentT()]
 
 
@@ -200,7 +191,7 @@ def test_a_failed_gate_is_reported_and_not_in_the_shares(
     refit = module.refit
 
     def fails(model: bl.Model, many: Sequence[xr.Dataset], **options: Any) -> list[bl.Fit]:
-        fits = refit(model, many, sampler=bl.Sampler(**options))
+        fits = refit(model, many, **options)
         return fits if model.law is bl.laws.power else [failing(fit) for fit in fits]
 
     monkeypatch.setattr(module, "refit", fails)
@@ -306,9 +297,7 @@ def test_invalid_arguments(
     arguments: dict[str, Any], error: type[Exception], sentence: str, lone_runs: xr.Dataset
 ) -> None:
     with pytest.raises(error, match=sentence):
-        multiverse(
-            lone_runs, sampler=bl.Sampler(**{"laws": LAWS, "at": AT, "random_seed": 1, **arguments})
-        )
+        multiverse(lone_runs, **{"laws": LAWS, "at": AT, "sampler": bl.Sampler(1), **arguments})
 
 
 def test_sampled(lone_runs: xr.Dataset) -> None:
