@@ -1,4 +1,4 @@
-"""Do this package's laws give the published numbers, from the published points?
+"""Do this package's laws reproduce published numbers, from the published points?
 
     BAYESLAW_DATA=... uv run python benchmarks/published.py [--quick] [--out FILE]
 
@@ -166,7 +166,7 @@ def huber_sum(runs: Any, **decay: float) -> float:
 
 
 def muennighoff(quick: bool) -> Iterator[Row]:
-    """How fast repeats wear out."""
+    """How fast repeated data lose value."""
     paper, runs = "Muennighoff 2023", repeated_runs()
     only_data, both = map(repeated_model, (bl.laws.repeated_data, bl.laws.data_constrained))
     estimates = estimate(only_data, runs, quick=True, huber=HUBER).loc["all"]
@@ -293,7 +293,7 @@ def tokens_for(N: float) -> float:
 
 
 def digits(value: float, half: float) -> tuple[float, float, float]:
-    """A published number, and what rounds to it."""
+    """A published number, and the interval that rounds to it."""
     return value, value - half, value + half
 
 
@@ -344,16 +344,16 @@ def record(rows: list[Row], quick: bool, times: pd.DataFrame) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Recover, print, write."""
+    """Estimate, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="least squares instead of posteriors")
     parser.add_argument("--out", type=Path, help="file for the numbers, as JSON")
     options = parser.parse_args()
     rows = [each for part in PARTS.values() for each in part(options.quick)]
     times = inference()
-    judged = [each.inside for each in rows if each.inside is not None]
+    verdicts = [each.inside for each in rows if each.inside is not None]
     print(text(rows))
-    print(f"\n{sum(judged)} of {len(judged)} lie inside the published interval.\n")
+    print(f"\n{sum(verdicts)} of {len(verdicts)} lie inside the published interval.\n")
     print(times.round(3).to_string(index=False))
     print(*sentences(times), sep="\n")
     if options.out:
