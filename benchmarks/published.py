@@ -18,7 +18,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from bayeslaw._sampling.gate import Gate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.inference_time import inference, read, sentences
+from benchmarks.published_rows import Row, text
 
 NAN = float("nan")
 SAMPLER = {"random_seed": 1, "draws": 500, "tune": 500, "chains": 2, "progressbar": False}
@@ -69,31 +70,6 @@ STEPS = {"alpha_N": 0.077, "alpha_S": 0.76, "alpha_B": 0.21}
 PREDICTED_FALL = -0.054
 MEASURED = {"N": 0.73, "B": 0.24, "S": 0.03, "D": 0.27}
 KAPLAN_NOISE = 0.02  # overfitting below this relative loss is lost in the noise
-
-
-@dataclass(frozen=True)
-class Row:
-    """A published number and our estimate; NaN where there is no interval."""
-
-    paper: str
-    quantity: str
-    published: float
-    low: float
-    high: float
-    estimate: float
-    lower: float
-    upper: float
-    how: str
-
-    @property
-    def inside(self) -> bool | None:
-        """Whether our estimate lies in the published interval."""
-        return None if np.isnan(self.low) else bool(self.low <= self.estimate <= self.high)
-
-    @property
-    def holds(self) -> bool | None:
-        """Whether our interval holds the published number."""
-        return None if np.isnan(self.lower) else bool(self.lower <= self.published <= self.upper)
 
 
 @bl.law(
@@ -305,29 +281,6 @@ PARTS: Mapping[str, Callable[[bool], Iterator[Row]]] = {
     "clark": clark,
     "kaplan": kaplan,
 }
-
-
-def text(rows: list[Row]) -> str:
-    """The table as text."""
-    shown = [
-        {
-            "paper": each.paper,
-            "quantity": each.quantity,
-            "published": f"{each.published:.5g}",
-            "its interval": _interval(each.low, each.high),
-            "here": f"{each.estimate:.5g}",
-            "our interval": _interval(each.lower, each.upper),
-            "inside": {True: "yes", False: "NO", None: ""}[each.inside],
-            "holds": {True: "yes", False: "NO", None: ""}[each.holds],
-            "how": each.how,
-        }
-        for each in rows
-    ]
-    return pd.DataFrame(shown).to_string(index=False)
-
-
-def _interval(low: float, high: float) -> str:
-    return "" if np.isnan(low) else f"{low:.4g} to {high:.4g}"
 
 
 def record(rows: list[Row], quick: bool, times: pd.DataFrame) -> dict[str, Any]:
