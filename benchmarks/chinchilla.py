@@ -1,13 +1,13 @@
-"""Chinchilla's law from the runs read off its figure: the posterior beside the published refit.
+"""Chinchilla's law from the digitised runs of its figure: posterior and published refit.
 
     BAYESLAW_DATA=... uv run python benchmarks/chinchilla.py [--quick]
 
 245 runs of Hoffmann et al. (2022) as Besiroglu et al. (2024, arXiv:2404.10102) read them off a
 figure; the published refit leaves out the five largest losses. Five parts: the optimum of the
-published objective; the posterior with the default noise, and with nearly Gaussian noise, beside
-the published estimates; the time from the data in a fresh process to bands, beside the published
-workflow (a grid of 4,500 starts, then 4,000 bootstraps, here with a gradient written out rather
-than differentiated by a program, which is kinder to it) on the same machine; and the allocation of
+published objective; the posterior with the default noise, and with nearly Gaussian noise, compared
+with the published estimates; the time from the data in a fresh process to bands, compared with the
+published workflow (a grid of 4,500 starts, then 4,000 bootstraps, here with an analytic gradient
+instead of automatic differentiation, in its favour) on the same machine; and the allocation of
 Chinchilla's budget. --quick runs a sample of that workflow and extrapolates its time.
 """
 
@@ -75,7 +75,7 @@ def fit_of(runs: xr.Dataset, noise: bl.StudentT) -> bl.Fit:
 
 
 def timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
-    """What a function gives, and how many seconds it takes."""
+    """The result of a function, and its seconds."""
     started = time.perf_counter()
     return function(*arguments), time.perf_counter() - started
 
@@ -146,7 +146,7 @@ def optimum(everything: bool) -> dict[str, Any]:
 
 
 def posterior(fit: bl.Fit) -> pd.DataFrame:
-    """Parameters and the allocation exponent beside the published estimates."""
+    """Parameters and the allocation exponent, with the published estimates."""
     of_curve = fit.tree["posterior"].to_dataset().squeeze("curve")
     draws = {name: of_curve[name].values.ravel() for name in NAMES}
     draws["a"] = draws["beta"] / (draws["alpha"] + draws["beta"])
@@ -155,7 +155,7 @@ def posterior(fit: bl.Fit) -> pd.DataFrame:
 
 
 def table_row(name: str, draws: np.ndarray) -> dict[str, Any]:
-    """A line of the table; what is published also in units of the posterior's deviation."""
+    """A row of the table; the published error also in units of the posterior standard deviation."""
     estimate, error = PUBLISHED[name]
     low, median, high = np.quantile(draws, [0.05, 0.5, 0.95])
     sd = draws.std(ddof=1)
@@ -173,7 +173,7 @@ def table_row(name: str, draws: np.ndarray) -> dict[str, Any]:
 
 
 def bands() -> None:
-    """From the data to bands of the curve: what a fresh process is timed at."""
+    """From the data to bands of the curve, to be timed in a fresh process."""
     fit = fit_of(runs_of(), bl.StudentT())
     sizes = np.geomspace(1e8, 1e11, 16)
     bl.interval(bl.forecast(fit, bl.grid(N=sizes, D=[1.4e12])), 0.9)
@@ -217,18 +217,18 @@ def quantiles(draws: np.ndarray) -> dict[str, float]:
     return {"median": float(median), "5%": float(low), "95%": float(high)}
 
 
-# What is printed and kept.
+# Output.
 
 
 def show_optimum(point: dict[str, Any]) -> None:
-    """Print a point fit and what others score on the same runs."""
+    """Print a point estimate and its objective."""
     values = "  ".join(f"{name} {point[name]:.7g}" for name in NAMES)
     print(f"{point['runs']} runs: objective {point['objective']:.13f}  {values}")
     print(f"          converged {point['converged']}, {point['seconds']:.2f} s")
 
 
 def show_scores() -> dict[str, float]:
-    """Print what published estimates score."""
+    """Print the objective of published estimates."""
     runs = runs_of()
     refit = {name: PUBLISHED[name][0] for name in NAMES}
     scores = {
@@ -272,7 +272,7 @@ def show_allocation(plan: dict[str, dict[str, float]]) -> dict[str, dict[str, fl
 
 
 def machine() -> str:
-    """What this runs on."""
+    """The machine and its load."""
     busy = os.getloadavg()[0]
     version = platform.python_version()
     return f"{os.cpu_count()} cores, load {busy:.1f} before the start, Python {version}"
@@ -294,7 +294,7 @@ def report(quick: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print the report and keep it, or do what a fresh process is timed at."""
+    """Print and save the report, or run the part that a fresh process is timed at."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="sample the published workflow")
     parser.add_argument("--bands", action="store_true", help=argparse.SUPPRESS)

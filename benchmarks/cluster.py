@@ -3,18 +3,18 @@
     uv run python -m benchmarks.cluster [--fits 12] [--draws 1000]
 
 `bayeslaw.refit` is given Dask processes of one thread each, processes of the standard library, and
-threads, one and two of each: fits per second. Every process imports and compiles, or finds
-compiled code on the disk, before the clock starts; how long that takes is told apart.
+threads, one and two of each: fits per second. Every process imports and compiles, or loads
+compiled code from the disk, before the clock starts; that time is reported separately.
 
 On paper, for n fits on W workers: each takes t seconds of processor, a worker is ready after t0,
-and whoever hands out the fits and collects them is busy for s seconds a fit, one after the other.
-The last fit to be handed out is done t later than that. So all are done after
+and the scheduler is busy for s seconds per fit, one after the other. The fit that is dispatched
+last is done t later. So all are done after
 
     t0 + max(n t / W, n s) + t
 
-and the efficiency is n t / W over that. t, t0 and s are measured: s with jobs that answer at once
-with a fit of the usual size. Disks, networks and workers that are lost are not in it. Results are
-kept in benchmarks/results/speed/cluster.json.
+and the efficiency is n t / W over that. t, t0 and s are measured: s with jobs that return at once
+a fit of the usual size. Disks, networks and lost workers are not included. Results are saved in
+benchmarks/results/speed/cluster.json.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OUT = Path(__file__).parent / "results" / "speed" / "cluster.json"
 
 @dataclass(frozen=True)
 class Workers:
-    """Where fits are made, and how to get all its processes ready: it gives their numbers."""
+    """An executor, and a function that makes all its processes ready and returns their ids."""
 
     executor: Executor
     ready: Callable[[xr.Dataset], list[int]]
@@ -77,7 +77,7 @@ def dask(workers: int) -> Iterator[Workers]:
 
 @contextmanager
 def processes(workers: int) -> Iterator[Workers]:
-    """Processes of the standard library, begun afresh: a fork of threads may hang."""
+    """Spawned processes of the standard library: a fork of threads may hang."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context) as executor:
         yield Workers(executor, partial(_each, executor, workers))
@@ -117,7 +117,7 @@ def throughput(kind: str, workers: int, runs: list[xr.Dataset], **settings: Any)
 
 
 def one_fit(runs: list[xr.Dataset], **settings: Any) -> tuple[bl.Fit, float]:
-    """A fit, and the seconds of processor that one takes."""
+    """A fit, and the seconds of processor per fit."""
     with threads(1) as pool:
         pool.ready(runs[0])
         how = {"random_seed": 1, "executor": pool.executor, "progressbar": False, **settings}
@@ -126,8 +126,8 @@ def one_fit(runs: list[xr.Dataset], **settings: Any) -> tuple[bl.Fit, float]:
         return fits[0], (time.process_time() - spent) / len(runs)
 
 
-def handing_out(fit: bl.Fit) -> float:
-    """Seconds of processor, of scheduler and client together, to send a job and get its fit."""
+def dispatch_seconds(fit: bl.Fit) -> float:
+    """Seconds of processor, of scheduler and client together, to send a job and receive its fit."""
     refit = importlib.import_module("bayeslaw.fitting.refit")
     job = refit._RefitJob(MODEL, fit.runs, Sampler(1), None)
     with tempfile.NamedTemporaryFile() as cached_fit, dask(1) as pool:
@@ -142,13 +142,13 @@ def handing_out(fit: bl.Fit) -> float:
 
 
 def efficiency(fits: int, workers: int, each: float, ready: float, handed: float) -> float:
-    """Of so many workers, by the model above."""
+    """Efficiency of the workers, by the model above."""
     alone = fits * each / workers
     return alone / (ready + max(alone, fits * handed) + each)
 
 
 def on_paper(each: float, ready: float, handed: float) -> dict[str, dict[str, float]]:
-    """Print and give efficiencies by workers and fits."""
+    """Print and return efficiencies by workers and fits."""
     print(f"\na fit takes {each:.2f} s, a worker {ready:.1f} s, handing out {1e3 * handed:.1f} ms")
     table = {
         f"{workers} workers": {
@@ -164,7 +164,7 @@ def on_paper(each: float, ready: float, handed: float) -> dict[str, dict[str, fl
 
 
 def main() -> None:
-    """Measure, print and keep."""
+    """Measure, print and save."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--fits", type=int, default=12)
     parser.add_argument("--draws", type=int, default=1000, help="and as many to adapt the sampler")
@@ -174,7 +174,7 @@ def main() -> None:
     fit, each = one_fit(runs[:4], **settings)  # puts compiled code on the disk
     rates = [throughput(kind, n, runs, **settings) for kind in KINDS for n in (1, 2)]
     ready = max(record["ready after"] for record in rates if record["kind"] != "threads")
-    handed = handing_out(fit)
+    handed = dispatch_seconds(fit)
     table = on_paper(each, ready, handed)
     record = {
         "fits": options.fits, **settings, "cores": os.cpu_count(), "throughput": rates,

@@ -1,13 +1,13 @@
-"""Does it converge, and how fast, where a hand-written model does not?
+"""Convergence and speed where a hand-written model does not converge.
 
     BAYESLAW_DATA=... uv run python benchmarks/convergence.py [--naive DRAWS]
 
 Cases: 72 image-classification learning curves (12 tasks x 6 models, `revisiting_nsl` of
 Alabdulmohsin et al. 2022; the upper half, on the logarithmic scale, of each training range), and
 simulated 3 curves x 12 sizes, 8 x 6, 3 x 4 crossed groups x 6 sizes, with several seeds; and
-3 x 2 curves of which only the smallest 4 to 7 of 8 sizes are known, next to a discrepancy. Beside
-the first, with --naive, the model that a user would write: L0, log k and log alpha of each curve
-centred on population and crossed effects that are not marginalised, in raw units, sampled by
+3 x 2 curves of which only the smallest 4 to 7 of 8 sizes are known, next to a discrepancy. With
+--naive also, on the first case, the model that a user would write: L0, log k and log alpha of each
+curve centred on population and crossed effects that are not marginalised, in raw units, sampled by
 nutpie through `pymc.sample`.
 """
 
@@ -77,7 +77,7 @@ def fitted(name: str, model: bl.Model, runs: object, seed: int) -> None:
 
 
 def line(name: str, gate: Gate, stats: object, started: float) -> None:
-    """Print what came out."""
+    """Print a line of the table."""
     seconds = time.perf_counter() - started
     ess = min(gate.ess_bulk, gate.ess_tail)
     print(
@@ -123,8 +123,8 @@ def naive(rows: pd.DataFrame, seed: int, draws: int) -> None:
             progressbar=False,
         )
     posterior = tree["posterior"].to_dataset()
-    judged = [name for name in posterior if not name.endswith(("_task", "_model")) or "_sd" in name]
-    gate = check_convergence(posterior[judged], tree["sample_stats"].to_dataset())
+    tested = [name for name in posterior if not name.endswith(("_task", "_model")) or "_sd" in name]
+    gate = check_convergence(posterior[tested], tree["sample_stats"].to_dataset())
     line("72 curves, hand-written model", gate, tree["sample_stats"].to_dataset(), started)
 
 

@@ -5,7 +5,7 @@
 For each centre c, kappa ~ Normal(c, .5) is the prior; kappa, the relative slope and the noise are
 drawn from the prior, 8 sizes over 4 decades simulated, and the model with the same prior fitted.
 The rank of the truth among thinned posterior draws must be uniform (chi-squared over 10 bins).
-Truths that are not positive on all sizes have no density under the model and are drawn again.
+Truths that are not positive at all sizes have no density under the model and are drawn again.
 The level's prior is centred on the data; its truth is known to a per cent either way.
 """
 

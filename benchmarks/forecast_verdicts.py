@@ -1,10 +1,10 @@
-"""Is a forecast that misses said to hang on the law? Single curves with known truth.
+"""Are forecasts that miss flagged as law-driven? Single curves with known truth.
 
     uv run python benchmarks/forecast_verdicts.py --repeats 8
 
 The power law with its default discrepancy is fitted to 8 to 12 runs over three decades, with 0.3 to
 1.5% noise, whose truth is a power law with a floor (clean); a crossover between two exponents in
-the last decade of the runs (hidden), or in the decade beyond them, where no run can tell (beyond);
+the last decade of the runs (hidden), or in the decade beyond them, where no run shows it (beyond);
 or a sum of three power terms. At 3, 10 and 30 times the largest run: how often the 90% band of the
 curve holds the truth, how often the verdict is "law-driven", and how often it is where the band
 misses. The rules of the verdict were set on seeds 101 and 7; use others.
@@ -84,8 +84,8 @@ def simulate(truth: Curve, rng: np.random.Generator) -> xr.Dataset:
     return bl.read_runs(pd.DataFrame({"N": sizes, "loss": loss}), predictors=["N"])
 
 
-def judged(fit: bl.Fit, truth: Curve) -> pd.DataFrame:
-    """For each place: how far, whether the band holds the truth, and the verdict."""
+def evaluated(fit: bl.Fit, truth: Curve) -> pd.DataFrame:
+    """For each size: the distance, whether the band holds the truth, and the verdict."""
     forecast = bl.forecast(fit, bl.grid(N=LARGEST * np.array(TIMES)))
     band = bl.interval(forecast, 0.9)["mean"]
     lower, upper = (band.sel(bound=bound).values for bound in ("lower", "upper"))
@@ -95,7 +95,7 @@ def judged(fit: bl.Fit, truth: Curve) -> pd.DataFrame:
 
 
 def shares(verdicts: pd.DataFrame) -> dict[str, float]:
-    """A line of the table."""
+    """A row of the table."""
     by_law, missed = verdicts["verdict"] == LAW, ~verdicts["held"]
     return {
         "curves": len(verdicts),
@@ -108,7 +108,7 @@ def shares(verdicts: pd.DataFrame) -> dict[str, float]:
 
 
 def main() -> None:
-    """Simulate, fit, judge and print."""
+    """Simulate, fit, score and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
@@ -130,7 +130,7 @@ def main() -> None:
     )
     verdicts = pd.concat(
         [
-            judged(fit, truth).assign(truth=name)
+            evaluated(fit, truth).assign(truth=name)
             for fit, (name, truth) in zip(fits, truths, strict=True)
         ]
     )

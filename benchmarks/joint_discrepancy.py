@@ -1,9 +1,9 @@
-"""Does a discrepancy along each predictor help a law in several? On the embedded language models.
+"""Does a discrepancy along each of several predictors help? On the embedded language models.
 
     uv run python benchmarks/joint_discrepancy.py
 
 Chinchilla's law with its parameters pooled over corpus and architecture, fitted to 872 runs with a
-discrepancy and without, judged by 16 runs at ten times the compute and more.
+discrepancy and without, scored on 16 runs at ten times the compute and more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Is the true kind of law told from false ones? A comparison of three, with known truth.
+"""Does a comparison of three laws identify the true one? Simulated data sets.
 
     uv run python benchmarks/law_verdicts.py --repeats 9 --seed 2
 
@@ -7,16 +7,16 @@ logarithms) over 1 to 4 decades, with log-normal noise of 0.3 to 1.5%. The truth
 with a floor; a log-linear law; or two power laws without a floor, whose exponents differ by a
 factor of 1.5 or more and meet in the middle of the sizes, within about half a decade. The two
 largest sizes are held out. All three laws are fitted to the others, pooled over tasks, with normal
-noise and without a discrepancy, and judged by the rule that `bayeslaw.compare` and
-`bayeslaw.backtest` share. Importance sampling is tried before chains. The broken law is told the
-place and width of its break and that there is no floor: with these free, fits had several modes in
+noise and without a discrepancy, and compared by the rule that `bayeslaw.compare` and
+`bayeslaw.backtest` share. Importance sampling is tried before chains. The broken law has a fixed
+location and width of its break and no floor: with these free, fits had several modes in
 trials, which importance sampling does not take on, and one by chains was not done after two
 minutes.
 
 The verdict is right where the true law is best and both others are worse, wrong where the true law
 is worse than another, and "not distinguishable" in between. Where the true law's fit does not pass
 its gate, or the verdict would be right but for a fit that does not, it is "not converged". Each
-data set has a seed of its own and is kept as it is done, so an interrupted run goes on. Give a new
+data set has a seed of its own and is saved as it is done, so an interrupted run resumes. Give a new
 seed, or remove the results, after a change of what is simulated.
 """
 
@@ -52,7 +52,7 @@ OUTCOMES = (RIGHT, UNDECIDED, WRONG, FAILED)
 LABEL_GAP = 10  # percent, between names in the figure
 HOW = {"draws": 1500, "tune": 400, "chains": 2, "importance": True, "progressbar": False}
 CELL = ["seed", "truth", "decades", "repeat"]
-# What is known of the break beforehand; its place is the middle of the sizes.
+# The break is known beforehand: it is in the middle of the sizes.
 BREAK = {"L0": bl.Fixed(0.0), "f_1": bl.Fixed(WIDTH), "d_1": bl.Fixed(1.0)}
 EXACT = {"noise": bl.Gaussian(), "discrepancy": None}
 MODELS = {
@@ -120,8 +120,8 @@ def simulate(truth: str, decades: float, rng: np.random.Generator) -> tuple[xr.D
     return bl.split_at(runs, N=float(sizes[-1 - HELD_OUT]))
 
 
-def judged(seed: int, truth: str, decades: float, repeat: int) -> pd.DataFrame:
-    """What a comparison of the three laws on one data set says: a row per law."""
+def verdicts_of(seed: int, truth: str, decades: float, repeat: int) -> pd.DataFrame:
+    """The comparison of the three laws on one data set: a row per law."""
     started, where = time.process_time(), [[*TRUTHS].index(truth), int(10 * decades), repeat]
     train, later = simulate(truth, decades, np.random.default_rng([seed, *where]))
     fits = {
@@ -192,7 +192,7 @@ def figure(table: pd.DataFrame) -> Figure:
 
 
 def looks(palette: Palette) -> dict[str, dict[str, Any]]:
-    """How the line of each outcome looks."""
+    """Line styles of the outcomes."""
     return {
         RIGHT: {"color": palette.accent, "lw": 2, "marker": "o", "ms": 4, "zorder": 4},
         UNDECIDED: {"color": palette.grey, "lw": 1, "marker": "s", "ms": 3},
@@ -217,7 +217,7 @@ def _draw(axis: Axes, table: pd.DataFrame, palette: Palette) -> None:
 
 
 def _name(axis: Axes, table: pd.DataFrame, palette: Palette) -> None:
-    """Names of the lines at their ends, at least so far apart that they can be read."""
+    """Labels at the ends of the lines, spaced so that they do not overlap."""
     ends, height = 100 * table[[*OUTCOMES]].iloc[-1].sort_values(), -np.inf
     for name, end in ends.items():
         height = max(height + LABEL_GAP, end)
@@ -226,28 +226,28 @@ def _name(axis: Axes, table: pd.DataFrame, palette: Palette) -> None:
 
 
 def read_results(path: Path) -> pd.DataFrame:
-    """What was judged before."""
+    """Results of earlier runs."""
     return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=[*CELL])
 
 
-def judge_all(seed: int, repeats: int, minutes: float, path: Path) -> None:
-    """Judge what was not judged before, all cells once before any twice, until the time is up."""
+def run_all(seed: int, repeats: int, minutes: float, path: Path) -> None:
+    """Run the data sets that are not done, in rounds over all cells, until the time is up."""
     known, end = {*read_results(path)[CELL].itertuples(index=False, name=None)}, 60 * minutes
     started = time.perf_counter()
     for repeat, decades, truth in itertools.product(range(repeats), DECADES, TRUTHS):
         cell = seed, truth, decades, repeat
         if cell not in known and time.perf_counter() - started < end:
-            judged(*cell).to_csv(path, mode="a", header=not path.exists(), index=False)
+            verdicts_of(*cell).to_csv(path, mode="a", header=not path.exists(), index=False)
 
 
 def main() -> None:
-    """Simulate, fit, judge, print and draw."""
+    """Simulate, fit, compare, print and plot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no data set later")
     options = parser.parse_args()
-    judge_all(options.seed, options.repeats, options.minutes, RESULTS)
+    run_all(options.seed, options.repeats, options.minutes, RESULTS)
     rows = read_results(RESULTS)
     rows = rows[(rows["seed"] == options.seed) & (rows["repeat"] < options.repeats)]
     table = shares(rows)

@@ -10,11 +10,11 @@ is the same for all runs of a task:
 - regression: squared error divided by the variance of the test part.
 
 The two largest sizes of each task, 2 and 4 times the largest of the others, are marked held out.
-Runs already in the output are skipped, so an interrupted measurement goes on where it stopped.
+Runs already in the output are skipped, so an interrupted measurement resumes.
 
     python benchmarks/learners.py --out src/bayeslaw/data/files/learners.csv --seeds 6
 
-The description of the table is written beside it, as JSON, when the last run is done.
+The description of the table is written next to it, as JSON, when the last run is done.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def photographs(per_photograph: int = 4000) -> tuple[np.ndarray, np.ndarray]:
 
 
 def random_patches(image: np.ndarray, count: int) -> np.ndarray:
-    """Cut patches of 3 x 3 pixels at different places, one a row."""
+    """Cut different patches of 3 x 3 pixels, one per row."""
     windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), axis=(0, 1))
     patches = windows.reshape(-1, 27)
     chosen = np.random.default_rng(0).choice(len(patches), count, replace=False)
@@ -201,7 +201,7 @@ def network(classes: bool, seed: int) -> tuple[Pipeline, dict[str, list]]:
 
 
 def scaled(**steps: object) -> Pipeline:
-    """Chain steps after standardised features."""
+    """Chain steps after standardising features."""
     return Pipeline([("scale", StandardScaler()), *steps.items()])
 
 
@@ -299,7 +299,7 @@ def versions() -> dict[str, str]:
 
 
 def provenance() -> dict[str, object]:
-    """Tell where the table comes from."""
+    """Provenance of the table."""
     return {
         "script": "benchmarks/learners.py",
         "script_version": SCRIPT_VERSION,
@@ -310,7 +310,7 @@ def provenance() -> dict[str, object]:
 
 
 def describe(out: Path) -> None:
-    """Write the description of the table beside it."""
+    """Write the description of the table next to it."""
     description = {
         "name": out.stem,
         **DESCRIPTION,

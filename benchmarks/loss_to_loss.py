@@ -4,11 +4,11 @@
 
 Data: Brandfonbrener et al. 2024 (arXiv:2411.12925), 529 models of 20M to 1.7B parameters at up to
 4.84e19 FLOP, evaluated on eight validation sets; six models of 3.3B parameters at 1e21 FLOP are
-forecast and were never looked at otherwise. The authors' two forms, fitted pair by pair, predict
+forecast and not used otherwise. The authors' two forms, fitted pair by pair, predict
 them with mean relative errors of 3.25% (Chinchilla form) and 2.86% (Kaplan's), recomputed here
-from their published fits. Beside the pooled fit: the same law by least squares, pair by pair.
+from their published fits. Baseline: the same law by least squares, pair by pair.
 
-The law and all settings are the package's defaults; nothing was chosen by the held-out models.
+The law and all settings are the package's defaults; nothing was selected on the held-out models.
 """
 
 from __future__ import annotations

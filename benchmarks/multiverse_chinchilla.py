@@ -1,12 +1,12 @@
-"""Chinchilla's law under the choices that its refits differ in: noise, and five outliers.
+"""Chinchilla's law under the choices in which refits differ: noise, and five outliers.
 
     BAYESLAW_DATA=... uv run python benchmarks/multiverse_chinchilla.py
 
 245 runs of Hoffmann et al. (2022) as Besiroglu et al. (2024) read them off a figure; their refit
-leaves out the five largest losses. Three kinds of noise, with and without these five, beside least
-squares with Huber's loss as they use it: what beta is, and what the loss is of runs that spend
-Chinchilla's budget on its own size and on Gopher's, which none of the runs comes near. Results are
-kept in benchmarks/results/multiverse_chinchilla.json.
+leaves out the five largest losses. Three kinds of noise, with and without these five, and least
+squares with Huber's loss as they use it: estimates of beta, and the loss of runs that spend
+Chinchilla's budget on its own size and on Gopher's, far beyond all runs. Results are
+saved in benchmarks/results/multiverse_chinchilla.json.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def universes() -> Multiverse:
 
 
 def main() -> None:
-    """Fit, print and keep."""
+    """Fit, print and save."""
     busy, started = os.getloadavg()[0], time.perf_counter()
     result = universes()
     seconds = time.perf_counter() - started

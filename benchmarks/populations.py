@@ -1,4 +1,4 @@
-"""Learn the populations that come with the package: what curves of a kind have in common.
+"""Learn the populations that come with the package.
 
     BAYESLAW_DATA=... uv run python benchmarks/populations.py --folder fits
 
@@ -8,8 +8,8 @@
 - `learning_curves`: the 20 curves of the embedded `learners`.
 - `small_language_models`: loss against parameters at the largest D of the embedded `tiny_lm`.
 
-What is written are moments of the posterior of the population, not the data. Fits are kept in the
-folder, and read again from there.
+Files have moments of the posterior of the population, not the data. Fits are saved in the folder,
+and loaded from there.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def learning_curves() -> tuple[bl.Law, xr.Dataset]:
 
 
 def small_language_models() -> tuple[bl.Law, xr.Dataset]:
-    """The language models that saw most."""
+    """The language models with the most data."""
     runs = bl.split_held_out(bl.datasets.load("tiny_lm"))[0]
     longest = runs.isel(run=(runs["D"] == runs["D"].max()).values)
     return bl.laws.power, longest.drop_vars("D").assign_attrs(predictors=["N"])
@@ -59,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, required=True, help="where fits are kept")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of saved fits")
     parser.add_argument("--only", nargs="+", default=[kind.__name__ for kind in KINDS])
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Do this package's laws give the published numbers, from the published points?
+"""Do this package's laws reproduce published numbers, from the published points?
 
     BAYESLAW_DATA=... uv run python benchmarks/published.py [--quick] [--out FILE]
 
@@ -18,7 +18,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from bayeslaw._sampling.gate import Gate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.inference_time import inference, read, sentences
+from benchmarks.published_rows import Row, text
 
 NAN = float("nan")
 SAMPLER = {"random_seed": 1, "draws": 500, "tune": 500, "chains": 2, "progressbar": False}
@@ -69,31 +70,6 @@ STEPS = {"alpha_N": 0.077, "alpha_S": 0.76, "alpha_B": 0.21}
 PREDICTED_FALL = -0.054
 MEASURED = {"N": 0.73, "B": 0.24, "S": 0.03, "D": 0.27}
 KAPLAN_NOISE = 0.02  # overfitting below this relative loss is lost in the noise
-
-
-@dataclass(frozen=True)
-class Row:
-    """A published number and our estimate; NaN where there is no interval."""
-
-    paper: str
-    quantity: str
-    published: float
-    low: float
-    high: float
-    estimate: float
-    lower: float
-    upper: float
-    how: str
-
-    @property
-    def inside(self) -> bool | None:
-        """Whether our estimate lies in the published interval."""
-        return None if np.isnan(self.low) else bool(self.low <= self.estimate <= self.high)
-
-    @property
-    def holds(self) -> bool | None:
-        """Whether our interval holds the published number."""
-        return None if np.isnan(self.lower) else bool(self.lower <= self.published <= self.upper)
 
 
 @bl.law(
@@ -166,7 +142,7 @@ def huber_sum(runs: Any, **decay: float) -> float:
 
 
 def muennighoff(quick: bool) -> Iterator[Row]:
-    """How fast repeats wear out."""
+    """How fast repeated data lose value."""
     paper, runs = "Muennighoff 2023", repeated_runs()
     only_data, both = map(repeated_model, (bl.laws.repeated_data, bl.laws.data_constrained))
     estimates = estimate(only_data, runs, quick=True, huber=HUBER).loc["all"]
@@ -293,7 +269,7 @@ def tokens_for(N: float) -> float:
 
 
 def digits(value: float, half: float) -> tuple[float, float, float]:
-    """A published number, and what rounds to it."""
+    """A published number, and the interval that rounds to it."""
     return value, value - half, value + half
 
 
@@ -305,29 +281,6 @@ PARTS: Mapping[str, Callable[[bool], Iterator[Row]]] = {
     "clark": clark,
     "kaplan": kaplan,
 }
-
-
-def text(rows: list[Row]) -> str:
-    """The table as text."""
-    shown = [
-        {
-            "paper": each.paper,
-            "quantity": each.quantity,
-            "published": f"{each.published:.5g}",
-            "its interval": _interval(each.low, each.high),
-            "here": f"{each.estimate:.5g}",
-            "our interval": _interval(each.lower, each.upper),
-            "inside": {True: "yes", False: "NO", None: ""}[each.inside],
-            "holds": {True: "yes", False: "NO", None: ""}[each.holds],
-            "how": each.how,
-        }
-        for each in rows
-    ]
-    return pd.DataFrame(shown).to_string(index=False)
-
-
-def _interval(low: float, high: float) -> str:
-    return "" if np.isnan(low) else f"{low:.4g} to {high:.4g}"
 
 
 def record(rows: list[Row], quick: bool, times: pd.DataFrame) -> dict[str, Any]:
@@ -344,16 +297,16 @@ def record(rows: list[Row], quick: bool, times: pd.DataFrame) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Recover, print, write."""
+    """Estimate, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="least squares instead of posteriors")
     parser.add_argument("--out", type=Path, help="file for the numbers, as JSON")
     options = parser.parse_args()
     rows = [each for part in PARTS.values() for each in part(options.quick)]
     times = inference()
-    judged = [each.inside for each in rows if each.inside is not None]
+    verdicts = [each.inside for each in rows if each.inside is not None]
     print(text(rows))
-    print(f"\n{sum(judged)} of {len(judged)} lie inside the published interval.\n")
+    print(f"\n{sum(verdicts)} of {len(verdicts)} lie inside the published interval.\n")
     print(times.round(3).to_string(index=False))
     print(*sentences(times), sep="\n")
     if options.out:

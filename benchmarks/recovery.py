@@ -1,4 +1,4 @@
-"""Do 90% intervals cover the truth? Simulated crossed groups, fitted over and over.
+"""Coverage of 90% intervals on simulated crossed groups.
 
     uv run python benchmarks/recovery.py --repeats 40
 
@@ -6,7 +6,7 @@ Each repetition draws a new population, 3 tasks x 4 datasets, 8 sizes over three
 Student-t noise of one per cent, all from the model's own priors of spread; fits the power law
 with both groups pooled; and counts how often the 90% intervals of L0, k and alpha of the 12
 curves hold the true values. The standard error is over repetitions, as curves of one repetition
-are not independent. Fits that do not pass their gate are counted and kept.
+are not independent. Fits that do not pass their gate are counted, and not removed.
 """
 
 from __future__ import annotations

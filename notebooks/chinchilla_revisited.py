@@ -39,7 +39,7 @@ for name, part in {"fitted": train, "held out": later}.items():
 # %% [markdown]
 # ## Chinchilla's law, and one between Chinchilla's and Kaplan's
 #
-# Hoffmann et al. add what is lost to a small model and what is lost to few data:
+# Hoffmann et al. add the loss due to a small model and the loss due to little data:
 # $E + A N^{-\alpha} + B D^{-\beta}$. Kaplan et al. add them inside a power. One law has both as
 # special cases, $E + A (N^{-\alpha} + R D^{-\beta})^{\gamma}$, with $\gamma = 1$ for
 # Chinchilla's.
@@ -57,10 +57,11 @@ for name, fit in fits.items():
     print(bl.summary(fit).loc["curve"].droplevel("label")[["median", "lower", "upper"]].round(2))
 
 # %% [markdown]
-# The runs are clear about $\gamma$: it is about a third, far from one. And the noise `sigma`, which
-# holds whatever a law does not explain, is half as large with the generalised law. Residuals show
-# what the sum leaves: in the middle they are within about one percent, and they fan out to both
-# ends, to six. Noise does not do that; a law does, that has the interplay of size and data wrong.
+# The runs determine $\gamma$ well: it is about a third, far from one. And the noise `sigma`, which
+# absorbs whatever a law does not explain, is half as large with the generalised law. Residuals show
+# what the sum leaves: in the middle they are within about one percent, and they fan out to six at
+# both ends. That is not noise but a discrepancy: the sum has the wrong interaction of size and
+# data.
 
 # %%
 bl.plot_residuals(bl.residuals(fits["sum"]), x="D")
@@ -69,8 +70,8 @@ bl.plot_residuals(bl.residuals(fits["sum"]), x="D")
 bl.plot_residuals(bl.residuals(fits["generalised"]), x="D")
 
 # %% [markdown]
-# With the generalised law (mind the axis) they are half as large, with less of a fan. By
-# leave-one-out the two are far apart:
+# With the generalised law (note the axis) they are half as large, with less of a fan. The
+# leave-one-out scores of the two are far apart:
 
 # %%
 bl.compare(fits)[["verdict", "elpd_loo", "elpd_loo_diff", "elpd_loo_diff_se"]].round(0)
@@ -79,9 +80,9 @@ bl.compare(fits)[["verdict", "elpd_loo", "elpd_loo_diff", "elpd_loo_diff_se"]].r
 # ## All choices at once
 #
 # A multiverse fits every combination: two laws, parameters with and without the embeddings, all
-# runs or only those with at least 131 thousand bytes (of a short run much is warming up). It asks
-# each for the loss of the held-out models. A convention is a function that changes the runs, and
-# the places that are asked for.
+# runs or only those with at least 131 thousand bytes (of a short run much is warming up). Each fit
+# forecasts the loss of the held-out models. A convention is a function that changes the runs, and
+# the runs to forecast.
 
 # %%
 total, inner = (runs[name].values for name in ("N", "n_params_non_embedding"))
@@ -104,9 +105,9 @@ result = bl.multiverse(
 print(result)
 
 # %% [markdown]
-# Each forecast of the larger model, in order, with the choices that made it below. The dashed line
-# is the loss that was measured. A band is that of the curve; a single run scatters about it by one
-# or two percent more.
+# The forecasts of the larger model, sorted, with the choices behind each below. The dashed line
+# is the measured loss. Bands are of the curve; a single run scatters about it by one or two percent
+# more.
 
 # %%
 figure = bl.plot_multiverse(result, place=1)
@@ -115,8 +116,8 @@ figure
 
 # %% [markdown]
 # `shares` splits the variance of the forecast between the choices. One choice moves it, and it is
-# none of those that readers of Chinchilla quarrelled about: it is the law. The others move it by
-# less than the posterior of a single fit is wide. The law could have been chosen without the
+# none of those that readers of Chinchilla argued about: it is the law. The others move it by
+# less than the width of the posterior of a single fit. The law could have been chosen without the
 # held-out runs: leave-one-out and the residuals are about fitted ones.
 
 # %%
@@ -141,17 +142,17 @@ table = result.universes.assign(exponent=split)
 table.pivot_table(index=["law", "drop"], columns="convention", values="exponent").round(2)
 
 # %% [markdown]
-# Here no choice is a detail. Not to count the embeddings raises the exponent in every row, by 0.06
+# Here every choice matters. Excluding the embeddings raises the exponent in every row, by 0.06
 # to 0.09: the way in which Kaplan et al. counted, and the direction in which they differ. The law
-# moves it as far, and with the sum so do the runs that are left out. For a split is a matter of
-# slopes, and a forecast one of levels; and these models are small, so that embeddings are a seventh
+# moves it as far, and with the sum so do the runs that are left out. A split depends on slopes, a
+# forecast on levels; and these models are small, so that embeddings are a seventh
 # to more than a half of their parameters.
 #
-# And it says what not to take from this page: an exponent for large models. What holds at any size
-# is how to ask. `bl.datasets.fetch("chinchilla_epoch")` gets the runs that Besiroglu et al. (2024)
-# read off Chinchilla's own figure, and `bl.datasets.load` reads them as `train` was read here.
+# So do not take an exponent for large models from this page. What holds at any size is the method.
+# `bl.datasets.fetch("chinchilla_epoch")` gets the runs that Besiroglu et al. (2024) read off
+# Chinchilla's own figure, and `bl.datasets.load` reads them as `train` was read here.
 #
 # ## What to take away
 #
-# Name the choices before you fit, fit them all, and report which of them moves the answer to the
-# question that you ask: another question has another answer.
+# List the choices before you fit, fit all combinations, and report which of them moves the answer
+# to your question: another question has another answer.

@@ -11,10 +11,10 @@
 # %% [markdown]
 # # From one machine to a cluster
 #
-# One fit answers a question; many fits tell whether to believe the answer. How would the forecast
-# have looked with fewer runs, without a task, under another law? Here we refit two laws as the data
+# One fit answers a question; many fits say whether to believe the answer. What would the forecast
+# have been with fewer runs, without a task, under another law? Here we refit two laws as the data
 # come in, size by size: first on this machine, then in processes, then on a cluster, with one line
-# changed each time, and without ever making a fit twice.
+# changed each time, and without repeating any fit.
 
 # %%
 # %matplotlib inline
@@ -48,7 +48,8 @@ for limit, some in zip(limits, sets, strict=True):
 # ## Here
 #
 # `bl.refit` compiles a model once, and fits it to one set of runs after the other. With a `store`
-# each fit is kept as soon as it is done. Suppose that the job is killed after two of the four fits:
+# each fit is saved as soon as it is done. Suppose that the job is killed after two of the four
+# fits:
 
 # %%
 settings = {"random_seed": 1, "draws": 500, "target_accept": 0.97, "progressbar": False}
@@ -59,31 +60,29 @@ bl.refit(model, sets[:2], store="fits.zarr", sampler=bl.Sampler(**settings))
 print(f"two fits: {time.perf_counter() - started:.0f} s")
 
 # %% [markdown]
-# We start it again, for all four. The first two are found by their content: the model, the
-# runs, the seed and the settings. Only the others are made.
+# We start it again, for all four. The first two are in the store, under a hash of the model, the
+# runs, the seed and the settings. Only the others are fitted.
 
 # %% [markdown]
 # ## In processes
 #
-# Any executor of `concurrent.futures` takes the place of this process's threads. Each process
+# Any executor of `concurrent.futures` can replace the threads of this process. Each process
 # imports and compiles for itself, so processes pay where there are more fits than cores. Processes
 # are spawned rather than forked, since a fork of a process with threads may hang.
 
 # %%
 started = time.perf_counter()
 with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
-    power = bl.refit(
-        model, sets, store="fits.zarr", executor=processes, sampler=bl.Sampler(**settings)
-    )
-print(f"two found, two made: {time.perf_counter() - started:.0f} s")
+    power = bl.refit(model, sets, store="fits.zarr", executor=processes, **settings)
+print(f"two loaded, two fitted: {time.perf_counter() - started:.0f} s")
 for fit in power:
     print(str(fit).splitlines()[0])
 
 # %% [markdown]
 # ## On a cluster
 #
-# A Dask client has such an executor as well. The cluster here is this machine; of a real one you
-# give the address, and a store that all machines see. The power law without a floor, on the
+# A Dask client has such an executor as well. The cluster here is this machine; for a real one you
+# give the address, and a store that all machines can access. The power law without a floor, on the
 # same sets:
 
 # %%
@@ -97,17 +96,18 @@ with cluster, Client(cluster) as client:
         executor=client.get_executor(),
         sampler=bl.Sampler(**settings),
     )
-print(f"four made: {time.perf_counter() - started:.0f} s")
+print(f"four fitted: {time.perf_counter() - started:.0f} s")
 for fit in pure:
     print(str(fit).splitlines()[0])
 
 # %% [markdown]
-# Now everything is in the store, and asking again, from any machine that sees it, costs nothing:
+# Now everything is in the store, and the same call, from any machine with access to it, costs
+# nothing:
 
 # %%
 started = time.perf_counter()
-again = bl.refit(model, sets, store="fits.zarr", sampler=bl.Sampler(**settings))
-print(f"four found: {time.perf_counter() - started:.0f} s")
+again = bl.refit(model, sets, store="fits.zarr", **settings)
+print(f"four loaded: {time.perf_counter() - started:.0f} s")
 print(np.array_equal(again[0].tree["posterior"]["alpha"], power[0].tree["posterior"]["alpha"]))
 
 # %% [markdown]
@@ -138,12 +138,12 @@ rows = {
 pd.DataFrame(rows).T.rename_axis(["law", "fitted up to"]).round(2)
 
 # %% [markdown]
-# Every further size takes its part of the error, and nearly every one brings more runs into the
-# band. That is as it should be. But no row reaches 90%: a curve alone with four or five sizes is
-# too sure of itself, whatever the law. And on these tasks the law without a floor is ahead in every
-# row, most where the data are few: a floor that the runs cannot see yet is the prior's.
+# Every further size reduces the error, and nearly every one brings more runs into the
+# band, as it should be. But no row reaches 90%: a single curve with four or five sizes is
+# overconfident, whatever the law. And on these tasks the law without a floor is ahead in every
+# row, most where data are few: there the floor is prior-driven.
 #
-# One fit would have shown the last row. The others tell how much to trust it. One curve, as it was
+# One fit would have shown the last row. The others show how much to trust it. One curve, as it was
 # forecast from four sizes and from seven:
 
 # %%
@@ -160,5 +160,5 @@ bl.plot_forecast(bl.forecast(power[-1], grid), split_at[256])
 # ## What to take away
 #
 # Write the job once, for threads; give it a `store`; hand it an executor when it is too slow. And
-# spend the machines on the question that a single fit cannot answer: how the answer would have
+# use the machines for the question that a single fit cannot answer: how the answer would have
 # changed.

@@ -12,8 +12,8 @@
 # # How sure are we when we extrapolate?
 #
 # A forecast beyond the data needs a band, and the band has to be honest. Here we fit eight curves
-# twice, each alone and all together, forecast up to four times beyond the data, and look whether
-# the runs that were made there fell inside.
+# twice, each alone and all together, forecast up to four times beyond the data, and check whether
+# the held-out runs fell inside.
 
 # %%
 # %matplotlib inline
@@ -36,9 +36,9 @@ print(f"{train.sizes['run']} runs to fit, {later.sizes['run']} larger runs to ju
 # %% [markdown]
 # ## Two models of the same curves
 #
-# `pooling=None` fits every curve alone: it knows its own runs and the prior. With pooling a curve
-# also learns from the others of its task and of its learner, as far as they turn out alike: how
-# steep curves are, where they flatten, and how much a run scatters.
+# `pooling=None` fits every curve alone: from its own runs and the prior. With partial pooling a
+# curve also borrows from the others of its task and of its learner, as far as they turn out alike:
+# how steep curves are, where they flatten, and how much a run scatters.
 
 # %%
 law = bl.laws.power.of("D")
@@ -56,7 +56,7 @@ for name, fit in fits.items():
 # %% [markdown]
 # ## One curve alone
 #
-# The network on the digits. Left to itself, a curve of seven sizes leaves much open: a low exponent
+# The network on the digits. On its own, a curve of seven sizes leaves much open: a low exponent
 # with no floor and a high exponent above a floor look the same at the sizes that were run.
 
 # %%
@@ -79,7 +79,7 @@ for name, fit in fits.items():
 
 # %% [markdown]
 # In pictures: one task, each curve alone and then all together. Grey is beyond the data that were
-# fitted; circles are runs that the fit has not seen.
+# fitted; circles are held-out runs.
 
 # %%
 learners = ["linear", "trees", "kernel", "network"]
@@ -113,8 +113,8 @@ for name, fit in fits.items():
 
 # %% [markdown]
 # Width and coverage trade off, so one number that rewards both is better: the log score, the mean
-# log density of the held-out losses (higher is better). Two forecasts without a law or a band stand
-# beside: the last measured value, and plain least squares curve by curve.
+# log density of the held-out losses (higher is better). Two baselines
+# without a band are included: the last measured value, and plain least squares curve by curve.
 
 # %%
 comparison = bl.compare(fits, later)
@@ -126,19 +126,19 @@ comparison[
 bl.plot_comparison(comparison)
 
 # %% [markdown]
-# Read the verdict before the ranks: a difference whose 95% interval holds zero is no difference.
+# Read the verdict before the ranks: a difference whose 95% interval contains zero is no difference.
 # Together, the bands are no wider than alone, and more of the held-out runs are inside. One curve
 # stays badly covered either way, and the next section says why.
 #
 # ## What no band here knows
 #
-# Both fits allow for a law that is a little wrong: as wrong as it was found to be at the sizes that
-# were fitted (`tau`), and more so the further away. A curve that changes its course beyond them
-# gives no warning. This is why the coverage of single curves can be far from 90%.
+# Both fits have a discrepancy: its scale `tau` is estimated at the fitted sizes, and it grows with
+# the distance from them. A curve whose behaviour changes beyond the data gives no warning. This is
+# why the coverage of single curves can be far from 90%.
 #
-# And if the law is taken as true? On these curves that costs nothing: single runs scatter by 15%
-# (`sigma`), far more than the law is wrong (`tau`). Where runs scatter by less it does, and a
-# forecast says what is not in its bands:
+# And if the law is taken as exact? On these curves that costs nothing: single runs scatter by 15%
+# (`sigma`), far more than the discrepancy (`tau`). With less noise it matters, and a
+# forecast says what its bands leave out:
 
 # %%
 exact = bl.Model(law, pooling=["task", "learner"], discrepancy=None)

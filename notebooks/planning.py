@@ -13,7 +13,7 @@
 #
 # You have a budget, and small runs. How large a model should you train, on how much data, what will
 # the loss be, and what would a better one cost? Here the small runs are byte-level transformers on
-# English prose, and two larger ones that were really trained can be laid beside the plan.
+# English prose, and two larger ones that were really trained can be compared with the plan.
 
 # %%
 # %matplotlib inline
@@ -25,7 +25,7 @@ import bayeslaw as bl
 # ## A law of size and data
 #
 # A plan needs a law in both, and runs that vary both: with one ratio of data to parameters
-# throughout, what is lost to size and what is lost to data cannot be told apart. We take the
+# throughout, the terms of size and data are not identified. We take the
 # generalised sum, which these runs prefer by far (`chinchilla_revisited.py`). The two
 # largest models are held out.
 
@@ -44,7 +44,7 @@ print(bl.diagnose(fit))
 # ## How to spend a budget
 #
 # Of all runs that cost the budget, at 6 FLOP per parameter and byte, the plan is the one with the
-# lowest loss. It is found for each draw of the posterior, so sizes have bands.
+# lowest loss. It is computed for each posterior draw, so sizes have bands.
 
 # %%
 plan = bl.plan(fit, [1e11, 1e12, 1e13])
@@ -62,7 +62,7 @@ print(plan.attrs["caveats"][0])
 
 # %% [markdown]
 # The second and the third budget are beyond the runs, and the last sentence says what that means.
-# The bands are those of the law alone, so look at the law's record first: the two larger
+# The bands are those of the law alone, so check the law first: the two larger
 # models were trained, and the forecast of their losses is
 
 # %%
@@ -73,7 +73,7 @@ for i, loss in enumerate(later["loss"].values):
 
 # %% [markdown]
 # A picture of the plan: the thin lines are equal losses, the dashed ones equal budgets, and the
-# thick one goes where a dashed line meets the lowest loss. Dots are runs.
+# thick one goes through the lowest loss of each budget. Dots are runs.
 
 # %%
 sizes = bl.grid(
@@ -89,7 +89,7 @@ figure
 
 # %% [markdown]
 # The open circles are the two larger models. They lie far off the path: too many parameters for
-# their three million bytes. What the law says their compute could have bought:
+# their three million bytes. What their compute could have bought, by the law:
 
 # %%
 spent = (6 * later["N"] * later["D"]).values
@@ -104,8 +104,8 @@ for i, loss in enumerate(later["loss"].values):
 # %% [markdown]
 # ## What more of each would buy
 #
-# The same from another side: at the size of these two models, what does it gain to double the
-# parameters, and what to double the data?
+# At the size of these two models, what is the gain of doubling the
+# parameters, and of doubling the data?
 
 # %%
 gain = bl.interval(bl.marginal_gain(fit, later), 0.9)["doubling"]
@@ -123,7 +123,7 @@ text = bl.datasets.info("tiny_lm").provenance["corpora"]["english"]["train_bytes
 print(f"{text:.2e} bytes to train on")
 
 # %% [markdown]
-# So ask the law with the data held there. `requirement` solves for the size that reaches a target;
+# So fix the data at that number. `requirement` solves for the size that reaches a target;
 # `probability` is that of reaching it with any size at all.
 
 # %%
@@ -141,9 +141,9 @@ for target in targets:
     )
 
 # %% [markdown]
-# A loss of 1.2 is within reach of this text, 1.1 hardly, and 1.0 is not, however large the
-# model. (Reading the text twice is another predictor, the number of epochs:
-# `bl.laws.repeated_data`, and the data set `tiny_lm_repeats`.) And size is soon enough:
+# A loss of 1.2 is within reach of this text, 1.1 hardly, and 1.0 is not, however large the model.
+# (Reading the text twice is another predictor, the number of epochs: `bl.laws.repeated_data`, and
+# the data set `tiny_lm_repeats`.) And more parameters soon stop helping:
 
 # %%
 enough = bl.interval(bl.saturation(fit, 0.02, along="N", at={"D": text}), 0.9)["N"].values
@@ -153,7 +153,7 @@ print(f"beyond N = {lower:.1e} to {upper:.1e} a doubling gains less than 0.02")
 # %% [markdown]
 # ## A model that will be used
 #
-# Training is not all that a model costs. What counts can be any function of the law's predictors;
+# Training is not the only cost of a model. The cost can be any function of the law's predictors;
 # other arguments are given by `at`. Here the model will read a million bytes or
 # more after it was trained, at 2 FLOP per byte and parameter.
 
@@ -175,8 +175,8 @@ for served in (1e6, 1e7, 1e8):
 #
 # ## What to take away
 #
-# The two large models were planned as many are: by what the machine could hold. The law says that a
+# The two large models were planned as many are: by what fits on the machine. The law says that a
 # third or a quarter of the parameters would have done better, for the same compute, if there had
 # been the text. No run has tested that, the path leaves the data at a few percent of these budgets,
 # and the bands hold only if the law does. So the next thing to buy is a run on the path, at
-# $10^{12}$ FLOP: cheap, just beyond the data, and able to prove the plan wrong.
+# $10^{12}$ FLOP: cheap, just beyond the data, and able to falsify the plan.

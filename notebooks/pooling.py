@@ -12,8 +12,8 @@
 # # What curves learn from each other
 #
 # Twenty learning curves: five tasks, four families of learners. Some of them were measured at a few
-# small sizes only, and one was never run. Can the others stand in for what is missing? That depends
-# on what the curves have in common, and a hierarchical model finds out.
+# small sizes only, and one was never run. Can the others fill in what is missing? That depends
+# on what the curves have in common, and a hierarchical model estimates that.
 
 # %%
 # %matplotlib inline
@@ -23,7 +23,7 @@ import xarray as xr
 import bayeslaw as bl
 
 # %% [markdown]
-# ## Runs that we pretend not to have
+# ## Held-out runs
 #
 # The data set marks its largest sizes as held out; we hold out others. Of four curves, one of each
 # learner, we keep the four smallest sizes. The curve of the kernel learner on `diabetes` we leave
@@ -69,9 +69,9 @@ print(bl.diagnose(together))
 # %% [markdown]
 # ## What the curves have in common
 #
-# The model has a standard deviation for every kind of difference. For the exponent `alpha` it is
-# that of the logarithm, so 0.2 means exponents that differ by about 20%. For the floor `L0` it is
-# that of the logit of the floor's share of the loss: 1 takes a share of 30% to one of 54%.
+# The model has a spread (a standard deviation) for every source of differences. For the exponent
+# `alpha` it is on the log scale, so 0.2 means exponents that differ by about 20%. For the floor
+# `L0` it is on the logit of the floor's share of the loss: 1 takes a share of 30% to one of 54%.
 
 # %%
 posterior = together.tree["posterior"].to_dataset()
@@ -84,11 +84,11 @@ for name in ("alpha", "L0"):
         )
 
 # %% [markdown]
-# Exponents are alike: tasks and learners move them by some tens of percent. Floors are not: where
-# a curve flattens is a matter of the task, and of the curve itself. So a curve can borrow
+# Exponents are similar: they vary by some tens of percent between tasks and learners. Floors are
+# not: where a curve flattens depends on the task, and on the curve itself. So a curve can borrow
 # its exponent from the others, but hardly its floor.
 #
-# In the figure a level of a group stands for the typical curve of that level; the shade is the
+# In the figure each level of a group is represented by its typical curve; the shaded band is the
 # typical curve of all.
 
 # %%
@@ -118,13 +118,13 @@ for name, score in scores.items():
 
 # %% [markdown]
 # Read the columns together. `rmsle` is the error of the median on the logarithm (0.1 is about 10%),
-# the log score rewards a forecast for being both near and sure (higher is better), and `width_90`
-# is the width of the 90% band on the logarithm.
+# the log score rewards forecasts that are both accurate and sharp (higher is better), and
+# `width_90` is the width of the 90% band on the logarithm.
 #
-# Help from others is no free gift. The digits gain most: their four sizes look as if the curve were
-# about to flatten, and the other curves know better. The digits' parity loses a little. Pooling
-# trades a small loss where four sizes happened to tell the truth against a large gain where
-# they did not. With four curves the sum of it is not certain either:
+# Pooling does not always help. The digits gain most: their four sizes look as if the curve were
+# about to flatten, and the other curves correct that. The digits' parity loses a little. Pooling
+# trades a small loss where four sizes happened to be representative against a large gain where
+# they were not. With four curves the overall gain is not certain either:
 
 # %%
 gain = (
@@ -148,8 +148,8 @@ bl.plot_forecast(bl.forecast(alone, grid), runs, columns=4)
 bl.plot_forecast(bl.forecast(together, grid), runs, columns=4)
 
 # %% [markdown]
-# Alone, the digits' four sizes leave a floor possible that is not there. Together the curve goes on
-# falling, and still not as fast as the runs: it bends downwards where the others do not, and that
+# Alone, the digits' four sizes allow a floor that is not there. Together the curve keeps
+# falling, but still not as fast as the runs: it steepens where the others do not, and that
 # is in no band.
 #
 # ## A curve that was never run
@@ -170,13 +170,13 @@ grid = bl.grid(D=np.geomspace(8, 300, 25), task="diabetes", learner=learners)
 bl.plot_forecast(bl.forecast(together, grid), runs, columns=4)
 
 # %% [markdown]
-# A new *task* is another matter: it is drawn from the population, and only if you ask for it with
+# A new *task* is different: it is drawn from the population, and only if you ask for it with
 # `draw_new=["task"]`.
 #
 # ## Which learner is better?
 #
 # A question of two learners is best asked task by task: what makes a task hard is then on both
-# sides, and cancels. `better` is the probability that the network's curve is below the linear
+# sides and cancels. `better` is the probability that the network's curve is below the linear
 # one's; `multiplier` is how many times as many examples the linear learner needs to do as well,
 # infinite where its floor is above.
 
@@ -186,11 +186,11 @@ bl.contrast_table(contrast).round(2)
 
 # %% [markdown]
 # With the five tasks taken together the network is ahead, and more so with more examples. But that
-# is an average: it is due to the two tasks where a linear learner comes to its end. On the others
-# these runs do not say.
+# is an average: it is due to the two tasks where the linear learner reaches its floor. On the
+# others these runs do not decide.
 #
 # ## What to take away
 #
-# Look at the spreads before you trust what is pooled: they tell what a new curve can borrow. Here
-# it is the exponent, and not the floor. And ask of a pooled fit what it says of each curve, as well
-# as what it says of all.
+# Look at the spreads before you trust pooling: they show what a new curve can borrow. Here
+# it is the exponent, not the floor. And look at what a pooled fit says about each curve, not only
+# about the population.

@@ -28,7 +28,7 @@ import bayeslaw as bl
 # - `pure power`: $(D_c / D)^{\alpha}$, with no floor;
 # - `log-linear`: $a - b \log D$, which falls without end.
 #
-# We fit the smaller sizes of two tasks and keep the largest ones to judge.
+# We fit the smaller sizes of two tasks and hold out the largest.
 
 # %%
 runs = bl.datasets.load("learners")
@@ -68,7 +68,7 @@ inside[["verdict", "elpd_loo", "elpd_loo_diff", "elpd_loo_diff_se", "loo_weight"
 #
 # So score the laws at the held-out sizes, which are up to four times larger than any they have
 # seen. The rows are sorted by log score, best first. A law whose difference to the best has a
-# 95% interval that holds zero is *not distinguishable* from it: these data do not say which to
+# 95% interval that contains zero is *not distinguishable* from it: these data do not say which to
 # believe.
 
 # %%
@@ -80,7 +80,7 @@ outside[columns].round(3)
 bl.plot_comparison(outside)
 
 # %% [markdown]
-# Do both questions choose the same law?
+# Do both criteria select the same law?
 
 # %%
 print(f"inside the data:  {inside['elpd_loo'].idxmax()}")
@@ -89,10 +89,10 @@ print(f"beyond the data:  {outside['log_score'].idxmax()}")
 # %% [markdown]
 # ## Where a straight line must end
 #
-# A loss is positive; a straight line is not. Going on along its median, log-linear reaches zero at
+# A loss is positive; a straight line is not. The median of log-linear reaches zero at
 # a size that we can compute: $D_0 = e^{a / b}$. For some curves models of that size were trained,
 # and their loss was not zero. That is why the error of log-linear at the held-out sizes (`rmsle`,
-# on the logarithm) is infinite: its median is no loss there.
+# on the logarithm) is infinite: its median is not positive there.
 
 # %%
 posterior = fits["log-linear"].tree["posterior"].to_dataset()
@@ -104,7 +104,7 @@ for curve in zero["curve"].values:
     print(f"{curve}: zero loss at D = {size:.3g}, {where} (up to {run:.0f})")
 
 # %% [markdown]
-# A forecast there says how probable it is that the law is not a loss any more. For the power laws
+# A forecast there gives the probability that the mean is not positive. For the power laws
 # it is zero everywhere.
 
 # %%
@@ -133,9 +133,9 @@ bl.plot_forecast(bl.forecast(fits["log-linear"], grid), runs, columns=4)
 # %% [markdown]
 # ## Which law would have been right?
 #
-# The held-out sizes are one exam. A backtest sits several, and without them: it fits every law up
-# to a size, the origin, judges it on the later runs that we have, and goes on to the next origin.
-# So the laws can be chosen, or mixed, before anyone looks at the held-out runs. Each curve is
+# The held-out sizes are one test. A backtest makes several without them: it fits every law up
+# to a size, the origin, scores it on the larger training runs, and moves to the next origin.
+# So laws can be selected, or averaged, before anyone looks at the held-out runs. Each curve is
 # fitted alone here (`pooling=None`), which keeps the refits quick, and with smaller steps than by
 # default (`target_accept`), since there are only four or five sizes up to an origin.
 
@@ -157,17 +157,17 @@ skill[["log_score", "log_score_diff", "log_score_diff_se", "rmsle", "coverage_90
 bl.plot_skill(skill)
 
 # %% [markdown]
-# A horizon is how many times the origin a run is, at most. Up to one and a half times, the straight
-# line is as good as any: seen from near, every law is straight. At three times it falls behind,
-# though within the error, and how far behind it would be at four times or more, the smaller runs
-# cannot tell.
+# A horizon is the largest ratio of a run's size to the origin. Up to one and a half times, the
+# straight line is as good as any: over a short range every law is straight. At three times it falls
+# behind, though within the error, and how far behind it would be at four times or more the smaller
+# runs cannot show.
 #
 # ## A mixture of laws
 #
-# If no law can be trusted alone, several can be trusted a little each. Weights follow from the log
-# scores of the backtest. `stacking_weights` asks which mixture would have scored best,
-# `pseudo_bma_weights` how likely each law is to be the best one, `hierarchical_weights` lets
-# the tasks differ as far as they do, and `equal_weights` asks nothing.
+# If no single law is clearly best, average them. Weights follow from the log
+# scores of the backtest. `stacking_weights` maximises the score of the mixture,
+# `pseudo_bma_weights` estimates how likely each law is to be the best one, `hierarchical_weights`
+# partially pools the weights over tasks, and `equal_weights` uses no data.
 
 # %%
 scores = bl.weights.log_scores(backtest)
@@ -181,7 +181,7 @@ for name, weight in weights.items():
     print(f"{name}\n{weight.round(2).to_string()}\n")
 
 # %% [markdown]
-# Laws by their weights make a stack, and a stack is forecast like a fit. Its draws are those of all
+# Laws and weights make a stack, and a stack is forecast like a fit. Its draws are from all
 # laws, so the gap between them is in its band. At the held-out sizes:
 
 # %%
@@ -192,14 +192,14 @@ for name, rival in rivals.items():
 
 # %% [markdown]
 # No mixture beats the better single laws, and the bands of all are wide enough. The reason is in
-# the horizons: near the data log-linear had earned its weight, and four times beyond them the
+# the horizons: near the data log-linear deserved its weight, and four times beyond them the
 # mixture pays for it. Weights hold for the distances at which they were learned. Yet a mixture is
-# safe in one respect: where one law fails, as log-linear does, it loses little, and
-# it needs nobody to know beforehand which one that is.
+# robust: where one law fails, as log-linear does, it loses little, and
+# nobody has to know beforehand which law that is.
 
 # %% [markdown]
-# The stack in pictures; its lower band leaves the frame where one of its laws says that the loss
-# will be gone.
+# The stack in pictures; its lower band leaves the frame where one of its laws reaches zero
+# loss.
 
 # %%
 far = bl.grid(D=np.geomspace(30, 4000, 25), task="digits_parity", learner=learners)
@@ -209,7 +209,7 @@ bl.plot_forecast(bl.stack_forecasts(members, weights["hierarchical"]), runs, col
 # %% [markdown]
 # ## What to take away
 #
-# Judge a law where you will use it: beyond the data, and as far beyond as you mean to go. Look at
-# the error of a difference before its sign. And when two laws are not distinguishable, report both
-# forecasts, or a stack of them: the gap between them is part of what you do not know, and it is in
-# neither band.
+# Score a law where you will use it: beyond the data, and as far beyond as you mean to go. Look at
+# the standard error of a difference before its sign. And when two laws are not distinguishable,
+# report both forecasts, or a stack of them: the gap between them is part of your uncertainty, and
+# it is in neither band.

@@ -11,7 +11,7 @@
 # %% [markdown]
 # # Quick start
 #
-# You trained some models at several sizes. What will the loss be at a size that you have not run,
+# You trained some models at several sizes. What will the loss be at a size you have not run,
 # and how sure can you be? This page answers that for real learning curves that come with the
 # package: four families of learners on data sets that scikit-learn ships, with more and more
 # training examples. Nothing is downloaded.
@@ -36,21 +36,21 @@ runs = runs.isel(run=runs["task"].isin(["digits", "digits_parity"]).values)
 runs
 
 # %% [markdown]
-# The largest sizes are marked as held out. We fit the small ones and look at the others only to
-# judge the forecast.
+# The largest sizes are marked as held out. We fit the small ones and use the others only to
+# check the forecast.
 
 # %%
 train, later = bl.split_held_out(runs)
 for task in ("digits", "digits_parity"):
     fitted, held_out = (part["D"].values[part["task"].values == task] for part in (train, later))
-    print(f"{task}: fitted up to D = {fitted.max():.0f}, judged up to D = {held_out.max():.0f}")
+    print(f"{task}: fitted up to D = {fitted.max():.0f}, held out up to D = {held_out.max():.0f}")
 
 # %% [markdown]
 # ## The model
 #
 # `bl.laws.power` is a power law above an irreducible loss: $L_0 + k\,N^{-\alpha}$. `.of("D")` says
-# that its predictor is our `D`. `pooling` says which curves may learn from each other: those of the
-# same task, and those of the same learner. A parameter of a curve is that of the population, plus
+# that its predictor is our `D`. `pooling` names the groups over which curves are partially pooled:
+# task and learner. A parameter of a curve is that of the population, plus
 # what its task adds, plus what its learner adds, plus a deviation of its own. The data decide how
 # large each of these is.
 
@@ -60,24 +60,24 @@ fit = bl.fit(model, train, sampler=bl.Sampler(random_seed=1, draws=500, progress
 print(fit)
 
 # %% [markdown]
-# ## May we believe it?
+# ## Can we trust it?
 #
-# The first sentence is the gate: did the sampler converge? If it did not, nothing below counts. The
-# others say which runs weigh most, how much range the data span, and which parameters the data
-# decided. A parameter that is *prior-driven* is an assumption, not a finding.
+# The first sentence is the gate: did the sampler converge? If it did not, ignore the rest. The
+# others say which runs are influential, what range the data span, and which parameters the data
+# determined. A parameter that is *prior-driven* is an assumption, not a finding.
 
 # %%
 print(bl.diagnose(fit))
 
 # %% [markdown]
-# The prior is an assumption too, so look at it: runs drawn before any loss was seen should look
+# The prior is an assumption too, so look at it: runs simulated from the prior should look
 # like loss curves, and be wider than the data.
 
 # %%
 bl.plot_prior(fit)
 
 # %% [markdown]
-# ## What was found
+# ## The parameters
 #
 # One row per parameter: of the population, of the typical curve of each task and learner, and of
 # each curve. `lower` and `upper` hold 90% of the posterior.
@@ -89,7 +89,7 @@ table.loc[["population", "learner"], ["median", "lower", "upper", "ess_bulk"]].r
 # %% [markdown]
 # ## The forecast
 #
-# A forecast has two variables: `mean`, the curve, and `new_run`, one run observed there. A new run
+# A forecast has draws of `mean`, the curve, and of `new_run`, one run observed there. A new run
 # scatters about the curve, so its band is wider.
 
 # %%
@@ -114,7 +114,7 @@ for name in ("mean", "new_run"):
 # %% [markdown]
 # ## Did the held-out runs fall inside?
 #
-# Bands deserve a check. Of the runs that the fit has not seen, the 90% band should hold about 90%.
+# Check the bands: the 90% band should hold about 90% of the held-out runs.
 
 # %%
 bands = bl.interval(bl.forecast(fit, later), 0.9)["new_run"]
@@ -128,12 +128,12 @@ for (task, learner), own in inside.to_series().groupby(
 
 # %% [markdown]
 # Look at the curve with the smallest share: in the figure, its largest runs lie below the band. The
-# loss falls faster there than the law and the smaller runs say. Bands hold the noise, what is not
-# known of the parameters, and how wrong the law was found to be at the sizes that were fitted. A
-# curve that changes its course beyond them is in no band.
+# loss falls faster there than the law and the smaller runs imply. Bands contain the noise, the
+# uncertainty of the parameters, and a discrepancy of the scale seen at the fitted sizes. A
+# curve whose behaviour changes beyond them is in no band.
 
 # %% [markdown]
-# ## Keep it
+# ## Save it
 #
 # `bl.save(fit, "fit.nc")` writes everything into one file; `bl.load("fit.nc")` gives it back. Next:
 # `how_sure_are_we.py` asks what pooling buys beyond the data, `pooling.py` what curves have in

@@ -25,8 +25,8 @@ import bayeslaw as bl
 # %% [markdown]
 # ## What was measured
 #
-# `benchmarks/tiny_lm` of the repository trains everything on one core, and the package carries the
-# table. What to beware of comes with it. Read it before the first fit.
+# `benchmarks/tiny_lm` of the repository trains everything on one core, and the table comes with the
+# package, with notes on its pitfalls. Read them before the first fit.
 
 # %%
 about = bl.datasets.info("tiny_lm")
@@ -45,8 +45,8 @@ print(f"{later.sizes['run']} held out, from {least:.0e} FLOP")
 # %% [markdown]
 # ## How much a run scatters
 #
-# Small models were trained with three seeds. Their spread is the noise that no law can explain, and
-# so the measure for every law: a `sigma` far above it means that the law is wrong.
+# Small models were trained with three seeds. Their spread is the noise that no law can explain: a
+# `sigma` far above it means that the law is wrong.
 
 # %%
 cell = ["corpus", "architecture", "N", "D"]
@@ -60,7 +60,7 @@ print((100 * scatter**0.5).round(2).rename("scatter of a run (%)").to_string())
 #
 # Chinchilla's sum, $E + A N^{-\alpha} + B D^{-\beta}$, and a generalised one that has a power
 # $\gamma$ around it (`chinchilla_revisited.py` compares them on one of the eight families). The
-# families share what corpora and architectures have in common. To be quick we fit the first seed.
+# families are partially pooled over corpora and architectures. To be quick we fit the first seed.
 
 # %%
 first = train.isel(run=train["seed"].values == 1)
@@ -95,11 +95,11 @@ inside[["verdict", "elpd_loo", "elpd_loo_diff", "elpd_loo_diff_se"]].round(0)
 bl.plot_residuals(bl.residuals(fits["sum"]), x="D", columns=4)
 
 # %% [markdown]
-# Residuals of the sum, eight times the same fan: a law that is wrong in the same way everywhere.
+# Residuals of the sum, eight times the same fan: the same discrepancy everywhere.
 #
-# ## The exam
+# ## The held-out runs
 #
-# Now the held-out runs. Their forecasts were made without them:
+# Now the forecasts of the held-out runs, made without them:
 
 # %%
 forecasts = {name: bl.forecast(fit, later) for name, fit in fits.items()}
@@ -120,10 +120,10 @@ bl.plot_calibration(scores["generalised"])
 # %% [markdown]
 # Both forecasts are good: about two percent off, at eight and more times the compute. But they are
 # wrong on opposite sides, and the law that fits far better inside is not the better one outside.
-# It is too sure of itself: its bands are half as wide, and hold fewer of the runs than they should.
+# It is overconfident: its bands are half as wide, and hold fewer of the runs than they should.
 # A law that is right to one percent inside the data need not be right to one percent beyond.
 #
-# The truth lies between the laws, so say so: half of the belief to each.
+# The truth lies between the laws, so give each a weight of one half.
 
 # %%
 weights = bl.weights.equal_weights(bl.weights.log_scores(scores))
@@ -145,8 +145,8 @@ for i in range(later.sizes["run"]):
     )
 
 # %% [markdown]
-# (Equal weights are what one can defend before the exam. Weights that were learned from these
-# scores would be a fit to the held-out runs.)
+# (Equal weights can be defended before looking at the held-out runs. Weights learned from these
+# scores would be a fit to them.)
 #
 # ## Which architecture?
 #
@@ -183,12 +183,12 @@ for corpus in sorted(set(later["corpus"].values)):
     print(f"{corpus}: measured {np.exp(size) / largest:.1f}; bands " + ", ".join(map(str, bands)))
 
 # %% [markdown]
-# The turn was foretold, by both laws and for every corpus; on Python the generalised law is again
-# too sure of itself. An error of two percent in a forecast is large beside the difference of two
+# Both laws forecast the crossing, for every corpus; on Python the generalised law is again
+# overconfident. An error of two percent in a forecast is large compared with the difference of two
 # architectures, but much of it cancels where two curves of the same corpus are compared.
 #
 # That recurrent networks should be scaled is not what is known of large models. These are
-# small, and see 64 bytes at most: where a law was fitted is where it may speak.
+# small, with a context of 64 bytes at most: a law holds where it was fitted.
 #
 # ## Against published exponents
 #
@@ -223,6 +223,6 @@ print(f"{path}: {path.stat().st_size / 1e6:.0f} MB")
 # %% [markdown]
 # ## What to take away
 #
-# Measure the scatter of a run first: it tells how good a law can be. Then fit more than one law,
-# and believe the gap between them beyond the data rather than the scatter about the better one
-# inside. And ask for differences where a difference is what you need.
+# Measure the scatter of a run first: it bounds how well a law can fit. Then fit more than one law,
+# and trust the gap between them beyond the data rather than the scatter about the better one
+# inside. And compute a difference where a difference is what you need.

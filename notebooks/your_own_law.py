@@ -11,11 +11,11 @@
 # %% [markdown]
 # # Your own law, your own priors
 #
-# A power law knows nothing of where a learner starts. But we do: before it has seen an example, a
-# learner that tells odd digits from even ones can only guess, at a loss of $\log 2$. Curves that
-# come down from there are flat at first and steep later, and a power law that is fitted to the flat
-# part promises too little. Here we write that knowledge down, as a law and as priors, and see what
-# it is worth.
+# A power law does not know where a learner starts. But we do: before it has seen an example, a
+# learner that separates odd digits from even ones can only guess, at a loss of $\log 2$. Curves
+# that come down from there are flat at first and steep later, and a power law that is fitted to the
+# flat part forecasts too little improvement. Here we write that knowledge down, as a law and as
+# priors, and see what it is worth.
 
 # %%
 # %matplotlib inline
@@ -28,7 +28,7 @@ import bayeslaw as bl
 # %% [markdown]
 # ## The runs
 #
-# Four learners on the digits' parity, each from 32 to 1024 examples. We fit up to 128, and judge
+# Four learners on the digits' parity, each from 32 to 1024 examples. We fit up to 128, and score
 # beyond.
 
 # %%
@@ -36,7 +36,7 @@ runs = bl.datasets.load("learners")
 runs = runs.isel(run=(runs["task"] == "digits_parity").values)
 runs = runs.assign_coords(held_out=("run", runs["D"].values > 128))
 train, later = bl.split_held_out(runs)
-print(f"{train.sizes['run']} runs to fit, {later.sizes['run']} larger ones to judge")
+print(f"{train.sizes['run']} runs to fit, {later.sizes['run']} larger ones to score")
 
 # %% [markdown]
 # ## A law is a plain function
@@ -56,20 +56,20 @@ def from_guessing(D, *, guess: bl.Amplitude, share: bl.Fraction, c: bl.Scale, al
 print(bl.check_law(from_guessing))
 
 # %% [markdown]
-# `check_law` runs the tests that the laws of the catalogue pass: that the function serves numbers
-# and tensors with gradients alike, that it is positive and falls where it should, that it knows its
-# units.
+# `check_law` runs the tests that the laws of the catalogue pass: that the function works for
+# numbers and tensors with gradients, that it is positive and falls where it should, that it
+# rescales with its units.
 #
-# ## Priors say what you know
+# ## Prior knowledge
 #
-# We know `guess`, so it is fixed. Of the others we know something:
+# We know `guess`, so it is fixed. About the others we know something:
 #
 # - People read these digits without an error, so not much of the loss is irreducible: `share` is
 #   about a tenth.
 # - A picture has 64 pixels, so some tens of examples should be enough to begin: `c` is about 64,
 #   give or take a factor of three.
 # - In theory the loss falls with the inverse root of the number of examples, or with the inverse
-#   itself where classes can be told apart, so `alpha` is about 0.7. The default prior is made for
+#   itself where classes are separable, so `alpha` is about 0.7. The default prior is made for
 #   language models, and puts most exponents below one half.
 #
 # Priors hold at the reference size of the runs. For `c` that makes a difference: it is a size, so
@@ -96,25 +96,25 @@ for name, fit in fits.items():
     print(f"{name}: {fit}")
 
 # %% [markdown]
-# A prior is best judged by the runs that it would make. Grey are runs drawn before any loss was
-# seen, dots the real ones. First with the default priors: most curves have not left the guess at
-# 128 examples, and the real runs are at the edge of what was thought possible.
+# A prior is best checked by the runs that it implies: a prior predictive check. Grey are simulated
+# runs, dots the real ones. First with the default priors: most curves have not left the guess at
+# 128 examples, and the real runs are at the edge of the prior.
 
 # %%
 bl.plot_prior(fits["from guessing"])
 
 # %% [markdown]
-# With our own, the real runs are among the others. That is all a prior has to do.
+# With our own, the real runs look like draws from the prior. That is all a prior has to do.
 
 # %%
 bl.plot_prior(fits["own priors"])
 
 # %% [markdown]
-# ## What the data say of it
+# ## The posterior
 #
 # The exponent of the power law is about a half; that of the law from guessing is about one, since
-# the flat part is no longer laid to its charge. Our own priors hardly move it, they narrow it: what
-# we knew and what the runs tell agree.
+# it no longer has to explain the flat part. Our own priors hardly move it, they narrow it: prior
+# and data agree.
 
 # %%
 for name, fit in fits.items():
@@ -136,8 +136,8 @@ outside = bl.compare(fits, later)
 outside[["verdict", "log_score", "log_score_diff", "log_score_diff_se", "rmsle"]].round(2)
 
 # %% [markdown]
-# Third, the marginal likelihood: how probable did a model hold these runs, before it saw them? Two
-# of them make a Bayes factor.
+# Third, the marginal likelihood: the density of these runs under the prior predictive distribution.
+# The ratio of two is a Bayes factor.
 
 # %%
 evidence = {name: bl.marginal_likelihood(fit) for name, fit in fits.items()}
@@ -148,12 +148,12 @@ for name, result in evidence.items():
 print(evidence["power law"].caveats[-1])
 
 # %% [markdown]
-# The law from guessing has the evidence on its side, by nearly four on the logarithm: odds of some
-# tens against the power law. But look at the next step. From the default priors to our own it is
-# more than four again, and that is no finding about curves: the last two models are the same law,
-# with much the same posterior. The narrower priors had bet on the right values, so they are paid.
-# That is what a marginal likelihood measures, and why it depends on the priors however many the
-# runs.
+# The evidence favours the law from guessing, by nearly four on the log scale: odds of some tens
+# against the power law. But look at the next step. From the default priors to our own it is more
+# than four again, and that is no finding about curves: the last two models are the same law, with
+# much the same posterior. The narrower priors put their mass on the right values, and are rewarded.
+# That is what a marginal likelihood measures, and why it depends on the priors however many runs
+# there are.
 #
 # All of this is about the runs up to 128. Beyond them the three are not distinguishable, and their
 # forecasts show why: the error is not in how a curve starts but in where it ends. First the power
@@ -168,12 +168,12 @@ bl.plot_forecast(bl.forecast(fits["power law"], grid), runs, columns=4)
 bl.plot_forecast(bl.forecast(fits["own priors"], grid), runs, columns=4)
 
 # %% [markdown]
-# The linear learner flattens, the network goes on falling, and neither law could know it from five
+# The linear learner flattens, the network keeps falling, and neither law could know that from five
 # sizes.
 #
 # ## What to take away
 #
 # A law of your own is a function of one line, and it is fitted, checked and compared like any
-# other. Knowledge about small sizes buys a better account of small sizes. To buy a better
-# forecast, know something of the large ones: a floor that is published
+# other. Knowledge about small sizes improves the fit at small sizes. To improve the
+# forecast, use knowledge about large ones: a floor that is published
 # (`priors={"L0": bl.Fixed(...)}`), or many curves of the kind (`pooling.py`).

@@ -1,8 +1,8 @@
-"""Point forecasts (x, y, x_new) -> y_new, and a peer with bands.
+"""Baselines: point forecasts (x, y, x_new) -> y_new, and a peer with bands.
 
 M1 to M4 are the estimators of Alabdulmohsin et al. (2022), who fit logarithms: of the loss, of its
-excess over a floor, or of the excess over the distance to a ceiling. Their optima are local ones,
-and the fourth does not come to rest; the published errors are those of the searches written here.
+excess over a floor, or of the excess over the distance to a ceiling. Their optima are local,
+and the fourth does not converge; the published errors are those of the searches written here.
 The others are laws of the package by least squares on the log response.
 
 Responses come divided by ``Curve.y_scale``, in whose units the margins of M2 and M4 are.
@@ -29,9 +29,9 @@ type Forecast = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 MARGIN = 1e-3  # of the floor below, and of the ceiling above, every response
 FLOORS = 2000  # tried on the way down from the largest
 ROUNDS = 10_000  # of alternating searches, at most
-REST = 1e-10  # change of the amplitude that ends them
+TOLERANCE = 1e-10  # change of the amplitude that ends them
 NEWTON_STEPS, DAMPING, FLAT = 100, 0.1, 1e-5
-BREAKS, HEADS = (0.25, 0.5, 0.75), (0.1, 1.0)  # starts: place in log x, exponent before it
+BREAKS, HEADS = (0.25, 0.5, 0.75), (0.1, 1.0)  # initial points: break in log x, exponent before it
 LEAST = np.array([-30.0, -30.0, 0.0, -5.0, -1.0, -4.0])  # of the coordinates of `_broken`
 MOST = np.array([0.0, 30.0, 5.0, 5.0, 1.0, 4.0])
 BREAK_STEPS = 200  # evaluations from each start
@@ -40,7 +40,7 @@ DRAWS = 200  # bootstrap fits of the peer
 
 
 def last_value(x: np.ndarray, y: np.ndarray, x_new: np.ndarray) -> np.ndarray:
-    """The response at the largest size, whatever comes."""
+    """The response at the largest size."""
     return np.full(x_new.shape, y[-1])
 
 
@@ -73,7 +73,7 @@ def m3(x: np.ndarray, y: np.ndarray, x_new: np.ndarray) -> np.ndarray:
         before = amplitude
         level, slope = _line(np.log(inverse + gamma), log_y)
         amplitude, exponent = np.exp(level), max(slope, 0.0)
-        if exponent == 0 or abs(amplitude - before) < REST:
+        if exponent == 0 or abs(amplitude - before) < TOLERANCE:
             break
         exact = (y / amplitude) ** (1 / exponent) - inverse
         tried = np.append(gamma, exact[exact >= 0])
@@ -96,7 +96,7 @@ def m4(x: np.ndarray, y: np.ndarray, x_new: np.ndarray) -> np.ndarray:
         (level, exponent, alpha), _ = optimize.nnls(columns, np.log(y - floor))
         amplitude, log_power = np.exp(level), level + exponent * columns[:, 1]
         floor, ceiling = _move_ends(y, log_power, alpha, floor, ceiling)
-        if abs(amplitude - before) < REST:
+        if abs(amplitude - before) < TOLERANCE:
             break
     return floor + _excess(amplitude * x_new**-exponent, alpha, ceiling - floor)
 
@@ -211,13 +211,13 @@ def _excess(power: np.ndarray, alpha: float, span: float) -> np.ndarray:
 
 
 def _broken(z: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """The law at coordinates: log floor, log amplitude, two exponents, log break, log bend."""
+    """The law at coordinates: log floor, log amplitude, two exponents, log break, log width."""
     names = {"L0": np.exp(z[0]), "k": np.exp(z[1]), "alpha": z[2], "c_1": z[3]}
     return BROKEN(size, **names, d_1=np.exp(z[4]), f_1=np.exp(z[5]))
 
 
 def _initial_points(size: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-    """Half of the least response as floor, and the slope of M1 bent at a place inside."""
+    """Half of the least response as floor, and the slope of M1 with a break inside the range."""
     level, slope = _line(np.log(size), np.log(y))
     floor, ends = y.min() / 2, np.log(size[[0, -1]])
     amplitude, steep = np.log(max(np.exp(level) - floor, 1e-9)), max(-slope, 1e-3)

@@ -3,7 +3,7 @@
     BAYESLAW_DATA=... uv run --group extrapolation python -m benchmarks.extrapolation.choose BB LM
 
 Rows beyond half of a curve's largest training size are held out, the others are fitted; what is
-printed is how well each law continues them. Test rows are not read.
+printed is how well each law extrapolates to them. Test rows are not read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.extrapolation.data import Curve
 from benchmarks.extrapolation.models import Recipe, Sampling
 
 LAWS = (bl.laws.plateau_power, bl.laws.power, bl.laws.broken(1), bl.laws.curvature)
-LEAST = 4  # rows that stay
+LEAST = 4  # training rows
 
 
 def main() -> None:

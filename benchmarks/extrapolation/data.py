@@ -2,7 +2,7 @@
 
 The first four domains are the benchmark of Alabdulmohsin et al. (2022); with double descent (DD),
 nanoGPT (Nano) and the 192 language models (ColPret) it is that of Lee et al. (2025), whose splits
-are kept row by row. LCDB and Datablations are split here, at half of the largest size:
+are reproduced row by row. LCDB and Datablations are split here, at half of the largest size:
 
 - LCDB: every fifteenth of the 72 tables in the order of their numbers, that is five, with all
   twelve learners; its rows have known standard errors;
@@ -21,7 +21,7 @@ import pandas as pd
 import bayeslaw as bl
 
 BIN = 0.12  # width in log x
-SCALED = ("DD", "Nano", "ColPret")  # domains whose responses are told relative to the largest
+SCALED = ("DD", "Nano", "ColPret")  # domains whose responses are divided by the largest
 HALVED = ("DD", "ColPret")  # domains whose first half is for training
 NAN = float("nan")
 
@@ -108,7 +108,7 @@ class Bins:
     mean : array, shape (bin,)
         Means of log y.
     stderr : array, shape (bin,)
-        Their standard errors; NaN where no two rows tell the noise.
+        Their standard errors; NaN where no two rows determine the noise.
     """
 
     weights: np.ndarray = field(repr=False)
@@ -147,18 +147,18 @@ def load(domain: str, *, duplicates: bool = True) -> list[Curve]:
 def few_points(
     curves: Sequence[Curve], n: int, *, reach: float = 25.0, rows: int = 0
 ) -> list[Curve]:
-    """Keep the first training rows of the curves that then have far to go.
+    """Keep the first training rows of the curves whose test rows are then far enough away.
 
-    The test rows stay what they are; the training rows between are nobody's. Of the 72 curves of
+    The test rows stay the same; the training rows in between are dropped. Of the 72 curves of
     IC, 45 have reach 25 from their tenth row and 50 from their sixth; the last test sizes lie at
     most 114 and 184 times beyond. At least 20 training rows have 65 of them, whatever their reach.
 
     Parameters
     ----------
     curves : sequence of Curve
-        To choose from.
+        Candidates.
     n : int
-        Training rows kept.
+        Number of training rows to keep.
     reach : float
         Least ratio of the last test size to the last training size that is kept.
     rows : int
@@ -206,7 +206,7 @@ def binned(curve: Curve, width: float = BIN) -> Bins:
 
     The first bin begins at the first test row. The noise of a row is its known standard error, or
     one number for the curve: half the mean square of the differences between neighbours of a bin,
-    copies left out. Noise that neighbours share stays unseen.
+    copies left out. Noise that neighbours share is not estimated.
 
     Parameters
     ----------

@@ -2,10 +2,10 @@
 
     BAYESLAW_DATA=... uv run --group extrapolation python -m benchmarks.extrapolation.few
 
-A task of the image-classification curves is left out, the others are fitted, and what those of the
-same architecture have in common is the prior of each curve of the task, of which the first 10 or 6
-training rows are known. So a prior has seen neither the curve nor its task. The test rows score it,
-on three tasks beside the same fits with the default prior, which take much longer.
+A task of the image-classification curves is left out, the others are fitted, and the population of
+the same architecture is the prior of each curve of the task, of which the first 10 or 6
+training rows are known. So the prior has seen neither the curve nor its task. Scores are of the
+test rows; on three tasks also for the same fits with the default prior, which take much longer.
 
 Then twelve curves at a time are left out, one of each task and two of each architecture, so that
 the prior has not seen the curve but others of its task and of its architecture.
@@ -43,7 +43,7 @@ WITH_DEFAULT_PRIOR = (
 
 @dataclass(frozen=True)
 class Part:
-    """Curves that a library is fitted without, and what it still knows of them.
+    """Curves that are left out of a library, and the groups of which it still knows the levels.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def parts(every: Sequence[Curve]) -> Iterator[Part]:
 
 
 def main() -> None:
-    """Print and keep the scores."""
+    """Print and save the scores."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -117,7 +117,7 @@ def main() -> None:
 def _fit_one_by_one(
     curves: Sequence[Curve], library: bl.Fit, known: Sequence[str] | None, how: Sampling
 ) -> list[Prediction]:
-    """Forecasts of curves by themselves; what a library knows of their levels is the prior."""
+    """Forecasts of curves fitted one by one, with the population of a library as the prior."""
     groups, predictions = models.groups_of(curves[:1]), {}
 
     def levels(curve: Curve) -> dict[str, str]:

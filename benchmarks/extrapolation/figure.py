@@ -1,4 +1,4 @@
-"""The figure: errors by domain, and how often bands hold what came."""
+"""The figure: errors by domain, and coverage of bands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.extrapolation.report import BINS, PROBS, ROWS
 
 STYLE = Path(bl.__file__).parent / "bayeslaw.mplstyle"
 SIZE = 3.3, 4.8  # inches: one column of a page
-# The first configuration in colour, the others told apart by tone and filling.
+# The first configuration in colour, the others distinguished by tone and fill.
 INKS = [
     {"color": "#0072B2", "markerfacecolor": "#0072B2"},
     {"color": "#222222", "markerfacecolor": "#222222"},
@@ -125,7 +125,7 @@ def _draw_coverage(
 
 
 def _spread_out(heights: Sequence[float]) -> list[float]:
-    """Rising heights, moved up where they would come too near."""
+    """Sorted heights, moved up where they would overlap."""
     spread: list[float] = []
     for height in heights:
         spread.append(max(height, spread[-1] + GAP) if spread else height)

@@ -30,7 +30,7 @@ class Recipe:
     law : Law
         In one predictor.
     discrepancy : Brownian or None
-        What the law gets wrong.
+        Discrepancy of the law.
     is_pooled : bool
         Whether curves and the groups of the domain are pooled; otherwise each curve is fitted
         by itself.
@@ -48,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How long to sample, and where fits are kept."""
+    """Length of sampling, and the folder of saved fits."""
 
     draws: int = 1000
     tune: int = 1000
@@ -92,7 +92,7 @@ def groups_of(curves: Sequence[Curve]) -> list[str]:
 
 
 def fitted(name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling) -> bl.Fit:
-    """Fit the training rows of all curves at once, or load what was fitted before."""
+    """Fit the training rows of all curves at once, or load a saved fit."""
     path = how.folder / f"{name}.nc" if how.folder else None
     if path and path.exists():
         return bl.load(path)
@@ -122,7 +122,7 @@ def predict(
     Parameters
     ----------
     name : str
-        Of the fit, by which it is kept.
+        Name of the fit, for its file.
     curves : sequence of Curve
         Of one domain.
     recipe : Recipe
@@ -157,7 +157,7 @@ def _seconds(fit: bl.Fit) -> float:
 
 
 def alone(name: str, curves: Sequence[Curve], recipe: Recipe, how: Sampling) -> list[bl.Fit]:
-    """Fit the training rows of each curve by itself; those that were fitted before are kept."""
+    """Fit the training rows of each curve by itself; saved fits are loaded."""
     groups = groups_of(curves)
     return bl.refit(
         recipe.model(groups),

@@ -1,4 +1,4 @@
-"""What others report under the same protocol, to put beside what is found here."""
+"""Results that others report under the same protocol."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SOURCE = (
     "Networks, ICML, arXiv:2505.23032; as two independent summaries of the paper give them"
 )
 NAN = float("nan")
-LANGUAGE = "NLP+Nano"  # NMT, LM, BB and Nano; how the paper averages over them is not told
+LANGUAGE = "NLP+Nano"  # NMT, LM, BB and Nano; the paper does not say how it averages over them
 
 # Method, domain, mean RMSLE of the median, mean log density of y / y_scale; NaN: none given.
 _ROWS = [
@@ -38,7 +38,7 @@ _SECONDS = {
 
 
 def published() -> pd.DataFrame:
-    """The published means, a row per method and domain, with the seconds that a curve took.
+    """The published means, a row per method and domain, with seconds per curve.
 
     Returns
     -------

@@ -147,7 +147,7 @@ def markdown(means: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
     ----------
     means : pandas.DataFrame
         As of `summary`.
-    beside : pandas.DataFrame, optional
+    published : pandas.DataFrame, optional
         Published means, as of `published.published`; shown for the domains in `means`.
 
     Returns
@@ -169,16 +169,16 @@ def markdown(means: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
 def write(
     folder: Path, scores: pd.DataFrame, pit: pd.DataFrame, published: pd.DataFrame | None = None
 ) -> None:
-    """Keep the results: ``curves.csv``, ``pit.csv`` (counts), ``summary.csv``, ``summary.md``.
+    """Save the results: ``curves.csv``, ``pit.csv`` (counts), ``summary.csv``, ``summary.md``.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
     scores, place : pandas.DataFrame
         As of `score` and `pit_values`.
-    beside : pandas.DataFrame, optional
-        Published means for the last.
+    published : pandas.DataFrame, optional
+        Published means for ``summary.md``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     means = summary(scores)

@@ -1,4 +1,4 @@
-"""Measure, print the table and keep it; see the package."""
+"""Measure, print the table and save it; see the package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "speed"
 
 
 def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
-    """What is measured, by name."""
+    """The measurements, by name."""
     largest = 1000 if quick else 10_000
     return {
         "imports": partial(starts.imports, 3 if quick else 7),
@@ -37,7 +37,7 @@ def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
 
 
 def machine() -> str:
-    """What this runs on."""
+    """The machine and its load."""
     packages = ("bayeslaw", "pymc", "pytensor", "nutpie", "numba", "numpy")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return (
@@ -55,7 +55,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def main() -> None:
-    """Measure what is asked for."""
+    """Run the selected measurements."""
     parser = argparse.ArgumentParser(description="How long does what users do take?")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer repeats")
     parser.add_argument("--only", nargs="+", choices=parts(True), metavar="NAME")

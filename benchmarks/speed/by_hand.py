@@ -1,12 +1,11 @@
 """The posterior density of the power law and its gradient, written by hand for this one model.
 
-What one would write who has one law, pooled over groups, with Gaussian noise of the logarithm and
-Brownian discrepancy: all of it, in scalar code with one exponential and two logarithms a run. The
-coordinates are simpler than the package's: curves are placed by what they say at their modes,
-whatever the noise, and the population is not placed. Alone the kernel of the group effects, which
-is scalar code already, is the package's own. Unknowns are center, logarithm of spread, effects and
-curves, the rows of all of which are: logit of the floor's share, level, and logarithms of
-exponent, noise and discrepancy.
+One law, pooled over groups, with log-Gaussian noise and Brownian discrepancy, in scalar code
+with one exponential and two logarithms per run. Its coordinates are simpler than the package's: the
+whitening of curves uses the information at their modes, whatever the noise, and the population is
+not whitened. Only the kernel of the group effects, which is scalar code already, is the package's.
+Unknowns are center, log spread, effects and curves, each with the rows: logit of the floor's share,
+level, and logs of exponent, noise and discrepancy.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ ROWS = ["L0", "k", "alpha", "sigma", "tau"]
 
 
 class Given(NamedTuple):
-    """All that the density takes from the runs; see `bayeslaw.numbers`."""
+    """Inputs of the density; see `bayeslaw._inference.model_data`."""
 
     center_mean: np.ndarray
     center_sd: np.ndarray
@@ -50,17 +49,17 @@ class Given(NamedTuple):
     owner: np.ndarray
 
 
-def given_of(engine: CompiledDensity) -> Given:
-    """From an engine of the same model."""
+def given_of(compiled: CompiledDensity) -> Given:
+    """From a compiled density of the same model."""
     same = ["center_mean", "center_sd", "spread_scale", "spread_of_level", "codes", "bounds"]
     same += ["mode", "information", "pivot_mode", "pivot_information"]
-    numbers: Any = engine.model_data
-    if list(numbers.coords["parameter"]) != ROWS:
-        raise ValueError(f"written for {ROWS}, not for {numbers.coords['parameter']}")
+    model_data: Any = compiled.model_data
+    if list(model_data.coords["parameter"]) != ROWS:
+        raise ValueError(f"written for {ROWS}, not for {model_data.coords['parameter']}")
     names = [*same, "pivot_0", "predictor_0", "observed", "known_error"]
-    arrays = {name: np.ascontiguousarray(numbers[name]) for name in names}
+    arrays = {name: np.ascontiguousarray(model_data[name]) for name in names}
     logs = [np.log(arrays.pop(name)) for name in ("pivot_0", "predictor_0", "observed")]
-    where = [numbers[f"discrepancy_{name}"] for name in ("order", "step", "first", "owner")]
+    where = [model_data[f"discrepancy_{name}"] for name in ("order", "step", "first", "owner")]
     return Given(*(arrays[name] for name in same), *logs, arrays["known_error"] ** 2, *where)
 
 
@@ -76,7 +75,7 @@ def _logistic(x):
 
 @numba.njit(cache=True, error_model="numpy")
 def _runs(g, law, law_bar):
-    """Density of the runs given the parameters of curves (curves, 5), and its gradient by them.
+    """Density of the runs given the parameters of curves (curves, 5), and its gradient.
 
     The last two are the variances of noise and discrepancy.
     """
@@ -124,7 +123,7 @@ def _runs(g, law, law_bar):
 
 @numba.njit(cache=True, error_model="numpy")
 def _curve(eta, weight, log_pivot, theta, law):
-    """Coordinates of a curve at the reference, and its parameters, from those at its pivot."""
+    """Reference coordinates of a curve, and its parameters, from pivot coordinates."""
     theta[2] = eta[2] + weight[2] * _softplus(eta[0])
     law[2] = math.exp(theta[2])
     growth = -law[2] * log_pivot
@@ -141,7 +140,7 @@ def _curve(eta, weight, log_pivot, theta, law):
 
 @numba.njit(cache=True, error_model="numpy")
 def _curve_reverse(eta, weight, log_pivot, theta, law, moved, bars):
-    """Add the gradient by weights; turn that by the coordinates into that by those at the pivot."""
+    """Adjoint of `_curve`: turns theta_bar into that of eta, and adds to that of the weights."""
     theta_bar, law_bar, weight_bar = bars
     growth, rise = moved[0], moved[1]
     floor, term, share = law_bar[0] * law[0], law_bar[1] * law[1], _logistic(theta[0])
@@ -176,10 +175,10 @@ def _priors(g, center, spread, effects, log_det):
 
 @numba.njit(cache=True, error_model="numpy")
 def _curves(g, expected, own, standard, bars):
-    """Density of curves and runs; adds its gradient by what is expected of them and by spreads."""
+    """Density of curves and runs; adds its gradients by expected values and spreads."""
     expected_bar, own_bar, standard_bar = bars
     n_rows, n_curves = expected.shape
-    shape = n_curves, n_rows  # the numbers of a curve beside each other
+    shape = n_curves, n_rows  # the values of a curve are contiguous
     eta, weight, theta, law = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
     law_bar, moved, total = np.zeros(shape), np.empty((n_curves, 2)), 0.0
     for c in range(n_curves):
@@ -217,7 +216,7 @@ def _curves(g, expected, own, standard, bars):
 
 @numba.njit(cache=True, error_model="numpy")
 def _population(g, center, spread):
-    """Spreads of the levels; what each curve says of the population, and how far from it."""
+    """Spreads of the levels; weight and residual of each curve for the population."""
     scale = np.empty(g.spread_of_level.shape[0])
     weight, residual = np.empty(g.mode.shape), np.empty(g.mode.shape)
     for i in range(scale.shape[0]):
@@ -230,8 +229,8 @@ def _population(g, center, spread):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _gathered(g, center, scaled):
-    """What is expected of each curve: the population and the effects of its groups."""
+def _expected(g, center, scaled):
+    """Expected value of each curve: population plus group effects."""
     out = np.empty(g.mode.shape)
     for p in range(out.shape[0]):
         out[p] = center[p]
@@ -242,8 +241,8 @@ def _gathered(g, center, scaled):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _scattered(g, expected_bar, center_bar, n_levels):
-    """Write the gradient by the population; that by the effects of groups."""
+def _expected_adjoint(g, expected_bar, center_bar, n_levels):
+    """Adjoint of `_expected`: writes that of the population, returns that of the effects."""
     out = np.zeros(n_levels)
     for p in range(expected_bar.shape[0]):
         for c in range(expected_bar.shape[1]):
@@ -264,7 +263,7 @@ def density(g, point, gradient):
     center_bar, spread_bar = gradient[:n_rows], gradient[n_rows:low]
     scale, weight, residual = _population(g, center, spread)
     effects, log_det = partially_centred_effects(z, weight, residual, scale, g.codes, g.bounds)
-    expected, expected_bar = _gathered(g, center, scale * effects), np.zeros(g.mode.shape)
+    expected, expected_bar = _expected(g, center, scale * effects), np.zeros(g.mode.shape)
     standard = point[high:].reshape(n_rows, n_curves)
     standard_bar = gradient[high:].reshape(n_rows, n_curves)
     spread_bar[:] = 0.0
@@ -272,7 +271,7 @@ def density(g, point, gradient):
     total += _curves(g, expected, spread, standard, (expected_bar, spread_bar, standard_bar))
     for p in range(n_rows):
         center_bar[p] = -(center[p] - g.center_mean[p]) / g.center_sd[p] ** 2
-    scaled_bar = _scattered(g, expected_bar, center_bar, n_levels)
+    scaled_bar = _expected_adjoint(g, expected_bar, center_bar, n_levels)
     z_bar, weight_bar, residual_bar, scale_bar = partially_centred_effects_adjoint(
         z, weight, residual, scale, g.codes, g.bounds, scaled_bar * scale - effects, -1.0
     )
@@ -291,7 +290,7 @@ def density(g, point, gradient):
 
 @numba.njit(cache=True, error_model="numpy")
 def repeat(g, point, gradient, times):
-    """Call `density` so often, at points that differ a little lest it be called once only."""
+    """Call `density` several times, at slightly different points: none is optimised away."""
     total = 0.0
     for _ in range(times):
         point[0] += 1e-12

@@ -1,4 +1,4 @@
-"""The runs that are measured on."""
+"""Models and runs of the measurements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GROUPS = ["task", "dataset"]
 
 
 def find(name: str) -> tuple[bl.Model, xr.Dataset]:
-    """A model and its runs, by one of the names that processes are told."""
+    """A model and its runs, by name."""
     match name:
         case "images":
             return images(bl.laws.plateau_power)  # which these curves are like

@@ -1,4 +1,4 @@
-"""What is done in a fresh interpreter: a fit in parts, memory, and models of other samplers.
+"""Work in a fresh interpreter: a fit in parts, memory, and other samplers.
 
     python -m benchmarks.speed.child fit plain|dozen|images
     python -m benchmarks.speed.child memory CURVES DRAWS
@@ -19,10 +19,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-PARTS = {  # functions of bayeslaw.fit, and what they are parts of
+PARTS = {  # functions that `fit` calls, and the part of a fit that each is in
     "run_arrays_of": "build", "model_data_of": "build", "build_graph": "build",
     "compiled_density_of": "compile",
-    "sample_posterior": "sample", "_predictive": "predictive groups", "_prior": "predictive groups",
+    "sample_posterior": "sample", "_predictive_groups": "predictive groups",
+    "_prior_groups": "predictive groups",
 }  # fmt: skip
 SHORT = 2  # doublings of a trajectory
 
@@ -31,9 +32,7 @@ def fit(which: str) -> dict[str, Any]:
     """A fit from runs to a file, in seconds of processor by part."""
     import bayeslaw as bl
 
-    module = importlib.import_module(
-        "bayeslaw.fitting.fit"
-    )  # what users wait for, with all that it needs
+    module = importlib.import_module("bayeslaw.fitting.fit")  # with all imports that a fit needs
     imported = time.process_time()
     from bayeslaw._sampling.gate import Gate
     from benchmarks.speed import cases
@@ -60,7 +59,7 @@ def fit(which: str) -> dict[str, Any]:
 
 
 def memory(curves: str, draws: str) -> dict[str, Any]:
-    """Peak memory of what comes before a short sampling, and of that itself."""
+    """Peak memory before and during a short sampling."""
     import bayeslaw as bl
     from bayeslaw._inference.run_arrays import run_arrays_of
     from bayeslaw._sampling.nuts import Sampler
@@ -69,14 +68,14 @@ def memory(curves: str, draws: str) -> dict[str, Any]:
     from benchmarks.speed.measure import forget_peak, peak_memory
 
     model, runs = bl.Model(bl.laws.power, pooling=cases.GROUPS), cases.crossed(int(curves))
-    engine, design = gradients.compiled_density_of(model, runs), run_arrays_of(model, runs)
+    compiled, run_arrays = gradients.compiled_density_of(model, runs), run_arrays_of(model, runs)
     before = peak_memory()
     forget_peak()
     how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, max_draws_factor=1)
     # Short trajectories: what draws hold does not depend on how they are made.
     sampling = importlib.import_module("bayeslaw._sampling.nuts")
     sampling.nutpie = SimpleNamespace(sample=partial(sampling.nutpie.sample, maxdepth=SHORT))
-    sample_posterior(model, runs, design, engine, how)
+    sample_posterior(model, runs, run_arrays, compiled, how)
     return {"GB before": before, "GB": peak_memory()}
 
 

@@ -1,4 +1,4 @@
-"""The figure: effective draws a second beside peers, and what a gradient costs as runs grow."""
+"""The figure: effective draws per second of all samplers, and the cost of a gradient by runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One gradient: beside code written by hand, and as curves and rows grow."""
+"""One gradient: compared with code written by hand, and as curves and rows grow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.speed import by_hand
 from benchmarks.speed.cases import GROUPS, ROWS, SHAPES, crossed, dozen, images
 from benchmarks.speed.measure import Row, process
 
-REPEATS, SLICE = 7, 0.3  # medians of so many, of so many seconds each
+REPEATS, SLICE = 7, 0.3  # repeats for a median; seconds of each
 NOTHING = 1e-14  # information
 AGREE = 1e-8
 FEW_DRAWS, DRAWS = (40, 240), 4000
@@ -33,17 +33,20 @@ ENTRY = ctypes.CFUNCTYPE(
 
 def compiled_density_of(model: bl.Model, runs: xr.Dataset) -> CompiledDensity:
     """The compiled model on its runs."""
-    design = run_arrays_of(model, runs)
-    numbers = model_data_of(model, design)
-    return cached_density_of(model, runs, design, numbers)
+    run_arrays = run_arrays_of(model, runs)
+    model_data = model_data_of(model, run_arrays)
+    return cached_density_of(model, runs, run_arrays, model_data)
 
 
 class Entry:
     """The compiled density as the sampler calls it: a C function, a point and a gradient."""
 
-    def __init__(self, engine: CompiledDensity) -> None:
-        self._sampler = engine.nutpie_model()  # it owns the data
-        self.point, self.gradient = engine.initial_point.copy(), np.empty_like(engine.initial_point)
+    def __init__(self, compiled: CompiledDensity) -> None:
+        self._sampler = compiled.nutpie_model()  # it owns the data
+        self.point, self.gradient = (
+            compiled.initial_point.copy(),
+            np.empty_like(compiled.initial_point),
+        )
         self.value = np.empty(1)
         self._function = ENTRY(self._sampler.compiled_logp_func.address)
         ends = [x.ctypes.data_as(DOUBLES) for x in (self.point, self.gradient, self.value)]
@@ -51,7 +54,7 @@ class Entry:
         self._arguments = (self.point.size, *ends, table)
 
     def __call__(self, times: int = 1) -> None:
-        """Evaluate so often."""
+        """Evaluate several times."""
         for _ in range(times):
             self._function(*self._arguments)
 
@@ -59,7 +62,7 @@ class Entry:
 def microseconds(*works: Callable[[int], object]) -> list[list[float]]:
     """Microseconds of processor of one call of each, in turn, several times.
 
-    A function does as many calls as it is told.
+    Each function takes the number of calls.
     """
     times = [_enough(work) for work in works]
     return [
@@ -83,9 +86,9 @@ def _enough(work: Callable[[int], object]) -> int:
     return max(1, round(times * SLICE / spent))
 
 
-def _entry(engine: CompiledDensity) -> Entry:
+def _entry(compiled: CompiledDensity) -> Entry:
     """At a point away from the start."""
-    entry = Entry(engine)
+    entry = Entry(compiled)
     entry.point += np.random.default_rng(1).normal(scale=0.1, size=entry.point.size)
     return entry
 
@@ -93,10 +96,10 @@ def _entry(engine: CompiledDensity) -> Entry:
 def against_code_by_hand() -> list[Row]:
     """A gradient of the 72 curves."""
     model, runs = images()
-    engine = compiled_density_of(model, runs)
-    entry, given = _entry(engine), by_hand.given_of(engine)
+    compiled = compiled_density_of(model, runs)
+    entry, given = _entry(compiled), by_hand.given_of(compiled)
     point, gradient = entry.point.copy(), np.empty_like(entry.gradient)
-    difference = _difference(engine)
+    difference = _difference(compiled)
     if not difference < AGREE:
         raise RuntimeError(f"the two densities differ by {difference:.1e}")
     pairs = microseconds(entry, lambda times: by_hand.repeat(given, point, gradient, times))
@@ -113,19 +116,19 @@ def against_code_by_hand() -> list[Row]:
     ]  # fmt: skip
 
 
-def _difference(engine: CompiledDensity) -> float:
-    """How far density and gradient are from those by hand, relative to them.
+def _difference(compiled: CompiledDensity) -> float:
+    """Relative difference of density and gradient from those by hand.
 
-    Where curves are taken to say nothing, both have the same coordinates but for the population.
+    With curves of no information, both have the same coordinates except for the population.
     """
-    numbers: Any = engine.model_data
-    arrays = dict(numbers.arrays)
+    model_data: Any = compiled.model_data
+    arrays = dict(model_data.arrays)
     for name in ("information", "pivot_information", "typical_information"):
         arrays[name] = NOTHING * np.ones_like(arrays[name][0]), arrays[name][1]
-    plain = engine.with_data(replace(numbers, arrays=arrays))
+    plain = compiled.with_data(replace(model_data, arrays=arrays))
     entry = _entry(plain)
     entry()
-    spreads, size = numbers["spread_scale"].size, numbers["center_mean"].size
+    spreads, size = model_data["spread_scale"].size, model_data["center_mean"].size
     rest = slice(spreads + size, None)
     center, log_stretch = _population(plain, entry.point, slice(spreads, rest.start))
     point = np.concatenate([center, entry.point[:spreads], entry.point[rest]])
@@ -136,20 +139,20 @@ def _difference(engine: CompiledDensity) -> float:
 
 
 def _population(
-    engine: CompiledDensity, point: np.ndarray, part: slice
+    compiled: CompiledDensity, point: np.ndarray, part: slice
 ) -> tuple[np.ndarray, float]:
     """The population at a point, and how much its coordinates stretch it."""
     steps = 1e-5 * np.eye(point.size)[part]
-    up, down = (engine.variables(point + by)["center"] for by in (steps, -steps))
-    return engine.variables(point)["center"], np.linalg.slogdet((up - down) / 2e-5)[1]
+    up, down = (compiled.variables(point + by)["center"] for by in (steps, -steps))
+    return compiled.variables(point)["center"], np.linalg.slogdet((up - down) / 2e-5)[1]
 
 
 def growth(largest: int, memory: bool) -> list[Row]:
     """A gradient with more and more curves of 20 rows, and with more and more rows a curve."""
     model = bl.Model(bl.laws.power, pooling=GROUPS)
-    engine = compiled_density_of(model, dozen())
-    by_curves = {n: _one(model, engine, crossed(n)) for n in SHAPES if n <= largest}
-    by_rows = {n: _one(model, engine, dozen(n)) for n in ROWS if n <= largest}
+    compiled = compiled_density_of(model, dozen())
+    by_curves = {n: _one(model, compiled, crossed(n)) for n in SHAPES if n <= largest}
+    by_rows = {n: _one(model, compiled, dozen(n)) for n in ROWS if n <= largest}
     rows = [
         _line(f"gradient, {n} curves of 20 rows, {a} x {b} groups", by_curves, n)
         for n, (a, b) in SHAPES.items()
@@ -159,12 +162,12 @@ def growth(largest: int, memory: bool) -> list[Row]:
     return [*rows, *([_memory(largest)] if memory else [])]
 
 
-def _one(model: bl.Model, engine: CompiledDensity, runs: xr.Dataset) -> tuple[float, float, int]:
+def _one(model: bl.Model, compiled: CompiledDensity, runs: xr.Dataset) -> tuple[float, float, int]:
     """Microseconds of a gradient, milliseconds for the Laplace approximation, rows."""
     started = time.process_time()
-    numbers = model_data_of(model, run_arrays_of(model, runs))
+    model_data = model_data_of(model, run_arrays_of(model, runs))
     milliseconds = (time.process_time() - started) * 1e3
-    us = statistics.median(each for [each] in microseconds(_entry(engine.with_data(numbers))))
+    us = statistics.median(each for [each] in microseconds(_entry(compiled.with_data(model_data))))
     return us, milliseconds, runs.sizes["run"]
 
 

@@ -1,4 +1,4 @@
-"""What the processes of a cluster are asked to do, beside fitting; they import it from here."""
+"""Jobs of the processes of a cluster other than fits, in a module that they can import."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import bayeslaw as bl
 
 MODEL = bl.Model(bl.laws.power, pooling=["task"], discrepancy=None)
 SHORT = {"draws": 20, "tune": 50, "chains": 2, "target_accept": 0.9, "progressbar": False}
-TOGETHER = 1.0  # seconds that a process waits, so that no other does its part
+TOGETHER = 1.0  # seconds that a process waits, so that each process gets one job
 
 
 def prepare(runs: xr.Dataset) -> int:
-    """Import, and load or compile the model; the number of the process."""
+    """Import, and load or compile the model; returns the process id."""
     with ThreadPoolExecutor(1) as here:
         bl.refit(MODEL, [runs, runs], executor=here, sampler=bl.Sampler(random_seed=1, **SHORT))
     time.sleep(TOGETHER)
@@ -28,7 +28,7 @@ def prepare(runs: xr.Dataset) -> int:
 
 
 def echo(job: Any, path: str) -> Any:
-    """The tree of a fit that was made before, as the answer to a job."""
+    """The tree of a cached fit, as the result of a job."""
     return _cached(path)
 
 

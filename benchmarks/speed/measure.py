@@ -1,4 +1,4 @@
-"""What a piece of work costs, in this process or in one of its own."""
+"""Costs of work in this process or in a process of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: what was measured, beside its goal or a peer; and its numbers."""
+    """A row of the table: a measurement, its goal, a note, and its numbers."""
 
     what: str
     measured: str
@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Finished:
-    """A process that ended, or was ended when its time was over: then it told nothing."""
+    """A process that ended; without a result if it was killed at its time limit."""
 
     cost: Cost
     result: dict[str, Any] | None
@@ -69,7 +69,7 @@ def process(
     limit: float | None = None,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Finished:
-    """Run the interpreter afresh; it tells JSON in the last line that it prints, if anything."""
+    """Run a fresh interpreter; the last line that it prints is its result as JSON, if any."""
     with tempfile.TemporaryFile("w+") as out:
         started = time.perf_counter()
         child = subprocess.Popen(
@@ -98,25 +98,25 @@ def _end(pid: int) -> None:
 
 
 def forget_peak() -> None:
-    """Let `peak_memory` begin anew with what is held now."""
+    """Reset `peak_memory` to what is held now."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_memory() -> float:
-    """Gigabytes that this process has held at most (Linux)."""
+    """Peak memory of this process in GB (Linux)."""
     [line] = [x for x in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in x]
     return int(line.split()[1]) * 1024 / 1e9
 
 
 class Stopwatch:
-    """Seconds of processor that functions take, those of a function within another counted once."""
+    """Seconds of processor of functions; nested functions are counted once."""
 
     def __init__(self) -> None:
         self.parts: dict[str, float] = {}
-        self._open: list[float] = []  # what the functions within those that run now have taken
+        self._open: list[float] = []  # seconds of nested functions, for each running one
 
     def watch(self, module: Any, name: str, part: str) -> None:
-        """Count a function of a module, whoever calls it there, as part of the work."""
+        """Time a function under its name in a module, as part of the work."""
         inner = getattr(module, name)
 
         def watched(*arguments: Any, **named: Any) -> Any:

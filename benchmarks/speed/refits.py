@@ -1,4 +1,4 @@
-"""Many small fits with one compiled model: what is spent beside sampling."""
+"""Many small fits with one compiled model, and the cost of all but sampling."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MORE = 10  # times as many fits by importance sampling, which are as much faster
 
 
 def refits(fits: int) -> list[Row]:
-    """So many fits of three curves of twelve runs; extrapolated if they are fewer than MANY."""
+    """Fits of three curves of twelve runs; extrapolated if they are fewer than MANY."""
     runs = [small(seed) for seed in range(min(MORE * fits, MANY))]
     for model in MODELS.values():
         bl.refit(model, runs[:2], sampler=bl.Sampler(random_seed=1, progressbar=False))  # compiles
@@ -50,7 +50,7 @@ def refits(fits: int) -> list[Row]:
 
 
 def _threads(model: bl.Model, runs: list, how: str) -> tuple[Cost, list[bl.Fit]]:
-    """On all cores, with the defaults but for how draws are made."""
+    """On all cores, with the defaults except for importance sampling."""
     made: list[bl.Fit] = []
     options = {"random_seed": 1, "importance": how == TRIED, "progressbar": False}
     cost = cost_of(lambda: made.extend(bl.refit(model, runs, sampler=bl.Sampler(**options))))

@@ -74,7 +74,7 @@ def _fit(what: str, finished: Sequence[Finished], goal: tuple[str, str]) -> Row:
 
 
 def chinchilla(quick: bool) -> list[Row]:
-    """From the data to bands, beside a grid of starts and bootstraps."""
+    """From the data to bands, compared with a grid of starts and bootstraps."""
     if not os.environ.get("BAYESLAW_DATA"):
         return [Row("Chinchilla, 240 runs", "skipped", note="BAYESLAW_DATA is not set")]
     ours = _median(["benchmarks/chinchilla.py", "--bands"], 2, first_counts=False)

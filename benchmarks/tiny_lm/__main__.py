@@ -25,8 +25,8 @@ every fourth block. `flops_6nd` takes N with the embeddings, which are tied and 
 the output layer; `flops_counted` adds up the matrix products. `train_seconds` is wall time on a shared
 machine, `train_cpu_seconds` the processor time; neither has compilation or evaluation in it.
 
-Runs with purpose `tune` compare learning rates and batches; they are no part of the scaling grid, and
-some repeat its sizes with settings that were given up. Settings were chosen on `english`, by the loss on
+Runs with purpose `tune` compare learning rates and batches; they are not part of the scaling grid, and
+some repeat its sizes with settings that were dropped. Settings were chosen on `english`, by the loss on
 the same validation blocks that the table reports; the other corpora had no part in the choice, except
 half and twice the rate as a check of the transfer. Learning rates were tuned at the batches of
 `plan.tuned_batch` and carried to other batches by a square root.

@@ -1,4 +1,4 @@
-"""What is run, in which order: a study that is cut short at any point is still balanced.
+"""The runs and their order: a study that is cut short at any point is still balanced.
 
 Every stage is a list of runs with the corpora and architectures innermost and the cost rising.
 """

@@ -92,7 +92,7 @@ def rates(runs: pd.DataFrame) -> Figure:
 
 
 def repeats(runs: pd.DataFrame) -> Figure:
-    """Loss against epochs at fixed distinct data, beside one pass over as many distinct tokens."""
+    """Loss against epochs at fixed distinct data, compared with one pass over as many distinct tokens."""
     repeated = runs[runs["purpose"] == "repeat"]
     if repeated.empty:
         return plt.figure()

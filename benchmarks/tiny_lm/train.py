@@ -76,7 +76,7 @@ class Outcome(NamedTuple):
 
 
 def training_sequences(run: Run, corpus: Corpus) -> np.ndarray:
-    """(steps, batch, context + 1) bytes; a seed chooses which blocks of the corpus are seen, and when.
+    """(steps, batch, context + 1) bytes; a seed selects the blocks of the corpus and their order.
 
     Every sequence starts with the byte before its block, so each byte of a block is predicted once.
     With one seed, less data is always a part of more data.
@@ -141,7 +141,7 @@ def trainer(shape: Shape, batch_tokens: int):
 
 @cache
 def evaluator(shape: Shape, blocks: int):
-    """Mean loss of each of so many validation blocks, compiled ahead."""
+    """Mean loss of each validation block, compiled ahead."""
 
     def block_losses(parameters: Parameters, sequences: jax.Array) -> jax.Array:
         return jax.lax.map(lambda block: token_losses(parameters, block, shape).mean(), sequences)

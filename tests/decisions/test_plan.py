@@ -164,7 +164,7 @@ def embedded(N: Any, D: Any, vocabulary: float = 32_000) -> Any:
 @pytest.mark.parametrize(
     ("cost", "at"), [(served, {"served": 1e12}), (embedded, None)], ids=["served", "embedded"]
 )
-def test_nothing_is_gained_beside_the_optimum(
+def test_nothing_is_gained_away_from_the_optimum(
     fit: bl.Fit, drawn: dict[str, np.ndarray], cost: Callable[..., Any], at: dict | None
 ) -> None:
     result = bl.plan(fit, [1e20, 1e23], cost=cost, at=at)

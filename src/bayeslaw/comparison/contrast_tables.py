@@ -37,10 +37,10 @@ def contrast_table(contrast: xr.Dataset, prob: float = 0.9) -> pd.DataFrame:
     --------
     >>> bl.contrast_table(bl.contrast(fit, "architecture"), 0.5)  # doctest: +SKIP
     """
-    likely = contrast["probability"]
+    probability = contrast["probability"]
     columns = {
-        "better": likely.sel(of="mean", drop=True),
-        "better_run": likely.sel(of="new_run", drop=True),
+        "better": probability.sel(of="mean", drop=True),
+        "better_run": probability.sel(of="new_run", drop=True),
         **_band("multiplier", contrast["multiplier"], prob),
     }
     return _table(columns, ["pair", contrast.attrs["along"]])
