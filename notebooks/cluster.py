@@ -52,11 +52,11 @@ for limit, some in zip(limits, sets, strict=True):
 # fits:
 
 # %%
-settings = {"random_seed": 1, "draws": 500, "target_accept": 0.97, "progressbar": False}
+sampler = bl.Sampler(random_seed=1, draws=500, target_accept=0.97, progressbar=False)
 shutil.rmtree("fits.zarr", ignore_errors=True)
 
 started = time.perf_counter()
-bl.refit(model, sets[:2], store="fits.zarr", sampler=bl.Sampler(**settings))
+bl.refit(model, sets[:2], store="fits.zarr", sampler=sampler)
 print(f"two fits: {time.perf_counter() - started:.0f} s")
 
 # %% [markdown]
@@ -73,7 +73,7 @@ print(f"two fits: {time.perf_counter() - started:.0f} s")
 # %%
 started = time.perf_counter()
 with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
-    power = bl.refit(model, sets, store="fits.zarr", executor=processes, **settings)
+    power = bl.refit(model, sets, store="fits.zarr", executor=processes, sampler=sampler)
 print(f"two loaded, two fitted: {time.perf_counter() - started:.0f} s")
 for fit in power:
     print(str(fit).splitlines()[0])
@@ -94,7 +94,7 @@ with cluster, Client(cluster) as client:
         sets,
         store="fits.zarr",
         executor=client.get_executor(),
-        sampler=bl.Sampler(**settings),
+        sampler=sampler,
     )
 print(f"four fitted: {time.perf_counter() - started:.0f} s")
 for fit in pure:
@@ -106,7 +106,7 @@ for fit in pure:
 
 # %%
 started = time.perf_counter()
-again = bl.refit(model, sets, store="fits.zarr", **settings)
+again = bl.refit(model, sets, store="fits.zarr", sampler=sampler)
 print(f"four loaded: {time.perf_counter() - started:.0f} s")
 print(np.array_equal(again[0].tree["posterior"]["alpha"], power[0].tree["posterior"]["alpha"]))
 
