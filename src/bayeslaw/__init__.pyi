@@ -68,9 +68,9 @@ from .forecasting.two_stage import two_stage_forecast as two_stage_forecast
 from .model.discrepancy import Brownian as Brownian
 from .model.model import Model as Model
 from .model.noise import Gaussian as Gaussian
-from .model.noise import Noise as Noise
 from .model.noise import StudentT as StudentT
 from .model.noise import Undertuned as Undertuned
+from .model.noise_kind import Noise as Noise
 from .plots import plot_calibration as plot_calibration
 from .plots import plot_comparison as plot_comparison
 from .plots import plot_contours as plot_contours

@@ -26,7 +26,8 @@ from bayeslaw._law.law import Law
 from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
-from bayeslaw.model.noise import Gaussian, Noise, StudentT, Undertuned
+from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
+from bayeslaw.model.noise_kind import Noise
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 
 CHAINS, DRAWS = 2, 3

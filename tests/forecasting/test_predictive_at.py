@@ -24,7 +24,8 @@ from bayeslaw.forecasting.curve_lookup import CurveParameters, curve_parameters
 from bayeslaw.forecasting.predictive_at import discrepancy_at, response_distribution_at
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
-from bayeslaw.model.noise import Noise, StudentT
+from bayeslaw.model.noise import StudentT
+from bayeslaw.model.noise_kind import Noise
 from bayeslaw.priors import LogNormal
 
 REFERENCE = {"N": 1e7, "D": 1e9}

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from bayeslaw._law.roles import SIGMA, SLOPE
-from bayeslaw.model.noise import Gaussian, Noise, StudentT, Undertuned, sigma_at
+from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
+from bayeslaw.model.noise_kind import Noise, has_latent, sigma_at
 from bayeslaw.response_scales import LogScale, RawScale
 
 KINDS = {
@@ -130,7 +131,7 @@ def test_the_density_is_a_mixture_over_the_latent_variables(
 
 
 def test_gaussian_noise_has_no_latent_variable() -> None:
-    assert not Gaussian().has_latent
+    assert not has_latent(Gaussian())
     with pytest.raises(NotImplementedError, match="Gaussian has no latent variable"):
         Gaussian().latent("latent", "run")
     with pytest.raises(NotImplementedError, match="Gaussian has no latent variable"):

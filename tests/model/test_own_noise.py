@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.model.noise import Noise
+from bayeslaw.model.noise_kind import Noise
 from bayeslaw.report.describe import describe_noise
 from bayeslaw.response_scales import LogScale, ResponseScale
 

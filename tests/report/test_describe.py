@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.model.noise import Noise
+from bayeslaw.model.noise_kind import Noise
 from bayeslaw.report.describe import describe_discrepancy, describe_noise
 
 

@@ -16,7 +16,8 @@ from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy, margin
 from bayeslaw._inference.model_data import DISCREPANCY_PREFIX
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw.model.model import Model
-from bayeslaw.model.noise import Gaussian, Noise, sigma_at
+from bayeslaw.model.noise import Gaussian
+from bayeslaw.model.noise_kind import Noise, own_parameters, sigma_at
 
 __all__ = ["add_likelihood"]
 
@@ -48,7 +49,7 @@ def add_likelihood(
     sigma = pt.sqrt(sigma**2 + data["known_error"] ** 2)
     discrepancy = marginal_discrepancy(model, run_arrays)
     if discrepancy is None:
-        own = {n: at_runs[n] for n in noise.own_parameters}
+        own = {n: at_runs[n] for n in own_parameters(noise)}
         _add_independent(name, noise, center, sigma, own, unit, data["observed"])
     else:
         curves = pm.modelcontext(None).dim_lengths["curve"]  # other runs may have other curves

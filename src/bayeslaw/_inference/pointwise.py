@@ -18,7 +18,8 @@ from bayeslaw._inference.posterior import law_values
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._kernels.brownian import leave_one_out_moments
 from bayeslaw.model.model import Model
-from bayeslaw.model.noise import Gaussian, Noise, sigma_at
+from bayeslaw.model.noise import Gaussian
+from bayeslaw.model.noise_kind import Noise, sigma_at
 
 __all__ = [
     "DrawsAtRuns",

@@ -24,7 +24,7 @@ from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.refit import refit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.model.model import Model
-from bayeslaw.model.noise import Noise
+from bayeslaw.model.noise_kind import Noise
 
 __all__ = ["Multiverse", "multiverse"]
 

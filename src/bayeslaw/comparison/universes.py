@@ -18,7 +18,7 @@ from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import require_predictors
 from bayeslaw.model.model import Model
-from bayeslaw.model.noise import Noise
+from bayeslaw.model.noise_kind import Noise
 
 __all__ = ["Choices", "Conversion", "RunSelection", "Universe", "universes_of"]
 

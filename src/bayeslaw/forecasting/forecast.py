@@ -25,6 +25,7 @@ from bayeslaw.forecasting.predictive_at import (
     response_distribution_at,
 )
 from bayeslaw.forecasting.stack import Stack, stack_forecasts
+from bayeslaw.model.noise_kind import own_parameters
 from bayeslaw.model.serialise import from_record, to_record
 from bayeslaw.priors import Fixed, LogNormal
 
@@ -180,7 +181,7 @@ def _draws(
         "center": center,
         "scale": scale,
         "noise": response.sigma,
-        **{name: response.parameters[name] for name in response.noise.own_parameters},
+        **{name: response.parameters[name] for name in own_parameters(response.noise)},
     }
 
 

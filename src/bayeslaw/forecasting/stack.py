@@ -14,7 +14,7 @@ import xarray as xr
 from bayeslaw._sampling.gate import NOT_CONVERGED
 from bayeslaw.data.runs import group_names
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.model.noise import Noise
+from bayeslaw.model.noise_kind import Noise, own_parameters
 from bayeslaw.model.serialise import from_record
 from bayeslaw.weights import POPULATION
 
@@ -271,7 +271,7 @@ def _noises(forecasts: Mapping[str, xr.Dataset]) -> list[Noise]:
 
 def _noise_parameters(forecasts: Mapping[str, xr.Dataset]) -> list[str]:
     """Names of the parameters that kinds of noise have beside their scale, each once."""
-    return list(dict.fromkeys(n for noise in _noises(forecasts) for n in noise.own_parameters))
+    return list(dict.fromkeys(n for noise in _noises(forecasts) for n in own_parameters(noise)))
 
 
 def _noise_records(forecasts: Mapping[str, xr.Dataset]) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from bayeslaw._law.law import Law
 from bayeslaw._law.roles import Role, role_of
 from bayeslaw._law.units import rescale
 from bayeslaw.model.discrepancy import Brownian
-from bayeslaw.model.noise import Gaussian, Noise, StudentT
+from bayeslaw.model.noise import Gaussian, StudentT
+from bayeslaw.model.noise_kind import Noise, has_latent, own_parameters
 from bayeslaw.priors import Fixed, Prior
 
 __all__ = ["Model"]
@@ -198,7 +199,7 @@ def _require_kinds(model: Model) -> None:
             f"noise takes a kind of noise, such as bl.StudentT(), got {model.noise!r}; one of your "
             "own is an instance of a subclass of bl.Noise"
         )
-    if model.is_augmented and not model.noise.has_latent:
+    if model.is_augmented and not has_latent(model.noise):
         raise TypeError(
             f"noise {type(model.noise).__name__} next to a discrepancy has to be Gaussian given a "
             "latent variable of each run: give it `latent` and `given`, or take discrepancy=None"
@@ -217,7 +218,7 @@ def _require_compatible(model: Model) -> None:
         raise ValueError(
             f"law {model.law.name!r} and the noise or discrepancy both have {sorted(clash)}"
         )
-    reserved = RESERVED & set(model.noise.own_parameters)
+    reserved = RESERVED & set(own_parameters(model.noise))
     if reserved:
         raise ValueError(f"a forecast has variables {sorted(reserved)}: name the noise's otherwise")
     varies = model.noise.varies_with

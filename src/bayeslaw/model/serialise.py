@@ -9,7 +9,8 @@ from typing import Any
 
 from bayeslaw.errors import StoreError
 from bayeslaw.model.discrepancy import Brownian
-from bayeslaw.model.noise import BUILT_IN, Noise
+from bayeslaw.model.noise import BUILT_IN
+from bayeslaw.model.noise_kind import Noise
 from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal, Normal
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale
 

@@ -6,7 +6,7 @@ from bayeslaw._inference.hierarchy import groupings, is_pooled
 from bayeslaw.data.curves import curves_in
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.model.discrepancy import Brownian
-from bayeslaw.model.noise import Noise
+from bayeslaw.model.noise_kind import Noise
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale, ResponseScale
 
 __all__ = ["describe_discrepancy", "describe_noise", "describe_pooling", "describe_scale"]
