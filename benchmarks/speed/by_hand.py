@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from bayeslaw._kernels.brownian import FilterOrder
 from bayeslaw._kernels.group_effects import (
     partially_centred_effects,
     partially_centred_effects_adjoint,
@@ -45,8 +46,8 @@ class Given(NamedTuple):
     known: np.ndarray
     order: np.ndarray
     step: np.ndarray
-    first: np.ndarray
-    owner: np.ndarray
+    is_first: np.ndarray
+    curve: np.ndarray
 
 
 def given_of(compiled: CompiledDensity) -> Given:
@@ -59,7 +60,7 @@ def given_of(compiled: CompiledDensity) -> Given:
     names = [*same, "pivot_0", "predictor_0", "observed", "known_error"]
     arrays = {name: np.ascontiguousarray(model_data[name]) for name in names}
     logs = [np.log(arrays.pop(name)) for name in ("pivot_0", "predictor_0", "observed")]
-    where = [model_data[f"discrepancy_{name}"] for name in ("order", "step", "first", "owner")]
+    where = [model_data[f"discrepancy_{name}"] for name in FilterOrder._fields]
     return Given(*(arrays[name] for name in same), *logs, arrays["known_error"] ** 2, *where)
 
 
@@ -84,8 +85,8 @@ def _runs(g, law, law_bar):
     before, spread = np.empty(n), np.empty(n)
     total, middle, width = 0.0, 0.0, 0.0
     for v in range(n):
-        i, c = g.order[v], g.owner[v]
-        if g.first[v] == 1:
+        i, c = g.order[v], g.curve[v]
+        if g.is_first[v] == 1:
             middle, width = 0.0, 0.0
         width += law[c, 4] * g.step[v]
         power[v] = math.exp(-law[c, 2] * g.log_size[i])
@@ -100,7 +101,7 @@ def _runs(g, law, law_bar):
         width = gain * variance
     middle_bar, width_bar = 0.0, 0.0
     for v in range(n - 1, -1, -1):
-        i, c = g.order[v], g.owner[v]
+        i, c = g.order[v], g.curve[v]
         variance = law[c, 3] + g.known[i]
         whole, away = spread[v] + variance, residual[v] - before[v]
         gain = spread[v] / whole
@@ -116,7 +117,7 @@ def _runs(g, law, law_bar):
         law_bar[c, 0] += mean_bar
         law_bar[c, 1] += mean_bar * power[v]
         law_bar[c, 2] -= mean_bar * law[c, 1] * power[v] * g.log_size[i]
-        if g.first[v] == 1:
+        if g.is_first[v] == 1:
             middle_bar, width_bar = 0.0, 0.0
     return total
 

@@ -1,15 +1,21 @@
-"""The functions of the package that the speed benchmark times."""
+"""The functions and arrays of the package that the speed benchmark uses."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import bayeslaw as bl
+from bayeslaw._inference.model_data import model_data_of
+from bayeslaw._inference.run_arrays import run_arrays_of
+
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the benchmarks are no part of the package
-from benchmarks.speed import child, refits
+from benchmarks.speed import by_hand, cases, child, refits
 
 TIMED = [
     *(("fitting.fit", function) for function in child.PARTS),
@@ -20,3 +26,11 @@ TIMED = [
 @pytest.mark.parametrize(("module", "function"), TIMED)
 def test_a_timed_function_exists(module: str, function: str) -> None:
     assert callable(getattr(importlib.import_module(f"bayeslaw.{module}"), function))
+
+
+def test_the_density_by_hand_gets_its_arrays() -> None:
+    model, runs = bl.Model(bl.laws.power, pooling=cases.GROUPS), cases.dozen()
+    compiled: Any = SimpleNamespace(model_data=model_data_of(model, run_arrays_of(model, runs)))
+    given = by_hand.given_of(compiled)
+    assert given.log_loss.shape == given.order.shape == (runs.sizes["run"],)
+    assert given.mode.shape == (len(by_hand.ROWS), 12)

@@ -60,7 +60,7 @@ type Run = Callable[..., tuple[int, str, str]]
         (
             ["data", "lerners"],
             "unknown data set 'lerners' (did you mean 'learners'?); there are: learners, tiny_lm, "
-            "tiny_lm_curves, tiny_lm_repeats, and 29 public ones that names(public=True) lists",
+            "tiny_lm_curves, tiny_lm_repeats, and 29 public ones, listed by names(public=True)",
         ),
         (
             ["fit", "runs.csv", *GROUPED, "--hold-out", "N=large"],

@@ -52,4 +52,4 @@ def test_invalid_files(run: Run) -> None:
     assert result == (2, "", "error: --out nowhere/table.csv: there is no folder nowhere\n")
     code, _, err = run("gather", "about.csv", "--metric", "loss")
     assert code == 2
-    assert err.startswith("error: 'about.csv' is no export of W&B or TensorBoard: ")
+    assert err.startswith("error: 'about.csv' is not an export of W&B or TensorBoard: ")

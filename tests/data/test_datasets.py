@@ -118,10 +118,10 @@ def test_held_out_runs_lie_beyond_training_runs(learners: pd.DataFrame) -> None:
     assert (sizes.nunique().unstack()[True] == 2).all()
 
 
-@pytest.mark.parametrize("kept", ["all", "training"])
-def test_mean_loss_falls_along_every_curve(learners: pd.DataFrame, kept: str) -> None:
-    rows = learners if kept == "all" else learners[~learners["held_out"]]
-    mean = rows.groupby(CELL, as_index=False)["loss"].mean().sort_values("n_train")
+@pytest.mark.parametrize("rows", ["all", "training"])
+def test_mean_loss_falls_along_every_curve(learners: pd.DataFrame, rows: str) -> None:
+    selected = learners if rows == "all" else learners[~learners["held_out"]]
+    mean = selected.groupby(CELL, as_index=False)["loss"].mean().sort_values("n_train")
     curves = mean.groupby(CURVE)["loss"]
     assert (curves.last() < curves.first()).all()
 
@@ -131,7 +131,7 @@ def test_unknown_name_suggests_the_nearest(function: Callable[[str], object]) ->
     sentence = (
         "unknown data set 'learner' (did you mean 'learners'?); there are: learners, tiny_lm, "
         "tiny_lm_curves, tiny_lm_repeats, and "
-        f"{len(datasets.names(public=True))} public ones that names(public=True) lists"
+        f"{len(datasets.names(public=True))} public ones, listed by names(public=True)"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         function("learner")

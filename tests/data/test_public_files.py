@@ -186,7 +186,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A server in the place of GitHub, and its file."""
+    """A server that stands in for GitHub, and its file."""
     path = tmp_path / "server" / "me" / "toys" / COMMIT / "data" / "t.csv"
     path.parent.mkdir(parents=True)
     path.write_bytes(TOY)
@@ -219,8 +219,8 @@ def test_a_tampered_file_is_refused(
     toy(unchanged)
     tampered = TOY.replace(b"4", b"5")
     (folder / "toy.csv").write_bytes(tampered)
-    found, expected = (hashlib.sha256(content).hexdigest() for content in (tampered, TOY))
-    with pytest.raises(FetchError, match=f"toy.csv' .* is {found}, expected {expected}$"):
+    actual, expected = (hashlib.sha256(content).hexdigest() for content in (tampered, TOY))
+    with pytest.raises(FetchError, match=f"toy.csv' .* is {actual}, expected {expected}$"):
         datasets.fetch("toy")
 
 
@@ -231,8 +231,8 @@ def test_a_converted_file_that_is_not_there(
     toy(False)
     state = "is not set"
     if given:
-        place = request.getfixturevalue("folder")
-        state = f"is {str(place.parent)!r}, where {str(place / 'toy.csv')!r} is missing"
+        folder = request.getfixturevalue("folder")
+        state = f"is {str(folder.parent)!r}, where {str(folder / 'toy.csv')!r} is missing"
     sentence = (
         f"data set 'toy' needs 'toy.csv', and BAYESLAW_DATA {state}; put the file at "
         "$BAYESLAW_DATA/toy/toy.csv, with BAYESLAW_DATA an environment variable that names a "
@@ -269,7 +269,7 @@ def test_a_download_with_another_hash_is_refused(
     toy(True)
     server.write_bytes(b"another")
     sentence = (
-        rf"what {public.HOST}/me/toys/{COMMIT}/data/t.csv gives is another file, and BAYESLAW_"
+        rf"{public.HOST}/me/toys/{COMMIT}/data/t.csv returned a different file, and BAYESLAW_"
     )
     with pytest.raises(FetchError, match=sentence):
         datasets.fetch("toy")
@@ -454,8 +454,8 @@ def test_colpret_holds_out_no_copy_of_a_training_row() -> None:
     rows = table("nslpfn_extra_colpret")
     assert not rows.duplicated(["model", "D", "loss"]).any()
     points = raw("nslpfn_extra_colpret", "colpret_curves.csv.gz").rename(columns={"curve": "model"})
-    seen = points[points["train"] == 1].drop_duplicates(["model", "tokens_seen", "loss"])
-    assert len(seen) == (~rows["held_out"]).sum()
+    training = points[points["train"] == 1].drop_duplicates(["model", "tokens_seen", "loss"])
+    assert len(training) == (~rows["held_out"]).sum()
 
 
 @needs_data

@@ -271,7 +271,7 @@ def test_a_grid_has_neither_response_nor_reference():
         reference_sizes(runs)
 
 
-def test_scaled_divides_what_is_asked_for():
+def test_scaled_predictors_are_divided_by_their_reference():
     runs = read_runs(table(), predictors={"N": "params", "D": "tokens"})
     assert scaled_predictors(runs, {"D": 2e7}).keys() == {"D"}
     np.testing.assert_allclose(scaled_predictors(runs, {"D": 2e7})["D"], [1.0, 10.0, 100.0, 1000.0])

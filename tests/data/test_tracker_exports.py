@@ -48,11 +48,11 @@ def tensorboard(tmp_path: Path) -> list[Path]:
 
 
 def test_a_chart_has_a_row_per_run_and_step(wandb: Path) -> None:
-    found = read_exports(wandb)
-    assert list(found) == ["Name", "step", "loss"]
-    assert found["Name"].tolist() == ["small"] * 3 + ["large - wide"] * 2
-    assert found["step"].tolist() == [1, 10, 100, 1, 100]
-    assert found["loss"].tolist() == [4.0, 3.0, 2.5, 3.5, 2.0]
+    table = read_exports(wandb)
+    assert list(table) == ["Name", "step", "loss"]
+    assert table["Name"].tolist() == ["small"] * 3 + ["large - wide"] * 2
+    assert table["step"].tolist() == [1, 10, 100, 1, 100]
+    assert table["loss"].tolist() == [4.0, 3.0, 2.5, 3.5, 2.0]
 
 
 def test_the_last_values_with_what_is_known_of_their_runs_are_runs(wandb: Path) -> None:
@@ -103,10 +103,10 @@ def test_a_chart_may_lack_the_ends(tmp_path: Path) -> None:
 
 
 def test_scalars_of_tensorboard_are_named_by_their_files(tensorboard: list[Path]) -> None:
-    found = read_exports(tensorboard)
-    assert found["Name"].tolist() == ["small_train"] * 2 + ["large"] * 2
-    assert found["step"].tolist() == [1, 10, 1, 10]
-    assert found["loss"].tolist() == [4.0, 3.0, 3.5, 2.5]
+    table = read_exports(tensorboard)
+    assert table["Name"].tolist() == ["small_train"] * 2 + ["large"] * 2
+    assert table["step"].tolist() == [1, 10, 1, 10]
+    assert table["loss"].tolist() == [4.0, 3.0, 3.5, 2.5]
     assert read_exports(tensorboard, last=True)["loss"].tolist() == [3.0, 2.5]
 
 
@@ -115,7 +115,7 @@ def test_a_mapping_names_runs(tensorboard: list[Path]) -> None:
     assert read_exports(named)["Name"].unique().tolist() == ["a", "b"]
 
 
-def test_a_value_that_is_no_number_stays_for_its_reader_to_see(tmp_path: Path) -> None:
+def test_a_value_that_is_not_a_number_stays_visible_to_read_runs(tmp_path: Path) -> None:
     path = tmp_path / "run-a-tag-loss.csv"
     path.write_text("Wall time,Step,Value\n1.5,1,4.0\n2.5,10,NaN\n")
     with pytest.raises(RunsError, match="column 'loss', row 1: nan is a missing value"):
@@ -125,7 +125,7 @@ def test_a_value_that_is_no_number_stays_for_its_reader_to_see(tmp_path: Path) -
 # What is warned of
 
 
-def test_a_thinned_chart_is_warned_of(wandb: Path) -> None:
+def test_a_binned_chart_gives_a_warning(wandb: Path) -> None:
     rows = wandb.read_text().replace('"3.0","3.0","3.0"', '"3.0","2.8","3.2"')
     wandb.write_text(rows)
     with pytest.warns(RunsWarning, match=r"^1 of 5 values of '.*chart\.csv' stand for several"):
@@ -144,10 +144,14 @@ def test_runs_without_a_curve_are_warned_of(wandb: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("a.csv", "params,loss\n1,2\n", "'a.csv' is no export of W&B or TensorBoard: its columns"),
-        ("a.json", '{"loss": 1}', "'a.json' is no JSON of TensorBoard, a list of"),
-        ("a.json", "[[1.5, 1]]", "'a.json' is no JSON of TensorBoard, a list of"),
-        ("a.csv", "Wall time,Step,Value\n1,2,low\n", "'a.csv' has a cell that is no number: "),
+        (
+            "a.csv",
+            "params,loss\n1,2\n",
+            "'a.csv' is not an export of W&B or TensorBoard: its columns",
+        ),
+        ("a.json", '{"loss": 1}', "'a.json' is not a TensorBoard JSON, a list of"),
+        ("a.json", "[[1.5, 1]]", "'a.json' is not a TensorBoard JSON, a list of"),
+        ("a.csv", "Wall time,Step,Value\n1,2,low\n", "'a.csv' has a cell that is not a number: "),
         ("a.out", "", "'a.out' does not end in one of .csv, "),
     ],
 )
@@ -172,7 +176,7 @@ def test_files_of_another_kind(
         ),
         (
             {"about": {"Name": ["small", "small"]}},
-            "two rows of the table about the runs are of small",
+            "the table about the runs has two rows for small",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Noise of single runs, from runs close to each other."""
+"""Observation noise, from differences between neighbouring runs."""
 
 from __future__ import annotations
 

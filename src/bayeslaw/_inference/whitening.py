@@ -116,7 +116,7 @@ class CurveWhitening:
 class PopulationWhitening:
     """Whitening of a population given its spreads between curves and groups; arrays or tensors.
 
-    The less the curves differ, the more they say of their population: again a funnel. The
+    The less the curves differ, the better they determine their population: again a funnel. The
     coordinates are those at the pivot of a typical curve, where the posterior is not a narrow
     ridge.
     """

@@ -21,8 +21,8 @@ _COMPILE = {"cache": True, "error_model": "numpy"}
 def information_ratio(log_noise_ratio, noise_alone, noise_share):
     """Information on the law, relative to that at the mode, where the noise differs from its mode.
 
-    A short curve hardly determines its noise, and the smaller the noise the more it says of the
-    law. That is a funnel, unless the sampler's coordinates account for it.
+    A short curve hardly determines its noise, and the smaller the noise, the more informative the
+    curve is about the law. That is a funnel, unless the sampler's coordinates account for it.
 
     `log_noise_ratio` (noise parameters, curves) is the logarithm of each noise parameter relative
     to its mode; the other arguments are those of `bayeslaw._inference.laplace.LocalExpansion`.
@@ -62,7 +62,7 @@ def _total_information(mean, spread, mode, information, jacobian):
     """Information on each pivot coordinate from its curve and, through the others, the population.
 
     The population constrains every reference parameter, which depends on several pivot coordinates:
-    so what it says of one parameter also informs the others. Returns the total information, the
+    so a constraint on one parameter also informs the others. Returns the total information, the
     score (pull) of the population on each coordinate, the marginal precision of each curve's mode
     about its population, and the population's residual, all (law parameters, curves).
     """

@@ -1,11 +1,11 @@
 """Partially centred parametrisation of the group effects, with gradients.
 
-Given the scales, the group effects have a joint Gaussian posterior if what the curves say of them
-is taken as Gaussian. With the Cholesky factor ``L L' = I + T Z' W Z T`` (T the scales of the
+Given the scales, the group effects have a joint Gaussian posterior if the likelihood of each curve
+is approximated as Gaussian. With the Cholesky factor ``L L' = I + T Z' W Z T`` (T the scales of the
 effects, Z the memberships of curves in levels, W the precisions of the curves) the standardised
 (non-centred) effects are ``e = L^-T (z + L^-1 T Z' W r)``. The whitened coordinates z are close to
-independent standard normal whatever the scales are. Where the curves say little, or a scale goes to
-zero, e is z: the non-centred parametrisation. Z is never formed: `codes[j, g]` is the level of
+independent standard normal whatever the scales are. Where curves are uninformative, or a scale goes
+to zero, e is z: the non-centred parametrisation. Z is never formed: `codes[j, g]` is the level of
 curve g in grouping j.
 
 Groupings and levels are numbered across all parameters. `bounds[p]` contains, for parameter p, its

@@ -163,7 +163,7 @@ def transform_population(
 ):
     """Population at the pivot of a typical curve from whitened coordinates, and log determinant.
 
-    How much the curves say of the population, and of which combination of parameters, depends on
+    How well the curves determine the population, and which combination of parameters, depends on
     which parameters differ between curves. If all curves share an exponent it is well determined;
     if all share a floor, that is.
 

@@ -1,8 +1,8 @@
-"""Training runs that come with the package or are public, and what is known about them.
+"""Data sets of training runs: bundled with the package, or public, with their descriptions.
 
-A data set that comes with the package is two files in ``bayeslaw/data``: a CSV with the rows and a
-JSON with the description; several descriptions may read the same rows. A public one is not ours to
-ship: `fetch` gets its files.
+A bundled data set is two files in ``bayeslaw/data/files``: a CSV with the rows and a JSON with the
+description; several descriptions may share the rows. A public one is not ours to redistribute:
+`fetch` gets its files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["DatasetInfo", "FetchError", "fetch", "info", "load", "names", "table
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known about a data set.
+    """Description of a data set.
 
     Parameters
     ----------
@@ -48,26 +48,26 @@ class DatasetInfo:
     predictors : mapping of str to str
         Names of the predictors and their columns.
     groups : tuple of str
-        Columns that tell curves apart.
+        Columns whose combinations define the curves.
     rows : int
-        Rows of the table.
+        Number of rows of the table.
     runs : int
-        Runs that `load` gives: as many as rows, or those that are kept.
+        Number of runs that `load` returns: all rows, or the subset that `keep` selects.
     licence : str
         SPDX identifier, or "none stated".
     provenance : mapping
-        Script, its version, versions of what it ran on, date and machine; of public data the
-        citation, and repository, commit, path and hash of each file.
+        Script with its version, versions of its dependencies, date and machine; for public data
+        the citation, and repository, commit, path and hash of each file.
     stderr : str, optional
         Column of the response's standard error.
     best : float, optional
         For a response where higher is better, its best value, as in `bayeslaw.read_runs`.
     coordinates : tuple of str
-        Further columns that become coordinates of the runs.
+        Additional columns that become coordinates of the runs.
     notes : tuple of str
-        What was dropped or changed, and what to beware of; also in ``runs.attrs["notes"]``.
+        What was dropped or changed, and known problems; also in ``runs.attrs["notes"]``.
     keep : mapping of str to list
-        Values that a column has in the rows that `load` reads; `table` reads all.
+        Values of a column for which `load` selects rows; `table` returns all rows.
     """
 
     name: str
@@ -88,12 +88,12 @@ class DatasetInfo:
 
 
 def names(*, public: bool = False) -> list[str]:
-    """List the data sets by name.
+    """List the names of the data sets.
 
     Parameters
     ----------
     public : bool
-        Whether to list the public ones, rather than those that come with the package.
+        Whether to list the public ones instead of those bundled with the package.
 
     Returns
     -------
@@ -149,30 +149,30 @@ def info(name: str) -> DatasetInfo:
 
 
 def fetch(name: str, files: Sequence[str] | None = None) -> dict[str, Path]:
-    """Get the files of a public data set, each with the right hash.
+    """Get the files of a public data set, with verified hashes.
 
-    A file is taken from the folder that the environment variable ``BAYESLAW_DATA`` names, at
-    ``<source>/<file>``. One that is not there is downloaded, once, if its publication has it as it
-    is (``unchanged`` in `info`'s provenance); files that were converted are only read from there.
+    A file is read from ``<source>/<file>`` in the folder that the environment variable
+    ``BAYESLAW_DATA`` names. If it is not there and was published in this form (``unchanged`` in
+    the provenance of `info`), it is downloaded once. Converted files can only be read from there.
 
     Parameters
     ----------
     name : str
         One of ``names(public=True)``.
     files : list of str, optional
-        Names of files of that publication; by default those that the runs are read from.
+        Names of files of the publication; by default those that the runs are read from.
 
     Returns
     -------
     dict of str to pathlib.Path
-        Path by the name of the file.
+        Paths by file name.
 
     Raises
     ------
     ValueError
-        If there is no such public data set, or files is not a list.
+        If there is no such public data set, or `files` is not a list.
     FetchError
-        If a file is not there, cannot be downloaded, or has another hash.
+        If a file is missing, cannot be downloaded, or has the wrong hash.
     ImportError
         If a download needs pooch, the extra ``bayeslaw[data]``.
 
@@ -190,10 +190,10 @@ def fetch(name: str, files: Sequence[str] | None = None) -> dict[str, Path]:
 
 
 def table(name: str) -> pd.DataFrame:
-    """Read the rows of a data set, a row per run, with everything that is known of each.
+    """Read the rows of a data set, one per run, with all columns.
 
-    Rows of a public data set are tidy: its notes tell what was dropped or changed. The file as it
-    was published is at its path, which `fetch` gives.
+    Rows of a public data set are tidied: its notes say what was dropped or changed. `fetch` returns
+    the path of the file as published.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def table(name: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        With the columns that `info` explains.
+        With the columns that `info` describes.
 
     Raises
     ------
@@ -235,15 +235,15 @@ def load(name: str) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Runs, as `bayeslaw.read_runs` gives them. Those of public data have coordinates for
-        columns that are neither predictors nor groups, and ``attrs["notes"]``.
+        Runs, as returned by `bayeslaw.read_runs`. Public data also have coordinates for columns
+        that are neither predictors nor groups, and ``attrs["notes"]``.
 
     Raises
     ------
     ValueError
         If there is no such data set.
     FetchError
-        If it is public, and a file cannot be had.
+        If it is public, and a file is not available.
 
     Examples
     --------
@@ -251,20 +251,22 @@ def load(name: str) -> xr.Dataset:
     >>> datasets.load("learners").attrs["predictors"]
     ['D']
     """
-    about, rows = info(name), table(name)
-    for column, values in about.keep.items():
+    description, rows = info(name), table(name)
+    for column, values in description.keep.items():
         rows = rows.loc[rows[column].isin(values)]
     runs = read_runs(
         rows,
-        response=about.response,
-        predictors=about.predictors,
-        groups=about.groups,
-        stderr=about.stderr,
-        best=about.best,
+        response=description.response,
+        predictors=description.predictors,
+        groups=description.groups,
+        stderr=description.stderr,
+        best=description.best,
     )
-    more = {column: ("run", np.array(rows[column].tolist())) for column in about.coordinates}
-    told = [*about.notes, *notes(runs)]
-    return runs.assign_coords(more).assign_attrs({"notes": told} if told else {})
+    coordinates = {
+        column: ("run", np.array(rows[column].tolist())) for column in description.coordinates
+    }
+    all_notes = [*description.notes, *notes(runs)]
+    return runs.assign_coords(coordinates).assign_attrs({"notes": all_notes} if all_notes else {})
 
 
 def _is_public(name: str) -> bool:
@@ -273,9 +275,9 @@ def _is_public(name: str) -> bool:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    """The description of a data set that comes with the package, on top of one it is like."""
-    own = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
-    return {**_facts(own.pop("like")), **own} if "like" in own else own
+    """Description of a bundled data set; what it does not state is that of the one it is like."""
+    facts = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
+    return {**_facts(facts.pop("like")), **facts} if "like" in facts else facts
 
 
 def _folder() -> Traversable:
@@ -283,12 +285,12 @@ def _folder() -> Traversable:
 
 
 def _require_known(name: str) -> None:
-    own, public = names(), names(public=True)
-    if name in own + public:
+    bundled, public = names(), names(public=True)
+    if name in bundled + public:
         return
-    nearest = difflib.get_close_matches(str(name), own + public, n=1)
-    guess = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+    nearest = difflib.get_close_matches(str(name), bundled + public, n=1)
+    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
     raise ValueError(
-        f"unknown data set {name!r}{guess}; there are: {', '.join(own)}, and {len(public)} public "
-        "ones that names(public=True) lists"
+        f"unknown data set {name!r}{hint}; there are: {', '.join(bundled)}, and {len(public)} "
+        "public ones, listed by names(public=True)"
     )

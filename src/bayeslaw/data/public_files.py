@@ -1,7 +1,7 @@
-"""Files of public data sets: where each is from, and a copy that has the right hash.
+"""Files of public data sets: provenance, download, and verification by hash.
 
-A source is a JSON file in ``bayeslaw/data/public``: the files of a publication, each with its
-origin and hash, and the tables of runs that are made from them. Nothing but CSV is ever read.
+A source is a JSON file in ``bayeslaw/data/files/public``: the files of a publication, each with its
+origin and hash, and the tables of runs made from them. Only CSV files are read.
 """
 
 from __future__ import annotations
@@ -21,31 +21,16 @@ from bayeslaw.errors import FetchError
 
 __all__ = ["VARIABLE", "PublicFile", "describe", "local_files", "table_names"]
 
-VARIABLE = "BAYESLAW_DATA"  # names a folder with a folder per source
+VARIABLE = "BAYESLAW_DATA"  # environment variable: a folder with one folder per source
 HOST = "https://raw.githubusercontent.com"
-_THE_VARIABLE = f"{VARIABLE} an environment variable that names a folder"
+_VARIABLE_HELP = f"{VARIABLE} an environment variable that names a folder"
 
 
 @dataclass(frozen=True)
 class PublicFile:
-    """A file of a public data set.
+    """File of a public data set: its source, its hash, and where in a repository it is from.
 
-    Parameters
-    ----------
-    source : str
-        Name of the source, and of its folder.
-    name : str
-        Name of the file.
-    sha256 : str
-        Hash of its content.
-    repository : str
-        Owner and name of the repository at GitHub that it is from.
-    commit : str
-        Commit of that repository.
-    path : str
-        Where in the repository it is, or what it was made from.
-    unchanged : bool
-        Whether it is the file of the repository; otherwise it was converted or trimmed.
+    `unchanged` says whether it is the file of the repository, or was converted or trimmed.
     """
 
     source: str
@@ -58,13 +43,13 @@ class PublicFile:
 
     @property
     def url(self) -> str | None:
-        """Address to download it from; none if it was converted."""
+        """URL to download it from; None if it was converted."""
         address = f"{HOST}/{self.repository}/{self.commit}/{self.path}"
         return address if self.unchanged else None
 
     @property
-    def place(self) -> str:
-        """Where a user can put it."""
+    def local_path(self) -> str:
+        """Where a user can put a copy."""
         return f"${VARIABLE}/{self.source}/{self.name}"
 
 
@@ -80,33 +65,12 @@ class _Source:
 
 
 def table_names() -> list[str]:
-    """List the tables of runs that are made from public files, in alphabetical order.
-
-    Examples
-    --------
-    >>> table_names()[:3]
-    ['chinchilla_epoch', 'datablations', 'datablations_curves']
-    """
+    """Names of the tables of runs made from public files, in alphabetical order."""
     return sorted(_source_of())
 
 
 def describe(table: str) -> dict[str, Any]:
-    """Tell what is known about a table, by the names of the fields of a ``DatasetInfo``.
-
-    Parameters
-    ----------
-    table : str
-        One of `table_names`.
-
-    Returns
-    -------
-    dict
-
-    Examples
-    --------
-    >>> describe("steplaw_best")["rows"]
-    17
-    """
+    """Description of a table, by the names of the fields of a ``DatasetInfo``."""
     source = _source_of()[table]
     facts = dict(source.tables[table])
     columns, used = facts["columns"], _columns_of_runs(facts)
@@ -126,36 +90,14 @@ def describe(table: str) -> dict[str, Any]:
 
 
 def local_files(table: str, files: Sequence[str] | None = None) -> dict[str, Path]:
-    """Return local copies of files, downloaded if need be; `bayeslaw.data.datasets.fetch` explains.
-
-    Parameters
-    ----------
-    table : str
-        One of `table_names`.
-    files : list of str, optional
-        Files of the table's source; by default those that the table is read from.
-
-    Returns
-    -------
-    dict of str to pathlib.Path
-
-    Raises
-    ------
-    FetchError
-        If a file is not there, cannot be downloaded, or is another one.
-
-    Examples
-    --------
-    >>> local_files("llm_families")["base_llm_benchmark_eval.csv"].is_file()  # doctest: +SKIP
-    True
-    """
+    """Local copies of files, by default those that the table is read from; downloaded if needed."""
     source = _source_of()[table]
-    wanted = source.tables[table]["files"] if files is None else files
-    unknown = [name for name in wanted if name not in source.files]
+    requested = source.tables[table]["files"] if files is None else files
+    unknown = [name for name in requested if name not in source.files]
     if unknown:
         known = ", ".join(source.files)
         raise FetchError(f"data set {table!r} has no file {unknown[0]!r}; there are: {known}")
-    return {name: _local_copy(source.files[name]) for name in wanted}
+    return {name: _local_copy(source.files[name]) for name in requested}
 
 
 @cache
@@ -179,70 +121,72 @@ def _record(file: PublicFile) -> dict[str, Any]:
 
 
 def _columns_of_runs(facts: Mapping[str, Any]) -> set[str]:
-    own = {facts["response"], facts.get("stderr"), "held_out"}
-    return own | {*facts["predictors"], *facts["groups"]}
+    measured = {facts["response"], facts.get("stderr"), "held_out"}
+    return measured | {*facts["predictors"], *facts["groups"]}
 
 
 def _local_copy(file: PublicFile) -> Path:
-    path = _own_copy(file)
+    path = _user_copy(file)
     if path is not None:
-        return _checked(path, file)
+        return _verified(path, file)
     if file.url is None:
         raise FetchError(_how_to_get(file))
     return _downloaded(file, file.url)
 
 
-def _own_copy(file: PublicFile) -> Path | None:
+def _user_copy(file: PublicFile) -> Path | None:
     if not os.environ.get(VARIABLE):
         return None
     folder = Path(os.environ[VARIABLE])
     if not folder.is_dir():
         raise FetchError(f"{VARIABLE} is {str(folder)!r}, and there is no such folder")
-    path = _place_in(folder, file)
+    path = _path_in(folder, file)
     return path if path.is_file() else None
 
 
-def _place_in(folder: str | Path, file: PublicFile) -> Path:
+def _path_in(folder: str | Path, file: PublicFile) -> Path:
     return Path(folder) / file.source / file.name
 
 
-def _checked(path: Path, file: PublicFile) -> Path:
+def _verified(path: Path, file: PublicFile) -> Path:
     with path.open("rb") as content:
-        found = hashlib.file_digest(content, "sha256").hexdigest()
-    if found != file.sha256:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    if sha256 != file.sha256:
         raise FetchError(
-            f"{str(path)!r} is not the file that is known as {file.name!r} of {file.source!r}: "
-            f"its sha256 is {found}, expected {file.sha256}"
+            f"{str(path)!r} is not the file {file.name!r} of {file.source!r}: "
+            f"its sha256 is {sha256}, expected {file.sha256}"
         )
     return path
 
 
 def _how_to_get(file: PublicFile) -> str:
     return (
-        f"data set {file.source!r} needs {file.name!r}, and {_not_found(file)}; put the file "
-        f"at {file.place}, with {_THE_VARIABLE}: it cannot be downloaded, because it was made from "
-        f"{file.path} of https://github.com/{file.repository} at commit {file.commit}"
+        f"data set {file.source!r} needs {file.name!r}, and {_why_missing(file)}; put the file "
+        f"at {file.local_path}, with {_VARIABLE_HELP}: it cannot be downloaded, because it was "
+        f"made from {file.path} of https://github.com/{file.repository} at commit {file.commit}"
     )
 
 
-def _not_found(file: PublicFile) -> str:
+def _why_missing(file: PublicFile) -> str:
     folder = os.environ.get(VARIABLE)
     if not folder:
         return f"{VARIABLE} is not set"
-    return f"{VARIABLE} is {folder!r}, where {str(_place_in(folder, file))!r} is missing"
+    return f"{VARIABLE} is {folder!r}, where {str(_path_in(folder, file))!r} is missing"
 
 
 def _downloaded(file: PublicFile, url: str) -> Path:
     pooch = _pooch()
     folder = pooch.os_cache("bayeslaw") / file.source
-    instead = f"{_not_found(file)}; put the file at {file.place} instead, with {_THE_VARIABLE}"
+    instead = (
+        f"{_why_missing(file)}; put the file at {file.local_path} instead, with {_VARIABLE_HELP}"
+    )
     try:
         path = pooch.retrieve(url, f"sha256:{file.sha256}", fname=file.name, path=folder)
-    except OSError as error:  # those of requests are, too
-        fault = type(error).__name__
-        raise FetchError(f"cannot download {url} ({fault}), and {instead}") from error
+    except OSError as error:  # includes the errors of requests
+        reason = type(error).__name__
+        raise FetchError(f"cannot download {url} ({reason}), and {instead}") from error
     except ValueError as error:
-        raise FetchError(f"what {url} gives is another file, and {instead}; {error}") from error
+        raise FetchError(f"{url} returned a different file, and {instead}; {error}") from error
     return Path(path)
 
 

@@ -1,7 +1,7 @@
-"""Public data sets made tidy: from the files as published to a table with a row per run.
+"""Tidy public data sets: from the files as published to a table with one row per run.
 
-One function per data set takes its files. What it drops or changes, and why, the notes of the data
-set's description tell, with numbers; the description also says which columns are kept.
+There is one function per data set, which takes its files. The notes of the data set's description
+say what it drops or changes, and why, with numbers; the description also lists the columns.
 """
 
 from __future__ import annotations
@@ -19,39 +19,20 @@ __all__ = ["TABLES", "read_table"]
 
 
 def read_table(name: str, files: Mapping[str, Path]) -> pd.DataFrame:
-    """Read files of a public data set as one tidy table.
-
-    Parameters
-    ----------
-    name : str
-        Of the table, one of `TABLES`.
-    files : mapping of str to pathlib.Path
-        The files it is read from, in the order of its description.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With the columns of its description.
-
-    Examples
-    --------
-    >>> from bayeslaw.data.public_files import local_files
-    >>> len(read_table("steplaw_best", local_files("steplaw_best")))  # doctest: +SKIP
-    17
-    """
+    """A public data set as one tidy table, from its files in the order of its description."""
     rows = TABLES[name](*(pd.read_csv(path) for path in files.values()))
     return rows.loc[:, [*describe(name)["columns"]]].reset_index(drop=True)
 
 
 def chinchilla_epoch(points: pd.DataFrame) -> pd.DataFrame:
-    """Tokens from compute; the five largest losses marked, which the published refit leaves out."""
+    """Tokens from compute; the five largest losses, which the refit excludes, are not `kept`."""
     rows = points.rename(columns={"Model Size": "N", "Training FLOP": "C"})
-    kept = rows["loss"] < np.sort(rows["loss"])[-5]
-    return rows.assign(D=rows["C"] / (6 * rows["N"]), kept=kept)
+    in_refit = rows["loss"] < np.sort(rows["loss"])[-5]
+    return rows.assign(D=rows["C"] / (6 * rows["N"]), kept=in_refit)
 
 
 def datablations(finals: pd.DataFrame) -> pd.DataFrame:
-    """Replicates told apart by their seed, and plain runs by their variant."""
+    """Replicates have a seed, and plain runs a variant of that name."""
     rows = _repeated(finals).rename(columns={"val_loss": "loss", "run": "name"})
     rows["seed"] = rows["seed"].fillna(0).astype(int)
     rows["variant"] = rows["variant"].fillna("plain")
@@ -59,7 +40,7 @@ def datablations(finals: pd.DataFrame) -> pd.DataFrame:
 
 
 def datablations_curves(points: pd.DataFrame) -> pd.DataFrame:
-    """Without two curves of the same numbers: one of them is mislabelled, but not known which."""
+    """Without two identical curves: one of them is mislabelled, but it is not known which."""
     copied = points["data"].eq("oscar") & points["params"].eq(2.8e9) & points["epochs"].isin([3, 4])
     rows = _repeated(points.loc[~copied])
     sizes = zip(rows["N"], rows["U"], rows["epochs"], strict=True)
@@ -67,7 +48,7 @@ def datablations_curves(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def gzip_syntax(runs: pd.DataFrame) -> pd.DataFrame:
-    """The spread over two or four validation batches is kept, but is not a standard error."""
+    """The spread over two or four validation batches is a column, but not a standard error."""
     language = runs["dataset"].str.extract(r"(\d\.\d+)", expand=False)  # gzipscale-0.12-10M
     losses = {"val_loss_mean": "loss", "val_loss_sd": "loss_sd", "n_val": "batches"}
     sizes = {"params": "N", "tokens": "D", "n_train_steps": "steps", "gzip_mean": "gzip_ratio"}
@@ -75,33 +56,33 @@ def gzip_syntax(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def inference_time_accuracy(rows: pd.DataFrame) -> pd.DataFrame:
-    """Each measurement once, though single answers are listed under the votes, too."""
+    """Each measurement once: single answers are also listed under the votes."""
     names = {"just_ask_nicely": "single", "majority_vote": "vote"}
     rows = rows.replace({"method": names}).rename(columns={"avg_tokens_used": "tokens"})
-    rows = rows.sort_values("method", kind="stable")  # single answers first, to be the ones kept
+    rows = rows.sort_values("method", kind="stable")  # single answers first, so that they stay
     variance = rows["accuracy"] * (1 - rows["accuracy"]) / rows["n_questions"]
     rows = rows.assign(accuracy_stderr=np.sqrt(variance))
     return rows.drop_duplicates(["tokens", "accuracy"])
 
 
 def inference_time_latency(rows: pd.DataFrame, time: str) -> pd.DataFrame:
-    """Without times of zero or less, which mean not measured, and without empty contexts."""
+    """Without times of zero or less, which were not measured, and without empty contexts."""
     names = {"num_params": "N", "batchsize": "batch", "prefill": "context"}
     rows = rows.rename(columns={**names, "model_type": "architecture", time: "milliseconds"})
     return rows.loc[rows["milliseconds"].gt(0) & rows["context"].gt(0)]
 
 
 def lcdb11(points: pd.DataFrame, datasets: pd.DataFrame) -> pd.DataFrame:
-    """Without errors of zero; standard errors that were rounded to zero are as large as can be."""
+    """Without errors of zero; standard errors rounded to zero are set to the rounding error."""
     names = {"val_error": "error", "val_error_stderr": "error_stderr", "train_size": "D"}
     names_of_tasks = dict(zip(datasets["OpenML_ID"], datasets["Name"], strict=True))
     rows = points.rename(columns=names).assign(task=points["openml_id"].replace(names_of_tasks))
-    rows["error_stderr"] = rows["error_stderr"].clip(lower=0.5e-4)  # they have four digits
+    rows["error_stderr"] = rows["error_stderr"].clip(lower=0.5e-4)  # rounded to four digits
     return rows.loc[rows["error"] > 0]
 
 
 def llm_families(models: pd.DataFrame) -> pd.DataFrame:
-    """A row per model and benchmark, without missing ones; two sizes of the source are slips."""
+    """One row per model and benchmark, without missing ones; two sizes are corrected."""
     names = {"Model": "model", "Model Family": "family"}
     sizes = {"Model Size (B)": "N", "Pretraining Data Size (T)": "D"}
     scores = [*models.loc[:, "MMLU":]]
@@ -116,7 +97,7 @@ def llm_families(models: pd.DataFrame) -> pd.DataFrame:
 def loss_to_loss(
     sweep: pd.DataFrame, extrapolation: pd.DataFrame, kind: str, pattern: str
 ) -> pd.DataFrame:
-    """A row per model and evaluation; the larger models are held out."""
+    """One row per model and evaluation; the larger models are held out."""
     names = {"params": "N", "tokens": "D", "data": "train_set", "iso_flop": "C"}
     models = pd.concat([sweep.assign(held_out=False), extrapolation.assign(held_out=True)])
     losses = [*models.filter(regex=pattern)]
@@ -126,9 +107,9 @@ def loss_to_loss(
 
 
 def misfitting(rows: pd.DataFrame) -> pd.DataFrame:
-    """A run or checkpoint once, though several sweeps list some."""
+    """Each run or checkpoint once: some are in several sweeps."""
     rows = rows.rename(columns={"N_no_emb": "N_body", "peak_lr": "lr"})
-    # Its train_tokens are those seen at the checkpoint; a step is 2^20 tokens throughout.
+    # `train_tokens` counts up to the checkpoint; every step is 2^20 tokens.
     rows = rows.assign(planned_D=rows["total_steps"] * 2**20)
     return rows.drop_duplicates(["N", "D", "lr", "planned_D", "loss"])
 
@@ -140,7 +121,7 @@ def double_descent(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def nanogpt(points: pd.DataFrame) -> pd.DataFrame:
-    """The smallest and the final loss of each setting told apart; the benchmark's split."""
+    """The smallest and the final loss of each setting are two measures; the benchmark's split."""
     names = {"n_embd": "width", "val_loss": "loss"}
     rows = points.rename(columns=names)
     rows[["measure", "setting"]] = rows["curve"].str.extract(r"(min|final)val_(\w+)")
@@ -148,13 +129,13 @@ def nanogpt(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def colpret(points: pd.DataFrame) -> pd.DataFrame:
-    """The benchmark's split, without exact copies, some of which lie on both sides of it."""
+    """The benchmark's split, without exact copies, some of which are on both sides of it."""
     names = {"curve": "model", "tokens_seen": "D"}
     return _split(points.rename(columns=names), ["model", "D", "loss"])
 
 
 def porian_isoflop(points: pd.DataFrame, counting: str | None = None) -> pd.DataFrame:
-    """One way of counting, so that each run counts once; or all, which are views of them."""
+    """One parameter count, so that each run is there once; or all counts of each run."""
     names = {"params": "N", "tokens": "D", "dataset": "corpus", "flops": "C", "val": "measured_on"}
     rows = points.rename(columns={**names, "param_count": "counting"})
     recipe = rows["hparams"] + " " + rows["warmup"] + " " + rows["decay"]
@@ -163,7 +144,7 @@ def porian_isoflop(points: pd.DataFrame, counting: str | None = None) -> pd.Data
 
 
 def pythia_steps(rows: pd.DataFrame) -> pd.DataFrame:
-    """Without step 0, which has seen nothing; perplexity as a loss, with its standard error."""
+    """Without step 0, before training; perplexity as a loss, with its standard error."""
     names = {"params_total": "N", "params_nonembed": "N_body", "tokens": "D"}
     corpus = rows["variant"].replace({"pile-bf16": "pile"})
     rows = rows.rename(columns=names).assign(corpus=corpus, loss=np.log(rows["lambada_ppl"]))
@@ -172,7 +153,7 @@ def pythia_steps(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def revisiting_nsl(*parts: pd.DataFrame, domain: str | None = None) -> pd.DataFrame:
-    """The benchmark's split, without the copies of the language models' rows."""
+    """The benchmark's split, without copies of the language models' rows."""
     names = {"Loss": "loss", "Seen Examples": "D", "Training": "train"}
     groups = {"Domain": "domain", "Task": "task", "Model": "model"}
     rows = pd.concat(parts, ignore_index=True).rename(columns=names | groups)
@@ -182,7 +163,7 @@ def revisiting_nsl(*parts: pd.DataFrame, domain: str | None = None) -> pd.DataFr
 
 
 def routed_lm(points: pd.DataFrame) -> pd.DataFrame:
-    """Without step 0 and missing losses; the wider of the dense models by their own size."""
+    """Without step 0 and missing losses; dense models are sized by their total parameters."""
     sizes = {"dense_parameter_count": "N", "total_parameter_count": "N_total", "num_experts": "E"}
     names = {"loss_validation": "loss", "router_type": "router", "k": "experts_per_token"}
     rows = points.rename(columns=sizes | names)
@@ -208,7 +189,7 @@ def steplaw_best(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def steplaw_moe(runs: pd.DataFrame) -> pd.DataFrame:
-    """The parameters that a token uses are the size."""
+    """The size is the number of active parameters."""
     return steplaw(runs.rename(columns={"N": "N_total", "Na": "N", "moe_name": "mixture"}))
 
 
@@ -218,7 +199,7 @@ def _repeated(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _split(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     rows = rows.assign(held_out=rows["train"] == 0)
-    # A copy of a training row is no test, so of the two it is the copy that goes.
+    # A copy of a training row tests nothing, so of the two the held-out row is dropped.
     first = rows.sort_values("held_out", kind="stable").drop_duplicates(columns).index
     return rows.loc[rows.index.isin(first)]
 

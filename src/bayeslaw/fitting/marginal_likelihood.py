@@ -53,9 +53,8 @@ class MarginalLikelihood:
 
     Examples
     --------
-    >>> import bayeslaw as bl
-    >>> power = bl.MarginalLikelihood(31.5, 0.1, ())
-    >>> log_linear = bl.MarginalLikelihood(28.25, 0.1, ())
+    >>> power = MarginalLikelihood(31.5, 0.1, ())
+    >>> log_linear = MarginalLikelihood(28.25, 0.1, ())
     >>> power.log - log_linear.log  # log Bayes factor
     3.25
     """

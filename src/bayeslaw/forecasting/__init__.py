@@ -1,1 +1,1 @@
-"""Posterior predictive draws at new runs, their scores, and weights that stack them."""
+"""Posterior predictive forecasts of new runs, their scores, and stacks of fits."""

@@ -102,7 +102,7 @@ def curve_parameters(
     New levels of the groups in `draw_new` are drawn from the population.
     """
     _require_groups(fit, rows)
-    _require_new(fit, draw_new)
+    _require_groups_of_fit(fit, draw_new)
     grouped = with_groups(fit, rows)
     curves = curves_in(grouped)
     fitted_index = _fitted_index(fit, curves)
@@ -130,7 +130,7 @@ def _require_groups(fit: Fit, rows: xr.Dataset) -> None:
         )
 
 
-def _require_new(fit: Fit, draw_new: Sequence[str]) -> None:
+def _require_groups_of_fit(fit: Fit, draw_new: Sequence[str]) -> None:
     if isinstance(draw_new, str):
         raise TypeError(f"draw_new takes a list of groups, got the string {draw_new!r}")
     groups = group_names(fit.runs)
