@@ -149,7 +149,7 @@ type Run = Callable[..., tuple[int, str, str]]
         ),
     ],
 )  # fmt: skip
-def test_wrong_input_is_one_line_and_exits_with_two(
+def test_invalid_input_is_one_line_and_exits_with_two(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
 ) -> None:
     monkeypatch.chdir(folder)

@@ -254,7 +254,7 @@ def test_unknown_folder(lone_fit: bl.Fit, tmp_path: Path) -> None:
         ({"checklist": {"metrics": "C4"}}, "does not ask 'metrics'; did you mean 'metric'"),
         ({"budget": [1e21]}, "takes 'D', which is no predictor of law 'power'"),
         ({"at": bl.grid(D=[1e9])}, "what to forecast lacks 'N'; the fit has"),
-        ({"at": bl.grid(N=[1e9], planet="mars")}, "'planet' in at is no group"),
+        ({"at": bl.grid(N=[1e9], planet="mars")}, "'planet' in at is not a group of the fit"),
     ],
 )
 def test_invalid_options_are_reported(

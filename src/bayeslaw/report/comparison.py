@@ -18,9 +18,9 @@ from bayeslaw.report.blocks import Block, Items, Paragraph, Picture, Section, Ta
 __all__ = ["Evaluation", "comparison_sections", "evaluate"]
 
 EXPLANATION = (
-    "elpd_loo and loo_weight judge a law inside its range, by leaving single runs out; log_score "
-    "(higher is better), rmsle, crps (lower is better) and coverage_90 (0.9 is right) judge it at "
-    "the held-out runs. A difference whose 95% interval includes zero does not rank two laws."
+    "elpd_loo and loo_weight score a law within the data, by leave-one-out; log_score (higher is "
+    "better), rmsle, crps (lower is better) and coverage_90 (0.9 is ideal) score it on held-out "
+    "runs. A difference whose 95% interval includes zero does not rank two laws."
 )
 
 
