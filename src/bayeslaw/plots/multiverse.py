@@ -26,7 +26,7 @@ MAX_IN_COLUMN = 40  # universes
 CAPTION = "Above: median and 90% band of the curve in each universe, sorted. Below: its choices."
 
 
-def plot_multiverse(found: Multiverse, *, place: int = 0, ax: Axes | None = None) -> Figure:
+def plot_multiverse(result: Multiverse, *, place: int = 0, ax: Axes | None = None) -> Figure:
     """Plot the forecast of every universe, sorted, with the choices of each universe below.
 
     Universes that could not be fitted are left out and counted in a note. Only choices that differ
@@ -34,7 +34,7 @@ def plot_multiverse(found: Multiverse, *, place: int = 0, ax: Axes | None = None
 
     Parameters
     ----------
-    found : Multiverse
+    result : Multiverse
         Universes and their forecasts, as `bayeslaw.multiverse` returns them.
     place : int
         Index of the prediction point to show, from 0.
@@ -53,30 +53,30 @@ def plot_multiverse(found: Multiverse, *, place: int = 0, ax: Axes | None = None
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> found = bl.multiverse(runs, laws=laws, at=bl.grid(N=1e10), random_seed=1)  # doctest: +SKIP
-    >>> bl.plot_multiverse(found).savefig("multiverse.png")  # doctest: +SKIP
+    >>> result = bl.multiverse(runs, laws=laws, at=bl.grid(N=1e10), sampler=bl.Sampler(1))  # doctest: +SKIP
+    >>> bl.plot_multiverse(result).savefig("multiverse.png")  # doctest: +SKIP
     """
-    points = found.forecasts.index.unique("place").tolist()
+    points = result.forecasts.index.unique("place").tolist()
     if place not in points:
         raise ValueError(f"place must be one of {points}, got {place}")
-    forecasts = found.forecasts.xs(place, level="place")
-    rows = found.universes.join(forecasts[[*BANDS]], how="inner")
+    forecasts = result.forecasts.xs(place, level="place")
+    rows = result.universes.join(forecasts[[*BANDS]], how="inner")
     rows = rows.sort_values("median", ignore_index=True)
     point = forecasts.iloc[0].drop([*RESULTS])
     where = ", ".join(f"{name} = {_format_value(value)}" for name, value in point.items())
     with package_style(ax) as palette:
         if ax is not None:
             _draw_bands(ax, rows, palette)
-            _label_forecast(ax, found.response, where)
+            _label_forecast(ax, result.response, where)
             return figure_of(ax)
         options = _headings_and_options(rows)
         heights = [1.5, 0.12 * max(len(options), 1)]
         width = COLUMN_WIDTH if len(rows) <= MAX_IN_COLUMN else PAGE_WIDTH
-        notes = _notes(rows, len(found.universes))
+        notes = _notes(rows, len(result.universes))
         figure, body = figure_with_notes(palette, width, sum(heights) + 0.2, notes)
         upper, lower = body.subplots(2, 1, sharex=True, height_ratios=heights)
         _draw_bands(upper, rows, palette)
-        _label_forecast(upper, found.response, where)
+        _label_forecast(upper, result.response, where)
         _draw_choices(lower, rows, options, palette)
     return figure
 
