@@ -53,7 +53,7 @@ def plot_multiverse(result: Multiverse, *, place: int = 0, ax: Axes | None = Non
     Examples
     --------
     >>> import bayeslaw as bl
-    >>> result = bl.multiverse(runs, laws=laws, at=bl.grid(N=1e10), sampler=bl.Sampler(1))  # doctest: +SKIP
+    >>> result = bl.multiverse(runs, laws=laws, at=grid, sampler=bl.Sampler(1))  # doctest: +SKIP
     >>> bl.plot_multiverse(result).savefig("multiverse.png")  # doctest: +SKIP
     """
     points = result.forecasts.index.unique("place").tolist()
