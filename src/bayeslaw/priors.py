@@ -1,4 +1,7 @@
-"""Priors: records that register a PyMC variable."""
+"""Priors: records that register a PyMC variable.
+
+The default prior of a parameter stands with its role, in `bayeslaw._law.roles`.
+"""
 
 from __future__ import annotations
 

@@ -25,11 +25,11 @@ from bayeslaw._inference.kernel_operations import (
 )
 from bayeslaw._kernels import (
     brownian,
-    curve_transform,
+    curve_whitening,
     group_effects,
     knot_layout,
     knots,
-    population_transform,
+    population_whitening,
 )
 
 PYTHON = Mode(linker="py", optimizer=None)
@@ -86,7 +86,7 @@ def test_cache_key_names_the_class_and_hashes_the_kernels(kind: Any) -> None:
     name, _, digest = cache_key(kind()).partition("-")
     sources = "".join(
         inspect.getsource(module)
-        for module in (group_effects, knots, curve_transform, population_transform, brownian)
+        for module in (group_effects, knots, curve_whitening, population_whitening, brownian)
     )
     assert name == kind.__name__
     assert digest == hashlib.sha256(sources.encode()).hexdigest()

@@ -22,7 +22,7 @@ from bayeslaw._inference.map_gls import GlsExpansion
 from bayeslaw._inference.map_search import Search, is_additive_power_law
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
 from bayeslaw._inference.run_arrays import population_prior, run_arrays_of
-from bayeslaw._kernels.curve_transform import information_ratio
+from bayeslaw._kernels.curve_whitening import information_ratio
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor
 from bayeslaw.data.runs import grid, read_runs

@@ -18,7 +18,7 @@ import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.comparison.leave_one_out import leave_one_curve_out
 from bayeslaw.data.curves import curve_index, curves_in
-from bayeslaw.diagnostics.diagnose import leave_one_out
+from bayeslaw.diagnostics.psis_loo import leave_one_out
 from bayeslaw.forecasting.scores import PERCENTS
 
 module = importlib.import_module("bayeslaw.comparison.compare")  # bayeslaw.compare is the function

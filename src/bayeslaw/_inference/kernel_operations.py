@@ -16,10 +16,10 @@ from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from bayeslaw._kernels import (
     brownian,
-    curve_transform,
+    curve_whitening,
     group_effects,
     knots,
-    population_transform,
+    population_whitening,
 )
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 # The key of the on-disk compile cache contains the kernels' source, so that a change recompiles.
-_MODULES = (group_effects, knots, curve_transform, population_transform, brownian)
+_MODULES = (group_effects, knots, curve_whitening, population_whitening, brownian)
 _SOURCE_HASH = hashlib.sha256("".join(map(inspect.getsource, _MODULES)).encode()).hexdigest()
 
 
@@ -166,11 +166,11 @@ class _KnotsLogDensity(_LogDensity):
 
 
 class _TransformCurvesAdjoint(Adjoint):
-    kernel, out = curve_transform.transform_curves_adjoint, (pt.dmatrix,) * 5
+    kernel, out = curve_whitening.transform_curves_adjoint, (pt.dmatrix,) * 5
 
 
 class _TransformCurves(WithAdjoint):
-    kernel, adjoint = curve_transform.transform_curves, _TransformCurvesAdjoint
+    kernel, adjoint = curve_whitening.transform_curves, _TransformCurvesAdjoint
     out = (pt.dmatrix, pt.dmatrix, pt.dmatrix, pt.dscalar)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
@@ -178,12 +178,12 @@ class _TransformCurves(WithAdjoint):
 
 
 class _TransformPopulationAdjoint(Adjoint):
-    kernel = population_transform.transform_population_adjoint
+    kernel = population_whitening.transform_population_adjoint
     out = (pt.dvector, pt.dvector)
 
 
 class _TransformPopulation(WithAdjoint):
-    kernel, adjoint = population_transform.transform_population, _TransformPopulationAdjoint
+    kernel, adjoint = population_whitening.transform_population, _TransformPopulationAdjoint
     out = (pt.dvector, pt.dscalar)
 
     def infer_shape(self, node: Apply, shapes: Any) -> Any:
@@ -215,12 +215,12 @@ def knots_log_density(residual: Any, variance: Any, tau2: Any, *where: Any) -> A
 
 
 def transform_curves(*arguments: Any) -> Any:
-    """The kernel `bayeslaw._kernels.curve_transform.transform_curves`, on tensors or arrays."""
+    """The kernel `bayeslaw._kernels.curve_whitening.transform_curves`, on tensors or arrays."""
     return _on_tensors_or_arrays(_TransformCurves(), arguments)
 
 
 def transform_population(*arguments: Any) -> Any:
-    """The kernel of the same name in `population_transform`, on tensors or arrays."""
+    """The kernel of the same name in `population_whitening`, on tensors or arrays."""
     return _on_tensors_or_arrays(_TransformPopulation(), arguments)
 
 

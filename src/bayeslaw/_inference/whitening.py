@@ -1,9 +1,9 @@
 """Whitening: coordinates in which curves and population are near standard normal a posteriori.
 
 The likelihood of a curve is approximated as normal around its mode (`bayeslaw._inference.laplace`).
-Where a curve is informative, its coordinates follow the data (centred); where it is not, the
-population (non-centred). How informative it is depends on its noise and on how tightly the
-population holds its parameters. Both are sampled, so the whitening is a function of them. The
+Informative curves have centred coordinates, uninformative ones non-centred coordinates. How
+informative a curve is depends on its noise and on the spread between curves. Noise and spread are
+sampled, so the whitening is a function of them. The
 formulas apply to tensors, for sampling, and to arrays, for initial points.
 """
 
@@ -116,7 +116,7 @@ class CurveWhitening:
 class PopulationWhitening:
     """Whitening of a population given its spreads between curves and groups; arrays or tensors.
 
-    The less the curves differ, the better they determine their population: again a funnel. The
+    The less the curves differ, the better they determine their population, which creates a second funnel. The
     coordinates are those at the pivot of a typical curve, where the posterior is not a narrow
     ridge.
     """

@@ -6,9 +6,8 @@ two-sided Brownian motion: zero at the pivot, with variance ``tau2 |u|`` and ind
 runs on one side of one curve, sorted outwards, form a Markov chain (a "side" below), so the filter
 takes O(n).
 
-The state of the filter is the mean and variance of delta. Runs at the same u are a step of zero
-apart: they share delta. A run of infinite noise variance was not observed: its residual is not
-read.
+The state of the filter is the mean and variance of delta. Runs at the same u have step 0, so
+they share delta. Infinite noise variance marks an unobserved run, whose residual is ignored.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from bayeslaw.comparison.leave_one_out import leave_one_curve_out
 from bayeslaw.comparison.paired_differences import paired_differences
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import check_runs
-from bayeslaw.diagnostics.diagnose import leave_one_out
+from bayeslaw.diagnostics.psis_loo import leave_one_out
 from bayeslaw.diagnostics.region_probabilities import region_probabilities
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast

@@ -77,7 +77,7 @@ def plan(
     Raises
     ------
     ValueError
-        If law and cost do not leave two predictors to problem, no run costs the budget, or the law
+        If law and cost do not leave two predictors to trade off, no run costs the budget, or the law
         has no optimum in any draw.
 
     Examples

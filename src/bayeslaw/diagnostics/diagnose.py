@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -19,9 +17,10 @@ from bayeslaw._sampling.chain_modes import chain_modes
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import predictor_names, response_values
+from bayeslaw.diagnostics.psis_loo import leave_one_out
 from bayeslaw.fitting.fit import Fit
 
-__all__ = ["Diagnosis", "describe_runs", "diagnose", "leave_one_out"]
+__all__ = ["Diagnosis", "describe_runs", "diagnose"]
 
 PRIOR_DRIVEN = 0.8  # ratio of posterior to prior sd above which the prior dominates
 COLLINEAR = 0.99  # correlation of two log predictors
@@ -108,14 +107,6 @@ def describe_runs(runs: xr.Dataset, names: Sequence[str] | None = None) -> list[
     sentences += [_determined(runs, predictors)]
     sentences += [_never_rising(runs, name, curve, curves) for name in predictors[:1]]
     return [sentence for sentence in sentences if sentence]
-
-
-def leave_one_out(fit: Fit) -> Any:
-    """Pareto-smoothed leave-one-out (PSIS-LOO) of a fit, run by run: an arviz_stats.ELPDData."""
-    with warnings.catch_warnings():
-        # Influential runs are counted in every result, so the warning of ArviZ is redundant.
-        warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto", UserWarning)
-        return az.loo(fit.tree, pointwise=True)
 
 
 def _span(runs: xr.Dataset, name: str, curve: np.ndarray, n_curves: int) -> str:

@@ -8,7 +8,7 @@ from finite_differences import adjoints
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayeslaw._kernels import curve_transform
+from bayeslaw._kernels import curve_whitening
 
 LAW, NOISE, CURVES = 3, 2, 4
 
@@ -37,19 +37,19 @@ def curves(seed: int, noise: int = NOISE) -> list[np.ndarray]:
 def test_the_gradient_of_curves_is_that_of_finite_differences(seed: int, noise: int) -> None:
     arguments, rng = curves(seed, noise), np.random.default_rng(seed + 1)
     bars = [*rng.normal(size=(3, LAW, CURVES)), np.asarray(rng.normal())]
-    bars_of_inputs = curve_transform.transform_curves_adjoint(*arguments, *bars)
-    expected = adjoints(curve_transform.transform_curves, arguments, bars, len(bars_of_inputs))
+    bars_of_inputs = curve_whitening.transform_curves_adjoint(*arguments, *bars)
+    expected = adjoints(curve_whitening.transform_curves, arguments, bars, len(bars_of_inputs))
     for bar, gradient in zip(bars_of_inputs, expected, strict=True):
         np.testing.assert_allclose(bar, gradient, rtol=1e-5, atol=1e-6)
 
 
 def test_curves_are_transformed_independently() -> None:
     arguments = curves(3)
-    together = curve_transform.transform_curves(*arguments)[0]
+    together = curve_whitening.transform_curves(*arguments)[0]
     for g in range(CURVES):
         one = [a if a.shape[-1] == 1 else a[..., g : g + 1].copy() for a in arguments]
         np.testing.assert_array_equal(
-            curve_transform.transform_curves(*one)[0], together[:, g : g + 1]
+            curve_whitening.transform_curves(*one)[0], together[:, g : g + 1]
         )
 
 
@@ -59,7 +59,7 @@ def ratio_and_shift(
     """Information ratio and shift of the mode for log noise ratios."""
     parts = np.array([[[alone], [0.0]]]), np.array(share)[None, :, None]
     return np.ravel(
-        curve_transform.information_ratio(np.array(log_noise_ratio)[:, None], *parts)[:2]
+        curve_whitening.information_ratio(np.array(log_noise_ratio)[:, None], *parts)[:2]
     )
 
 

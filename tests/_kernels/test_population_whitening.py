@@ -7,7 +7,7 @@ from finite_differences import adjoints
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayeslaw._kernels import population_transform
+from bayeslaw._kernels import population_whitening
 
 LAW, NOISE, CURVES, SPREADS = 3, 2, 4, 7
 
@@ -36,9 +36,9 @@ def population(seed: int) -> list[np.ndarray]:
 def test_the_gradient_of_populations_is_that_of_finite_differences(seed: int) -> None:
     arguments, rng = population(seed), np.random.default_rng(seed + 1)
     bars = [rng.normal(size=LAW + NOISE), np.asarray(rng.normal())]
-    bars_of_inputs = population_transform.transform_population_adjoint(*arguments, *bars)
+    bars_of_inputs = population_whitening.transform_population_adjoint(*arguments, *bars)
     expected = adjoints(
-        population_transform.transform_population, arguments, bars, len(bars_of_inputs)
+        population_whitening.transform_population, arguments, bars, len(bars_of_inputs)
     )
     for bar, gradient in zip(bars_of_inputs, expected, strict=True):
         np.testing.assert_allclose(bar, gradient, rtol=1e-5, atol=1e-6)
@@ -55,7 +55,7 @@ def test_standard_coordinates_have_the_posterior_of_a_linear_model(seed: int) ->
 
     def forward(z: np.ndarray) -> np.ndarray:
         rest = prior, sd, mode, information, curve_jacobian, jacobian, share, blocks
-        return population_transform.transform_population(z, spread, *rest)[0]
+        return population_whitening.transform_population(z, spread, *rest)[0]
 
     own, groups = np.diag(spread[:size] ** 2), np.diag(share @ spread**2)
     information_of_curves = [
