@@ -27,6 +27,7 @@ def arguments(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return path
 
     monkeypatch.setattr("bayeslaw.report.write_report", write_report)
+    monkeypatch.setattr("bayeslaw._progress.PATIENCE", 600.0)  # no progress on a slow machine
     return recorded
 
 

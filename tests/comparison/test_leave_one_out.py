@@ -136,6 +136,19 @@ def test_curves_left_out_have_the_density_of_the_closed_form(
     assert results[0].elpd_i["curve"].values.tolist() == [f"{t} / {d}" for t in "abc" for d in "de"]
 
 
+def test_curves_pooled_without_groups_have_no_effects(runs: xr.Dataset) -> None:
+    model = bl.Model(constant, pooling=(), discrepancy=None, priors={"sigma": bl.Fixed(SIGMA)})
+    curves = run_arrays_of(model, runs).curves
+    draws = {
+        "center": (("chain", "draw", "parameter"), np.full((2, 5, 1), 1.5)),
+        "spread": (("chain", "draw", "spread_of"), np.full((2, 5, 1), OWN)),
+    }
+    fit = bl.Fit(model, runs, xr.DataTree())
+    mean, spread = module._population(fit, xr.Dataset(draws, {"parameter": ["k"]}), curves)
+    np.testing.assert_array_equal(mean, np.full((2, 5, 1, 6), 1.5))
+    np.testing.assert_array_equal(spread, np.full((2, 5, 1), OWN))
+
+
 def test_no_population_or_no_closed_form(lone_fit: bl.Fit, crossed_fit: bl.Fit) -> None:
     assert leave_one_curve_out(lone_fit) is None
     unpooled = replace(crossed_fit, model=bl.Model(bl.laws.power, pooling=None, discrepancy=None))

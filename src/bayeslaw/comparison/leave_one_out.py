@@ -152,10 +152,10 @@ def _population(
     """Population means (chain, draw, parameter, curve) and spreads (chain, draw, parameter)."""
     names = [str(name) for name in unconstrained["parameter"].values]
     layout = hierarchy_layout(groupings(fit.model, curves), names)
-    spread, effects = unconstrained["spread"].values, unconstrained["effects"].values
+    spread = unconstrained["spread"].values
     mean = np.repeat(unconstrained["center"].values[..., None], curves.sizes["curve"], axis=3)
     for i, (name, group, level) in enumerate(layout.levels):
-        effect = spread[..., layout.spread_of_level[i]] * effects[..., i]
+        effect = spread[..., layout.spread_of_level[i]] * unconstrained["effects"].values[..., i]
         mean[:, :, names.index(name), curves[group].values == level] += effect[..., None]
     return mean, spread[..., : len(names)]
 
