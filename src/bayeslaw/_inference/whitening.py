@@ -116,9 +116,9 @@ class CurveWhitening:
 class PopulationWhitening:
     """Whitening of a population given its spreads between curves and groups; arrays or tensors.
 
-    The less the curves differ, the better they determine their population, which creates a second funnel. The
-    coordinates are those at the pivot of a typical curve, where the posterior is not a narrow
-    ridge.
+    The less the curves differ, the better they determine their population, which creates a second
+    funnel. The coordinates are those at the pivot of a typical curve, where the posterior is not a
+    narrow ridge.
     """
 
     coordinates: Coordinates

@@ -77,8 +77,8 @@ def plan(
     Raises
     ------
     ValueError
-        If law and cost do not leave two predictors to trade off, no run costs the budget, or the law
-        has no optimum in any draw.
+        If law and cost do not leave two predictors to trade off, no run costs the budget, or the
+        law has no optimum in any draw.
 
     Examples
     --------
