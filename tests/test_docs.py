@@ -103,7 +103,7 @@ def test_every_law_is_in_the_catalogue_with_its_formula_and_parameters(pages: Mo
 def test_every_role_is_in_the_table(pages: ModuleType) -> None:
     roles = [name for name in bl.__all__ if _is_role(getattr(bl, name))]
     table = pages.roles()
-    assert len(roles) == 9
+    assert len(roles) == 10
     assert all(f"``{name}``" in table for name in roles)
 
 
