@@ -18,21 +18,19 @@ from bayeslaw._inference.laplace import (
     distinct_modes,
     laplace_approximation,
 )
-from bayeslaw._inference.map_gls import GlsExpansion
-from bayeslaw._inference.map_search import Search, is_additive_power_law
+from bayeslaw._inference.map_mode.gls import GlsExpansion
+from bayeslaw._inference.map_mode.problem import MapProblem
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.run_arrays import population_prior, run_arrays_of
+from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._kernels.curve_whitening import information_ratio
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor
-from bayeslaw.data.runs import grid, read_runs
-from bayeslaw.errors import RunsError
-from bayeslaw.laws import broken, chinchilla, double_power, find, log_linear, power, pure_power
+from bayeslaw.data.runs import read_runs
+from bayeslaw.laws import broken, chinchilla, double_power, log_linear, power, pure_power
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.priors import Fixed, HalfNormal, LogNormal, Normal
-from bayeslaw.response_scales import LogitScale, LogScale, RawScale
+from bayeslaw.priors import Fixed, HalfNormal, LogNormal
 
 TRUTH = {
     "slow": {"L0": 1.5, "k": 2.0, "alpha": 0.2},
@@ -59,106 +57,6 @@ def laplace_of(model: Model, runs: xr.Dataset) -> LaplaceApproximation:
 
 
 SIZES = np.geomspace(1e4, 1e9, 12)
-
-
-# RunArrays
-
-
-def test_run_arrays_are_the_runs_as_arrays() -> None:
-    runs = read(table([1e5, 1e6, 1e8], error=0.02), stderr="error")
-    run_arrays = run_arrays_of(Model(power), runs)
-    np.testing.assert_allclose(run_arrays.predictors[0], [0.1, 1, 100] * 2, rtol=1e-15)
-    np.testing.assert_array_equal(run_arrays.response, runs["loss"])
-    np.testing.assert_array_equal(run_arrays.curve, [0, 0, 0, 1, 1, 1])
-    assert (run_arrays.n_curves, run_arrays.unit) == (2, np.median(runs["loss"]))
-    assert run_arrays.level == np.log(run_arrays.unit)
-    for end, value in {"smallest": 0.1, "largest": 100, "pivot": np.sqrt(10)}.items():
-        np.testing.assert_allclose(getattr(run_arrays.frame, end)[0], [value] * 2, rtol=1e-14)
-
-
-@pytest.mark.parametrize(
-    ("scale", "value", "slope"),
-    [
-        (LogScale(), np.log, lambda loss: 1 / loss),
-        (RawScale(), lambda loss: loss / np.median(loss), lambda loss: 1 / np.median(loss)),
-        (
-            LogitScale(0.25, 16.0),
-            lambda loss: np.log((loss - 0.25) / (16 - loss)),
-            lambda loss: 15.75 / (loss - 0.25) / (16 - loss),
-        ),
-    ],
-)
-def test_values_and_known_errors_are_on_the_scale_of_the_noise(
-    scale: Any, value: Any, slope: Any
-) -> None:
-    runs = read(table([1e5, 1e6, 1e8], error=0.02), stderr="error")
-    run_arrays, loss = run_arrays_of(Model(power, noise=Gaussian(scale)), runs), runs["loss"].values
-    np.testing.assert_allclose(run_arrays.values, value(loss), rtol=1e-12)
-    np.testing.assert_allclose(run_arrays.known_error, 0.02 * slope(loss), rtol=1e-12)
-
-
-def test_run_arrays_without_standard_errors_have_none() -> None:
-    assert not run_arrays_of(Model(power), read(table(SIZES))).known_error.any()
-
-
-def test_responses_outside_the_scale_are_named() -> None:
-    runs = read(table([1e5, 1e6, 1e8]))
-    model = Model(power, noise=Gaussian(LogitScale(0.25, 3.0)))
-    with pytest.raises(ValueError) as error:  # noqa: PT011
-        run_arrays_of(model, runs)
-    assert str(error.value) == (
-        "3 responses are outside LogitScale(lower=0.25, upper=3.0), the first in run "
-        f"{runs['run'].values[0]}: loss = {runs['loss'].values[0]:g}; drop them, or give the "
-        "noise another scale"
-    )
-
-
-def test_position_is_in_e_folds_from_the_middle_of_the_curve() -> None:
-    frame = pd.concat([table([1e5, 1e6, 1e7])[:3], table([1e6, 1e9])[2:]])
-    run_arrays = run_arrays_of(Model(power), read(frame))
-    expected = [[*np.log([0.1, 1.0, 10.0]), *np.log([1 / 1000**0.5, 1000**0.5])]]
-    np.testing.assert_allclose(run_arrays.position, expected, atol=1e-12)
-    # Where there is no curve yet, from the reference.
-    position = run_arrays.position_of(np.array([[10.0, 10.0, 10.0]]), np.array([0, 1, 2]))
-    middle = np.log([1.0, 1000**0.5, 1.0])
-    np.testing.assert_allclose(position, [np.log(10.0) - middle], atol=1e-12)
-
-
-def test_sums_are_over_the_runs_of_a_curve() -> None:
-    run_arrays = run_arrays_of(Model(power), read(table([1e5, 1e6, 1e8])))
-    values = np.arange(12.0).reshape(2, 6)
-    np.testing.assert_array_equal(run_arrays.sums(values), [[3, 12], [21, 30]])
-
-
-def test_a_predictor_that_is_missing_is_named() -> None:
-    with pytest.raises(ValueError) as error:  # noqa: PT011
-        run_arrays_of(Model(power.of("D")), read(table(SIZES)))
-    assert str(error.value) == (
-        "law 'power' needs the predictor 'D'; the runs have ['N']. Read it, or use law.of(...)"
-    )
-
-
-def test_runs_without_response_are_refused() -> None:
-    runs = grid(N=[1e6, 1e7], task="slow")
-    runs["N"].attrs["reference"] = 1e6
-    with pytest.raises(RunsError, match="no response"):
-        run_arrays_of(Model(power), runs)
-
-
-# Priors
-
-
-def test_default_priors_are_in_units_of_the_median_response() -> None:
-    model = Model(power, priors={"alpha": LogNormal(0.35, 1.5)})
-    roles = coordinates(model).roles
-    assert population_prior(model, "k", roles["k"], 2.0) == Normal(2.0, 1.0)
-    assert population_prior(model, "L0", roles["L0"], 2.0) == roles["L0"].prior
-    assert population_prior(model, "alpha", roles["alpha"], 2.0) == LogNormal(0.35, 1.5)
-    explicit = Model(power, priors={"L0": LogNormal(1.7, 1.1)})
-    role = coordinates(explicit).roles["k"]
-    prior = population_prior(explicit, "k", role, np.log(3.0))
-    assert isinstance(prior, LogNormal)
-    np.testing.assert_allclose([prior.median, prior.factor], [3.0, 4.5], rtol=1e-14)
 
 
 # Modes
@@ -325,15 +223,15 @@ def test_local_expansion_gives_the_information_at_other_noise(
     model = Model(power, pooling=None)
     run_arrays = run_arrays_of(model, read(table(np.geomspace(1e4, 1e9, 11), 0.02)))
     system = coordinates(model)
-    laplace, search = (
+    laplace, problem = (
         laplace_approximation(model, system, run_arrays),
-        Search(model, system, run_arrays, run_arrays.level),
+        MapProblem.of(model, system, run_arrays),
     )
     discrepancy, expansion = marginal_discrepancy(model, run_arrays), laplace.expansion
     assert discrepancy is not None
     eta = np.array([laplace.pivot_mode[name] for name in system.roles])
     log_scales = np.array([laplace.pivot_mode[name] for name in ("sigma", "tau")])
-    gls = GlsExpansion(search, discrepancy, eta, log_scales)
+    gls = GlsExpansion(problem, discrepancy, eta, log_scales)
     at_mode, at_other = (
         np.array([*gls.information(np.array(by)).values()]) for by in ((0.0, 0.0), log_ratios)
     )
@@ -433,34 +331,6 @@ def test_each_curve_has_its_own_best_mode() -> None:
     for name, values in best.mode.items():
         np.testing.assert_array_equal(modes[0][name], values)
     assert all(values.shape == (2,) for mode in modes for values in mode.values())
-
-
-@pytest.mark.parametrize(
-    ("law", "expected"),
-    [
-        ("power", True),
-        ("chinchilla", True),
-        ("double_power", False),
-        ("broken_1", False),
-        ("plateau_power", False),
-        ("sigmoid", False),
-        ("log_linear", False),
-    ],
-)
-def test_additive_power_laws(law: str, expected: bool) -> None:
-    assert is_additive_power_law(coordinates(Model(find(law)))) is expected
-
-
-def test_selected_curves_may_repeat() -> None:
-    run_arrays = run_arrays_of(Model(power), read(table([1e5, 1e6, 1e8])))
-    selected = run_arrays.select_curves(np.array([1, 0, 1]))
-    np.testing.assert_array_equal(selected.curve, [0, 0, 0, 1, 1, 1, 2, 2, 2])
-    first, second = run_arrays.response[:3], run_arrays.response[3:]
-    np.testing.assert_array_equal(selected.response, [*second, *first, *second])
-    np.testing.assert_array_equal(selected.values, np.log(selected.response))
-    assert selected.known_error.shape == (9,)
-    assert selected.unit == run_arrays.unit
-    assert selected.n_curves == 3
 
 
 def finite(laplace: LaplaceApproximation) -> bool:

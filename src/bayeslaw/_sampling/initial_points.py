@@ -9,7 +9,7 @@ import numpy as np
 from bayeslaw._inference.coordinates import Coordinates, coordinates
 from bayeslaw._inference.hierarchy import coordinate_roles, mean_given_population
 from bayeslaw._inference.laplace import distinct_modes
-from bayeslaw._inference.map_search import is_additive_power_law
+from bayeslaw._inference.map_mode.multistart import is_additive_power_law
 from bayeslaw._inference.model_data import CURVE_WHITENING_ARRAYS
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._inference.whitening import CurveWhitening

@@ -14,8 +14,10 @@ from scipy.stats import multivariate_normal
 
 from bayeslaw import laws
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.map_gls import GlsMode, gls_mode
-from bayeslaw._inference.map_search import Search
+from bayeslaw._inference.map_mode.gls import GlsMode, gls_mode
+from bayeslaw._inference.map_mode.multistart import find_mode, prior_mean_start
+from bayeslaw._inference.map_mode.problem import MapProblem
+from bayeslaw._inference.map_mode.variance_components import Linearization, VarianceComponents
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
 from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw._law.law import Law
@@ -99,15 +101,16 @@ class Case:
         return Model(self.law, discrepancy=Brownian(knots=15))
 
     @cached_property
-    def search(self) -> Search:
-        model = self.model
-        return Search(model, coordinates(model), self.run_arrays, self.run_arrays.level)
+    def problem(self) -> MapProblem:
+        return MapProblem.of(self.model, coordinates(self.model), self.run_arrays)
 
     @cached_property
     def mode(self) -> GlsMode:
-        discrepancy = marginal_discrepancy(self.search.model, self.run_arrays)
+        discrepancy = marginal_discrepancy(self.model, self.run_arrays)
         assert discrepancy is not None
-        return gls_mode(self.search, discrepancy, self.search.descend(self.search.start()))
+        return gls_mode(
+            self.problem, discrepancy, find_mode(self.problem, prior_mean_start(self.problem))
+        )
 
     def covariance(self, log_scales: np.ndarray, curve: int) -> np.ndarray:
         """Of the residuals of a curve."""
@@ -220,18 +223,36 @@ def test_one_run_has_no_information_on_the_discrepancy() -> None:
 
 def test_several_predictors_have_a_mode_of_the_dense_log_posterior() -> None:
     case = Case(laws.chinchilla)
-    search, mode = case.search, case.mode
+    problem, mode = case.problem, case.mode
     assert mode.log_scales.shape == mode.information.shape == (3, 2)
     assert mode.hessian.shape == (5, 5, 2)
 
     def posterior(eta: np.ndarray, g: int) -> float:
         all_eta = mode.eta.copy()
         all_eta[:, g] = eta
-        z = np.sqrt(search.precision) * (search.theta(all_eta) - search.center)
+        z = np.sqrt(problem.prior.precision) * (problem.law.theta(all_eta) - problem.prior.center)
         likelihood = multivariate_normal(cov=case.covariance(mode.log_scales[:, g], g))
-        own = search.residual(all_eta)[case.run_arrays.curve == g]
+        own = problem.law.residual(all_eta)[case.run_arrays.curve == g]
         return float(likelihood.logpdf(own) - np.sum(z[:, g] ** 2) / 2)
 
     for g in range(2):
         gradient = jacobian(lambda x, g=g: posterior(x, g), mode.eta[:, g])
         assert gradient @ np.linalg.solve(mode.hessian[..., g], gradient) < 0.1**2
+
+
+@pytest.mark.parametrize("law", [laws.power, laws.chinchilla], ids=["one", "several"])
+def test_the_gradient_by_the_scales_is_that_of_their_log_posterior(law: Law) -> None:
+    case = Case(law, error=True)
+    discrepancy = marginal_discrepancy(case.model, case.run_arrays)
+    assert discrepancy is not None
+    components = VarianceComponents(case.problem, discrepancy)
+    linearized = Linearization.of(case.problem, case.mode.eta)
+    for log_scales in (case.mode.log_scales, case.mode.log_scales - 1.5):
+        steps = 1e-4 * np.eye(len(log_scales))[:, :, None]
+        expected = [
+            components.log_posterior(linearized, log_scales + step)
+            - components.log_posterior(linearized, log_scales - step)
+            for step in steps
+        ]
+        gradient = components.gradient(linearized, log_scales)
+        np.testing.assert_allclose(gradient, np.array(expected) / 2e-4, rtol=1e-5, atol=1e-5)

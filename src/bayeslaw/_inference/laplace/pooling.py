@@ -1,0 +1,91 @@
+"""What pooled curves say about each other: prior means by ridge regression of their modes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayeslaw._inference.hierarchy import HierarchyLayout, coordinate_roles
+from bayeslaw._inference.laplace.curve_modes import CurveModes
+from bayeslaw._inference.map_mode.problem import MapProblem, single_curve_prior, typical_spread
+from bayeslaw._inference.run_arrays import population_prior
+from bayeslaw._law.roles import link_normal
+
+__all__ = ["likelihood_only", "population_mean"]
+
+MAX_SHIFT = 2.0  # spreads from a mode to the mode without the prior
+
+
+def population_mean(
+    problem: MapProblem, modes: CurveModes, layout: HierarchyLayout
+) -> dict[str, np.ndarray]:
+    """Mean of each curve given the others: population and group effects by ridge regression.
+
+    Modes have the weight of their information; spreads are the typical ones.
+    """
+    means, likelihood_modes = {}, likelihood_only(problem, modes)[1]
+    for row, (name, role) in enumerate(
+        coordinate_roles(problem.model, problem.law.coordinates).items()
+    ):
+        first, last, low, high = layout.bounds[row]
+        indicators = np.zeros((problem.run_arrays.n_curves, high - low))
+        for codes in layout.codes[first:last]:
+            indicators[np.arange(len(indicators)), codes - low] = 1
+        design = np.column_stack([np.ones(len(indicators)), indicators])
+        prior = link_normal(
+            population_prior(problem.model, name, role, problem.run_arrays.level), role.link
+        )
+        prior = prior or single_curve_prior(role.prior, role)
+        spread = typical_spread(role)
+        mode, information = likelihood_modes[name]
+        weight = 1 / (spread**2 + 1 / information)
+        ridge = np.diag([prior.sd**-2.0, *[spread**-2.0] * indicators.shape[1]])
+        target = design.T @ (weight * (mode - prior.mean))
+        effects = np.linalg.solve(design.T @ (weight[:, None] * design) + ridge, target)
+        means[name] = prior.mean + design @ effects
+    return means
+
+
+def _without_prior(
+    mode: Any, center: Any, precision: Any, information: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mode and information of the likelihood alone, the normal prior taken out.
+
+    Data that only bound a parameter have a gradient and no curvature. The mode is then moved at
+    most `MAX_SHIFT`, and the information is what gives the same gradient from there.
+    """
+    gradient = precision * (mode - center)
+    information = np.maximum(information, np.abs(gradient) * np.sqrt(precision) / MAX_SHIFT)
+    return mode + gradient / information, information
+
+
+def likelihood_only(
+    problem: MapProblem, modes: CurveModes
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Pairs of mode and information without the prior, in pivot and in reference coordinates."""
+    law = problem.law.names
+    reference = {n: (mode, modes.information[n]) for n, mode in modes.mode.items()}
+    pivot = {
+        n: (eta, modes.pivot_information[n]) for n, eta in problem.law.by_name(modes.eta).items()
+    }
+    pivot = {n: pivot.get(n, pair) for n, pair in reference.items()}
+    if problem.expected is None:  # the prior is too wide to matter
+        return pivot, reference
+    roles = coordinate_roles(problem.model, problem.law.coordinates)
+    prior = problem.prior_of(roles)
+    center, precision = (
+        dict(zip(roles, rows, strict=True)) for rows in (prior.center, prior.precision)
+    )
+    at_pivot = problem.law.coordinates.to_pivot(
+        {n: center[n] for n in law}, problem.law.frame, problem.law.full_weight
+    )
+    reference = {
+        n: _without_prior(m, center[n], precision[n], i) for n, (m, i) in reference.items()
+    }
+    on_law = {
+        n: _without_prior(m, at_pivot[n], precision[n], i)
+        for n, (m, i) in pivot.items()
+        if n in law
+    }
+    return reference | on_law, reference

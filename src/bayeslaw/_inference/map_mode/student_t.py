@@ -1,0 +1,94 @@
+"""Independent Student-t noise: its scale, weights of residuals, and the law's information."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayeslaw._inference.map_mode.law_residuals import LawResiduals
+from bayeslaw._inference.map_mode.problem import MapProblem
+from bayeslaw._inference.map_mode.solver import QuadraticApproximation
+
+__all__ = [
+    "approximate",
+    "expected_hessian",
+    "information_on_sigma",
+    "log_likelihood",
+    "sigma_mode",
+]
+
+SIGMA_STEPS = 20
+MIN_SIGMA = 1e-9
+
+
+def sigma_mode(problem: MapProblem, residual: np.ndarray) -> np.ndarray:
+    """Mode (curves,) of sigma given residuals, in log sigma, by Fisher scoring."""
+    runs, nu, squares = problem.run_arrays, problem.model.noise.tail, residual**2
+    center, precision = problem.noise_prior.center[0], float(problem.noise_prior.precision[0, 0])
+    count = _run_counts(problem.law)
+    log_sigma = np.log(np.sqrt(runs.sums(squares) / count) + MIN_SIGMA)
+    for _ in range(SIGMA_STEPS):
+        z2 = squares * np.exp(-2 * log_sigma[runs.curve])
+        weighted = runs.sums((nu + 1) * z2 / (nu + z2))
+        gradient = weighted - count - (log_sigma - center) * precision
+        log_sigma = log_sigma + np.clip(gradient / (2 * count + precision), -1, 1)
+    return np.exp(log_sigma)
+
+
+def approximate(problem: MapProblem, eta: np.ndarray) -> QuadraticApproximation:
+    """The log posterior around eta (parameters, curves), given the weights of the residuals."""
+    law, prior, sums = problem.law, problem.prior, problem.run_arrays.sums
+    residual, theta = law.residual(eta), law.theta(eta)
+    nu, sigma = problem.model.noise.tail, _noise_sd(problem, residual)
+    weight = (nu + 1) / (nu + (residual / sigma) ** 2) / sigma**2
+    jacobian, coordinate_jacobian = law.jacobian(eta), problem.coordinate_jacobian(eta)
+    gradient = sums(jacobian * weight * residual) + prior.gradient(theta, coordinate_jacobian)
+    hessian = _fisher_information(law, jacobian, weight) + prior.hessian(coordinate_jacobian)
+
+    def objective(eta: np.ndarray) -> np.ndarray:
+        return sums(weight * law.residual(eta) ** 2) + prior.squares(law.theta(eta))
+
+    value = sums(weight * residual**2) + prior.squares(theta)
+    return QuadraticApproximation(gradient, hessian, objective, value)
+
+
+def expected_hessian(
+    problem: MapProblem, eta: np.ndarray, log_noise_ratio: float = 0.0
+) -> np.ndarray:
+    """Expected Fisher information plus prior precision (parameters, parameters, curves).
+
+    `log_noise_ratio` is the log of sigma relative to its mode.
+    """
+    nu = problem.model.noise.tail
+    sigma = _noise_sd(problem, problem.law.residual(eta), log_noise_ratio)
+    weight = (nu + 1) / (nu + 3) / sigma**2
+    information = _fisher_information(problem.law, problem.law.jacobian(eta), weight)
+    return information + problem.prior.hessian(problem.coordinate_jacobian(eta))
+
+
+def information_on_sigma(problem: MapProblem) -> np.ndarray:
+    """Fisher information (curves,) on log sigma."""
+    nu = problem.model.noise.tail
+    return _run_counts(problem.law) * 2 * nu / (nu + 3)
+
+
+def log_likelihood(problem: MapProblem, residual: np.ndarray, log_sigma: np.ndarray) -> np.ndarray:
+    """Log likelihood of each curve, up to a constant."""
+    nu, runs = problem.model.noise.tail, problem.run_arrays
+    sigma = np.hypot(np.exp(log_sigma)[runs.curve], runs.known_error)
+    return runs.sums(-(nu + 1) / 2 * np.log1p((residual / sigma) ** 2 / nu) - np.log(sigma))
+
+
+def _noise_sd(
+    problem: MapProblem, residual: np.ndarray, log_noise_ratio: float = 0.0
+) -> np.ndarray:
+    """Standard deviation of the noise of each run, known errors included."""
+    sigma = sigma_mode(problem, residual) * np.exp(log_noise_ratio)
+    return np.hypot(sigma[problem.run_arrays.curve], problem.run_arrays.known_error)
+
+
+def _fisher_information(law: LawResiduals, jacobian: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return law.run_arrays.sums(jacobian[:, None] * jacobian[None] * weight)
+
+
+def _run_counts(law: LawResiduals) -> np.ndarray:
+    return law.run_arrays.sums(np.ones(law.run_arrays.response.size))
