@@ -7,39 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
+from two_curves import SIZES, read, table
 
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.run_arrays import population_prior, run_arrays_of
-from bayeslaw.data.runs import grid, read_runs
+from bayeslaw.data.runs import grid
 from bayeslaw.errors import RunsError
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian
 from bayeslaw.priors import LogNormal, Normal
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale
-
-TRUTH = {
-    "slow": {"L0": 1.5, "k": 2.0, "alpha": 0.2},
-    "fast": {"L0": 0.5, "k": 1.0, "alpha": 0.5},
-}
-
-
-def table(sizes: Any, sigma: float = 0.0, seed: int = 1, **columns: Any) -> pd.DataFrame:
-    """Two curves with the truth above at a reference of 1e6."""
-    rng, rows = np.random.default_rng(seed), []
-    for task, truth in TRUTH.items():
-        loss = power(np.asarray(sizes) / 1e6, **truth)
-        loss = loss * np.exp(sigma * rng.normal(size=loss.size))
-        rows.append(pd.DataFrame({"N": sizes, "loss": loss, "task": task, **columns}))
-    return pd.concat(rows)
-
-
-def read(frame: pd.DataFrame, **options: Any) -> xr.Dataset:
-    return read_runs(frame, predictors=["N"], groups=["task"], reference={"N": 1e6}, **options)
-
-
-SIZES = np.geomspace(1e4, 1e9, 12)
 
 
 def test_run_arrays_are_the_runs_as_arrays() -> None:

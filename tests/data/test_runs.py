@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from four_runs import read, table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,24 +28,6 @@ from bayeslaw.errors import RunsError, RunsWarning
 
 SIZES = st.floats(1e-3, 1e24)
 LABELS = st.text("abcxyz _-", min_size=1, max_size=6).map(lambda text: f"g{text}")
-
-
-def table(**changes: object) -> pd.DataFrame:
-    """Four runs of two tasks, with columns replaced or added."""
-    columns = {
-        "params": [1e6, 1e7, 1e8, 1e9],
-        "tokens": [2e7, 2e8, 2e9, 2e10],
-        "loss": [4.0, 3.5, 3.2, 3.0],
-        "task": ["c4", "c4", "pile", "pile"],
-        "dataset": ["web", "books", "web", "books"],
-        "id": ["a", "b", "c", "d"],
-    }
-    return pd.DataFrame({**columns, **changes})
-
-
-def read(**changes: object) -> xr.Dataset:
-    """The table above, read with both groups."""
-    return read_runs(table(**changes), predictors={"N": "params"}, groups=["task", "dataset"])
 
 
 # Reading
@@ -180,8 +163,9 @@ def test_bad_arguments_are_named(arguments, message):
 
 
 def test_one_level_is_warned_of_and_kept_as_a_label():
+    frame = table(task=["c4"] * 4)
     with pytest.warns(RunsWarning) as caught:
-        runs = read(task=["c4"] * 4)
+        runs = read_runs(frame, predictors={"N": "params"}, groups=["task", "dataset"])
     assert [str(warning.message) for warning in caught] == [
         "group 'task' has one level, 'c4', in all 4 runs: dropped from the pooling"
     ]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from four_runs import read, table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,24 +15,6 @@ from bayeslaw.data.splits import split_at, split_held_out
 from bayeslaw.errors import RunsError
 
 SIZES = st.floats(1e-3, 1e24)
-
-
-def table(**changes: object) -> pd.DataFrame:
-    """Four runs of two tasks, with columns replaced or added."""
-    columns = {
-        "params": [1e6, 1e7, 1e8, 1e9],
-        "tokens": [2e7, 2e8, 2e9, 2e10],
-        "loss": [4.0, 3.5, 3.2, 3.0],
-        "task": ["c4", "c4", "pile", "pile"],
-        "dataset": ["web", "books", "web", "books"],
-        "id": ["a", "b", "c", "d"],
-    }
-    return pd.DataFrame({**columns, **changes})
-
-
-def read(**changes: object) -> xr.Dataset:
-    """The table above, read with both groups."""
-    return read_runs(table(**changes), predictors={"N": "params"}, groups=["task", "dataset"])
 
 
 @given(sizes=st.lists(SIZES, min_size=2, max_size=20, unique=True), data=st.data())

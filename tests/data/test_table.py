@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from four_runs import table
 from hypothesis import strategies as st
 
 from bayeslaw.data.runs import group_names, read_runs, response_values
@@ -13,19 +14,6 @@ from bayeslaw.errors import RunsError, RunsWarning
 SIZES = st.floats(1e-3, 1e24)
 LOSSES = st.floats(1e-6, 1e3)
 LABELS = st.text("abcxyz _-", min_size=1, max_size=6).map(lambda text: f"g{text}")
-
-
-def table(**changes: object) -> pd.DataFrame:
-    """Four runs of two tasks, with columns replaced or added."""
-    columns = {
-        "params": [1e6, 1e7, 1e8, 1e9],
-        "tokens": [2e7, 2e8, 2e9, 2e10],
-        "loss": [4.0, 3.5, 3.2, 3.0],
-        "task": ["c4", "c4", "pile", "pile"],
-        "dataset": ["web", "books", "web", "books"],
-        "id": ["a", "b", "c", "d"],
-    }
-    return pd.DataFrame({**columns, **changes})
 
 
 # Columns

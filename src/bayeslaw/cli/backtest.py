@@ -65,13 +65,7 @@ def backtest(
             origins=None if origins is None else parse_numbers("--origins", origins),
             horizons=parse_numbers("--horizons", horizons),
             store=store,
-            sampler=bl.Sampler(
-                random_seed=fit_options.seed,
-                draws=fit_options.draws,
-                tune=fit_options.tune,
-                chains=fit_options.chains,
-                progressbar=output_options.shows_progress,
-            ),
+            sampler=fit_options.sampler(output_options.shows_progress),
         )
     result = {
         "converged": scores.attrs["failed"] == 0,

@@ -86,13 +86,7 @@ def multiverse(
             drops=_with_all_runs(dropped),
             at=bl.grid(**parse_points(choices.at, unfitted)),
             store=store,
-            sampler=bl.Sampler(
-                random_seed=fit_options.seed,
-                draws=fit_options.draws,
-                tune=fit_options.tune,
-                chains=fit_options.chains,
-                progressbar=output_options.shows_progress,
-            ),
+            sampler=fit_options.sampler(output_options.shows_progress),
         )
     answer = {
         "converged": bool(result.universes["passed"].all()),
@@ -103,16 +97,13 @@ def multiverse(
     return print_answer(answer, output_options.json)
 
 
-def _noise(name: str) -> Any:
-    kinds = {
-        "gaussian": bl.Gaussian(),
-        "student-t": bl.StudentT(),
-        "undertuned": bl.Undertuned(),
-        "raw-gaussian": bl.Gaussian(bl.response_scales.RawScale()),
-    }
-    if name not in kinds:
-        raise ValueError(f"--noise {name}: there is no such noise; there are {', '.join(kinds)}")
-    return kinds[name]
+def _noise(name: str) -> bl.Noise:
+    from bayeslaw.model.noise import BUILT_IN
+
+    if name not in BUILT_IN:
+        known = ", ".join(BUILT_IN)
+        raise ValueError(f"--noise {name}: there is no such noise; there are {known}")
+    return BUILT_IN[name]
 
 
 def _with_all_runs(choices: dict[str, Any]) -> dict[str, Any] | None:

@@ -125,34 +125,23 @@ class FitOptions:
             discrepancy=bl.Brownian() if self.discrepancy else None,
         )
 
+    def sampler(self, progressbar: bool = True) -> bl.Sampler:
+        """The settings of the sampler."""
+        return bl.Sampler(self.seed, self.draws, self.tune, self.chains, progressbar=progressbar)
+
     def fit(
         self, model: bl.Model, runs: xr.Dataset, progressbar: bool, store: Path | None = None
     ) -> bl.Fit:
         """Sample, or load the same fit from the store."""
         if store is None:
-            return self._sample(model, runs, progressbar)
-        from bayeslaw._sampling.nuts import Sampler
+            return bl.fit(model, runs, sampler=self.sampler(progressbar))
         from bayeslaw.fitting.fit_store import FitStore, store_key
 
-        sampler = Sampler(self.seed, self.draws, self.tune, self.chains)
         # Fits of `refit` have fewer groups in their trees; the prefix keeps them apart.
-        fit_store, key = FitStore(store), f"whole-{store_key(model, runs, sampler)}"
+        fit_store, key = FitStore(store), f"whole-{store_key(model, runs, self.sampler())}"
         if key not in fit_store:
-            fit_store.put(key, self._sample(model, runs, progressbar))
+            fit_store.put(key, bl.fit(model, runs, sampler=self.sampler(progressbar)))
         return fit_store.get(key, model)
-
-    def _sample(self, model: bl.Model, runs: xr.Dataset, progressbar: bool) -> bl.Fit:
-        return bl.fit(
-            model,
-            runs,
-            sampler=bl.Sampler(
-                random_seed=self.seed,
-                draws=self.draws,
-                tune=self.tune,
-                chains=self.chains,
-                progressbar=progressbar,
-            ),
-        )
 
 
 @Parameter(name="*", group=Group("Saved fit", sort_key=0))
