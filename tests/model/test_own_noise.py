@@ -14,6 +14,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw.model.noise_kind import Noise
+from bayeslaw.model.serialise import to_record
 from bayeslaw.report.describe import describe_noise
 from bayeslaw.response_scales import LogScale, ResponseScale
 
@@ -102,6 +103,17 @@ def test_it_is_saved_by_its_name(
         bl.errors.StoreError, match="'AsymmetricLaplace' is no class of this package"
     ):
         bl.load(path)
+
+
+def test_a_class_that_was_defined_again_is_recorded() -> None:
+    """As in a process that was spawned: its main module is imported under another name."""
+    noise = AsymmetricLaplace()
+    type("AsymmetricLaplace", (AsymmetricLaplace,), {"__module__": "__mp_main__"})
+    try:
+        assert Noise.kinds["AsymmetricLaplace"] is not AsymmetricLaplace
+        assert to_record("noise", noise)["AsymmetricLaplace"]["varies_with"] is None
+    finally:
+        Noise.kinds["AsymmetricLaplace"] = AsymmetricLaplace
 
 
 def test_it_is_described() -> None:
