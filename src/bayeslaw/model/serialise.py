@@ -32,7 +32,7 @@ def to_record(what: str, part: Any) -> Any:
     if part is None or isinstance(part, str | int | float):
         return part
     kind = type(part)
-    if kind not in PARTS.values() and not isinstance(part, Noise):
+    if kind not in PARTS.values() and not issubclass(kind, Noise):
         known = ", ".join(known.__name__ for known in _kinds(what))
         raise ValueError(
             f"the {what} is a {kind.__name__} of {kind.__module__.partition('.')[0]}, which a "
