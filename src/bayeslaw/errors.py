@@ -82,7 +82,7 @@ class RunsWarning(UserWarning):
 
 
 class StoreError(ValueError):
-    """A fit cannot be saved or loaded; the message names the file and the reason.
+    """A file cannot be written, or a fit not be read; the message names the file and the reason.
 
     Examples
     --------

@@ -49,7 +49,11 @@ def test_defaults(run: Run) -> None:
 @pytest.mark.usefixtures("exports")
 def test_invalid_files(run: Run) -> None:
     result = run("gather", "run-a-tag-loss.csv", "--out", "nowhere/table.csv")
-    assert result == (2, "", "error: --out nowhere/table.csv: there is no folder nowhere\n")
+    assert result == (
+        2,
+        "",
+        "error: cannot write 'nowhere/table.csv': there is no folder 'nowhere'\n",
+    )
     code, _, err = run("gather", "about.csv", "--metric", "loss")
     assert code == 2
     assert err.startswith("error: 'about.csv' is not an export of W&B or TensorBoard: ")

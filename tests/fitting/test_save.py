@@ -194,14 +194,14 @@ UNSAVED: dict[str, tuple[Callable[[], Fit], str, str]] = {
     "no directory": (
         unsampled,
         "nowhere/fit.nc",
-        "cannot write 'nowhere/fit.nc': No such file or directory",
+        "cannot write 'nowhere/fit.nc': there is no folder 'nowhere'",
     ),
     "below a file": (
         unsampled,
         "here/file/fit.nc",
         "cannot write 'here/file/fit.nc': Not a directory",
     ),
-    "a directory": (unsampled, "here", "cannot write 'here': Is a directory"),
+    "a directory": (unsampled, "here", "cannot write 'here': it is a folder; name a file"),
 }
 
 

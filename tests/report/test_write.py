@@ -244,7 +244,7 @@ def test_path_is_by_default_here(
 
 
 def test_unknown_folder(lone_fit: bl.Fit, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"cannot write .*: there is no folder"):
+    with pytest.raises(bl.errors.StoreError, match=r"cannot write .*: there is no folder"):
         write_report(lone_fit, path=tmp_path / "nowhere" / "report.html")
 
 

@@ -2,7 +2,7 @@
 
 A command is a function that takes its options as parameters, prints its results and returns an
 exit code. To add one, write it in the module of its topic, with `options.OutputOptions` as its last
-parameter, and list it in `COMMANDS`.
+parameter, and list it in `COMMANDS`. A file that it writes is an `output_files.OutputFile`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from bayeslaw.cli.contrast import contrast
 from bayeslaw.cli.fit_commands import diagnose, forecast, plan, requirement
 from bayeslaw.cli.multiverse import multiverse
 from bayeslaw.cli.options import OutputOptions
+from bayeslaw.cli.output_files import check_output_files
 from bayeslaw.cli.report import report
 from bayeslaw.cli.table_commands import check, compare, fit
 from bayeslaw.cli.tracker_exports import gather
@@ -78,6 +79,9 @@ def run(arguments: list[str]) -> int:
             output_options = bound.arguments.get("output_options", output_options)
             if output_options.quiet:
                 warnings.simplefilter("ignore")
+            if command in COMMANDS:
+                bound.apply_defaults()
+                check_output_files(command, bound.arguments)
             code = command(*bound.args, **bound.kwargs)
     except KeyboardInterrupt as interrupt:  # a command that saved something says so
         print(f"interrupted; {str(interrupt) or 'nothing was written'}", file=sys.stderr)

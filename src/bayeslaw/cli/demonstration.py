@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 import bayeslaw as bl
+from bayeslaw._files import require_folder, write_figure
 from bayeslaw.cli.console import print_answer
 
 __all__ = ["run"]
@@ -39,6 +40,7 @@ def run(out: Path, seed: int, *, quiet: bool) -> dict[str, Any]:
 
     Returns whether both fits converged, the results of each act, and where they are saved.
     """
+    require_folder(out)
     started, fits, results = time.perf_counter(), {}, {}
     show: Any = bool if quiet else (lambda result: print_answer(result, as_json=False))
     acts = _acts(*bl.split_held_out(bl.datasets.load("tiny_lm")))
@@ -131,7 +133,8 @@ def _save(act: _Act, fit: bl.Fit, out: Path) -> str:
     file, figure = out / f"fit{act.suffix}.nc", out / f"forecast{act.suffix}.png"
     bl.save(fit, file)
     runs = xr.concat([act.train, act.later], "run")
-    bl.plot_forecast(_forecast_along_n(act, fit), runs, x="N", columns=4).savefig(figure, dpi=200)
+    drawn = bl.plot_forecast(_forecast_along_n(act, fit), runs, x="N", columns=4)
+    write_figure(drawn, figure, dpi=200)
     return f"Figure: {figure}   Fit: {file}"
 
 

@@ -15,6 +15,7 @@ from bayeslaw.cli.options import (
     parse_points,
     read_quietly,
 )
+from bayeslaw.cli.output_files import OutputFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ def forecast(
     saved: SavedFit,
     later: RunsTable | None = None,
     *,
-    figure: Path | None = None,
+    figure: OutputFile | None = None,
     rivals: bool = False,
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
@@ -64,13 +65,14 @@ def forecast(
         Also fit other laws by least squares, to see where the forecast depends on the choice of
         law; takes seconds per curve.
     """
+    from bayeslaw._files import write_figure
     from bayeslaw._progress import progress
 
     fit = bl.load(saved.fit)
     points = _points(saved, later, fit)
     draws = bl.forecast(fit, points, draw_new=saved.draw_new)
     if figure is not None:
-        bl.plot_forecast(draws, fit.runs).savefig(figure)
+        write_figure(bl.plot_forecast(draws, fit.runs), figure)
     bands = _band_table(draws, points, saved.prob)
     with progress("Fitting other laws", None, shown=rivals and output_options.shows_progress):
         drivers = bl.forecast_drivers(fit, draws, None if rivals else {})

@@ -18,6 +18,7 @@ from bayeslaw.cli.options import (
     parse_points,
     read_quietly,
 )
+from bayeslaw.cli.output_files import OutputFile
 
 __all__ = ["report"]
 
@@ -49,7 +50,7 @@ class ReportArguments:
 
     fit: Path
     _: KW_ONLY
-    path: Path = Path("report.html")
+    path: OutputFile = Path("report.html")
     at: Repeatable = field(default_factory=list)
     draw_new: Repeatable = field(default_factory=list)
     rival: Annotated[list[Path], Parameter(consume_multiple=False, show_default=False)] = field(

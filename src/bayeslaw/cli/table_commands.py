@@ -7,6 +7,7 @@ from pathlib import Path
 import bayeslaw as bl
 from bayeslaw.cli.console import print_answer
 from bayeslaw.cli.options import FitOptions, OutputOptions, RunsTable, parse_sizes, resumable
+from bayeslaw.cli.output_files import OutputFile
 
 __all__ = ["check", "compare", "fit"]
 
@@ -26,7 +27,7 @@ def fit(
     *,
     law: str = "power",
     fit_options: FitOptions = FitOptions(),
-    out: Path = Path("fit.nc"),
+    out: OutputFile = Path("fit.nc"),
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Fit a scaling law to a table of training runs.
@@ -38,8 +39,6 @@ def fit(
     out
         File to save the fit in.
     """
-    if not out.resolve().parent.is_dir():
-        raise ValueError(f"--out {out}: there is no folder {out.parent}")
     runs = table.read()
     train = (
         bl.split_at(runs, **parse_sizes(fit_options.hold_out))[0] if fit_options.hold_out else runs

@@ -7,6 +7,7 @@ from pathlib import Path
 import bayeslaw as bl
 from bayeslaw.cli.console import print_answer
 from bayeslaw.cli.options import OutputOptions
+from bayeslaw.cli.output_files import OutputFile
 
 __all__ = ["gather"]
 
@@ -19,7 +20,7 @@ def gather(
     response: str = "loss",
     metric: str | None = None,
     last: bool = False,
-    out: Path = Path("runs.csv"),
+    out: OutputFile = Path("runs.csv"),
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Make a table of runs from training curves that W&B or TensorBoard exported.
@@ -41,11 +42,11 @@ def gather(
     out
         CSV file to write the table to.
     """
-    if not out.resolve().parent.is_dir():
-        raise ValueError(f"--out {out}: there is no folder {out.parent}")
+    from bayeslaw._files import write_file
+
     runs = bl.read_exports(
         files, about=about, name=name, response=response, metric=metric, last=last
     )
-    runs.to_csv(out, index=False)
+    write_file(out, runs.to_csv(index=False).encode())
     counts = {"runs": runs[name].nunique(), "rows": len(runs), "columns": ", ".join(runs)}
     return print_answer({**counts, "table": str(out)}, output_options.json)

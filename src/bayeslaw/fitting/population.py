@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bayeslaw._files import write_file
 from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curves_in
@@ -85,6 +86,11 @@ def save_population(population: Population, path: str | os.PathLike[str]) -> Pat
     -------
     pathlib.Path
 
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+
     Examples
     --------
     >>> bl.save_population(prior, "prior.json")  # doctest: +SKIP
@@ -95,9 +101,7 @@ def save_population(population: Population, path: str | os.PathLike[str]) -> Pat
         "priors": {name: to_record(name, prior) for name, prior in population.items()},
         "provenance": dict(population.provenance),
     }
-    path = Path(path)
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return path
+    return write_file(path, f"{json.dumps(record, indent=1)}\n".encode())
 
 
 def load_population(name: str | os.PathLike[str]) -> Population:

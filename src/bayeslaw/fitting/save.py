@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import io
 import os
-import secrets
 from pathlib import Path
 
 import xarray as xr
 
+from bayeslaw._files import is_intact, sha256, write_file
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
 from bayeslaw.fitting.fit import Fit
@@ -18,13 +16,12 @@ from bayeslaw.fitting.fit_tree import fit_from_tree, fit_to_tree
 
 __all__ = ["load", "save"]
 
-N_HASH = 32  # bytes of the hash that follows the netCDF content, which ignores it
-
 
 def save(fit: Fit, path: str | os.PathLike[str]) -> Path:
     """Save a fit: its model, runs, draws and versions, in one netCDF file.
 
-    The file is written under another name and renamed, so that it is complete or absent. A law
+    The file is written under another name and renamed, so that it is complete or absent; it ends
+    with a hash of the rest, which netCDF ignores. A law
     that is not in the catalogue is saved by name and hash; `load` has to be given the law.
 
     Parameters
@@ -55,19 +52,8 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> Path:
     ...     bl.save(fit, f"{directory}/fit.nc").name
     'fit.nc'
     """
-    path, content = Path(path), _netcdf(fit)
-    target = path.resolve()  # a symbolic link stays, and its target is replaced
-    # In the same directory, as renaming is atomic only within a file system.
-    temporary = target.parent / f".bayeslaw-{secrets.token_hex(8)}.tmp"
-    try:
-        _write(temporary, content)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise StoreError(f"cannot write {str(path)!r}: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-    return path
+    content = _netcdf(fit)
+    return write_file(path, content, sha256(content))
 
 
 def load(path: str | os.PathLike[str], *, law: Law | None = None) -> Fit:
@@ -113,28 +99,16 @@ def _netcdf(fit: Fit) -> memoryview:
         raise StoreError(f"a file cannot hold this fit: {error}") from error
 
 
-def _write(path: Path, content: memoryview) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.write(_hash(content))
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _read(path: Path) -> xr.DataTree:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise StoreError(f"cannot read {str(path)!r}: {error.strerror}") from error
     # HDF5 would notice a truncated file but not a flipped bit, on which it may hang.
-    if content[-N_HASH:] != _hash(memoryview(content)[:-N_HASH]):
+    if not is_intact(content):
         raise StoreError(
             f"{str(path)!r} is not a complete fit: it was truncated or changed, or is another "
             "kind of file"
         )
     with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
         return tree.load()
-
-
-def _hash(content: memoryview) -> bytes:
-    return hashlib.sha256(content).digest()

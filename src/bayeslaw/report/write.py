@@ -9,6 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from bayeslaw._files import require_writable, write_file
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.report.assemble import ReportOptions, assemble
 
@@ -72,8 +73,8 @@ def write_report(
     ------
     ImportError
         If a package that reports need is not installed.
-    FileNotFoundError
-        If the folder does not exist.
+    StoreError
+        If the file cannot be written, before anything is computed.
     ValueError
         If `at` or `later` do not match the fit, if `others` were fitted to different runs, if there
         is no plan for `budget`, or if `checklist` has an unknown item.
@@ -86,16 +87,13 @@ def write_report(
     PosixPath('report.html')
     """
     _require_packages()
-    path = Path(path)
-    if not path.resolve().parent.is_dir():
-        raise FileNotFoundError(f"cannot write {str(path)!r}: there is no folder {path.parent}")
+    require_writable(path)
     from bayeslaw.report.page import render_page
 
     options = ReportOptions(
         later, at, others or {}, budget, question, checklist or {}, draw_new, random_seed
     )
-    path.write_text(render_page(assemble(fit, options)), encoding="utf-8")
-    return path
+    return write_file(path, render_page(assemble(fit, options)).encode())
 
 
 def _require_packages() -> None:
