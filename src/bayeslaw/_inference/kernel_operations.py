@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +19,7 @@ from bayeslaw._kernels import (
     knots,
     population_whitening,
 )
+from bayeslaw._kernels.jit import SOURCE_HASH
 
 __all__ = [
     "Adjoint",
@@ -34,10 +33,6 @@ __all__ = [
     "transform_curves",
     "transform_population",
 ]
-
-# The key of the on-disk compile cache contains the kernels' source, so that a change recompiles.
-_MODULES = (group_effects, knots, curve_whitening, population_whitening, brownian)
-_SOURCE_HASH = hashlib.sha256("".join(map(inspect.getsource, _MODULES)).encode()).hexdigest()
 
 
 class KernelOp(Op):
@@ -102,8 +97,8 @@ def _numba_kernel(op: KernelOp, **_: Any) -> tuple[Any, str]:
 
 
 def cache_key(op: Op) -> str:
-    """Key of the compiled operation in the on-disk compile cache."""
-    return f"{type(op).__name__}-{_SOURCE_HASH}"
+    """Key of the compiled operation in PyTensor's cache; any change of a kernel is another key."""
+    return f"{type(op).__name__}-{SOURCE_HASH}"
 
 
 class _PartiallyCentredEffectsAdjoint(Adjoint):

@@ -15,8 +15,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from bayeslaw._kernels.jit import kernel
 
 __all__ = [
     "FilterOrder",
@@ -32,7 +33,6 @@ __all__ = [
     "value_and_gradients",
 ]
 
-_COMPILE = {"cache": True, "error_model": "numpy"}
 SMALL = 1e-140  # take the logarithm of a product of precisions before it underflows
 
 
@@ -56,7 +56,7 @@ def filter_order(position: np.ndarray, curve: np.ndarray) -> FilterOrder:
     return FilterOrder(order, step, is_first, sorted_curve)
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _filter_update(mean, variance, residual, noise_variance):
     """Kalman update: mean and variance of delta after observing a run."""
     if noise_variance == np.inf:
@@ -65,7 +65,7 @@ def _filter_update(mean, variance, residual, noise_variance):
     return mean + gain * (residual - mean), gain * noise_variance
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _filter(residual, noise_variance, tau2, order, step, is_first, curve, mean, variance):
     """Write the predicted mean and variance of delta before each visited run."""
     state_mean, state_variance = 0.0, 0.0
@@ -80,7 +80,7 @@ def _filter(residual, noise_variance, tau2, order, step, is_first, curve, mean, 
         )
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def log_density_by_curve(residual, noise_variance, tau2, order, step, is_first, curve):
     """Joint log density of the residuals of each curve (curves,).
 
@@ -97,7 +97,7 @@ def log_density_by_curve(residual, noise_variance, tau2, order, step, is_first, 
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def log_density(residual, noise_variance, tau2, order, step, is_first, curve):
     """Joint log density of all residuals; arguments as in `log_density_by_curve`."""
     total = 0.0
@@ -106,7 +106,7 @@ def log_density(residual, noise_variance, tau2, order, step, is_first, curve):
     return total
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _reverse(residual, noise_variance, tau2, layout, out):
     """Return `log_density` and write its gradients to `out`, whose last array starts at zero."""
     order, step, is_first, curve = layout
@@ -138,7 +138,7 @@ def _reverse(residual, noise_variance, tau2, layout, out):
     return (log_precision - squares) / 2
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def value_and_gradients(residual, noise_variance, tau2, order, step, is_first, curve):
     """`log_density` and its gradients with respect to residual, noise variance and tau2."""
     out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
@@ -146,7 +146,7 @@ def value_and_gradients(residual, noise_variance, tau2, order, step, is_first, c
     return np.asarray(total), out[0], out[1], out[2]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def gradients(residual, noise_variance, tau2, order, step, is_first, curve):
     """Gradients of `log_density` for many draws; arrays (draws, runs), tau2 (draws, curves)."""
     layout = (order, step, is_first, curve)
@@ -156,7 +156,7 @@ def gradients(residual, noise_variance, tau2, order, step, is_first, curve):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def one_step_prediction_draws(residual, noise_variance, tau2, order, step, is_first, curve):
     """`one_step_prediction` for many draws: arrays (draws, runs), tau2 (draws, curves)."""
     out_mean, out_variance = np.empty(residual.shape), np.empty(residual.shape)
@@ -205,7 +205,7 @@ def leave_one_out_moments(
     return residual + residual_bar / precision, 1 / precision
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _smoother(residual, noise_variance, tau2, layout, normal, out):
     """Write `smoother` of one draw to `out`: a filter outwards, then a pass back inwards."""
     order, step, is_first, curve = layout
@@ -232,7 +232,7 @@ def _smoother(residual, noise_variance, tau2, layout, normal, out):
         draw[i] += math.sqrt(conditional_variance) * normal[i]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def smoother_draws(residual, noise_variance, tau2, order, step, is_first, curve, normal):
     """`smoother` for many draws: arrays (draws, runs), tau2 (draws, curves)."""
     layout = (order, step, is_first, curve)

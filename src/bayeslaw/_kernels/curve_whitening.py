@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
+
+from bayeslaw._kernels.jit import kernel
 
 __all__ = ["information_ratio", "transform_curves", "transform_curves_adjoint"]
 
-_COMPILE = {"cache": True, "error_model": "numpy"}
 
-
-@numba.njit(**_COMPILE)
+@kernel
 def information_ratio(log_noise_ratio, noise_alone, noise_share):
     """Information on the law, relative to that at the mode, where the noise differs from its mode.
 
@@ -47,7 +46,7 @@ def information_ratio(log_noise_ratio, noise_alone, noise_share):
     return ratio, shift_fraction, alone_sum, alone_scaled, rest_variance
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _noise_variance_ratio(log_noise_ratio):
     """Square of each noise parameter relative to its mode."""
     out = np.empty(log_noise_ratio.shape)
@@ -57,7 +56,7 @@ def _noise_variance_ratio(log_noise_ratio):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _total_information(mean, spread, mode, information, jacobian):
     """Information on each pivot coordinate from its curve and, through the others, the population.
 
@@ -82,7 +81,7 @@ def _total_information(mean, spread, mode, information, jacobian):
     return total, score, marginal, residual
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def transform_curves(
     z, log_noise_ratio, pivot_mean, mean, spread, pivot_mode, pivot_information, mode,
     noise_alone, noise_share, noise_shift, jacobian,
@@ -124,7 +123,7 @@ def transform_curves(
     return eta, weight, near, np.asarray(log_det)
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def transform_curves_adjoint(
     z, log_noise_ratio, pivot_mean, mean, spread, pivot_mode, pivot_information, mode,
     noise_alone, noise_share, noise_shift, jacobian,
@@ -169,7 +168,7 @@ def transform_curves_adjoint(
     return z_bar, log_noise_ratio_bar, pivot_mean_bar, mean_bar, spread_bar
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _total_information_adjoint(
     spread, information, jacobian, marginal, residual, score_bar, information_bar, mean_bar,
     spread_bar,
@@ -190,7 +189,7 @@ def _total_information_adjoint(
             information_bar[i, g] += marginal_bar[i, g] / (1 + sd**2 * information[i, g]) ** 2
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _information_ratio_adjoint(
     log_noise_ratio, noise_alone, noise_share, parts, ratio_bar, fraction_bar
 ):

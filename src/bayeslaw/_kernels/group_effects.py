@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
+
+from bayeslaw._kernels.jit import kernel
 
 __all__ = [
     "cholesky",
@@ -35,10 +36,8 @@ __all__ = [
     "sums_by_curve",
 ]
 
-_COMPILE = {"cache": True, "error_model": "numpy"}
 
-
-@numba.njit(**_COMPILE)
+@kernel
 def cholesky(lower, dense):
     """Overwrite the lower triangle of a positive definite matrix with its Cholesky factor.
 
@@ -51,7 +50,7 @@ def cholesky(lower, dense):
             lower[i, j] = math.sqrt(lower[i, i]) if i == j else lower[i, j] / lower[j, j]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _posterior_factor(weight, scale, codes, bound, row):
     """Z'WZ, the Cholesky factor of I + T Z'WZ T, and its first row that is not diagonal.
 
@@ -74,7 +73,7 @@ def _posterior_factor(weight, scale, codes, bound, row):
     return gram, lower, dense
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _weighted_sums(weight, residual, codes, bound, row):
     """Weighted residuals summed over the curves of each level, Z' W r."""
     out = np.zeros(bound[3] - bound[2])
@@ -84,7 +83,7 @@ def _weighted_sums(weight, residual, codes, bound, row):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def solve_lower(lower, dense, vector):
     """L^-1 vector, in place."""
     for i in range(vector.shape[0]):
@@ -93,7 +92,7 @@ def solve_lower(lower, dense, vector):
         vector[i] /= lower[i, i]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def solve_lower_transposed(lower, dense, vector):
     """L^-T vector, in place."""
     for i in range(vector.shape[0] - 1, -1, -1):
@@ -102,7 +101,7 @@ def solve_lower_transposed(lower, dense, vector):
             vector[k] -= lower[i, k] * vector[i]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def partially_centred_effects(z, weight, residual, scale, codes, bounds):
     """Standardised effects (levels,) of whitened z (levels,), and the log determinant of all L.
 
@@ -127,7 +126,7 @@ def partially_centred_effects(z, weight, residual, scale, codes, bounds):
     return effects, np.asarray(log_det)
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def inverse_of_lower(lower, dense):
     """L^-1."""
     size = lower.shape[0]
@@ -141,7 +140,7 @@ def inverse_of_lower(lower, dense):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def cholesky_adjoint(inverse, dense, z, z_bar, log_det_bar):
     """Symmetric adjoint of a matrix L L', from those of log det L and of L^-T z.
 
@@ -167,7 +166,7 @@ def cholesky_adjoint(inverse, dense, z, z_bar, log_det_bar):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def partially_centred_effects_adjoint(
     z, weight, residual, scale, codes, bounds, effects_bar, log_det_bar
 ):
@@ -204,7 +203,7 @@ def partially_centred_effects_adjoint(
     return z_bar, weight_bar, residual_bar, scale_bar
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _add_curve_adjoints(
     weight, residual, scale, codes, bound, row, solved, matrix_bar, weight_bar, residual_bar
 ):
@@ -221,7 +220,7 @@ def _add_curve_adjoints(
                 weight_bar[row, g] += matrix_bar[a, b] * scale[low + a] * scale[low + b]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def gather_effects(effects, codes, bounds):
     """Sum of the group effects of each parameter and curve, shape (parameters, curves)."""
     out = np.zeros((bounds.shape[0], codes.shape[1]))
@@ -232,7 +231,7 @@ def gather_effects(effects, codes, bounds):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def scatter_effects(effects, sums_bar, codes, bounds):
     """Adjoint of `gather_effects`: sums over the curves of each level, shaped like `effects`."""
     out = np.zeros(effects.shape[0])
@@ -243,7 +242,7 @@ def scatter_effects(effects, sums_bar, codes, bounds):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def sums_by_curve(values, curve, n_curves):
     """Sums over the runs of each curve, shape (rows, curves), of values (rows, runs)."""
     out = np.zeros((values.shape[0], n_curves))

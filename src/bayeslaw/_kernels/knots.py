@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
+
+from bayeslaw._kernels.jit import kernel
 
 __all__ = [
     "conditional_draws",
@@ -29,10 +30,8 @@ __all__ = [
     "value_and_gradients",
 ]
 
-_COMPILE = {"cache": True, "error_model": "numpy"}
 
-
-@numba.njit(**_COMPILE)
+@kernel
 def _interpolation(inner, outer, outer_weight, i, low, index, weight):
     """Write row i of Z, its knots and weights, to `index` and `weight`; return its length."""
     size = 0
@@ -46,7 +45,7 @@ def _interpolation(inner, outer, outer_weight, i, low, index, weight):
     return size
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _interpolate(values, index, weight, size):
     """Row of Z times a column of values at knots."""
     total = 0.0
@@ -55,7 +54,7 @@ def _interpolate(values, index, weight, size):
     return total
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _quadratic_form(matrix, index, weight, size):
     """Quadratic form of a row of Z."""
     total = 0.0
@@ -65,7 +64,7 @@ def _quadratic_form(matrix, index, weight, size):
     return total
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _sum_inwards(matrix, inward, low):
     """A' matrix, in place: cumulative sums of rows inwards along each side."""
     for k in range(matrix.shape[0] - 1, -1, -1):
@@ -74,7 +73,7 @@ def _sum_inwards(matrix, inward, low):
                 matrix[inward[low + k] - low, j] += matrix[k, j]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _sum_outwards(matrix, inward, low):
     """A matrix, in place: cumulative sums of rows outwards along each side."""
     for k in range(matrix.shape[0]):
@@ -83,7 +82,7 @@ def _sum_outwards(matrix, inward, low):
                 matrix[k, j] += matrix[inward[low + k] - low, j]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _information(residual, noise_variance, c, layout):
     """Information of a curve's runs on the increments: A'Z' V^-1 Z A and the column A'Z' V^-1 r."""
     order, bounds, inner, outer, outer_weight, first_knot, _, inward, _ = layout
@@ -104,13 +103,13 @@ def _information(residual, noise_variance, c, layout):
     return gram, score
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _width(position, inward, k):
     """Distance of a knot from the next one inwards."""
     return abs(position[k] - position[inward[k]]) if inward[k] >= 0 else abs(position[k])
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _scaled(scale, matrix, diagonal):
     """S matrix S + diagonal I."""
     out = np.empty(matrix.shape)
@@ -121,7 +120,7 @@ def _scaled(scale, matrix, diagonal):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _inverse_root(matrix):
     """Lower triangular R with R'R the inverse of a matrix, which is overwritten."""
     size = matrix.shape[0]
@@ -141,7 +140,7 @@ def _inverse_root(matrix):
     return root
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _posterior(residual, noise_variance, tau2, c, layout):
     """Posterior of a curve's standardised increments: G, S, R (R'R = M^-1), R S A'Z' V^-1 r."""
     first_knot, knot_position, inward, predictor = layout[5:]
@@ -157,7 +156,7 @@ def _posterior(residual, noise_variance, tau2, c, layout):
     return gram, scale, root, half
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _increments(root, half):
     """Standardised increments R' half."""
     out = np.zeros(half.shape[0])
@@ -167,7 +166,7 @@ def _increments(root, half):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _values(scale, z, inward, low):
     """Values at the knots from standardised increments, A S z, as a column."""
     out = np.empty((z.shape[0], 1))
@@ -177,7 +176,7 @@ def _values(scale, z, inward, low):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _gram_of(root):
     """R'R."""
     out = np.zeros(root.shape)
@@ -189,7 +188,7 @@ def _gram_of(root):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _covariance(inverse, scale, inward, low):
     """Posterior covariance of the values at the knots, A S M^-1 S A'."""
     out = _scaled(scale, inverse, 0.0)
@@ -198,7 +197,7 @@ def _covariance(inverse, scale, inward, low):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def log_density_by_curve(residual, noise_variance, tau2, *layout):
     """Joint log density of the residuals of each curve (curves,).
 
@@ -226,13 +225,13 @@ def log_density_by_curve(residual, noise_variance, tau2, *layout):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def log_density(residual, noise_variance, tau2, *layout):
     """Joint log density of all residuals; arguments as in `log_density_by_curve`."""
     return log_density_by_curve(residual, noise_variance, tau2, *layout).sum()
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _increment_variance_slope(score, z, gram, inverse, scale, k):
     """Twice the derivative of the log density by the variance of increment k.
 
@@ -250,7 +249,7 @@ def _increment_variance_slope(score, z, gram, inverse, scale, k):
     return total
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _reverse(residual, noise_variance, tau2, layout, out):
     """Return `log_density` and write its gradients to `out`, whose last array starts at zero."""
     total = 0.0
@@ -283,7 +282,7 @@ def _reverse(residual, noise_variance, tau2, layout, out):
     return total
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def value_and_gradients(
     residual, noise_variance, tau2,
     order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor,
@@ -295,7 +294,7 @@ def value_and_gradients(
     return np.asarray(total), out[0], out[1], out[2]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def gradients(residual, noise_variance, tau2, *layout):
     """Gradients for many draws: arrays (draws, runs), tau2 (draws, predictors, curves)."""
     out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
@@ -304,7 +303,7 @@ def gradients(residual, noise_variance, tau2, *layout):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _conditional(residual, noise_variance, tau2, layout, points, normal, out):
     """Write `conditional_draws` of one draw to `out`."""
     first_knot, inward = layout[5], layout[7]
@@ -327,7 +326,7 @@ def _conditional(residual, noise_variance, tau2, layout, points, normal, out):
             draw[i] = _interpolate(drawn, index, weight, entries)
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def conditional_draws(
     residual, noise_variance, tau2,
     order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor,

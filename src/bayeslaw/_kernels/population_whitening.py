@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
 from bayeslaw._kernels.group_effects import (
@@ -17,13 +16,12 @@ from bayeslaw._kernels.group_effects import (
     solve_lower,
     solve_lower_transposed,
 )
+from bayeslaw._kernels.jit import kernel
 
 __all__ = ["transform_population", "transform_population_adjoint"]
 
-_COMPILE = {"cache": True, "error_model": "numpy"}
 
-
-@numba.njit(**_COMPILE)
+@kernel
 def _invert(out):
     """Invert a positive definite matrix in place, by elimination."""
     for k in range(out.shape[0]):
@@ -39,14 +37,14 @@ def _invert(out):
                     out[i, j] -= factor * out[k, j]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _inverted(matrix):
     out = matrix.copy()
     _invert(out)
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _times(matrix, vector):
     out = np.zeros(vector.shape[0])
     for i in range(matrix.shape[0]):
@@ -55,7 +53,7 @@ def _times(matrix, vector):
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _add_congruence(outer, inner, sign, out):
     """Add sign times outer inner outer, of symmetric matrices."""
     size = outer.shape[0]
@@ -68,7 +66,7 @@ def _add_congruence(outer, inner, sign, out):
                 out[i, k] += sign * product * outer[j, k]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _add_outer(left, right, sign, out):
     """Add sign times the symmetric part of an outer product."""
     for i in range(left.shape[0]):
@@ -76,7 +74,7 @@ def _add_outer(left, right, sign, out):
             out[i, j] += sign * (left[i] * right[j] + right[i] * left[j]) / 2
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _write_pivot_covariance(jacobian, variances, low, high, out):
     """Covariance at the pivot, J diag(variances) J', of independent reference parameters."""
     for i in range(low, high):
@@ -86,14 +84,14 @@ def _write_pivot_covariance(jacobian, variances, low, high, out):
                 out[i - low, j - low] += jacobian[i, m] * variances[m] * jacobian[j, m]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _pivot_covariance(jacobian, variances, low, high):
     out = np.empty((high - low, high - low))
     _write_pivot_covariance(jacobian, variances, low, high, out)
     return out
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _add_variances_adjoint(jacobian, covariance_bar, low, high, variances_bar):
     """Add the adjoint of the variances in `_pivot_covariance`."""
     for m in range(low, high):
@@ -103,7 +101,7 @@ def _add_variances_adjoint(jacobian, covariance_bar, low, high, variances_bar):
                 variances_bar[m] += slope * covariance_bar[i - low, j - low]
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _information_of_curves(curve_variances, mode, information, curve_jacobian, low, high):
     """Information on the population from each curve, from all, and the weighted sum of modes."""
     size, curves = high - low, mode.shape[1]
@@ -121,7 +119,7 @@ def _information_of_curves(curve_variances, mode, information, curve_jacobian, l
     return each, total, weighted_modes
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _variances(spread, level_share):
     """Variances between curves, and of the mean of all groups' effects, per parameter."""
     curve_variances = np.empty(level_share.shape[0])
@@ -133,7 +131,7 @@ def _variances(spread, level_share):
     return curve_variances, group_variances
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _posterior(variances, prior, sd, mode, information, curve_jacobian, jacobian, low, high):
     """Gaussian posterior of one block of the population: Cholesky factor of its precision, mean.
 
@@ -157,7 +155,7 @@ def _posterior(variances, prior, sd, mode, information, curve_jacobian, jacobian
     return lower, mean, each, curves_covariance, data_precision, estimate
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def transform_population(
     z, spread, prior, sd, mode, information, curve_jacobian, jacobian, level_share, blocks
 ):
@@ -194,7 +192,7 @@ def transform_population(
     return out, np.asarray(log_det)
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def transform_population_adjoint(
     z, spread, prior, sd, mode, information, curve_jacobian, jacobian, level_share, blocks,
     out_bar, log_det_bar,
@@ -234,7 +232,7 @@ def transform_population_adjoint(
     return z_bar, spread_bar
 
 
-@numba.njit(**_COMPILE)
+@kernel
 def _add_curves_adjoint(
     each, mode, curve_jacobian, low, high, total_bar, modes_bar, curve_variances_bar
 ):
