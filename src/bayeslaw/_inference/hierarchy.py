@@ -21,6 +21,7 @@ __all__ = [
     "groupings",
     "hierarchy_layout",
     "is_pooled",
+    "level_effects",
     "mean_given_population",
 ]
 
@@ -133,6 +134,17 @@ def _levels_and_codes(group: str, curves: xr.Dataset) -> tuple[tuple[str, ...], 
     labels = [str(label) for label in curves[group].values]
     levels = tuple(dict.fromkeys(labels))
     return levels, np.array([levels.index(label) for label in labels], dtype=np.int64)
+
+
+def level_effects(
+    unconstrained: xr.Dataset, layout: HierarchyLayout
+) -> dict[tuple[str, str, str], np.ndarray]:
+    """Group effects on the link scale (chain, draw), by parameter, group and level."""
+    if not layout.levels:
+        return {}
+    spread = unconstrained["spread"].values[..., layout.spread_of_level]
+    effects = spread * unconstrained["effects"].values
+    return {level: effects[..., i] for i, level in enumerate(layout.levels)}
 
 
 def mean_given_population(

@@ -18,6 +18,7 @@ from bayeslaw._inference.hierarchy import (
     groupings,
     hierarchy_layout,
     is_pooled,
+    level_effects,
 )
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._law.roles import Role
@@ -131,11 +132,13 @@ def _population(
     }
     for i, (name, group) in enumerate(layout.spreads):
         variables[f"sd_{name}_{group}"] = ([], link["spread"].values[..., i])
-    levels = _levels(groupings)
+    levels, effects = _levels(groupings), level_effects(link, layout)
     for group, labels in levels.items():
         shifted = {
-            name: center[name][..., None] + _effect(link, layout, name, group, labels)
-            for name in names
+            name: np.stack(
+                [values + effects.get((name, group, label), 0.0) for label in labels], axis=-1
+            )
+            for name, values in center.items()
         }
         for name, values in to_user_units(model, system, shifted, reference).items():
             with np.errstate(invalid="ignore"):  # inf - inf
@@ -150,20 +153,6 @@ def _levels(groupings: Mapping[str, Grouping]) -> dict[str, tuple[str, ...]]:
         for grouping in groupings.values()
         for group, labels in zip(grouping.groups, grouping.levels, strict=True)
     }
-
-
-def _effect(
-    link: xr.Dataset, layout: HierarchyLayout, name: str, group: str, labels: Any
-) -> np.ndarray:
-    """Effects of a group's levels on one parameter, on the link scale; zero if not pooled."""
-    indices = [
-        i for i, (owner, kind, _) in enumerate(layout.levels) if (owner, kind) == (name, group)
-    ]
-    shape = (*link["center"].shape[:2], len(labels))
-    if not indices:
-        return np.zeros(shape)
-    spread = link["spread"].values[..., layout.spreads.index((name, group))]
-    return spread[..., None] * link["effects"].values[..., indices]
 
 
 def law_values(

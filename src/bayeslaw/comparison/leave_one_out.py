@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled, level_effects
 from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
@@ -154,8 +154,7 @@ def _population(
     layout = hierarchy_layout(groupings(fit.model, curves), names)
     spread = unconstrained["spread"].values
     mean = np.repeat(unconstrained["center"].values[..., None], curves.sizes["curve"], axis=3)
-    for i, (name, group, level) in enumerate(layout.levels):
-        effect = spread[..., layout.spread_of_level[i]] * unconstrained["effects"].values[..., i]
+    for (name, group, level), effect in level_effects(unconstrained, layout).items():
         mean[:, :, names.index(name), curves[group].values == level] += effect[..., None]
     return mean, spread[..., : len(names)]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw._files import write_file
-from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled, level_effects
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import group_names, reference_sizes
@@ -169,15 +169,15 @@ def _moments(fit: Fit, levels: Mapping[str, str]) -> tuple[np.ndarray, np.ndarra
     draws = fit.tree["unconstrained_posterior"].to_dataset()
     names = [str(name) for name in draws["parameter"].values]
     layout = hierarchy_layout(groupings(fit.model, curves_in(fit.runs)), names)
+    effects = level_effects(draws, layout)
     _require_levels(fit, levels)
     center = draws["center"].values.reshape(-1, len(names)).copy()
     spread = draws["spread"].values.reshape(-1, len(layout.spreads))
     between = spread[:, : len(names)] ** 2
     for i, (name, group) in enumerate(layout.spreads[len(names) :], start=len(names)):
         level = (name, group, levels.get(group, ""))
-        if level in layout.levels:
-            effect = draws["effects"].values[..., layout.levels.index(level)].ravel()
-            center[:, names.index(name)] += spread[:, i] * effect
+        if level in effects:
+            center[:, names.index(name)] += effects[level].ravel()
         else:
             between[:, names.index(name)] += spread[:, i] ** 2
     return center.mean(0), center.var(0) + between.mean(0), np.sqrt(between.mean(0))

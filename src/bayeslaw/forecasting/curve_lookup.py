@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
+from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled, level_effects
 from bayeslaw._inference.posterior import to_user_units
 from bayeslaw._law.units import predictor_scales
 from bayeslaw.data.curves import curve_index, curves_in
@@ -207,17 +207,18 @@ def _new_curve(fit: Fit, names: list[str], labels: xr.Dataset, random_seed: int)
     """
     unconstrained = fit.tree["unconstrained_posterior"].to_dataset()
     hierarchy = hierarchy_layout(groupings(fit.model, curves_in(fit.runs)), names)
+    effects = level_effects(unconstrained, hierarchy)
     spread = unconstrained["spread"].values
     center = unconstrained["center"].values
     own = _standard_normal(center.shape, random_seed, "own", str(labels["curve"].values))
     theta = center + spread[..., : len(names)] * own
     for i, (name, group) in enumerate(hierarchy.spreads[len(names) :], start=len(names)):
         level = (name, group, str(labels[group].values))
-        if level in hierarchy.levels:
-            effect = unconstrained["effects"].values[..., hierarchy.levels.index(level)]
+        if level in effects:
+            theta[..., names.index(name)] += effects[level]
         else:
             effect = _standard_normal(theta.shape[:2], random_seed, *level)
-        theta[..., names.index(name)] += spread[..., i] * effect
+            theta[..., names.index(name)] += spread[..., i] * effect
     return theta
 
 
