@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from four_runs import read, table
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bayeslaw
 from bayeslaw.data.runs import (
     check_runs,
     grid,
@@ -171,6 +173,14 @@ def test_one_level_is_warned_of_and_kept_as_a_label():
     ]
     assert caught[0].filename == __file__
     assert group_names(runs) == ["task", "dataset"]
+
+
+def test_warnings_point_to_code_in_a_folder_next_to_the_package() -> None:
+    path = f"{Path(bayeslaw.__file__).parent}_study/runs.py"
+    code = compile("read_runs(frame, predictors={'N': 'params'}, groups=['task'])", path, "exec")
+    with pytest.warns(RunsWarning, match="has one level") as caught:
+        exec(code, {"read_runs": read_runs, "frame": table(task=["c4"] * 4)})
+    assert caught[0].filename == path
 
 
 def test_runs_without_their_response_are_a_grid():

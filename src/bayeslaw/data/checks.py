@@ -88,7 +88,7 @@ def count_others(count: int) -> str:
 
 def warn(message: str) -> None:
     """Warn at the line that called the package, however deep inside it the warning arises."""
-    package = os.path.dirname(os.path.dirname(__file__))
+    package = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
     warnings.warn(message, RunsWarning, skip_file_prefixes=(package,))
 
 
