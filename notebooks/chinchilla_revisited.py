@@ -110,7 +110,7 @@ print(result)
 # more.
 
 # %%
-figure = bl.plot_multiverse(result, place=1)
+figure = bl.plot_multiverse(result, point=1)
 figure.axes[0].axhline(later["loss"].values[1], color="0.5", ls="--", lw=0.8)
 figure
 
@@ -122,7 +122,7 @@ figure
 
 # %%
 for index, loss in enumerate(later["loss"].values):
-    here = result.universes.join(result.forecasts.xs(index, level="place"))
+    here = result.universes.join(result.forecasts.xs(index, level="point"))
     print(f"N = {later['N'].values[index]:.0f}: measured {loss:.2f}")
     for law, rows in here.groupby("law"):
         low, high = (rows["median"].agg(["min", "max"]) / loss - 1).values

@@ -46,10 +46,10 @@ def test_every_name_is_there_and_documented(name: str) -> None:
 )
 def test_arguments_are_documented(name: str) -> None:
     verb = getattr(bl, name)
-    told = inspect.getdoc(verb) or ""
+    docstring = inspect.getdoc(verb) or ""
     for argument in inspect.signature(verb).parameters:
-        assert argument in told, argument
-    assert "Examples\n--------" in told or name.startswith("plot_"), name
+        assert argument in docstring, argument
+    assert "Examples\n--------" in docstring or name.startswith("plot_"), name
 
 
 def test_all_is_the_stub() -> None:

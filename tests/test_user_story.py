@@ -52,8 +52,8 @@ def test_from_a_table_to_a_figure(table: Path, tmp_path: Path) -> None:
     }
     shifted = fits["shifted"]
 
-    told = str(bl.diagnose(shifted))
-    assert told.startswith(("Converged: ", "NOT CONVERGED, do not use: "))
+    diagnosis = str(bl.diagnose(shifted))
+    assert diagnosis.startswith(("Converged: ", "NOT CONVERGED, do not use: "))
     names = {"L0", "k", "c", "alpha", "sigma", "tau"}
     assert set(bl.summary(shifted).index.unique("parameter")) == names
 

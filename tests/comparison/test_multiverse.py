@@ -122,7 +122,7 @@ def test_forecasts_and_parameters_are_those_of_the_fits(
     assert table["N"].to_list() == [1e9, 1e10]
     np.testing.assert_allclose(table["median"], mean, rtol=1e-3)
     assert np.all((table["lower"] < table["median"]) & (table["median"] < table["upper"]))
-    assert result.forecasts.index.names == ["universe", "place"]
+    assert result.forecasts.index.names == ["universe", "point"]
     alpha = result.parameters.loc[(0, "curve", "all", "alpha")]
     assert alpha["median"] == pytest.approx(point["alpha"], rel=1e-4)
     assert result.parameters.index.names == ["universe", "of", "label", "parameter"]
@@ -140,8 +140,8 @@ def test_shares_are_of_the_logarithm_of_the_forecasts(calls: Calls, lone_runs: x
         at=AT,
         sampler=bl.Sampler(random_seed=1),
     )
-    assert result.shares.index.names == ["place", "source"]
-    table = result.forecasts["median"].unstack("place")
+    assert result.shares.index.names == ["point", "source"]
+    table = result.forecasts["median"].unstack("point")
     for point in (0, 1):
         shares = result.shares.loc[point]
         # Noise had no alternative.
@@ -150,7 +150,7 @@ def test_shares_are_of_the_logarithm_of_the_forecasts(calls: Calls, lone_runs: x
         assert shares.loc["law", "sd"] == pytest.approx(log.mean(1).std())
         assert shares.loc["law", "total"] == pytest.approx(log.var(0).mean() / log.var())
         assert shares.loc["drop", "first_order"] == pytest.approx(log.mean(0).var() / log.var())
-        within = result.forecasts["sd"].xs(point, level="place")
+        within = result.forecasts["sd"].xs(point, level="point")
         assert shares.loc["posterior", "sd"] == pytest.approx(np.sqrt(np.mean(within**2)))
         assert np.isnan(shares.loc["posterior", "total"])
 
@@ -240,7 +240,7 @@ def test_a_convention_is_applied_to_the_runs_and_to_the_grid(
     assert changed["N"].max() == lone_runs["N"].max() / 1e6
     assert changed["N"].attrs["reference"] == 1e6  # arithmetic drops it
     assert result.forecasts.loc[1, "N"].to_list() == [1e3, 1e4]
-    medians = result.forecasts["median"].unstack("place")
+    medians = result.forecasts["median"].unstack("point")
     np.testing.assert_allclose(medians.loc[0], medians.loc[1], rtol=1e-3)
 
 

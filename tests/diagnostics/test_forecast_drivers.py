@@ -14,7 +14,7 @@ import bayeslaw as bl
 from bayeslaw.diagnostics.forecast_drivers import DATA, LAW, PRIOR, PointDrivers, forecast_drivers
 
 GRID = bl.grid(N=[1e7, 2e9], task="c4", dataset=["web", "wiki"])
-NUMERIC = ["decades", "prior", "likelihood", "misfit", "between_laws"]
+NUMERIC = ["decades", "prior", "likelihood", "discrepancy", "between_laws"]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_table_of_the_true_law(crossed_fit: bl.Fit, forecast: xr.Dataset) -> N
     assert table.columns.to_list() == ["verdict", *NUMERIC, "rival", "sentence"]
     largest = crossed_fit.runs["N"].max().item()
     np.testing.assert_allclose(table["decades"], [0, np.log10(2e9 / largest)])
-    assert table["misfit"].isna().all()  # there is no discrepancy
+    assert table["discrepancy"].isna().all()  # there is no discrepancy
     assert table["prior"].between(0, 0.1).all()
     # The law that made the runs: two other laws with its curvature there are none.
     assert (table["between_laws"] < 1).all()
@@ -107,15 +107,15 @@ def test_a_curve_without_runs(crossed_fit: bl.Fit) -> None:
     assert forecast_drivers(crossed_fit, below, {})["decades"][0] == pytest.approx(1)
 
 
-def test_misfit_is_the_prior_probability_of_the_discrepancy(discrepant_fit: bl.Fit) -> None:
+def test_discrepancy_is_its_prior_probability(discrepant_fit: bl.Fit) -> None:
     grid = bl.grid(N=[1e10], task=["c4", "new"], dataset="web")
     forecast = bl.forecast(discrepant_fit, grid, draw_new=["task"])
     table = forecast_drivers(discrepant_fit, forecast, {})
     posterior = discrepant_fit.tree["posterior"].to_dataset()
     medians = [posterior["tau"].sel(curve="c4 / web"), posterior["tau_population"]]
     expected = [math.erf(np.log(float(x.median()) / 0.01) / math.sqrt(2)) for x in medians]
-    np.testing.assert_allclose(table["misfit"], (1 + np.array(expected)) / 2, atol=2e-3)
-    assert (table["misfit"] < 0.75).all()  # the law is the true one
+    np.testing.assert_allclose(table["discrepancy"], (1 + np.array(expected)) / 2, atol=2e-3)
+    assert (table["discrepancy"] < 0.75).all()  # the law is the true one
 
 
 @pytest.mark.parametrize(("size", "rival"), [(5, True), (30, False)])

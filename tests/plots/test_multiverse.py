@@ -25,12 +25,12 @@ def multiverse(laws: int = 3, points: int = 1, passed: bool = True) -> Multivers
     universes = universes.assign(runs=9, passed=True, fault="")
     universes.loc[[0], "passed"] = passed
     rows = [
-        {"universe": i, "place": point, "N": 1e10 * (1 + point), "task": "c4", "median": median,
+        {"universe": i, "point": point, "N": 1e10 * (1 + point), "task": "c4", "median": median,
          "lower": median - 0.2, "upper": median + 0.3, "sd": 0.1}
         for i, point in itertools.product(range(2 * laws - 1), range(points))
         for median in [3 - 0.1 * i + point]
     ]  # fmt: skip
-    forecasts = pd.DataFrame(rows).set_index(["universe", "place"])
+    forecasts = pd.DataFrame(rows).set_index(["universe", "point"])
     return Multiverse(universes, forecasts, pd.DataFrame(), pd.DataFrame(), (), "loss")
 
 
@@ -55,7 +55,7 @@ def test_universes_are_in_order_above_their_choices():
 
 
 def test_bands_and_title_are_those_of_the_prediction_point():
-    upper, _ = plot_multiverse(multiverse(points=2), place=1).axes
+    upper, _ = plot_multiverse(multiverse(points=2), point=1).axes
     assert upper.get_title("left") == "N = 2e10, task = c4"
     assert upper.get_ylabel() == "forecast of loss"
     bands = upper.collections[0].get_segments()
@@ -99,5 +99,5 @@ def test_given_axes_have_the_upper_part_alone():
 
 
 def test_an_unknown_prediction_point_is_refused():
-    with pytest.raises(ValueError, match=r"place must be one of \[0\], got 1"):
-        plot_multiverse(multiverse(), place=1)
+    with pytest.raises(ValueError, match=r"point must be one of \[0\], got 1"):
+        plot_multiverse(multiverse(), point=1)

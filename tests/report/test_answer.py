@@ -14,7 +14,7 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw.diagnostics.diagnose import Diagnosis
 from bayeslaw.report.answer import answer_section
 from bayeslaw.report.comparison import Evaluation
-from bayeslaw.report.forecast_lines import requested_lines
+from bayeslaw.report.requested_lines import requested_lines
 
 
 @pytest.fixture(scope="module")

@@ -119,7 +119,7 @@ SLOPE = Role("slope of the noise", IDENTITY, Normal(0.0, 0.3), HalfNormal(0.1), 
 NoiseScale = Annotated[Any, SIGMA]
 TAU = Role(
     "discrepancy", LOG, LogNormal(0.01, 2.7183), HalfNormal(0.5),
-    "what a law gets wrong, relative to the response, an e-fold beyond where it is tied to data",
+    "discrepancy per square root of an e-fold, relative to the response",
 )  # fmt: skip
 
 

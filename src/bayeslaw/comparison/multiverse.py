@@ -42,13 +42,13 @@ class Multiverse:
         A row per combination: the alternative of each choice, ``runs`` (the number fitted),
         ``passed`` (the gate) and ``fault``, why it could not be fitted or did not pass.
     forecasts : pandas.DataFrame
-        By ``universe`` and ``place``, the number of a prediction point: its predictors and groups,
+        By ``universe`` and ``point``, the number of a prediction point: its predictors and groups,
         and of the curve there the posterior ``median``, ``lower`` and ``upper`` (90%) and ``sd``
         of its logarithm.
     parameters : pandas.DataFrame
         By ``universe``: the table of `bayeslaw.summary`.
     shares : pandas.DataFrame
-        By ``place`` and ``source``, over the universes that passed their gate: a variance
+        By ``point`` and ``source``, over the universes that passed their gate: a variance
         decomposition of the logarithm of the forecast's median, with columns ``sd``,
         ``first_order`` and ``total``. ``all choices`` is the variance between universes,
         ``posterior`` the mean variance within one.
@@ -201,7 +201,7 @@ def _result(universes: list[Universe]) -> Multiverse:
     ]
     return Multiverse(
         pd.DataFrame([_status(each) for each in universes]).rename_axis("universe"),
-        forecasts.reset_index().set_index(["universe", "place"]),
+        forecasts.reset_index().set_index(["universe", "point"]),
         pd.concat(parameters).set_index("universe", append=True).reorder_levels([3, 0, 1, 2]),
         _shares(universes, forecasts),
         tuple(_caveats(universes, len(forecasts.query("median <= 0")))),
@@ -228,7 +228,7 @@ def _forecast(universe: Universe) -> pd.DataFrame:
     names = [*predictor_names(universe.at), *group_names(universe.at)]
     points = {name: universe.at[name].values for name in names}
     curve = {"median": median, "lower": lower, "upper": upper, "sd": sd}
-    return pd.DataFrame({**points, **curve}).rename_axis("place")
+    return pd.DataFrame({**points, **curve}).rename_axis("point")
 
 
 def _shares(universes: list[Universe], forecasts: pd.DataFrame) -> pd.DataFrame:
@@ -236,14 +236,14 @@ def _shares(universes: list[Universe], forecasts: pd.DataFrame) -> pd.DataFrame:
     passed = np.array([each.passed for each in universes])
     included = forecasts.assign(included=(passed | ~passed.any())[forecasts["universe"]])
     rows = [
-        _sources(own, universes).assign(place=place)
-        for place, own in included.query("included and median > 0").groupby("place")
+        _sources(own, universes).assign(point=point)
+        for point, own in included.query("included and median > 0").groupby("point")
     ]
-    empty = pd.DataFrame(columns=["sd", "place"]).rename_axis("source")
+    empty = pd.DataFrame(columns=["sd", "point"]).rename_axis("source")
     return (
         (pd.concat(rows) if rows else empty)
-        .set_index("place", append=True)
-        .reorder_levels(["place", "source"])
+        .set_index("point", append=True)
+        .reorder_levels(["point", "source"])
     )
 
 

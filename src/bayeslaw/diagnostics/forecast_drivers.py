@@ -80,7 +80,7 @@ def forecast_drivers(
     pandas.DataFrame
         Indexed by ``run`` of the forecast: ``verdict``, what drives the forecast; ``decades``
         beyond the data of the curve, the most of any predictor; sensitivities to ``prior`` and
-        ``likelihood``; ``misfit``, the prior probability of a discrepancy below its posterior
+        ``likelihood``; ``discrepancy``, the prior probability of a discrepancy below its posterior
         median (missing without one); ``between_laws``, the largest difference to another law, in
         half-widths of the band, and that ``rival``: 0 and empty where no law is as good, missing
         where none was compared, as on a curve without runs; and a ``sentence`` with all of it.
@@ -160,7 +160,7 @@ class PointDrivers(NamedTuple):
             "decades": self.decades,
             "prior": self.prior,
             "likelihood": self.likelihood,
-            "misfit": self.discrepancy,
+            "discrepancy": self.discrepancy,
             "between_laws": self.between_laws,
             "rival": self.rival,
             "sentence": self.sentence,

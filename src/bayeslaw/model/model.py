@@ -56,8 +56,8 @@ class Model:
         Scatter of a run about the curve. The default is `Gaussian` with a discrepancy, and
         `StudentT` without one.
     discrepancy : Brownian or None, optional
-        What the law gets wrong, as a random function of size. With None every band takes the law
-        as true. The default is `Brownian` for a law in one predictor and None for laws in several,
+        The error of the law, as a random function of size. With None all bands take the law
+        as exact. The default is `Brownian` for a law in one predictor and None for laws in several,
         where a discrepancy can compete with the law's own terms.
     priors : mapping of str to Prior
         Priors of the population's parameters, at the reference scale, instead of the defaults of

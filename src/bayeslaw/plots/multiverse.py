@@ -26,7 +26,7 @@ MAX_IN_COLUMN = 40  # universes
 CAPTION = "Above: median and 90% band of the curve in each universe, sorted. Below: its choices."
 
 
-def plot_multiverse(result: Multiverse, *, place: int = 0, ax: Axes | None = None) -> Figure:
+def plot_multiverse(result: Multiverse, *, point: int = 0, ax: Axes | None = None) -> Figure:
     """Plot the forecast of every universe, sorted, with the choices of each universe below.
 
     Universes that could not be fitted are left out and counted in a note. Only choices that differ
@@ -36,7 +36,7 @@ def plot_multiverse(result: Multiverse, *, place: int = 0, ax: Axes | None = Non
     ----------
     result : Multiverse
         Universes and their forecasts, as `bayeslaw.multiverse` returns them.
-    place : int
+    point : int
         Index of the prediction point to show, from 0.
     ax : matplotlib.axes.Axes, optional
         Axes for the upper part alone.
@@ -56,14 +56,14 @@ def plot_multiverse(result: Multiverse, *, place: int = 0, ax: Axes | None = Non
     >>> result = bl.multiverse(runs, laws=laws, at=grid, sampler=bl.Sampler(1))  # doctest: +SKIP
     >>> bl.plot_multiverse(result).savefig("multiverse.png")  # doctest: +SKIP
     """
-    points = result.forecasts.index.unique("place").tolist()
-    if place not in points:
-        raise ValueError(f"place must be one of {points}, got {place}")
-    forecasts = result.forecasts.xs(place, level="place")
+    points = result.forecasts.index.unique("point").tolist()
+    if point not in points:
+        raise ValueError(f"point must be one of {points}, got {point}")
+    forecasts = result.forecasts.xs(point, level="point")
     rows = result.universes.join(forecasts[[*BANDS]], how="inner")
     rows = rows.sort_values("median", ignore_index=True)
-    point = forecasts.iloc[0].drop([*RESULTS])
-    where = ", ".join(f"{name} = {_format_value(value)}" for name, value in point.items())
+    location = forecasts.iloc[0].drop([*RESULTS])
+    where = ", ".join(f"{name} = {_format_value(value)}" for name, value in location.items())
     with package_style(ax) as palette:
         if ax is not None:
             _draw_bands(ax, rows, palette)

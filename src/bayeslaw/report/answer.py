@@ -12,7 +12,7 @@ from bayeslaw.plots.layout import evenly_spaced
 from bayeslaw.plots.numbers import format_number
 from bayeslaw.report.blocks import Items, Section
 from bayeslaw.report.comparison import Evaluation
-from bayeslaw.report.forecast_lines import RequestedLine
+from bayeslaw.report.requested_lines import RequestedLine
 
 __all__ = ["answer_section", "describe_forecast"]
 

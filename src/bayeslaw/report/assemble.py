@@ -17,9 +17,9 @@ from bayeslaw.report.checklist import checklist_section
 from bayeslaw.report.comparison import comparison_sections, evaluate
 from bayeslaw.report.convergence import convergence_banner, diagnostics_section
 from bayeslaw.report.forecast import forecast_section, plan_sections
-from bayeslaw.report.forecast_lines import requested_lines
 from bayeslaw.report.parameters import parameters_section
 from bayeslaw.report.provenance import provenance_section
+from bayeslaw.report.requested_lines import requested_lines
 from bayeslaw.report.setup import data_section, model_section, priors_section
 
 __all__ = ["ReportOptions", "assemble"]

@@ -28,7 +28,7 @@ from bayeslaw.report.blocks import (
     Table,
     figure_png,
 )
-from bayeslaw.report.forecast_lines import LEVELS, RequestedLine, points_from_frame
+from bayeslaw.report.requested_lines import LEVELS, RequestedLine, points_from_frame
 
 __all__ = ["forecast_section", "plan_sections"]
 

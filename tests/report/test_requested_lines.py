@@ -7,8 +7,7 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw.plots.forecast_lines import line_title
-from bayeslaw.report import forecast_lines
-from bayeslaw.report.forecast_lines import RequestedLine, requested_lines
+from bayeslaw.report.requested_lines import RequestedLine, requested_lines
 
 
 def along(fit: bl.Fit, **points: object) -> list[RequestedLine]:
@@ -57,7 +56,7 @@ def test_held_out_runs_are_on_their_line(joint_fit: bl.Fit) -> None:
 
 
 def test_at_most_max_lines_are_selected(joint_fit: bl.Fit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecast_lines, "MAX_LINES", 2)
+    monkeypatch.setattr("bayeslaw.report.requested_lines.MAX_LINES", 2)
     lines = requested_lines(joint_fit, None, None, (), 0)
     assert [line.title for line in lines] == ["c4, D = 1e10", "code, D = 1e12"]
 
