@@ -150,7 +150,8 @@ table.pivot_table(index=["law", "drop"], columns="convention", values="exponent"
 #
 # So do not take an exponent for large models from this page. What holds at any size is the method.
 # `bl.datasets.fetch("chinchilla_epoch")` gets the runs that Besiroglu et al. (2024) read off
-# Chinchilla's own figure, and `bl.datasets.load` reads them as `train` was read here.
+# Chinchilla's own figure, and `bl.datasets.load` reads them as `train` was read here. What
+# cannot be downloaded is a `bl.errors.FetchError`, which names the file and its address.
 #
 # ## What to take away
 #

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import operator
+import pydoc
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -42,18 +44,10 @@ CHECKS = {
     *("PR01", "PR02", "PR03", "PR04", "PR05", "PR06", "PR07", "PR08", "PR09", "PR10"),
     *("RT01", "RT02", "RT04", "RT05", "YD01", "SA02", "SA03", "SA04", "EX01"),
 }  # fmt: skip
-DOCUMENTED = [
-    name
-    for name in sorted(bl.__all__)
-    if (inspect.isroutine(getattr(bl, name)) or inspect.isclass(getattr(bl, name)))
-    and not getattr(getattr(bl, name), "_is_protocol", False)  # made by nobody
-]
 
 
-@pytest.fixture(scope="module")
-def pages() -> ModuleType:
-    """The module that writes pages from the package."""
-    spec = importlib.util.spec_from_file_location("pages", DOCS / "pages.py")
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -61,20 +55,36 @@ def pages() -> ModuleType:
     return module
 
 
+PAGES = _load("pages")
+BELOW = [name for name in PAGES.public_names() if "." in name]  # such as weights.stacking_weights
+GROUPED = [name for _, names in PAGES.GROUPS.values() for name in names.split()]
+DOCUMENTED = [
+    name
+    for name in sorted({*bl.__all__, *GROUPED})
+    if (inspect.isroutine(item := pydoc.locate(f"bayeslaw.{name}")) or inspect.isclass(item))
+    and not getattr(item, "_is_protocol", False)  # made by nobody
+]
+
+
+@pytest.fixture(scope="module")
+def pages() -> ModuleType:
+    """The module that writes pages from the package."""
+    return PAGES
+
+
 # Reference
 
 
 def test_every_public_name_is_on_the_reference_page_once(pages: ModuleType) -> None:
-    grouped = [name for _, names in pages.GROUPS.values() for name in names.split()]
-    results = [name for name in grouped if name.count(".") > 1]  # records that functions return
-    others = sorted(name for name in grouped if name not in results)
+    results = [name for name in GROUPED if name.count(".") > 1]  # records that functions return
+    others = sorted(name for name in GROUPED if name not in results)
     assert others == sorted(pages.public_names()), "give each public name a group in docs/pages.py"
     page = pages.api()
-    for name in grouped:
+    for name in GROUPED:
         assert len(re.findall(rf"bayeslaw\.{re.escape(name)}\b", page)) >= 1, name
 
 
-@pytest.mark.parametrize("name", sorted(bl.__all__))
+@pytest.mark.parametrize("name", sorted([*bl.__all__, *BELOW]))
 def test_every_public_name_is_used_in_a_notebook_or_how_to(name: str) -> None:
     pages = [*(ROOT / "notebooks").glob("*.py"), *(DOCS / "how_to").glob("*.md")]
     assert any(re.search(rf"\bbl\.{name}\b", page.read_text("utf-8")) for page in pages)
@@ -123,9 +133,19 @@ def test_measured_tables_are_those_of_the_benchmark(pages: ModuleType) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_docstrings_are_numpydoc(name: str) -> None:
-    item = getattr(bl, name)
+    item = operator.attrgetter(name)(bl)
     errors = validate(f"{item.__module__}.{item.__name__}")["errors"]
     assert [each for each in errors if each[0] in CHECKS] == []
+
+
+def test_the_picture_of_the_packages_is_that_of_the_imports() -> None:
+    architecture = _load("architecture")
+    drawn = architecture.DIAGRAM.read_text(encoding="utf-8")
+    # The number of files of a package may change without a new picture.
+    without_counts = [
+        re.sub(r">\d+ files?<", "><", text) for text in (drawn, architecture.diagram())
+    ]
+    assert without_counts[0] == without_counts[1], "run python docs/architecture.py"
 
 
 # What pages show

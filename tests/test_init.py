@@ -42,14 +42,20 @@ def test_every_name_is_there_and_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in NAMES if isinstance(getattr(bl, name), FunctionType)]
+    "verb",
+    [
+        item
+        for file in (bl, bl.weights)
+        for item in [getattr(file, name) for name in file.__all__]
+        if isinstance(item, FunctionType)
+    ],
+    ids=lambda verb: verb.__name__,
 )
-def test_arguments_are_documented(name: str) -> None:
-    verb = getattr(bl, name)
+def test_arguments_are_documented(verb: FunctionType) -> None:
     docstring = inspect.getdoc(verb) or ""
     for argument in inspect.signature(verb).parameters:
         assert argument in docstring, argument
-    assert "Examples\n--------" in docstring or name.startswith("plot_"), name
+    assert "Examples\n--------" in docstring or verb.__name__.startswith("plot_")
 
 
 def test_all_is_the_stub() -> None:
