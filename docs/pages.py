@@ -16,6 +16,7 @@ import nbformat
 import bayeslaw as bl
 from bayeslaw._law.roles import Role
 from bayeslaw.cli import app
+from bayeslaw.plots.figures import FIGURES
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -82,8 +83,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     ),
     "Figures": (
         "One function per figure; they take results and return a matplotlib figure.",
-        "plot_forecast plot_prior plot_residuals residuals plot_effects plot_population"
-        " plot_comparison plot_skill plot_multiverse plot_calibration plot_contours",
+        " ".join(["residuals", *(f"plot_{name}" for name in FIGURES)]),
     ),
     "Reports": (
         "A fit as one HTML file for readers without Python.",

@@ -40,7 +40,7 @@ def calls(
     return recorded
 
 
-def test_backtest(run: Run, folder: Path, calls: list[dict[str, Any]]) -> None:
+def test_backtest(run: Run, folder: Path, tmp_path: Path, calls: list[dict[str, Any]]) -> None:
     code, text, err = run("backtest", folder / "runs.csv", *COLUMNS, *ORIGIN, "--json")
     assert (code, err) == (0, "")
     result = json.loads(text)
@@ -55,9 +55,11 @@ def test_backtest(run: Run, folder: Path, calls: list[dict[str, Any]]) -> None:
     assert [call["sampler"] for call in calls] == [SAMPLER] * 3
     assert [call["model"].pooling for call in calls] == [["task", "dataset"]] * 3
     assert {call["many"][0].sizes["run"] for call in calls} == {72}
-    code, text, _ = run("backtest", folder / "runs.csv", *COLUMNS, *ORIGIN)
+    figure = tmp_path / "skill.svg"
+    code, text, _ = run("backtest", folder / "runs.csv", *COLUMNS, *ORIGIN, "--figure", figure)
     assert code == 0
     assert text.startswith("Fits: 3, of runs up to N = 2e+08.\n")
+    assert figure.read_bytes().startswith(b"<?xml")
     for word in ("caveats", "12 curves (fewer than 16)", "least squares"):
         assert word in text
 

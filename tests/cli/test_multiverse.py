@@ -37,7 +37,7 @@ def calls(
     return recorded
 
 
-def test_multiverse(run: Run, folder: Path, calls: list[dict[str, Any]]) -> None:
+def test_multiverse(run: Run, folder: Path, tmp_path: Path, calls: list[dict[str, Any]]) -> None:
     choices = ["--law", "power", "--law", "log_linear", "--noise", "gaussian", "--noise"]
     choices += ["student-t", "--hold-out", "N=2e8", "--drop", "3,4", "--seed", 9]
     sampler = ["--draws", 7, "--tune", 8, "--chains", 3]
@@ -59,8 +59,10 @@ def test_multiverse(run: Run, folder: Path, calls: list[dict[str, Any]]) -> None
     expected = bl.Sampler(9, draws=7, tune=8, chains=3, progressbar=False)
     assert calls[0]["sampler"] == expected
     assert calls[0]["model"].pooling == ["task", "dataset"]
-    code, text, _ = run(*arguments)
+    figure = tmp_path / "multiverse.pdf"
+    code, text, _ = run(*arguments, "--figure", figure)
     assert code == 0
+    assert figure.read_bytes().startswith(b"%PDF")
     assert text.startswith("16 of 16 universes were fitted and passed their gate.\n")
     assert "all choices" in text
 

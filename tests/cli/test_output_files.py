@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from bayeslaw import cli
-from bayeslaw.cli.output_files import OutputFile, check_output_files
+from bayeslaw.cli.output_files import FigureFile, OutputFile, check_output_files
 from bayeslaw.errors import StoreError
 
 type Run = Callable[..., tuple[int, str, str]]
@@ -24,6 +24,11 @@ COMMANDS = {
     "report runs": ["report", "fit.nc", *TABLE, "--path"],
     "forecast": ["forecast", "in.csv", "--at", "N=1", "--figure"],
     "forecast runs": ["forecast", "fit.nc", *TABLE, "--figure"],
+    "compare": ["compare", *TABLE, "--figure"],
+    "backtest": ["backtest", *TABLE, "--figure"],
+    "multiverse": ["multiverse", *TABLE, "--law", "power", "--at", "N=1", "--figure"],
+    "plot": ["plot", "prior", "in.csv", "--out"],
+    "plot runs": ["plot", "calibration", "fit.nc", *TABLE, "--out"],
     "config": ["fit", "runs.csv", "--predictor", "N", "--config", "in.csv", "--out"],
 }
 OUTPUTS = {
@@ -74,7 +79,18 @@ def options(owner: Any) -> Iterator[tuple[str, Any]]:
 def test_options_that_name_a_file_to_write_are_output_files(command: Any) -> None:
     written = {"out", "path", "figure"} - ({"out"} if command.__name__ == "demo" else set())
     hints = [hint for name, hint in options(command) if name in written]
-    assert all(OutputFile in (hint, *get_args(hint)) for hint in hints)
+    assert all({OutputFile, FigureFile} & {hint, *get_args(hint)} for hint in hints)
+
+
+@pytest.mark.parametrize("path", [Path("a.xyz"), Path("a.csv")])
+def test_a_format_that_figures_do_not_have(path: Path, tmp_path: Path) -> None:
+    def command(figure: FigureFile) -> None: ...
+
+    command.__annotations__ = {"figure": FigureFile}
+    with pytest.raises(StoreError, match=r"cannot write .*: figures have an extension of .*, png"):
+        check_output_files(command, {"figure": tmp_path / path})
+    for valid in ("a", "a.PNG", "a.svg"):
+        check_output_files(command, {"figure": tmp_path / valid})
 
 
 def test_an_option_that_is_not_given_is_not_checked() -> None:

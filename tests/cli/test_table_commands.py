@@ -148,7 +148,7 @@ def test_a_failed_gate_exits_with_one(
     assert result["comparison"][0]["verdict"] == "NOT CONVERGED"
 
 
-def test_compare(run: Run, folder: Path, prepared: list[dict[str, Any]]) -> None:
+def test_compare(run: Run, folder: Path, tmp_path: Path, prepared: list[dict[str, Any]]) -> None:
     arguments = ["compare", folder / "runs.csv", *GROUPED, "--hold-out", "N=2e8", "--seed", 9]
     arguments += ["--draws", 7, "--tune", 8, "--chains", 3]
     code, text, err = run(*arguments, "--json")
@@ -166,8 +166,10 @@ def test_compare(run: Run, folder: Path, prepared: list[dict[str, Any]]) -> None
     assert [call["model"].pooling for call in prepared] == [["task", "dataset"]] * 3
     assert all(call["sampler"] == sampler for call in prepared)
     assert all(call["runs"].sizes["run"] == 72 for call in prepared)
-    code, text, _ = run(*arguments)
+    figure = tmp_path / "comparison.PNG"
+    code, text, _ = run(*arguments, "--figure", figure)
     assert code == 0
+    assert figure.read_bytes().startswith(b"\x89PNG")
     assert text.startswith("power: Converged: R-hat at most ")
     for name in rows:
         assert name in text.partition("\n\n")[2]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from bayeslaw.forecasting.scores import PERCENTS
-from bayeslaw.plots import plot_calibration
+from bayeslaw.plots.calibration import plot_calibration
 
 
 def scores_of(pit: np.ndarray) -> xr.Dataset:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bayeslaw.comparison.compare import compare
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.plots import plot_comparison
+from bayeslaw.plots.comparison import plot_comparison
 from bayeslaw.plots.style import LIGHT
 
 COMPARISON = pd.DataFrame(

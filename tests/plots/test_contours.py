@@ -15,7 +15,7 @@ from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.decisions.plan import plan
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast
-from bayeslaw.plots import plot_contours
+from bayeslaw.plots.contours import plot_contours
 
 BUDGETS = np.geomspace(1e19, 1e23, 9)
 
@@ -65,6 +65,14 @@ def test_lines_of_equal_cost_are_named(planned):
         for segment in segments:
             np.testing.assert_allclose(6 * segment.prod(axis=1), level, rtol=0.2)
     assert {"$10^{19}$", "$10^{23}$"} <= {text.get_text() for text in axis.texts}
+
+
+def test_a_budget_outside_the_surface_has_no_line(planned):
+    drawn, _, fit = planned
+    axis = plot_contours(drawn, plan(fit, [1e21, 1e30])).axes[0]
+    texts = {text.get_text() for text in axis.texts}
+    assert "$10^{21}$" in texts
+    assert "$10^{30}$" not in texts
 
 
 def test_contours_are_of_the_median_law(planned):

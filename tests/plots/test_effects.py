@@ -7,8 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.plots import plot_effects
-from bayeslaw.plots.effects import MAX_CURVES
+from bayeslaw.plots.effects import MAX_CURVES, plot_effects
 from bayeslaw.plots.style import LIGHT
 
 

@@ -14,7 +14,7 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import grid
 from bayeslaw.data.splits import split_at
 from bayeslaw.forecasting.interval import interval
-from bayeslaw.plots import plot_forecast
+from bayeslaw.plots.forecast import plot_forecast
 from bayeslaw.plots.style import LIGHT
 
 CAVEAT = "Beyond the data these bands hold only if the law does."

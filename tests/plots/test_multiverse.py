@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bayeslaw.comparison.multiverse import Multiverse
-from bayeslaw.plots import plot_multiverse
+from bayeslaw.plots.multiverse import plot_multiverse
 from bayeslaw.plots.style import LIGHT
 
 

@@ -14,7 +14,10 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import grid
-from bayeslaw.plots import plot_comparison, plot_contours, plot_forecast, plot_skill
+from bayeslaw.plots.comparison import plot_comparison
+from bayeslaw.plots.contours import plot_contours
+from bayeslaw.plots.forecast import plot_forecast
+from bayeslaw.plots.skill import plot_skill
 
 # Root mean square difference of tones of 256: one Matplotlib with its own fonts differs between
 # machines by rounding; a title that is lost makes 4 or more, a shift by one pixel 17.

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.population import load_population
 from bayeslaw.forecasting.new_curve import new_curve
-from bayeslaw.plots import plot_population
+from bayeslaw.plots.population import plot_population
 
 PUBLISHED = {"Kaplan et al. 2020": 0.076, "Hoffmann et al. 2022": (0.34, 0.02)}
 

@@ -13,7 +13,7 @@ from bayeslaw.data.runs import grid
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
-from bayeslaw.plots import plot_prior
+from bayeslaw.plots.prior import plot_prior
 
 
 @pytest.fixture

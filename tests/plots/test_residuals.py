@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import grid
 from bayeslaw.forecasting.interval import interval
-from bayeslaw.plots import plot_residuals
+from bayeslaw.plots.residuals import plot_residuals
 
 
 @pytest.fixture

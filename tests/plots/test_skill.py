@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bayeslaw.plots import plot_skill
+from bayeslaw.plots.skill import plot_skill
 
 MODELS, HORIZONS = ["power", "log-linear", "last value"], [2.0, 10.0, np.inf]
 

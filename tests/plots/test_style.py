@@ -12,9 +12,10 @@ from matplotlib import style
 from matplotlib.colors import rgb_to_hsv, to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from bayeslaw import plots
-from bayeslaw.plots import plot_forecast
-from bayeslaw.plots.style import DARK, LIGHT, Palette, figure_of, package_style
+import bayeslaw as bl
+from bayeslaw.plots.figures import FIGURES
+from bayeslaw.plots.forecast import plot_forecast
+from bayeslaw.plots.style import DARK, LIGHT, Palette, background_style, figure_of, package_style
 
 
 def lightness(colour: str) -> float:
@@ -103,10 +104,18 @@ def test_figures_leave_no_state_behind(example):
     before = dict(matplotlib.rcParams)
     plot_forecast(*example())
     assert dict(matplotlib.rcParams) == before
-    code = "import sys, bayeslaw.plots; sys.exit('matplotlib.backends.backend_agg' in sys.modules)"
+    backend = "'matplotlib.backends.backend_agg'"
+    code = f"import sys, bayeslaw as bl; bl.plot_forecast; sys.exit({backend} in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_figure_accepts_axes():
-    for name in plots.__all__:
-        assert "ax" in getattr(plots, name).__annotations__, name
+    for name in FIGURES:
+        assert "ax" in getattr(bl, f"plot_{name}").__annotations__, name
+
+
+@pytest.mark.parametrize(("dark", "facecolor"), [(True, DARK.background), (False, "#FFFFFF")])
+def test_background(example, dark, facecolor):
+    with background_style(dark):
+        figure = plot_forecast(*example())
+    assert to_hex(figure.get_facecolor()) == facecolor.lower()

@@ -26,6 +26,7 @@ from bayeslaw.cli.fit_commands import diagnose, forecast, plan, requirement
 from bayeslaw.cli.multiverse import multiverse
 from bayeslaw.cli.options import OutputOptions
 from bayeslaw.cli.output_files import check_output_files
+from bayeslaw.cli.plot import plot
 from bayeslaw.cli.report import report
 from bayeslaw.cli.table_commands import check, compare, fit
 from bayeslaw.cli.tracker_exports import gather
@@ -34,7 +35,7 @@ __all__ = ["INTERRUPTED", "main", "run"]
 
 COMMANDS = (
     demo, check, fit, diagnose, forecast, compare, backtest, multiverse, plan, requirement,
-    contrast, report, gather, laws, data,
+    contrast, plot, report, gather, laws, data,
 )  # fmt: skip
 SUCCESS, INVALID_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141  # exit codes
 USER_ERRORS = (CycloptsError, ValueError, OSError, ImportError)

@@ -15,6 +15,7 @@ from bayeslaw.cli.options import (
     parse_sizes,
     resumable,
 )
+from bayeslaw.cli.output_files import FigureFile
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,6 +31,7 @@ def backtest(
     origins: str | None = None,
     horizons: str = "2,5,10",
     store: Path | None = None,
+    figure: FigureFile | None = None,
     fit_options: FitOptions = FitOptions(),
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
@@ -50,7 +52,10 @@ def backtest(
         separated by commas.
     store
         Folder in which each fit is saved when finished, so that an interrupted job can resume.
+    figure
+        File to save a figure in.
     """
+    from bayeslaw._files import write_figure
     from bayeslaw.comparison.backtest import backtest, backtest_table
     from bayeslaw.data.runs import predictor_names
 
@@ -67,10 +72,13 @@ def backtest(
             store=store,
             sampler=fit_options.sampler(output_options.shows_progress),
         )
+    by_horizon = backtest_table(scores)
+    if figure is not None:
+        write_figure(bl.plot_skill(by_horizon), figure)
     result = {
         "converged": scores.attrs["failed"] == 0,
         "sentences": _sentences(scores),
-        "backtest": backtest_table(scores),
+        "backtest": by_horizon,
     }
     return print_answer(result, output_options.json)
 

@@ -15,7 +15,7 @@ from bayeslaw.cli.options import (
     parse_points,
     read_quietly,
 )
-from bayeslaw.cli.output_files import OutputFile
+from bayeslaw.cli.output_files import FigureFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ def forecast(
     saved: SavedFit,
     later: RunsTable | None = None,
     *,
-    figure: OutputFile | None = None,
+    figure: FigureFile | None = None,
     rivals: bool = False,
     output_options: OutputOptions = OutputOptions(),
 ) -> int:

@@ -20,6 +20,7 @@ from bayeslaw.cli.options import (
     parse_sizes,
     resumable,
 )
+from bayeslaw.cli.output_files import FigureFile
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,6 +59,7 @@ def multiverse(
     choices: Choices,
     *,
     store: Path | None = None,
+    figure: FigureFile | None = None,
     fit_options: FitOptions = FitOptions(),
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
@@ -69,8 +71,12 @@ def multiverse(
     ----------
     store
         Folder in which each fit is saved when finished, so that an interrupted job can resume.
+    figure
+        File to save a figure in: the forecast at the first point.
     """
     from xarray import DataTree
+
+    from bayeslaw._files import write_figure
 
     runs = table.read()
     models = {name: fit_options.model(table.law(name), table) for name in choices.law}
@@ -88,6 +94,8 @@ def multiverse(
             store=store,
             sampler=fit_options.sampler(output_options.shows_progress),
         )
+    if figure is not None:
+        write_figure(bl.plot_multiverse(result), figure)
     answer = {
         "converged": bool(result.universes["passed"].all()),
         "sentences": list(result.sentences),

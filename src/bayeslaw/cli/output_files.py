@@ -9,9 +9,13 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 from cyclopts import Parameter
 
-__all__ = ["OutputFile", "check_output_files"]
+from bayeslaw.errors import StoreError
 
-type OutputFile = Annotated[Path, Parameter()]  # type of an option; other paths are inputs
+__all__ = ["FigureFile", "OutputFile", "check_output_files"]
+
+# Types of options; other paths are inputs.
+type OutputFile = Annotated[Path, Parameter()]
+type FigureFile = Annotated[Path, Parameter()]
 
 
 def check_output_files(command: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
@@ -19,19 +23,32 @@ def check_output_files(command: Callable[..., Any], arguments: Mapping[str, Any]
     from bayeslaw._files import require_writable
 
     paths = list(_paths(command, arguments))
-    inputs = [path for is_output, path in paths if not is_output]
-    for is_output, path in paths:
-        if is_output:
+    inputs = [path for kind, path in paths if kind is None]
+    for kind, path in paths:
+        if kind:
             require_writable(path, inputs)
+        if kind is FigureFile:
+            _require_figure_format(path)
 
 
-def _paths(owner: Any, values: Mapping[str, Any]) -> Iterator[tuple[bool, Path]]:
-    """All paths among the arguments of a function or fields of a class; whether each is written."""
+def _require_figure_format(path: Path) -> None:
+    """Refuse a file whose extension is not a format of figures; one without will be a PNG."""
+    from bayeslaw.plots.style import file_formats
+
+    if path.suffix and path.suffix[1:].lower() not in file_formats():
+        raise StoreError(
+            f"cannot write {str(path)!r}: figures have an extension of {', '.join(file_formats())}"
+        )
+
+
+def _paths(owner: Any, values: Mapping[str, Any]) -> Iterator[tuple[Any, Path]]:
+    """All paths among the arguments of a function or fields of a class, with their output types."""
     hints = get_type_hints(owner)
     for name, value in values.items():
         if is_dataclass(value):
             yield from _paths(type(value), vars(value))
-        is_output = OutputFile in (hints[name], *get_args(hints[name]))
+        types = (hints[name], *get_args(hints[name]))
+        kind = next((each for each in (OutputFile, FigureFile) if each in types), None)
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, Path):
-                yield is_output, item
+                yield kind, item

@@ -7,7 +7,7 @@ from pathlib import Path
 import bayeslaw as bl
 from bayeslaw.cli.console import print_answer
 from bayeslaw.cli.options import FitOptions, OutputOptions, RunsTable, parse_sizes, resumable
-from bayeslaw.cli.output_files import OutputFile
+from bayeslaw.cli.output_files import FigureFile, OutputFile
 
 __all__ = ["check", "compare", "fit"]
 
@@ -68,6 +68,7 @@ def compare(
     *,
     laws: str = "power,pure_power,log_linear",
     store: Path | None = None,
+    figure: FigureFile | None = None,
     fit_options: FitOptions = FitOptions(),
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
@@ -81,7 +82,10 @@ def compare(
         Names of laws, separated by commas.
     store
         Folder in which each fit is saved when finished, so that an interrupted job can resume.
+    figure
+        File to save a figure in.
     """
+    from bayeslaw._files import write_figure
     from bayeslaw._progress import progress
 
     runs = table.read()
@@ -99,6 +103,8 @@ def compare(
     gates = {name: bl.diagnose(fitted).gate for name, fitted in fits.items()}
     with progress("Comparing", None, shown=output_options.shows_progress):
         comparison = bl.compare(fits, later)
+    if figure is not None:
+        write_figure(bl.plot_comparison(comparison), figure)
     result = {
         "converged": all(gate.passed for gate in gates.values()),
         "sentences": [f"{name}: {gate.sentence}" for name, gate in gates.items()],

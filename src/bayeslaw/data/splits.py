@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw.data.checks import require
-from bayeslaw.data.runs import check_predictors
+from bayeslaw.data.runs import check_predictors, group_names, predictor_names
 
-__all__ = ["split_at", "split_held_out"]
+__all__ = ["join_held_out", "split_at", "split_held_out"]
 
 
 def split_at(runs: xr.Dataset, /, **limits: float) -> tuple[xr.Dataset, xr.Dataset]:
@@ -69,6 +69,20 @@ def split_held_out(runs: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
     require(held_out.any(), f"none of the {held_out.size} runs is marked as held out")
     require(not held_out.all(), f"all {held_out.size} runs are marked as held out")
     return runs.isel(run=~held_out), runs.isel(run=held_out)
+
+
+def join_held_out(train: xr.Dataset, later: xr.Dataset | None) -> xr.Dataset:
+    """Training and held-out runs, marked as ``held_out``: the response, predictors and groups."""
+    names = [train.attrs["response"], *predictor_names(train)]
+    coords = [name for name in train.coords if name in ("run", *group_names(train))]
+    parts = []
+    for runs, is_held_out in ((train, False), (later, True)):
+        if runs is not None:
+            marks = np.full(runs.sizes["run"], is_held_out)
+            part = runs.reset_coords(drop=True)[names].assign_coords({n: runs[n] for n in coords})
+            parts.append(part.assign_coords(held_out=("run", marks)))
+    joined = xr.concat(parts, "run", combine_attrs="override")
+    return joined.assign_coords(run=np.arange(joined.sizes["run"])).assign_attrs(train.attrs)
 
 
 def _range(values: xr.DataArray) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayeslaw.forecasting.scores import PERCENTS, curve_means, standard_error
-from bayeslaw.plots.layout import figure_with_notes
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.forecasting.forecast import forecast
+from bayeslaw.forecasting.scores import PERCENTS, curve_means, score, standard_error
+from bayeslaw.plots.figures import FitFigure
+from bayeslaw.plots.layout import figure_with_notes, gate_warnings
 from bayeslaw.plots.style import COLUMN_WIDTH, POINT_STYLE, Palette, figure_of, package_style
 
-__all__ = ["plot_calibration"]
+__all__ = ["FIGURE", "plot_calibration"]
 
 PROBABILITIES = np.linspace(0, 1, 101)
 NORMAL_95 = 1.645  # half-width of a 90% interval in standard errors
@@ -37,7 +42,7 @@ def plot_calibration(scores: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     ----------
     scores : xarray.Dataset
         Scores of runs, with ``pit`` and ``covered_50`` to ``covered_95`` along ``run``, as
-        `bayeslaw.score` returns them.
+        `bayeslaw.score` returns them. Sentences in an attribute ``caveats`` become notes.
     ax : matplotlib.axes.Axes, optional
         Axes for the left part alone.
 
@@ -68,7 +73,8 @@ def plot_calibration(scores: xr.Dataset, *, ax: Axes | None = None) -> Figure:
             _draw_pit(ax, excess, palette)
             return figure_of(ax)
         note = _note(scores.sizes["run"], curves.sizes["curve"])
-        figure, body = figure_with_notes(palette, COLUMN_WIDTH, 1.7, [note])
+        notes = [note, *np.atleast_1d(scores.attrs.get("caveats", [])).tolist()]
+        figure, body = figure_with_notes(palette, COLUMN_WIDTH, 1.7, notes)
         left, right = body.subplots(1, 2, width_ratios=[3, 2], sharey=True)
         _draw_pit(left, excess, palette)
         _draw_coverage(right, np.stack([curves[name].values for name in names], axis=1), palette)
@@ -112,3 +118,12 @@ def _note(runs: int, curves: int) -> str:
 
 def _signed(share: float, _: float) -> str:
     return f"{share:+.3g}".replace("-", "\N{MINUS SIGN}") if share else "0"
+
+
+def _draw_fit(fit: Fit, *, later: xr.Dataset, draw_new: Sequence[str] = ()) -> Figure:
+    """Draw the calibration of a fit at held-out runs."""
+    scores = score(forecast(fit, later, draw_new=draw_new), later)
+    return plot_calibration(scores.assign_attrs(caveats=gate_warnings(fit)))
+
+
+FIGURE = FitFigure(_draw_fit)

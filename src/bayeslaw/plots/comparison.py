@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bayeslaw._sampling.gate import NOT_CONVERGED
+from bayeslaw.comparison.compare import compare
+from bayeslaw.plots.figures import ResultFigure
 from bayeslaw.plots.forest import label_rows
 from bayeslaw.plots.style import COLUMN_WIDTH, POINT_STYLE, Palette, figure_of, package_style
 
-__all__ = ["plot_comparison"]
+__all__ = ["FIGURE", "plot_comparison"]
 
 ERROR = "minus that of the best\n± standard error of the difference"
 
@@ -140,3 +142,6 @@ def _write_scores(axis: Axes, comparison: pd.DataFrame, criterion: _Criterion) -
         texts = ["" if np.isnan(value) else format(value, number_format) for value in values]
         for row, text in enumerate([label, *texts], start=-1):
             axis.text(column / 3, row, text, ha="right", va="center")
+
+
+FIGURE = ResultFigure(compare)

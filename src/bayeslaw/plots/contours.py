@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,21 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.decisions.allocation import Cost, training_flops
+from bayeslaw.decisions.plan import plan as draw_plan
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.forecasting.curve_lookup import prediction_grid
+from bayeslaw.forecasting.forecast import forecast as draw_forecast
 from bayeslaw.forecasting.interval import interval
+from bayeslaw.forecasting.observed_range import observed_range
+from bayeslaw.plots.figures import FitFigure
 from bayeslaw.plots.layout import axes_with_notes, axis_label, evenly_spaced
 from bayeslaw.plots.style import COLUMN_WIDTH, Palette, package_style
 from bayeslaw.plots.ticks import set_log_scale
 
-__all__ = ["plot_contours"]
+__all__ = ["FIGURE", "plot_contours"]
 
 CONTOURS, MAX_BUDGETS = 8, 6
+SIZES, MARGIN = 30, 1.5  # of each predictor: number, and a factor beyond the runs and the plan
 TOLERANCE = 0.01  # in the logarithm of a cost
 CAPTION = (
     "Thin: contours of the law's median {response}. Dashed: runs of equal {budget}. Thick: the "
@@ -168,8 +176,8 @@ def _draw_budgets(axis: Axes, surface: tuple, path: xr.Dataset, palette: Palette
     offset = {"xytext": (3, -4), "textcoords": "offset points", "va": "top"}
     box = {"facecolor": palette.background, "lw": 0, "pad": 0.6, "alpha": 0.8}
     for budget, segments in zip(chosen, lines.allsegs, strict=True):
-        if segments:
-            corners = np.concatenate(segments)
+        corners = np.concatenate([np.empty((0, 2)), *segments])
+        if corners.size:  # the line is in the frame
             end = corners[corners[:, 1].argmax()]
             label = f"${format_power(float(f'{budget:.2g}'))}$"
             axis.annotate(label, end, **offset, bbox=box, **palette.note_style)
@@ -202,3 +210,34 @@ def _draw_runs(
         of_curve &= runs[group].values == forecast[group].values[0]
     x, y = (runs[name].values[of_curve] for name in names)
     axis.plot(x, y, "o", ms=1.6, mew=0, color=palette.foreground, alpha=0.5, label="runs")
+
+
+def _draw_fit(
+    fit: Fit,
+    *,
+    budget: Sequence[float],
+    at: Mapping[str, Any] | None = None,
+    draw_new: Sequence[str] = (),
+) -> Figure:
+    """Draw the law and the compute-optimal sizes of one curve of a fit."""
+    plan = draw_plan(fit, budget, at=at, draw_new=draw_new)
+    if plan.sizes["curve"] > 1:
+        choice = " and ".join(f"at={{{group!r}: ...}}" for group in group_names(fit.runs))
+        raise ValueError(
+            f"contours are of one curve, and there are {plan.sizes['curve']}; choose with {choice}"
+        )
+    points = prediction_grid(fit, {**_surface_sizes(fit, plan), **(at or {})})
+    return plot_contours(draw_forecast(fit, points, draw_new=draw_new), plan, fit.runs)
+
+
+def _surface_sizes(fit: Fit, plan: xr.Dataset) -> dict[str, np.ndarray]:
+    """Sizes of both predictors, around those of the runs and the plan."""
+    ranges, median = observed_range(fit.runs), interval(plan, 0.9).sel(bound="median")
+    sizes = {}
+    for name in plan.attrs["predictors"]:
+        ends = [*ranges[name], *median[name].values.ravel()]
+        sizes[name] = np.geomspace(np.nanmin(ends) / MARGIN, np.nanmax(ends) * MARGIN, SIZES)
+    return sizes
+
+
+FIGURE = FitFigure(_draw_fit)

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 
 from bayeslaw.diagnostics.summary import parameter_draws
 from bayeslaw.fitting.fit import Fit
+from bayeslaw.plots.figures import FitFigure
 from bayeslaw.plots.forest import axis_scale, draw_intervals, interval_quantiles, label_rows
 from bayeslaw.plots.layout import axes_with_notes, evenly_spaced, gate_warnings
 from bayeslaw.plots.style import package_style
 
-__all__ = ["plot_effects"]
+__all__ = ["FIGURE", "plot_effects"]
 
 MAX_CURVES = 40
 CAPTION = "Dots: medians; bars: 50% and 90% intervals."
@@ -100,3 +101,6 @@ def _shortened(section: Section) -> Section:
     heading, labels, draws = section
     shown = evenly_spaced(range(len(labels)), MAX_CURVES)
     return heading, [labels[i] for i in shown], draws[..., shown]
+
+
+FIGURE = FitFigure(plot_effects)

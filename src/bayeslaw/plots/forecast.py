@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import response_values
+from bayeslaw.data.splits import join_held_out
+from bayeslaw.fitting.fit import Fit
+from bayeslaw.forecasting.curve_lookup import prediction_grid
+from bayeslaw.forecasting.forecast import forecast as draw_forecast
+from bayeslaw.forecasting.observed_range import observed_range
+from bayeslaw.plots.figures import FitFigure
 from bayeslaw.plots.forecast_lines import (
     ForecastLine,
     forecast_line,
@@ -18,9 +27,11 @@ from bayeslaw.plots.layout import evenly_spaced, set_title, small_multiples
 from bayeslaw.plots.style import Palette, package_style, width_in_inches
 from bayeslaw.plots.ticks import log_limits, set_log_scale
 
-__all__ = ["draw_runs", "plot_forecast"]
+__all__ = ["FIGURE", "draw_runs", "plot_forecast"]
 
 MAX_PANELS = 12
+SIZES, EXTENT = 41, 10.0  # of a line: number, and the largest as a multiple of the fitted ones
+DRAWS = 1000
 CAPTION = (
     "Line: median curve; dashed: its 90% band; shaded: 50% and 90% bands of new runs. "
     "Dots: fitted runs; circles: runs held out or beyond the fitted range."
@@ -151,3 +162,29 @@ def _label_bands(axis: Axes, line: ForecastLine, palette: Palette) -> None:
     if line.start < line.sizes[-1] * (1 - 1e-9):
         corner = {"transform": axis.transAxes, "ha": "right", "va": "top"}
         axis.text(0.98, 1, "extrapolated", **corner, **palette.note_style)
+
+
+def _draw_fit(
+    fit: Fit,
+    *,
+    at: Mapping[str, Any] | None = None,
+    later: xr.Dataset | None = None,
+    x: str | None = None,
+    draw_new: Sequence[str] = (),
+) -> Figure:
+    """Draw a forecast of a fit along a predictor, with the fitted and the held-out runs."""
+    points = prediction_grid(fit, {**_line_sizes(fit, at or {}, x), **(at or {})})
+    forecast = draw_forecast(fit, points, draw_new=draw_new, draws=DRAWS)
+    return plot_forecast(forecast, join_held_out(fit.runs, later), x=x)
+
+
+def _line_sizes(fit: Fit, at: Mapping[str, Any], x: str | None) -> dict[str, np.ndarray]:
+    """Sizes along `x`, or along the first predictor that has no values in `at`."""
+    ranges = observed_range(fit.runs)
+    names = [name for name in ([x] if x in ranges else ranges) if name not in at]
+    return {
+        name: np.geomspace(ranges[name][0], EXTENT * ranges[name][1], SIZES) for name in names[:1]
+    }
+
+
+FIGURE = FitFigure(_draw_fit)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bayeslaw.comparison.multiverse import Multiverse, multiverse
+from bayeslaw.plots.figures import ResultFigure
 from bayeslaw.plots.forest import label_rows
 from bayeslaw.plots.layout import figure_with_notes, set_title
 from bayeslaw.plots.numbers import format_number
 from bayeslaw.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Palette, figure_of, package_style
 
-if TYPE_CHECKING:
-    from bayeslaw.comparison.multiverse import Multiverse
-
-__all__ = ["plot_multiverse"]
+__all__ = ["FIGURE", "plot_multiverse"]
 
 BANDS = ("lower", "median", "upper")
 RESULTS = (*BANDS, "sd")  # columns of a forecast that do not say where it is
@@ -137,3 +134,6 @@ def _draw_choices(
     label_rows(axis, labels, [i for i, (_, option) in enumerate(options) if option is None])
     axis.tick_params(length=0)
     axis.spines[["left", "bottom"]].set_visible(False)
+
+
+FIGURE = ResultFigure(multiverse)

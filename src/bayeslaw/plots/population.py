@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.new_curve import new_curve
+from bayeslaw.plots.figures import FitFigure
 from bayeslaw.plots.forest import axis_scale, draw_intervals, interval_quantiles, label_rows
 from bayeslaw.plots.layout import axes_with_notes, gate_warnings
 from bayeslaw.plots.style import Palette, package_style
 from bayeslaw.priors import Population
 
-__all__ = ["plot_population"]
+__all__ = ["FIGURE", "plot_population"]
 
 NORMAL_95 = 1.645  # half-width of a 90% interval in standard errors
 NEW, TYPICAL, CURVES = "a new curve", "typical curve", "curves, medians"
@@ -111,3 +112,6 @@ def _draw_published(axis: Axes, values: list[np.ndarray], first: int, palette: P
         half_width = NORMAL_95 * value[1] if value.size > 1 else np.nan
         style = {"fmt": "o", "ms": 3.2, "lw": 0.8, "color": palette.foreground}
         axis.errorbar(value[0], row, xerr=half_width, **style)
+
+
+FIGURE = FitFigure(plot_population)

@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import group_names, predictor_names, response_values
 from bayeslaw.fitting.fit import Fit
+from bayeslaw.plots.figures import FitFigure
 from bayeslaw.plots.forecast import draw_runs
 from bayeslaw.plots.forecast_lines import group_rows
 from bayeslaw.plots.layout import evenly_spaced, set_title, small_multiples
 from bayeslaw.plots.style import package_style
 from bayeslaw.plots.ticks import log_limits, set_log_scale
 
-__all__ = ["plot_prior"]
+__all__ = ["FIGURE", "plot_prior"]
 
 MAX_PANELS, MAX_DRAWS = 4, 50
 CAPTION = "Lines: runs drawn from the prior, noise included; dots: observed runs."
@@ -65,3 +66,6 @@ def plot_prior(fit: Fit, *, ax: Axes | None = None) -> Figure:
             draw_runs(axis, sizes[curve_rows], observed[curve_rows], palette)
             set_title(axis, " / ".join(levels))
     return figure
+
+
+FIGURE = FitFigure(plot_prior, section="priors")

@@ -12,14 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bayeslaw.data.runs import group_names, predictor_names
+from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.interval import interval
+from bayeslaw.forecasting.residuals import residuals as draw_residuals
+from bayeslaw.plots.figures import FitFigure
 from bayeslaw.plots.forecast import draw_runs
 from bayeslaw.plots.forecast_lines import group_rows
 from bayeslaw.plots.layout import evenly_spaced, set_title, small_multiples
 from bayeslaw.plots.style import Palette, package_style
 from bayeslaw.plots.ticks import log_limits, set_log_scale
 
-__all__ = ["plot_residuals"]
+__all__ = ["FIGURE", "plot_residuals"]
 
 MAX_PANELS = 12
 MAX_NOISE_SIZES = 12  # at which the band of the noise is drawn; more would only look jagged
@@ -140,3 +143,11 @@ def _centre(axis: Axes, values: list[Any]) -> None:
     limit = 1.08 * magnitudes[np.isfinite(magnitudes)].max(initial=0) or 1.0
     axis.set_ylim(-limit, limit)
     axis.yaxis.set_major_locator(MaxNLocator(5, symmetric=True))
+
+
+def _draw_fit(fit: Fit, *, x: str | None = None) -> Figure:
+    """Draw the residuals of a fit."""
+    return plot_residuals(draw_residuals(fit), x=x)
+
+
+FIGURE = FitFigure(_draw_fit)

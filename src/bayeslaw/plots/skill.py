@@ -10,10 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bayeslaw.comparison.backtest import backtest
+from bayeslaw.plots.figures import ResultFigure
 from bayeslaw.plots.layout import figure_with_notes
 from bayeslaw.plots.style import COLUMN_WIDTH, Palette, figure_of, package_style
 
-__all__ = ["plot_skill"]
+__all__ = ["FIGURE", "plot_skill"]
 
 PANELS = {
     "log_score_diff": "log score minus the best",
@@ -143,3 +145,6 @@ def _separated(heights: Sequence[float]) -> list[float]:
         separated.append(max(height, lowest))
     excess = max(0.0, separated[-1] - 1) if separated else 0.0
     return [height - excess for height in separated]
+
+
+FIGURE = ResultFigure(backtest)

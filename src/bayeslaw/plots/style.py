@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,9 @@ __all__ = [
     "PAGE_WIDTH",
     "POINT_STYLE",
     "Palette",
+    "background_style",
     "figure_of",
+    "file_formats",
     "package_style",
     "width_in_inches",
 ]
@@ -79,6 +81,16 @@ def package_style(ax: Axes | None = None) -> Iterator[Palette]:
     is_light = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue > 0.5
     with style.context([STYLE] if is_light else [STYLE, DARK_STYLE]):
         yield LIGHT if is_light else DARK
+
+
+def background_style(dark: bool) -> AbstractContextManager[None]:
+    """Draw on a dark background, or on Matplotlib's own."""
+    return style.context([DARK_STYLE] if dark else [])
+
+
+def file_formats() -> list[str]:
+    """Extensions of files that figures can be saved in."""
+    return sorted(Figure().canvas.get_supported_filetypes())
 
 
 def figure_of(ax: Axes) -> Figure:

@@ -18,6 +18,7 @@ from bayeslaw.report.comparison import comparison_sections, evaluate
 from bayeslaw.report.convergence import convergence_banner, diagnostics_section
 from bayeslaw.report.forecast import forecast_section, plan_sections
 from bayeslaw.report.parameters import parameters_section
+from bayeslaw.report.pictures import with_pictures
 from bayeslaw.report.provenance import provenance_section
 from bayeslaw.report.requested_lines import requested_lines
 from bayeslaw.report.setup import data_section, model_section, priors_section
@@ -61,7 +62,8 @@ def assemble(fit: Fit, options: ReportOptions) -> Report:
         provenance_section(fit),
     ]
     question = options.question or _default_question(fit)
-    return Report(question, _subtitle(fit), convergence_banner(diagnosis.gate), tuple(sections))
+    illustrated = tuple(with_pictures(section, fit) for section in sections)
+    return Report(question, _subtitle(fit), convergence_banner(diagnosis.gate), illustrated)
 
 
 def _default_question(fit: Fit) -> str:

@@ -12,7 +12,8 @@ from bayeslaw.comparison.compare import compare
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.scores import score, score_table
-from bayeslaw.plots import plot_calibration, plot_comparison
+from bayeslaw.plots.calibration import plot_calibration
+from bayeslaw.plots.comparison import plot_comparison
 from bayeslaw.report.blocks import Block, Items, Paragraph, Picture, Section, Table, figure_png
 
 __all__ = ["Evaluation", "comparison_sections", "evaluate"]

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayeslaw.data.runs import group_names, predictor_names, response_values
+from bayeslaw.data.runs import response_values
+from bayeslaw.data.splits import join_held_out
 from bayeslaw.decisions.allocation import training_flops
 from bayeslaw.decisions.plan import plan
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.interval import interval
-from bayeslaw.plots import plot_forecast
+from bayeslaw.plots.forecast import plot_forecast
 from bayeslaw.plots.layout import axis_label, evenly_spaced
 from bayeslaw.report.answer import describe_forecast
 from bayeslaw.report.blocks import (
@@ -119,25 +120,11 @@ def _panels(
     frames = [pd.DataFrame({line.predictor: line.sizes, **line.held}) for line in shown]
     points = points_from_frame(pd.concat(frames), fit)
     draws = forecast(fit, points, draw_new=draw_new, draws=PANEL_DRAWS, random_seed=seed)
-    figure = plot_forecast(draws, _all_runs(fit, later), x=lines[0].predictor, columns=3)
+    figure = plot_forecast(draws, join_held_out(fit.runs, later), x=lines[0].predictor, columns=3)
     count = f"{len(shown)} of {len(lines)} lines" if len(shown) < len(lines) else "All lines"
     sentences = " ".join(describe_forecast(line, fit.runs.attrs["response"]) for line in shown[:3])
     alternative = f"Forecast bands over runs. {sentences}"
     return [Picture(figure_png(figure), f"{count} at a glance.", alternative)]
-
-
-def _all_runs(fit: Fit, later: xr.Dataset | None) -> xr.Dataset:
-    """Fitted and held-out runs, marked."""
-    names = [fit.runs.attrs["response"], *predictor_names(fit.runs)]
-    coords = [name for name in fit.runs.coords if name in ("run", *group_names(fit.runs))]
-    parts = []
-    for runs, is_held_out in ((fit.runs, False), (later, True)):
-        if runs is not None:
-            marks = np.full(runs.sizes["run"], is_held_out)
-            part = runs.reset_coords(drop=True)[names].assign_coords({n: runs[n] for n in coords})
-            parts.append(part.assign_coords(held_out=("run", marks)))
-    joined = xr.concat(parts, "run", combine_attrs="override")
-    return joined.assign_coords(run=np.arange(joined.sizes["run"])).assign_attrs(fit.runs.attrs)
 
 
 def _forecast_table(lines: list[RequestedLine]) -> pd.DataFrame:

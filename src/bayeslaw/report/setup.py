@@ -22,7 +22,6 @@ from bayeslaw.data.runs import group_names, predictor_names, reference_sizes
 from bayeslaw.diagnostics.diagnose import describe_runs
 from bayeslaw.errors import RunsWarning
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.plots import plot_prior
 from bayeslaw.plots.numbers import format_number
 from bayeslaw.priors import Prior
 from bayeslaw.report.blocks import (
@@ -31,10 +30,8 @@ from bayeslaw.report.blocks import (
     Formula,
     Items,
     Paragraph,
-    Picture,
     Section,
     Table,
-    figure_png,
 )
 from bayeslaw.report.describe import describe_discrepancy, describe_noise, describe_pooling
 
@@ -89,8 +86,7 @@ def model_section(fit: Fit) -> Section:
 
 
 def priors_section(fit: Fit) -> Section:
-    """Priors, their quantiles in the units of the data, and a prior predictive figure."""
-    caption = "Runs drawn from the prior, noise included, with the observed runs on top."
+    """Priors, and their quantiles in the units of the data."""
     blocks = (
         Paragraph(
             "Priors are stated at the reference size: on the parameter itself, or on the share or "
@@ -99,7 +95,6 @@ def priors_section(fit: Fit) -> Section:
             "of the parameter in the units of the data."
         ),
         Table("priors-table", "Priors of the free parameters", _prior_table(fit)),
-        Picture(figure_png(plot_prior(fit)), caption, f"{caption} Law {fit.model.law.name}."),
     )
     return Section("priors", "Priors", blocks)
 
