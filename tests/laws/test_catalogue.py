@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,8 @@ OWN_RANGES = {
 }
 BOUNDED = {"loss_to_accuracy", "pass_at_k", "sigmoid"}
 CATALOGUE = [laws.find(name) for name in laws.names()]
+# A saved fit recognises its law by this hash of the formula's source, names of helpers included.
+DIGESTS = json.loads((Path(__file__).parent / "files" / "digests_0_1_0.json").read_text())
 every_law = pytest.mark.parametrize("law", CATALOGUE, ids=lambda law: law.name)
 
 
@@ -187,3 +191,8 @@ def test_level_solves_for_its_parameter(law: Law) -> None:
     others = {key: value for key, value in parameters.items() if key != name}
     value = law(*predictors, **parameters)
     np.testing.assert_allclose(solve(value, *predictors, **others), parameters[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "digest"), DIGESTS.items())
+def test_fits_of_version_0_1_0_know_their_law(name: str, digest: str) -> None:
+    assert laws.find(name).digest.startswith(digest)

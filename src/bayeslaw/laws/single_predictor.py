@@ -244,6 +244,7 @@ def broken(breaks: int) -> Law:
     )
 
 
+# This name is part of the formulas above, by whose hash a saved fit recognises its law.
 def _bend(N: Any, d: Any, c: Any, f: Any) -> Any:
     """Smooth break (1 + (N/d)^(1/f))^(-c f), in logs because sharp breaks overflow."""
     u = (np.log(N) - np.log(d)) / f
