@@ -16,7 +16,6 @@ import nbformat
 import bayeslaw as bl
 from bayeslaw._law.roles import Role
 from bayeslaw.cli import app
-from bayeslaw.plots.figures import FIGURES
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -83,7 +82,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     ),
     "Figures": (
         "One function per figure; they take results and return a matplotlib figure.",
-        " ".join(["residuals", *(f"plot_{name}" for name in FIGURES)]),
+        " ".join(["residuals", *(name for name in bl.__all__ if name.startswith("plot_"))]),
     ),
     "Reports": (
         "A fit as one HTML file for readers without Python.",

@@ -13,7 +13,6 @@ from matplotlib.colors import rgb_to_hsv, to_hex, to_rgb
 from matplotlib.figure import Figure
 
 import bayeslaw as bl
-from bayeslaw.plots.figures import FIGURES
 from bayeslaw.plots.forecast import plot_forecast
 from bayeslaw.plots.style import DARK, LIGHT, Palette, background_style, figure_of, package_style
 
@@ -110,8 +109,8 @@ def test_figures_leave_no_state_behind(example):
 
 
 def test_every_figure_accepts_axes():
-    for name in FIGURES:
-        assert "ax" in getattr(bl, f"plot_{name}").__annotations__, name
+    for name in [name for name in bl.__all__ if name.startswith("plot_")]:
+        assert "ax" in getattr(bl, name).__annotations__, name
 
 
 @pytest.mark.parametrize(("dark", "facecolor"), [(True, DARK.background), (False, "#FFFFFF")])
