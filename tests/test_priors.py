@@ -55,24 +55,30 @@ def test_other_objects_are_not_priors() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Normal(0.0, 0.0), "Normal(mean=0.0, sd=0.0): sd must be positive, got 0.0"),
+        (
+            lambda: Normal(0.0, 0.0),
+            "Normal(mean=0.0, sd=0.0): sd must be a finite number above 0, got 0.0",
+        ),
         (
             lambda: LogNormal(-1.0, 2.0),
-            "LogNormal(median=-1.0, factor=2.0): median must be positive, got -1.0",
+            "LogNormal(median=-1.0, factor=2.0): median must be a finite number above 0, got -1.0",
         ),
         (
             lambda: LogNormal(1.0, 1.0),
-            "LogNormal(median=1.0, factor=1.0): factor must be above 1, got 1.0",
+            "LogNormal(median=1.0, factor=1.0): factor must be a finite number above 1, got 1.0",
         ),
         (
             lambda: LogitNormal(1.0, 1.0),
-            "LogitNormal(median=1.0, sd=1.0): median must lie between 0 and 1, got 1.0",
+            "LogitNormal(median=1.0, sd=1.0): median must be a number between 0 and 1, got 1.0",
         ),
         (
             lambda: LogitNormal(0.5, -1.0),
-            "LogitNormal(median=0.5, sd=-1.0): sd must be positive, got -1.0",
+            "LogitNormal(median=0.5, sd=-1.0): sd must be a finite number above 0, got -1.0",
         ),
-        (lambda: HalfNormal(np.nan), "HalfNormal(sd=nan): sd must be positive, got nan"),
+        (
+            lambda: HalfNormal(np.nan),
+            "HalfNormal(sd=nan): sd must be a finite number above 0, got nan",
+        ),
     ],
 )
 def test_errors_name_the_argument(make: object, message: str) -> None:

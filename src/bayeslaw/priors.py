@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from bayeslaw._arguments import ABOVE_ONE, FINITE, POSITIVE, PROBABILITY, NumberRange
+
 __all__ = [
     "Fixed",
     "HalfNormal",
@@ -57,7 +59,8 @@ class Normal:
     sd: float
 
     def __post_init__(self) -> None:
-        _require_positive(self, sd=self.sd)
+        _check(self, "mean", FINITE)
+        _check(self, "sd", POSITIVE)
 
     def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
         """Register a PyMC normal variable."""
@@ -90,9 +93,8 @@ class LogNormal:
     factor: float
 
     def __post_init__(self) -> None:
-        _require_positive(self, median=self.median)
-        if not self.factor > 1:
-            raise ValueError(f"{self}: factor must be above 1, got {self.factor}")
+        _check(self, "median", POSITIVE)
+        _check(self, "factor", ABOVE_ONE)
 
     def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
         """Register a PyMC log-normal variable."""
@@ -122,9 +124,8 @@ class LogitNormal:
     sd: float
 
     def __post_init__(self) -> None:
-        _require_positive(self, sd=self.sd)
-        if not 0 < self.median < 1:
-            raise ValueError(f"{self}: median must lie between 0 and 1, got {self.median}")
+        _check(self, "sd", POSITIVE)
+        _check(self, "median", PROBABILITY)
 
     def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
         """Register a PyMC logit-normal variable."""
@@ -157,7 +158,8 @@ class LinkNormal:
     sd: float
 
     def __post_init__(self) -> None:
-        _require_positive(self, sd=self.sd)
+        _check(self, "mean", FINITE)
+        _check(self, "sd", POSITIVE)
 
     def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
         """Register a PyMC normal variable, on the scale of the link."""
@@ -184,7 +186,7 @@ class HalfNormal:
     sd: float
 
     def __post_init__(self) -> None:
-        _require_positive(self, sd=self.sd)
+        _check(self, "sd", POSITIVE)
 
     def to_pymc(self, name: str, /, *, dims: Any = None) -> Any:
         """Register a PyMC half-normal variable."""
@@ -261,7 +263,5 @@ class Population(Mapping[str, Prior]):
         return len(self.priors)
 
 
-def _require_positive(prior: object, **values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{prior}: {name} must be positive, got {value}")
+def _check(prior: object, name: str, number_range: NumberRange) -> None:
+    number_range.check(f"{prior}: {name}", getattr(prior, name))

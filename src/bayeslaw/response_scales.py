@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bayeslaw._arguments import FINITE
+
 __all__ = ["LogScale", "LogitScale", "RawScale", "ResponseScale"]
 
 
@@ -115,6 +117,8 @@ class LogitScale:
     upper: float = 1.0
 
     def __post_init__(self) -> None:
+        for name in ("lower", "upper"):
+            FINITE.check(f"{self}: {name}", getattr(self, name))
         if not self.lower < self.upper:
             raise ValueError(f"{self}: lower must be below upper")
 

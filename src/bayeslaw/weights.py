@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import softmax
 
+from bayeslaw._arguments import COUNT, SEED
 from bayeslaw.data.runs import group_names
 
 __all__ = [
@@ -200,7 +201,8 @@ def pseudo_bma_weights(
             "every model gives some run a density of zero, so no sum of log scores is finite; "
             "use stacking_weights, which mixes densities run by run"
         )
-    bootstrap = np.random.default_rng(random_seed).dirichlet(np.ones(len(means)), draws)
+    rng = np.random.default_rng(SEED.check("random_seed", random_seed))
+    bootstrap = rng.dirichlet(np.ones(len(means)), COUNT.check("draws", draws))
     elpd = len(means) * (bootstrap @ means)
     return _series(softmax(elpd, axis=1).mean(axis=0), scores)
 
@@ -257,7 +259,8 @@ def hierarchical_weights(
         mixed = np.einsum("rk,rk->r", _mixture_weights(normals.reshape(shape))[level], density)
         return float(share @ np.log(mixed))
 
-    rng = np.random.default_rng(random_seed)
+    draws = COUNT.check("draws", draws)
+    rng = np.random.default_rng(SEED.check("random_seed", random_seed))
     fitted = _elliptical_slices(log_likelihood, shape[0] * shape[1], draws, rng).reshape(-1, *shape)
     unseen = np.concatenate([fitted[:, :2], rng.standard_normal((draws, 1, shape[1]))], axis=1)
     weights = [_mixture_weights(normals).mean(axis=0) for normals in (fitted, unseen)]

@@ -56,3 +56,10 @@ def test_r_hat_of_constant_or_non_finite_draws_is_nan() -> None:
     np.testing.assert_array_equal(np.isnan(result.r_hat), [True, True, False])
     np.testing.assert_array_equal(np.isnan(result.ess_bulk), [False, True, False])
     assert result.ess_bulk[0] == 400
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_too_few_draws_have_no_convergence(count: int) -> None:
+    result = convergence(np.random.default_rng(0).normal(size=(3, 2, count)))
+    for values in (result.r_hat, result.ess_bulk, result.ess_tail):
+        np.testing.assert_array_equal(values, np.full(3, np.nan))

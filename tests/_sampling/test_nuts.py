@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bayeslaw._sampling.nuts import Sampler
@@ -12,19 +13,35 @@ from bayeslaw._sampling.nuts import Sampler
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"draws": 0}, "draws must be at least 1, got 0"),
-        ({"tune": 0}, "tune must be at least 1, got 0"),
-        ({"chains": -1}, "chains must be at least 1, got -1"),
-        ({"random_seed": -1}, "random_seed must be a whole number, 0 or more, got -1"),
-        ({"random_seed": 1.5}, "random_seed must be a whole number, 0 or more, got 1.5"),
-        ({"target_accept": 1.0}, "target_accept must lie between 0 and 1, got 1.0"),
-        ({"target_accept": 0.0}, "target_accept must lie between 0 and 1, got 0.0"),
+        ({"draws": 0}, "draws must be a whole number, 1 or more, got 0"),
+        ({"tune": 0}, "tune must be a whole number, 1 or more, got 0"),
+        ({"chains": -1}, "chains must be a whole number, 1 or more, got -1"),
+        ({"random_seed": -1}, "random_seed must be a whole number from 0 to 2**64 - 1, got -1"),
+        ({"random_seed": 1.5}, "random_seed must be a whole number from 0 to 2**64 - 1, got 1.5"),
+        ({"target_accept": 1.0}, "target_accept must be a number between 0 and 1, got 1.0"),
+        (
+            {"random_seed": 2**64},
+            f"random_seed must be a whole number from 0 to 2**64 - 1, got {2**64}",
+        ),
+        ({"random_seed": True}, "random_seed must be a whole number from 0 to 2**64 - 1, got True"),
+        ({"draws": float("inf")}, "draws must be a whole number, 1 or more, got inf"),
+        ({"draws": "500"}, "draws must be a whole number, 1 or more, got '500'"),
+        ({"tune": None}, "tune must be a whole number, 1 or more, got None"),
+        ({"cores": 0}, "cores must be a whole number, 1 or more, got 0"),
+        ({"max_draws_factor": 1.5}, "max_draws_factor must be a whole number, 1 or more, got 1.5"),
+        ({"target_accept": 0.0}, "target_accept must be a number between 0 and 1, got 0.0"),
     ],
 )
 def test_sampler_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011
         Sampler(**{"random_seed": 1, **arguments})
     assert str(error.value) == message
+
+
+def test_whole_numbers_of_any_type_are_settings() -> None:
+    sampler = Sampler(np.int64(2**40), draws=1e3, chains=np.uint8(2))  # pyright: ignore
+    assert (sampler.random_seed, sampler.draws, sampler.chains) == (2**40, 1000, 2)
+    assert {type(value) for value in (sampler.random_seed, sampler.draws, sampler.chains)} == {int}
 
 
 def test_each_attempt_takes_smaller_steps() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,10 @@ import bayeslaw as bl
 from bayeslaw import cli
 
 GROUPED = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
+POSITIVE, PROBABILITY = "a finite number above 0", "a number between 0 and 1"
+FROM_ONE, ABOVE_ONE = "a finite number, 1 or more", "a finite number above 1"
+COUNT, SEED = "a whole number, 1 or more", "a whole number from 0 to 2**64 - 1"
+NO_SIZES = {"nan": "nan", "inf": "inf", "-1": "-1.0", "0": "0.0"}
 type Run = Callable[..., tuple[int, str, str]]
 
 
@@ -114,7 +119,7 @@ type Run = Callable[..., tuple[int, str, str]]
         (
             ["forecast", "fit.nc", "--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web",
              "--prob", "90"],
-            "prob must lie between 0 and 1, got 90.0",
+            'Invalid value "90.0" for --prob. It must be a number between 0 and 1, got 90.0',
         ),
         (
             ["plan", "fit.nc", "--budget", "1e21"],
@@ -131,11 +136,62 @@ type Run = Callable[..., tuple[int, str, str]]
         ),
         (
             ["fit", "runs.csv", *GROUPED, "--draws", "0"],
-            "draws must be at least 1, got 0",
+            'Invalid value "0" for --draws. It must be a whole number, 1 or more, got 0',
         ),
         (
             ["fit", "runs.csv", *GROUPED, "--seed", "-1"],
-            "random_seed must be a whole number, 0 or more, got -1",
+            'Invalid value "-1" for --seed. It must be a whole number from 0 to 2**64 - 1, got -1',
+        ),
+        *(
+            (
+                [*command, value],
+                f'Invalid value "{shown}" for {command[-1]}. It must be {kind}, got {shown}',
+            )
+            for command, kind, values in (
+                (["requirement", "fit.nc", "--target", "2", "--largest"], POSITIVE, NO_SIZES),
+                (["requirement", "fit.nc", "--target", "2", "--prob"], PROBABILITY, NO_SIZES),
+                (["forecast", "fit.nc", "--prob"], PROBABILITY, NO_SIZES),
+                (["diagnose", "fit.nc", "--prob"], PROBABILITY, NO_SIZES),
+                (["contrast", "fit.nc", "--group", "task", "--reach"], FROM_ONE, NO_SIZES),
+                (["demo", "--seed"], SEED, {"-1": "-1", str(2**64): str(2**64)}),
+                (["fit", "runs.csv", *GROUPED, "--chains"], COUNT, {"0": "0", "-1": "-1"}),
+                (["fit", "runs.csv", *GROUPED, "--tune"], COUNT, {"0": "0", "-1": "-1"}),
+            )
+            for value, shown in values.items()
+        ),
+        *(
+            ([*command, f"{start}{value}"], f"{name} must be {kind}, got {shown}")
+            for command, start, name, kind in (
+                (["requirement", "fit.nc", "--target"], "2,", "--target", POSITIVE),
+                (["plan", "fit.nc", "--budget"], "1e20,", "--budget", POSITIVE),
+                (["backtest", "runs.csv", *GROUPED, "--origins"], "", "--origins", POSITIVE),
+                (["backtest", "runs.csv", *GROUPED, "--horizons"], "", "--horizons", ABOVE_ONE),
+                (["forecast", "fit.nc", "--at"], "N=1e9,", "N", POSITIVE),
+                (["fit", "runs.csv", *GROUPED, "--hold-out"], "N=", "N", POSITIVE),
+            )
+            for value, shown in NO_SIZES.items()
+        ),
+        *(
+            (
+                ["forecast", "fit.nc", "--at", "N=1e9", "--at", extra],
+                f"the grid has {extra[0]!r}, which is neither a predictor of the law, ['N'], nor a "
+                "group of the fit, ['task', 'dataset']",
+            )
+            for extra in ("D=3", "x=red")
+        ),
+        (["forecast", "fit.nc", "--at", "N"], "'N' has no value; write N=VALUE"),
+        (["forecast", "fit.nc", "--at", "task="], "'task=' has no value; write task=VALUE"),
+        (
+            ["forecast", "fit.nc", "--at", 'task="c4'],
+            "'\"c4' is not a list of texts: unexpected end of data",
+        ),
+        (
+            ["fit", "runs.csv", *GROUPED, "--hold-out", "N=1_000"],
+            "N=1_000: '1_000' is not a number; write N=1e9",
+        ),
+        (
+            ["check", "runs.csv", "--predictor", "N=\x1b[31m"],
+            "column '\\x1b[31m' is not in the table. It has: params, loss, task, dataset",
         ),
         (
             ["fit", "runs.csv", *GROUPED, "--law", "chinchilla"],
@@ -216,6 +272,28 @@ def test_a_reader_that_stops_is_no_failure(arguments: list[str]) -> None:
             check=False,
         )
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def _shell(command: str) -> subprocess.CompletedProcess[str]:
+    program = f"{shlex.quote(sys.executable)} -m bayeslaw"
+    command = f"{program} {command}"
+    return subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+
+
+def test_a_closed_output_is_named() -> None:
+    done = _shell("laws >&-")
+    message = "error: the standard output is closed; write > /dev/null\n"
+    assert (done.returncode, done.stderr) == (2, message)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("command", ["laws", "laws --json", "laws power"])
+def test_a_full_disk_is_named(command: str) -> None:
+    done = _shell(f"{command} > /dev/full")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.endswith("No space left on device\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_help_is_quick() -> None:

@@ -143,3 +143,33 @@ def test_a_study_that_cannot_be_read(
 def test_a_study_that_is_not_there(run: Run) -> None:
     sentence = "cannot read 'nothing.toml': No such file or directory"
     assert run("check", "--config", "nothing.toml") == (2, "", f"error: {sentence}\n")
+
+
+@pytest.mark.parametrize(
+    ("table", "typed"),
+    [
+        ("at = { N = 1e9, version = [1.10, 1.1] }", ["N=1e9", "version=1.10,1.1"]),
+        ('at = { task = ["a,b", "c"] }', ['task="a,b",c']),
+        ("at = { task = 'say \"a\"' }", ['task="say ""a"""']),
+        ("at = { flag = [true, false] }", ["flag=true,false"]),
+        ('predictor = { N = "pa,rams" }', ["N=pa,rams"]),
+    ],
+)
+def test_values_stay_as_written(table: str, typed: list[str]) -> None:
+    import tomllib
+
+    from bayeslaw.cli.config import _as_typed
+
+    [(key, value)] = tomllib.loads(table, parse_float=str).items()
+    assert _as_typed(key, value) == typed
+
+
+@pytest.mark.parametrize(
+    "content", [f"[check]\nx = {'[' * 50_000}{']' * 50_000}\n", f"[check{'.a' * 50_000}]\nx = 1\n"]
+)
+def test_a_deep_config_file_is_refused(
+    content: str, run: Run, write: Callable[[str], object]
+) -> None:
+    write(content)
+    message = "error: study.toml is not a config file: it is nested too deeply\n"
+    assert run("check", "--config", "study.toml") == (2, "", message)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bayeslaw.cli.console import print_answer
+from bayeslaw.cli.console import print_answer, printable
 
 
 def test_infinities_are_text_in_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,3 +53,47 @@ def test_a_table_has_the_width_of_its_terminal(terminal: Callable[[int], list[st
     assert stacked[1:4] == ["new", "run", "loss      median   task"]
     assert stacked[5:] == ["3.5   1.235e+05   c4 of web"]
     assert terminal(20)[1:] == ["loss: 3.5", "new run median:", "1.235e+05", "task: c4 of web"]
+
+
+NASTY = [
+    ("[red]x", "[red]x"),
+    ("[/red]", "[/red]"),
+    ("x\\[bold]", "x\\[bold]"),
+    (":smile:", ":smile:"),
+    ("\x1b[31mred", "\\x1b[31mred"),
+    ("a\x07\u202eb", "a\\x07\\u202eb"),
+    ("a\u2028b\x85c", "a\\u2028b\\x85c"),
+    ("tab\there", "tab\\there"),
+    ("Ωmega, 数据", "Ωmega, 数据"),
+]
+
+
+@pytest.mark.parametrize(("label", "printed"), NASTY)
+@pytest.mark.parametrize("width", [20, 80, 1000])
+def test_labels_are_printed_as_they_are_without_commanding_the_terminal(
+    label: str,
+    printed: str,
+    width: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    frame = pd.DataFrame({"task": [label], "all": [[label]], "of": [{label: 1}], label: [0.5]})
+    print_answer({"one": label, "sentences": [f"{label} fell."], "table": frame}, False)
+    out = capsys.readouterr().out
+    assert not {each for each in out if not each.isprintable()} - {"\n"}
+    assert out.startswith(f"one: {printed}\n{printed} fell.\n") or width == 20
+    assert "".join(out.split()).count("".join(printed.split())) >= 4
+
+
+@pytest.mark.parametrize(("label", "printed"), NASTY)
+def test_labels_with_an_index_are_printed_as_they_are(
+    label: str, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.DataFrame({"x": [0.5]}, index=pd.Index([label], name="task"))
+    print_answer({"table": frame}, False)
+    assert printed in capsys.readouterr().out
+
+
+def test_half_a_character_is_printed() -> None:
+    assert printable("a\ud800\nb") == "a\\ud800\nb"

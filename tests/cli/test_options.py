@@ -18,6 +18,7 @@ from bayeslaw.cli.options import (
     parse_numbers,
     parse_points,
     parse_sizes,
+    parse_texts,
 )
 
 GROUPED = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
@@ -127,3 +128,17 @@ def test_an_interrupt_of_many_fits_says_what_is_saved(
     result = run(command, folder / "runs.csv", *GROUPED, *arguments, *store)
     assert result == (130, "", f"interrupted; {sentence}\n")
     assert stores == [Path("fits") if store else None]
+
+
+@pytest.mark.parametrize(
+    ("typed", "texts"),
+    [
+        ("c4", ["c4"]),
+        ("1.10,1.1,01", ["1.10", "1.1", "01"]),
+        ('"a,b",c', ["a,b", "c"]),
+        ('"say ""a""",b"c', ['say "a"', 'b"c']),
+        (" a, b", [" a", " b"]),
+    ],
+)
+def test_texts_are_separated_by_commas(typed: str, texts: list[str]) -> None:
+    assert parse_texts(typed) == texts

@@ -260,7 +260,9 @@ def test_options_are_passed_to_the_sampler(calls: Calls, tmp_path: Path) -> None
             "origin 1e+08 leaves no curve with runs up to it and beyond: N in the data is 1e+06 "
             "to 1e+08",
         ),
-        ({"horizons": [1, 2]}, "horizons are multiples of the origin, above 1, got [1, 2]"),
+        ({"horizons": [1, 2]}, "each of horizons must be a finite number above 1, got 1"),
+        ({"horizons": [np.inf]}, "each of horizons must be a finite number above 1, got inf"),
+        ({"origins": [np.nan]}, "each of origins must be a finite number above 0, got nan"),
         (
             {"runs": TWO.assign_coords(size=("run", np.ones(TWO.sizes["run"])))},
             "the runs have 'size' already, which the scores of a backtest use; rename it",

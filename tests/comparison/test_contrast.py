@@ -290,9 +290,9 @@ def test_a_table_without_a_crossing_and_without_an_end(floored: bl.Fit) -> None:
 
 
 def test_a_probability_that_is_none(straight: bl.Fit) -> None:
-    with pytest.raises(ValueError, match=r"^prob must lie between 0 and 1, got 90$"):
+    with pytest.raises(ValueError, match=r"^prob must be a number between 0 and 1, got 90$"):
         contrast_table(contrast(straight, "net"), 90)
-    with pytest.raises(ValueError, match=r"^prob must lie between 0 and 1, got 0$"):
+    with pytest.raises(ValueError, match=r"^prob must be a number between 0 and 1, got 0$"):
         crossing_table(contrast(straight, "net"), 0)
 
 
@@ -308,8 +308,8 @@ def test_a_probability_that_is_none(straight: bl.Fit) -> None:
         ("net", {"levels": "mlp"}, "a contrast takes two levels of 'net', such as"),
         ("net", {"along": "D"}, "along='D' is no predictor of law 'pure_power'"),
         ("net", {"at": {"net": "mlp"}}, "'net' in at is no predictor of law 'pure_power', and"),
-        ("net", {"at": {"N": [1e9, -1.0]}}, "N takes a positive number or a list of them"),
-        ("net", {"reach": 0.1}, "reach must be at least 1, got 0.1"),
+        ("net", {"at": {"N": [1e9, -1.0]}}, "N must be a finite number above 0, got -1.0"),
+        ("net", {"reach": 0.1}, "reach must be a finite number, 1 or more, got 0.1"),
     ],
 )
 def test_what_makes_no_contrast(

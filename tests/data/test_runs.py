@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayeslaw
+from bayeslaw.data.checks import RESERVED_NAMES
 from bayeslaw.data.runs import (
     check_runs,
     grid,
@@ -109,6 +110,10 @@ def test_runs_survive_netcdf(original, tmp_path):
 
 
 COLUMNS = "It has: params, tokens, loss, task, dataset, id"
+RESERVED = (
+    f"it is a reserved name. Reserved are {', '.join(RESERVED_NAMES)}; rename the column, for "
+    "example with an underscore at its end"
+)
 
 
 @pytest.mark.parametrize(
@@ -131,24 +136,31 @@ COLUMNS = "It has: params, tokens, loss, task, dataset, id"
         ({"groups": ["params"]}, "'params' cannot be a group: it is a predictor"),
         ({"groups": ["loss"]}, "'loss' cannot be a group: it is the response"),
         ({"groups": ["task", "task"]}, "'task' cannot be a group: it is a group"),
-        ({"groups": ["run"]}, "'run' cannot be a group: it is a reserved name"),
+        ({"groups": ["run"]}, f"'run' cannot be a group: {RESERVED}"),
         ({"groups": ["a/b"]}, "'a/b' cannot be a group: a slash would split a fit's tree"),
-        ({"groups": ["chain"]}, "'chain' cannot be a group: it is a reserved name"),
-        ({"groups": ["draw"]}, "'draw' cannot be a group: it is a reserved name"),
-        ({"groups": ["curve"]}, "'curve' cannot be a group: it is a reserved name"),
-        ({"groups": ["held_out"]}, "'held_out' cannot be a group: it is a reserved name"),
-        ({"groups": ["stderr"]}, "'stderr' cannot be a group: it is a reserved name"),
+        ({"groups": ["chain"]}, f"'chain' cannot be a group: {RESERVED}"),
+        ({"groups": ["draw"]}, f"'draw' cannot be a group: {RESERVED}"),
+        ({"groups": ["curve"]}, f"'curve' cannot be a group: {RESERVED}"),
+        ({"groups": ["held_out"]}, f"'held_out' cannot be a group: {RESERVED}"),
+        ({"groups": ["stderr"]}, f"'stderr' cannot be a group: {RESERVED}"),
         ({"predictors": {"loss": "params"}}, "'loss' cannot be a predictor: it is the response"),
-        ({"response": "run"}, "'run' cannot be the response: it is a reserved name"),
+        ({"response": "run"}, f"'run' cannot be the response: {RESERVED}"),
         ({"duplicates": "maybe"}, "duplicates must be 'drop' or 'keep', got 'maybe'"),
         ({"reference": {"D": 1e9}}, "'D' is not a predictor; there are: params"),
         (
             {"reference": {"params": 0.0}},
-            "reference of 'params': 0.0 is not positive: "
-            "losses, sizes and standard errors must be above zero",
+            "reference of 'params' must be a finite number above 0, got 0.0",
         ),
-        ({"reference": {"params": np.inf}}, "reference of 'params': inf is not finite"),
-        ({"reference": {"params": "big"}}, "reference of 'params': 'big' is not a number"),
+        (
+            {"reference": {"params": np.inf}},
+            "reference of 'params' must be a finite number above 0, got inf",
+        ),
+        (
+            {"reference": {"params": "1e9"}},
+            "reference of 'params' must be a finite number above 0, got '1e9'",
+        ),
+        ({"best": "5"}, "best must be a finite number, got '5'"),
+        ({"best": True}, "best must be a finite number, got True"),
         ({"best": np.inf}, "best must be a finite number, got inf"),
         (
             {"best": 3.5},
@@ -317,8 +329,14 @@ def test_grid_takes_arrays_and_integers():
             {"N": np.nan},
             "N, item 0: nan is a missing value: fill it in or drop the row",
         ),
-        ({"N": [1.0, "big"]}, "N, item 1: 'big' is not a number"),
-        ({"N": 1.0, "run": "a"}, "'run' cannot be a group: it is a reserved name"),
+        ({"N": [1.0, "big"]}, "N mixes text and numbers: [1.0, 'big']"),
+        ({"N": 1.0, "run": "a"}, f"'run' cannot be a group: {RESERVED}"),
+        ({"N": True}, "N, item 0: True is not a number"),
+        (
+            {"N": 1.0, "task": "a\0"},
+            "task, item 0: 'a\\x00' has the character '\\x00', which files cannot hold",
+        ),
+        ({"N": [10**400]}, "N, item 0: 100000000000000000...0000000000000000000 is not finite"),
     ],
 )
 def test_bad_grids_are_named(values, message):

@@ -59,7 +59,10 @@ def test_a_predictor_may_be_called_runs():
             "no run has N <= 1e+07 and D <= 1e+07: "
             "N in the data is 1e+06 to 1e+09, D in the data is 2e+07 to 2e+10",
         ),
-        ({"N": np.nan}, "no run has N <= nan: N in the data is 1e+06 to 1e+09"),
+        ({"N": np.nan}, "N must be a finite number above 0, got nan"),
+        ({"N": np.inf}, "N must be a finite number above 0, got inf"),
+        ({"N": "1e8"}, "N must be a finite number above 0, got '1e8'"),
+        ({"N": True}, "N must be a finite number above 0, got True"),
     ],
 )
 def test_limits_that_split_nothing(limits, message):

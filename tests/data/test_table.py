@@ -165,12 +165,12 @@ def test_reading_leaves_the_table_alone():
         (
             "id",
             ["a", "b", "a", "a"],
-            "column 'id': 'a' names rows 0, 2, 3; a run's name must be unique",
+            "column 'id': 'a' names row 0, row 2, row 3; a run's name must be unique",
         ),
         (
             "id",
             [7, 8, 8, 7],
-            "column 'id': '7' names rows 0, 3; a run's name must be unique (and 1 more)",
+            "column 'id': '7' names row 0, row 3; a run's name must be unique (and 1 more)",
         ),
         (
             "held_out",

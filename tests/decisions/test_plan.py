@@ -353,7 +353,7 @@ def test_a_new_curve_is_drawn_as_for_a_forecast(crossed_fit: bl.Fit) -> None:
     [
         (
             {"budget": [1e20, -1.0]},
-            "budget takes a positive number or a list of them, got -1.0",
+            "budget must be a finite number above 0, got -1.0",
         ),
         ({"budget": []}, "budget takes a positive number or a list of them, got []"),
         (

@@ -243,7 +243,7 @@ def test_the_budget_of_another_cost(joint: bl.Fit) -> None:
     [
         (
             {"target": 0.0},
-            "target takes a positive number or a list of them, got 0.0",
+            "target must be a finite number above 0, got 0.0",
         ),
         (
             {"target": 2.0},

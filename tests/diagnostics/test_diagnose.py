@@ -46,6 +46,43 @@ def test_a_good_fit(lone_fit: bl.Fit) -> None:
     assert diagnosis.gate == Gate.of(lone_fit.tree)
 
 
+def _with_draws(fit: bl.Fit, count: int) -> bl.Fit:
+    """The first draws of the posterior of a fit."""
+    groups = {node.path: node.to_dataset(inherit=False) for node in fit.tree.subtree}
+    for path in {*groups} - {"/prior", "/unconstrained_prior", "/prior_predictive"}:
+        groups[path] = groups[path].isel(draw=slice(count), missing_dims="ignore")
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = dict(fit.tree.attrs)
+    return replace(fit, tree=tree)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 10])
+def test_few_draws_are_diagnosed(lone_fit: bl.Fit, count: int) -> None:
+    sentences = bl.diagnose(_with_draws(lone_fit, count)).sentences
+    assert any("influen" in sentence for sentence in sentences)
+    assert not any("nan" in sentence for sentence in sentences)
+
+
+def test_runs_without_influence_are_diagnosed(lone_fit: bl.Fit) -> None:
+    """As with standard errors of 1e9: the density of the runs is the same in all draws."""
+    density = lone_fit.tree["log_likelihood"].to_dataset()
+    fit = with_group(lone_fit, "log_likelihood", xr.full_like(density, -20.0))
+    [sentence] = [each for each in bl.diagnose(fit).sentences if "influen" in each]
+    assert sentence == (
+        "The influence of runs is unknown: leave-one-out cannot be estimated: all tail values are "
+        "the same; there are few draws, or a run whose density does not vary, as with a very large "
+        "standard error."
+    )
+
+
+@pytest.mark.parametrize(("factor", "is_noted"), [(1.0, False), (1e-3, True)])
+def test_noise_of_a_formula_is_noted(lone_fit: bl.Fit, factor: float, is_noted: bool) -> None:
+    posterior = lone_fit.tree["posterior"].to_dataset()
+    fit = with_group(lone_fit, "posterior", posterior.assign(sigma=posterior["sigma"] * factor))
+    noted = [s for s in bl.diagnose(fit).sentences if "values of a formula, or smoothed" in s]
+    assert len(noted) == is_noted
+
+
 def test_fits_of_refit_are_refused(lone_fit: bl.Fit) -> None:
     tree = lone_fit.tree.copy()
     del tree["unconstrained_prior"]
@@ -269,3 +306,43 @@ def test_curves_that_never_rise() -> None:
     assert describe_runs(runs_of(np.tile(rough, 2), N=sizes, task=task))[1:] == []
     short = runs_of(falling[:9], N=sizes[:9])
     assert describe_runs(short)[1:] == []
+
+
+@pytest.mark.parametrize(
+    ("exponents", "decades"), [([-300, 0, 300, 301], "601.0"), ([-320, -319, 0, 308], "628.0")]
+)
+def test_decades_of_any_sizes_are_finite(exponents: list[int], decades: str) -> None:
+    table = pd.DataFrame({"N": [10.0**each for each in exponents], "loss": [4.0, 3.0, 2.5, 2.4]})
+    [span] = describe_runs(bl.read_runs(table, predictors=["N"]))
+    assert span.startswith(f"N: {decades} decades and 4 distinct sizes")
+
+
+@pytest.mark.parametrize(
+    ("losses", "sentence"),
+    [
+        (
+            [3.0, 3.0, 3.0, 3.0],
+            "All responses (loss) are equal in 2 of 2 curve(s), for example 3: they say nothing "
+            "about how the response depends on size.",
+        ),
+        (
+            [4.0, 3.0, 2.0, 2.0],
+            "All responses (loss) are equal in 1 of 2 curve(s), for example 2: they say nothing "
+            "about how the response depends on size.",
+        ),
+        ([4.0, 3.0, 2.0, 1.0], None),
+    ],
+)
+def test_constant_responses_are_said(losses: list[float], sentence: str | None) -> None:
+    table = {"N": [1e6, 1e7, 1e6, 1e7], "loss": losses, "task": ["a", "a", "b", "b"]}
+    runs = bl.read_runs(pd.DataFrame(table), predictors=["N"], groups=["task"])
+    assert [s for s in describe_runs(runs) if "are equal" in s] == ([sentence] if sentence else [])
+
+
+def test_standard_errors_above_the_response_are_said() -> None:
+    table = {"N": [1e6, 1e7, 1e8], "loss": [4.0, 3.0, 2.0], "se": [0.1, 1e9, 2.5]}
+    runs = bl.read_runs(pd.DataFrame(table), predictors=["N"], stderr="se")
+    assert describe_runs(runs)[-1] == (
+        "The standard error of 2 of 3 runs is larger than the response: such runs say next to "
+        "nothing."
+    )

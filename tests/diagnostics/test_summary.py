@@ -93,5 +93,5 @@ def test_a_fit_that_failed_says_so_first(crossed_fit: bl.Fit) -> None:
 
 @pytest.mark.parametrize("prob", [0.0, 1.0, 90.0])
 def test_prob(crossed_fit: bl.Fit, prob: float) -> None:
-    with pytest.raises(ValueError, match=f"^prob must lie between 0 and 1, got {prob}$"):
+    with pytest.raises(ValueError, match=f"^prob must be a number between 0 and 1, got {prob}$"):
         bl.summary(crossed_fit, prob=prob)

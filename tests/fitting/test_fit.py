@@ -17,7 +17,7 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.errors import Interrupted, RunsError, RunsWarning
-from bayeslaw.fitting.fit import Fit, fit
+from bayeslaw.fitting.fit import Fit, check_fittable, fit
 from bayeslaw.laws import broken, double_power, power
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Undertuned
@@ -415,6 +415,22 @@ def test_runs_without_a_response_are_refused() -> None:
         RunsError, match=r"^these runs have no response to fit; a grid is for forecast$"
     ):
         fit(Model(power), grid(N=[1e6, 1e7]), random_seed=1)
+
+
+@pytest.mark.parametrize("group", ["alpha", "sigma", "tau"])
+def test_groups_with_the_name_of_a_parameter_are_refused(group: str) -> None:
+    table = pd.DataFrame({"N": [1e6, 1e7], "loss": [3.0, 2.0], group: ["a", "b"]})
+    runs = read_runs(table, predictors=["N"], groups=[group])
+    message = f"group '{group}' has the name of a parameter of law 'power' or of its noise; rename"
+    with pytest.raises(RunsError, match=message):
+        check_fittable(Model(power, pooling=[group]), runs)
+
+
+def test_equal_responses_are_warned_of_before_anything_is_built() -> None:
+    sizes = np.geomspace(1e6, 1e9, 8)
+    runs = read_runs(pd.DataFrame({"N": sizes, "loss": 3.0}), predictors=["N"])
+    with pytest.warns(RunsWarning, match=r"^all responses are equal: they say nothing about how"):
+        check_fittable(Model(power), runs)
 
 
 def test_thin_curves_are_warned_of_before_anything_is_built(

@@ -177,7 +177,7 @@ def test_no_more_draws_than_requested(crossed_fit: bl.Fit, draws: int) -> None:
 
 
 def test_a_forecast_has_draws(crossed_fit: bl.Fit) -> None:
-    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="draws must be a whole number, 1 or more, got 0"):
         bl.forecast(crossed_fit, bl.grid(N=[1e9], task="c4", dataset="web"), draws=0)
 
 

@@ -31,5 +31,5 @@ def test_variables_without_draws_have_no_bands(crossed_fit: bl.Fit) -> None:
 
 @pytest.mark.parametrize("prob", [0.0, 1.0, 90.0, -0.5, float("nan")])
 def test_prob_of_a_band(prob: float) -> None:
-    with pytest.raises(ValueError, match=f"^prob must lie between 0 and 1, got {prob}$"):
+    with pytest.raises(ValueError, match=f"^prob must be a number between 0 and 1, got {prob}$"):
         bl.interval(xr.Dataset(), prob)

@@ -383,3 +383,9 @@ def test_runs_without_groups_are_one_curve() -> None:
 )
 def test_standard_error(values: list[list[float]], expected: list[float]) -> None:
     np.testing.assert_allclose(standard_error(np.array(values)), expected)
+
+
+def test_coordinates_with_the_name_of_a_score_are_refused() -> None:
+    observed = runs_of(OBSERVED, ["c4", "books", "code"]).assign_coords(crps=("run", [*"abc"]))
+    with pytest.raises(ValueError, match=r"^the runs have 'crps' already, which is the name of a"):
+        score(forecast_of(draws()), observed)

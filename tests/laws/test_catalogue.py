@@ -58,7 +58,7 @@ def test_names_of_families() -> None:
     assert laws.find("broken_12") is laws.broken(12)
     assert laws.find("broken_2").digest != laws.find("broken_3").digest
     assert laws.broken.__wrapped__(2).digest == laws.broken(2).digest
-    with pytest.raises(ValueError, match="breaks must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="breaks must be a whole number, 1 or more, got 0"):
         laws.broken(0)
 
 

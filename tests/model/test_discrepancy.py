@@ -28,7 +28,9 @@ def test_a_side_has_eight_knots_by_default() -> None:
     assert Brownian(knots=1).knots == 1
 
 
-@pytest.mark.parametrize("knots", [0, -3])
-def test_there_is_at_least_one_knot(knots: int) -> None:
-    with pytest.raises(ValueError, match=rf"^Brownian\(knots={knots}\): knots must be at least 1$"):
+@pytest.mark.parametrize("knots", [0, -3, 2.5, True])
+def test_there_is_at_least_one_knot(knots: float) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^Brownian\(knots={knots}\): knots must be a whole number, 1 or more"
+    ):
         Brownian(knots=knots)

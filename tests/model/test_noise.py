@@ -197,7 +197,9 @@ def test_parameters(kind: Any, more: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("nu", [2.0, 0.0, -1.0, float("nan")])
 def test_degrees_of_freedom_give_a_variance(nu: float) -> None:
-    with pytest.raises(ValueError, match=r"nu must be above 2, where the noise has a variance$"):
+    with pytest.raises(
+        ValueError, match=r"nu must be a finite number above 2, where the noise has a variance, got"
+    ):
         StudentT(nu)
 
 

@@ -312,7 +312,7 @@ def test_invalid_arguments_are_named(example):
     forecast, runs = example()
     with pytest.raises(ValueError, match=r"x must be a predictor .* one of \['N'\], got 'D'"):
         plot_forecast(forecast, runs, x="D")
-    with pytest.raises(ValueError, match="columns must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="columns must be a whole number, 1 or more, got 0"):
         plot_forecast(forecast, runs, columns=0)
     with pytest.raises(ValueError, match="the runs have no 'loss', which the forecast has"):
         plot_forecast(forecast, runs.rename(loss="error").assign_attrs(response="error"))

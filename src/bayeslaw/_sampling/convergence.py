@@ -14,6 +14,7 @@ from scipy import fft, special, stats
 __all__ = ["Convergence", "convergence"]
 
 BATCH = 64  # quantities at a time, to bound memory
+FEWEST_DRAWS = 4  # of a chain, whose halves are compared
 TAILS = (0.05, 0.95)
 
 
@@ -21,7 +22,7 @@ TAILS = (0.05, 0.95)
 class Convergence:
     """Rank-normalised R-hat, bulk and 5% tail effective sample sizes, each (quantities,).
 
-    NaN where a draw is not finite; R-hat is NaN also for constant draws.
+    NaN where a draw is not finite and for fewer than four draws; R-hat also for constant draws.
     """
 
     r_hat: np.ndarray
@@ -30,7 +31,9 @@ class Convergence:
 
 
 def convergence(draws: np.ndarray) -> Convergence:
-    """Convergence of draws (quantities, chains, draws): two chains of four draws or more."""
+    """Convergence of draws (quantities, chains, draws)."""
+    if draws.shape[-1] < FEWEST_DRAWS:
+        return Convergence(*np.full((3, len(draws)), np.nan))
     parts = [_batch(draws[i : i + BATCH]) for i in range(0, len(draws), BATCH)]
     return Convergence(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 

@@ -10,12 +10,19 @@ import numpy as np
 import nutpie
 import xarray as xr
 
+from bayeslaw._arguments import COUNT, PROBABILITY, SEED
 from bayeslaw._progress import progress
 from bayeslaw._sampling.compiled import CompiledDensity
 
 __all__ = ["Sampler", "TraceInterrupted", "nuts_traces", "unconstrained_draws"]
 
 FEWEST_DRAWS = 10  # of each chain, for an interrupted trace to be of use
+OPTIONAL = ("cores", "target_accept")
+RANGES = {
+    "random_seed": SEED,
+    **dict.fromkeys(("draws", "tune", "chains", "cores", "max_draws_factor"), COUNT),
+    "target_accept": PROBABILITY,
+}
 TARGET_ACCEPT = (0.9, 0.97, 0.995)
 
 
@@ -72,15 +79,9 @@ class Sampler:
     importance: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("draws", "tune", "chains"):
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not isinstance(self.random_seed, int | np.integer) or self.random_seed < 0:
-            raise ValueError(
-                f"random_seed must be a whole number, 0 or more, got {self.random_seed!r}"
-            )
-        if self.target_accept is not None and not 0 < self.target_accept < 1:
-            raise ValueError(f"target_accept must lie between 0 and 1, got {self.target_accept}")
+        for name, number_range in RANGES.items():
+            if (value := getattr(self, name)) is not None or name not in OPTIONAL:
+                object.__setattr__(self, name, number_range.check(name, value))
 
     @property
     def attempts(self) -> tuple[Sampler, ...]:
@@ -205,4 +206,9 @@ def _is_finished(handle: Any) -> bool:
         handle._sampler.wait(0.05)
     except TimeoutError:
         return False
+    except RuntimeError as error:
+        raise ValueError(
+            "sampling cannot start: the density of the posterior is zero or infinite wherever it "
+            "was tried; look for responses, sizes or standard errors of a wrong order of magnitude"
+        ) from error
     return True

@@ -14,6 +14,7 @@ from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout, is_pooled
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.run_arrays import RunArrays
+from bayeslaw._memory import require_memory
 from bayeslaw._sampling.compiled import DRAW, CompiledDensity
 from bayeslaw._sampling.gate import Gate, check_convergence
 from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
@@ -25,9 +26,11 @@ __all__ = [
     "PosteriorDraws",
     "SamplingInterrupted",
     "label_unconstrained",
+    "require_memory_for",
     "sample_posterior",
 ]
 
+STACK = 2**20  # numbers of 8 bytes that the thread of a chain reserves
 SAMPLE_STATS = (
     "diverging", "energy", "n_steps", "depth", "step_size_bar", "logp", "maxdepth_reached",
 )  # fmt: skip
@@ -92,6 +95,20 @@ def sample_posterior(
             return draws or _by_nuts(ready, sampler, from_trace)
         except TraceInterrupted as interrupted:
             raise SamplingInterrupted(from_trace(interrupted.trace)) from None
+
+
+def require_memory_for(sampler: Sampler, model: Model, run_arrays: RunArrays) -> None:
+    """Raise ValueError unless the draws, as many as there may be, fit in memory.
+
+    Each draw has parameters in two coordinate systems, and a log density for each run.
+    """
+    draws = sampler.draws * sampler.max_draws_factor + sampler.tune
+    values = 2 * len(model.roles) * run_arrays.n_curves + run_arrays.response.size
+    what = (
+        f"sampling {sampler.chains} chains of up to {draws} draws (draws={sampler.draws}, "
+        f"tune={sampler.tune}) of {run_arrays.n_curves} curves and {run_arrays.response.size} runs"
+    )
+    require_memory(what, sampler.chains * (draws * values + STACK))
 
 
 def label_unconstrained(

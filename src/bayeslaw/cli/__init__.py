@@ -21,8 +21,10 @@ from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 from bayeslaw.cli.backtest import backtest
 from bayeslaw.cli.catalogue import data, demo, laws
 from bayeslaw.cli.config import options_from_config
+from bayeslaw.cli.console import printable
 from bayeslaw.cli.contrast import contrast
 from bayeslaw.cli.fit_commands import diagnose, forecast, plan, requirement
+from bayeslaw.cli.interrupts import defer_interrupts_in_imports
 from bayeslaw.cli.multiverse import multiverse
 from bayeslaw.cli.options import OutputOptions
 from bayeslaw.cli.output_files import check_output_files
@@ -60,13 +62,25 @@ app.register_install_completion_command()
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 success, 1 a fit did not converge, 2 invalid input."""
+    defer_interrupts_in_imports()
+    if sys.stdout is None:  # it was closed, as by >&- in a shell
+        print("error: the standard output is closed; write > /dev/null", file=sys.stderr)
+        sys.exit(INVALID_INPUT)
     try:
         code = run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as `head`, has stopped
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
-        code = BROKEN_PIPE
+        code = _output_error(error)
     sys.exit(code)
+
+
+def _output_error(error: OSError) -> int:
+    """Exit code where results could not be written; with a message, but for a broken pipe."""
+    if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has stopped
+        return BROKEN_PIPE
+    print(f"error: cannot write the results: {error.strerror}", file=sys.stderr)
+    return INVALID_INPUT
 
 
 def run(arguments: list[str]) -> int:
@@ -97,7 +111,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _print_note(message: Warning | str, *_: Any) -> None:
-    print(f"note: {message}", file=sys.stderr)
+    print(f"note: {printable(str(message))}", file=sys.stderr)
 
 
 def _print_error(error: Exception, debug: bool) -> int:
@@ -110,7 +124,7 @@ def _print_error(error: Exception, debug: bool) -> int:
     if not isinstance(error, USER_ERRORS):
         fault = f"{type(error).__name__}: {sentence}" if sentence else type(error).__name__
         sentence = f"{fault}; this is a bug in bayeslaw: --debug shows where"
-    print(f"error: {sentence}", file=sys.stderr)
+    print(f"error: {printable(sentence)}", file=sys.stderr)
     return INVALID_INPUT
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bayeslaw as bl
+from bayeslaw._arguments import ABOVE_ONE
 from bayeslaw.cli.console import print_answer
 from bayeslaw.cli.options import (
     FitOptions,
@@ -68,7 +69,7 @@ def backtest(
             runs,
             along=along or predictor_names(runs)[0],
             origins=None if origins is None else parse_numbers("--origins", origins),
-            horizons=parse_numbers("--horizons", horizons),
+            horizons=parse_numbers("--horizons", horizons, ABOVE_ONE),
             store=store,
             sampler=fit_options.sampler(output_options.shows_progress),
         )

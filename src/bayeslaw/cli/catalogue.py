@@ -9,7 +9,7 @@ from typing import Any
 import bayeslaw as bl
 from bayeslaw._law.latex import plain_formula
 from bayeslaw.cli.console import print_answer
-from bayeslaw.cli.options import OutputOptions
+from bayeslaw.cli.options import OutputOptions, Seed
 
 __all__ = ["data", "demo", "laws"]
 
@@ -17,7 +17,7 @@ __all__ = ["data", "demo", "laws"]
 def demo(
     *,
     out: Path = Path("bayeslaw-demo"),
-    seed: int = 1,
+    seed: Seed = 1,
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Run a complete example on the embedded data: fit, forecast, score on held-out runs.

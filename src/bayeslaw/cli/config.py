@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["options_from_config"]
 
+LISTS = ("at",)  # options whose values commas separate
+QUOTE = '"'
+
 
 def options_from_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Read a command's options from its table in the config file; typed options win."""
@@ -22,8 +25,11 @@ def options_from_config(app: App, commands: tuple[str, ...], arguments: Argument
         token for argument in arguments if "--config" in argument.names for token in argument.tokens
     ]
     for path in (token.value for token in tokens):
-        table = _table(path, commands[0], list(app.app_stack.current_frame[0]))
-        given = {key.replace("_", "-"): _as_typed(value) for key, value in table.items()}
+        try:
+            table = _table(path, commands[0], list(app.app_stack.current_frame[0]))
+            given = {key.replace("_", "-"): _as_typed(key, value) for key, value in table.items()}
+        except RecursionError:
+            raise ValueError(f"{path} is not a config file: it is nested too deeply") from None
         _require_known(given, known, f"{path}: [{commands[0]}] has no key", "It takes")
         Dict(data={commands[0]: given}, source=path)(app, commands, arguments)
 
@@ -43,19 +49,31 @@ def _read(path: str) -> dict[str, Any]:
 
     try:
         with open(path, "rb") as file:
-            return tomllib.load(file)
+            # A number stays as it is written: as a level of a group, 1.10 is not 1.1.
+            return tomllib.load(file, parse_float=str)
     except OSError as error:
         raise ValueError(f"cannot read {path!r}: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
 
 
-def _as_typed(value: Any) -> Any:
+def _as_typed(key: str, value: Any) -> Any:
     """A value as it would be typed: TOML tables become NAME=VALUE or NAME=VALUE,VALUE items."""
     if not isinstance(value, dict):
         return value
     lists = {name: item if isinstance(item, list) else [item] for name, item in value.items()}
-    return [f"{name}={','.join(map(str, items))}" for name, items in lists.items()]
+    write = _quoted if key in LISTS else _written
+    return [f"{name}={','.join(map(write, items))}" for name, items in lists.items()]
+
+
+def _written(item: Any) -> str:
+    return str(item).lower() if isinstance(item, bool) else str(item)
+
+
+def _quoted(item: Any) -> str:
+    """A text as it would be typed in a list that commas separate."""
+    text = _written(item)
+    return f'"{text.replace(QUOTE, 2 * QUOTE)}"' if {",", QUOTE} & {*text} else text
 
 
 def _require_known(keys: Iterable[str], known: list[str], problem: str, list_of: str) -> None:

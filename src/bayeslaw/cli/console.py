@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["print_answer"]
+__all__ = ["print_answer", "printable"]
 
 SUCCESS, NOT_CONVERGED = 0, 1  # exit codes
 UNBOUNDED = 1000  # columns
@@ -46,7 +46,7 @@ def _spell_infinities(frame: pd.DataFrame) -> pd.DataFrame:
 def _print(result: Mapping[str, Any]) -> None:
     from rich.console import Console
 
-    console = Console()
+    console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = UNBOUNDED  # do not wrap lines in a log
     with console.capture() as text:  # if the pipe is closed, rich itself would exit with 1
@@ -59,12 +59,12 @@ def _print_one(console: Console, key: str, value: Any) -> None:
     if isinstance(value, list) and not value:
         return
     if isinstance(value, list):
-        console.print(*value, sep="\n", markup=False, highlight=False)
+        console.print(*map(printable, value), sep="\n")
     elif hasattr(value, "columns"):
-        console.print(f"\n{key.replace('_', ' ')}:", highlight=False)
+        console.print(f"\n{key.replace('_', ' ')}:")
         _print_table(console, _readable(value))
     elif key != "converged":
-        console.print(f"{key}: {value}", markup=False, highlight=False)
+        console.print(printable(f"{key}: {value}"))
 
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def _print_table(console: Console, frame: pd.DataFrame) -> None:
     from pandas import RangeIndex
 
     flat = frame if isinstance(frame.index, RangeIndex) else frame.reset_index(names=_names(frame))
-    flat = flat.rename(columns=lambda name: str(name).replace("_", " "))
+    flat = flat.rename(columns=lambda name: printable(str(name).replace("_", " ")))
     wide, narrow = _rich_table(flat), _rich_table(flat.rename(columns=_stacked))
     unbounded = console.options.update(width=UNBOUNDED)
     if console.measure(wide, options=unbounded).maximum <= console.width:
@@ -101,20 +101,21 @@ def _stacked(title: str) -> str:
 def _rich_table(flat: pd.DataFrame) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title, column in flat.items():
         justify: Any = "right" if column.dtype.kind in "fi" else "left"
-        table.add_column(str(title), justify=justify, overflow="fold")
+        table.add_column(Text(str(title)), justify=justify, overflow="fold")
     for row in flat.itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(Text(_cell(value)) for value in row))
     return table
 
 
 def _print_records(console: Console, flat: pd.DataFrame) -> None:
     for row in flat.itertuples(index=False):
         lines = [f"{title}: {_cell(value)}" for title, value in zip(flat, row, strict=True)]
-        console.print("", *lines, sep="\n", highlight=False)
+        console.print("", *lines, sep="\n")
 
 
 def _names(frame: pd.DataFrame) -> list[str]:
@@ -127,10 +128,17 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(value: Any) -> str:
-    from rich.markup import escape
-
     if isinstance(value, float):
         return "" if value != value else f"{value:.4g}"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
-    return ", ".join(value) if isinstance(value, list) else escape(str(value))
+        return printable(", ".join(f"{key} {item}" for key, item in value.items()))
+    return printable(", ".join(value) if isinstance(value, list) else str(value))
+
+
+def printable(text: str) -> str:
+    """The text with control characters, such as escapes of the terminal, as Python writes them."""
+    return "".join(each if each.isprintable() or each == "\n" else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return repr(character)[1:-1]

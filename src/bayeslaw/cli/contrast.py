@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bayeslaw as bl
 from bayeslaw.cli.console import print_answer
-from bayeslaw.cli.options import OutputOptions, SavedFit, parse_points
+from bayeslaw.cli.options import AtLeastOne, OutputOptions, SavedFit, parse_points, parse_texts
 
 __all__ = ["contrast"]
 
@@ -15,7 +15,7 @@ def contrast(
     group: str,
     levels: str | None = None,
     along: str | None = None,
-    reach: float = 100.0,
+    reach: AtLeastOne = 100.0,
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Compare two levels of a group from a saved fit: which is better, and from what size on.
@@ -43,7 +43,7 @@ def contrast(
     draws = contrast_levels(
         fit,
         group,
-        levels.split(",") if levels is not None else None,
+        parse_texts(levels) if levels is not None else None,
         along=along,
         at=parse_points(saved.at, fit),
         reach=reach,

@@ -9,6 +9,8 @@ import bayeslaw as bl
 from bayeslaw.cli.console import print_answer
 from bayeslaw.cli.options import (
     OutputOptions,
+    Positive,
+    Probability,
     RunsTable,
     SavedFit,
     parse_numbers,
@@ -25,7 +27,7 @@ __all__ = ["diagnose", "forecast", "plan", "requirement"]
 
 
 def diagnose(
-    fit: Path, *, prob: float = 0.9, output_options: OutputOptions = OutputOptions()
+    fit: Path, *, prob: Probability = 0.9, output_options: OutputOptions = OutputOptions()
 ) -> int:
     """Diagnose a saved fit: convergence, influential runs, and what the data determined.
 
@@ -107,7 +109,7 @@ def requirement(
     *,
     target: str,
     along: str | None = None,
-    largest: float = float("inf"),
+    largest: Positive | None = None,
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Size or budget needed to reach a target response, from a saved fit.
@@ -122,7 +124,7 @@ def requirement(
         Predictor to increase; or training_flops, the budget at compute-optimal sizes. By default
         the predictor that is not fixed.
     largest
-        Largest size or budget available.
+        Largest size or budget available; by default there is no limit.
     """
     fit = bl.load(saved.fit)
     draws = bl.requirement(

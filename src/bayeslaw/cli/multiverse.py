@@ -18,6 +18,7 @@ from bayeslaw.cli.options import (
     RunsTable,
     parse_points,
     parse_sizes,
+    parse_texts,
     resumable,
 )
 from bayeslaw.cli.output_files import FigureFile
@@ -81,7 +82,7 @@ def multiverse(
     runs = table.read()
     models = {name: fit_options.model(table.law(name), table) for name in choices.law}
     held_out = {item: _larger_than(runs, item) for item in fit_options.hold_out}
-    dropped = {item: _named(runs, item.split(",")) for item in choices.drop}
+    dropped = {item: _named(runs, parse_texts(item)) for item in choices.drop}
     unfitted = bl.Fit(next(iter(models.values())), runs, DataTree())  # to parse points with
     with resumable(store):
         result = bl.multiverse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,23 +13,53 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 import bayeslaw as bl
+from bayeslaw._arguments import (
+    AT_LEAST_ONE,
+    COUNT,
+    POSITIVE,
+    PROBABILITY,
+    SEED,
+    NumberRange,
+    text_as_float,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "AtLeastOne",
     "FitOptions",
     "OutputOptions",
+    "Positive",
+    "Probability",
     "Repeatable",
     "RunsTable",
     "SavedFit",
+    "Seed",
     "parse_numbers",
     "parse_points",
     "parse_sizes",
+    "parse_texts",
     "read_quietly",
     "resumable",
 ]
 
+
+def _within(number_range: NumberRange) -> Parameter:
+    """An option whose numbers are in a range."""
+
+    def validate(_: Any, value: float | None) -> None:
+        if value is not None:
+            number_range.check("It", value)
+
+    return Parameter(validator=validate)
+
+
+type Count = Annotated[int, _within(COUNT)]
+type Positive = Annotated[float, _within(POSITIVE)]
+type AtLeastOne = Annotated[float, _within(AT_LEAST_ONE)]
+type Probability = Annotated[float, _within(PROBABILITY)]
+type Seed = Annotated[int, _within(SEED)]
 type Repeatable = Annotated[list[str], Parameter(consume_multiple=False, show_default=False)]
 
 
@@ -112,10 +143,10 @@ class FitOptions:
     hold_out: Repeatable = field(default_factory=list)
     pool: Annotated[bool, Parameter(negative="--no-pool")] = True
     discrepancy: Annotated[bool, Parameter(negative="--no-discrepancy")] = True
-    seed: int = 1
-    draws: int = 1000
-    tune: int = 1000
-    chains: int = 4
+    seed: Seed = 1
+    draws: Count = 1000
+    tune: Count = 1000
+    chains: Count = 4
 
     def model(self, law: bl.Law, table: RunsTable) -> bl.Model:
         """The model of a law, pooled over the groups of the table unless --no-pool is given."""
@@ -154,7 +185,8 @@ class SavedFit:
     fit
         File of a saved fit.
     at
-        Point to predict, as N=1e10 or task=c4; comma-separated values; repeat for more.
+        Point to predict, as N=1e10 or task=c4; comma-separated values, in double quotes if they
+        contain a comma; repeat for more.
     draw_new
         Group whose unseen levels are drawn from the population; repeat for more.
     prob
@@ -165,7 +197,7 @@ class SavedFit:
     _: KW_ONLY
     at: Repeatable = field(default_factory=list)
     draw_new: Repeatable = field(default_factory=list)
-    prob: float = 0.9
+    prob: Probability = 0.9
 
 
 @Parameter(name="*", group=Group("Every command", sort_key=9), show_default=False)
@@ -216,12 +248,12 @@ def resumable(store: Path | None) -> Iterator[None]:
 
 def parse_sizes(items: Iterable[str]) -> dict[str, float]:
     """Parse NAME=SIZE items into sizes by name."""
-    return {name: _number(name, value) for name, value in _pairs(items).items()}
+    return {n: _number(n, value, POSITIVE) for n, value in _pairs(items, bare=False).items()}
 
 
-def parse_numbers(option: str, values: str) -> list[float]:
+def parse_numbers(option: str, values: str, number_range: NumberRange = POSITIVE) -> list[float]:
     """Parse an option that takes several numbers separated by commas."""
-    return [_number(option, value) for value in values.split(",")]
+    return [_number(option, value, number_range) for value in values.split(",")]
 
 
 def parse_points(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
@@ -229,26 +261,37 @@ def parse_points(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
     from bayeslaw.data.runs import predictor_names
 
     predictors = predictor_names(fit.runs)
-    split = {name: value.split(",") for name, value in _pairs(items).items()}
+    split = {name: parse_texts(value) for name, value in _pairs(items, bare=False).items()}
     return {
-        name: [_number(name, value) for value in values] if name in predictors else values
-        for name, values in split.items()
+        n: [_number(n, value, POSITIVE) for value in values] if n in predictors else values
+        for n, values in split.items()
     }
 
 
-def _pairs(items: Iterable[str]) -> dict[str, str]:
-    """Split NAME=VALUE items; a bare NAME means NAME=NAME."""
+def parse_texts(values: str) -> list[str]:
+    """Split texts at commas; a text in double quotes may contain commas, as in a CSV file."""
+    try:
+        [texts] = csv.reader([values], strict=True)
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{values!r} is not a list of texts: {error}") from None
+    return texts
+
+
+def _pairs(items: Iterable[str], *, bare: bool = True) -> dict[str, str]:
+    """Split NAME=VALUE items; if `bare`, a bare NAME means NAME=NAME."""
     pairs: dict[str, str] = {}
     for item in items:
-        name, _, value = item.partition("=")
+        name, sign, value = item.partition("=")
         if name in pairs:
             raise ValueError(f"{name!r} is given twice: {name}={pairs[name]} and {item}")
+        if not value and (sign or not bare):
+            raise ValueError(f"{item!r} has no value; write {name}=VALUE")
         pairs[name] = value or name
     return pairs
 
 
-def _number(name: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError(f"{name}={value}: {value!r} is not a number; write {name}=1e9") from None
+def _number(name: str, value: str, number_range: NumberRange) -> float:
+    number = text_as_float(value)
+    if number is None:
+        raise ValueError(f"{name}={value}: {value!r} is not a number; write {name}=1e9")
+    return number_range.check(name, number)

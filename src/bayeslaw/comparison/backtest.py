@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayeslaw._arguments import ABOVE_ONE, POSITIVE
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.comparison.baselines import baselines, require_names
@@ -106,7 +107,7 @@ def backtest(
     """
     _require_models(models, runs)
     sizes, multiples = _sizes(runs, along), _multiples(horizons)
-    limits = _origins(models, runs, sizes, along) if origins is None else sorted({*origins})
+    limits = _origins(models, runs, sizes, along) if origins is None else _given(origins)
     splits = [_split(runs, sizes, float(limit), along, multiples) for limit in limits]
     require(bool(splits), "there is no origin: give at least one size, or leave origins out")
     parts = [
@@ -189,12 +190,13 @@ def _sizes(runs: xr.Dataset, along: str) -> np.ndarray:
     return values
 
 
+def _given(origins: Sequence[float]) -> list[float]:
+    return sorted({POSITIVE.check("each of origins", origin) for origin in origins})
+
+
 def _multiples(horizons: Sequence[float]) -> np.ndarray:
     """The horizons in increasing order, and infinity."""
-    multiples = np.array(sorted({*horizons}), dtype=float)
-    if not (multiples > 1).all():
-        raise ValueError(f"horizons are multiples of the origin, above 1, got {list(horizons)}")
-    return np.append(multiples[np.isfinite(multiples)], np.inf)
+    return np.array([*sorted({ABOVE_ONE.check("each of horizons", h) for h in horizons}), np.inf])
 
 
 def _origins(

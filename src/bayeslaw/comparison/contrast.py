@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayeslaw._arguments import AT_LEAST_ONE
 from bayeslaw.comparison.curve_pairs import CurvePairs, log_positive
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import group_names, reference_sizes
@@ -100,8 +101,7 @@ def contrast(
     """
     if not isinstance(at, Mapping | None):
         raise TypeError(f"at takes a mapping, such as {{'N': 1e9}}, got {at!r}")
-    if not reach >= 1:
-        raise ValueError(f"reach must be at least 1, got {reach}")
+    reach = AT_LEAST_ONE.check("reach", reach)
     at = at or {}
     levels, law_slice, held = _two_levels(fit, group, levels), *_slice(fit, along, at)
     [name] = law_slice.free

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayeslaw._arguments import PROBABILITY
+
 __all__ = ["contrast_table", "crossing_table"]
 
 
@@ -86,8 +88,7 @@ def _table(columns: dict[str, xr.DataArray], dims: list[str]) -> pd.DataFrame:
 
 def _band(name: str, draws: xr.DataArray, prob: float) -> dict[str, xr.DataArray]:
     """Median and ends of the band of draws that are not NaN; they may be infinite."""
-    if not 0 < prob < 1:
-        raise ValueError(f"prob must lie between 0 and 1, got {prob}")
+    prob = PROBABILITY.check("prob", prob)
     ends = {name: 0.5, f"{name}_lower": (1 - prob) / 2, f"{name}_upper": (1 + prob) / 2}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)

@@ -22,6 +22,7 @@ from bayeslaw.data.runs import check_runs, group_names, predictor_names
 from bayeslaw.diagnostics.summary import summary
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.refit import refit
+from bayeslaw.forecasting.curve_lookup import taken_by
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise_kind import Noise
@@ -221,7 +222,7 @@ def _forecast(universe: Universe) -> pd.DataFrame:
     """A row per prediction point: predictors, groups and the posterior of the curve there."""
     assert universe.fit is not None
     assert universe.at is not None
-    mean = forecast(universe.fit, universe.at)["mean"]
+    mean = forecast(universe.fit, taken_by(universe.fit, universe.at))["mean"]
     median, lower, upper, low, high = mean.quantile(QUANTILES, ("chain", "draw")).values
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.where(low > 0, (np.log(high) - np.log(low)) / 2, np.inf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from bayeslaw._law.law import Law
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.forecasting.curve_lookup import require_predictors
+from bayeslaw.forecasting.curve_lookup import require_columns, taken_by
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise_kind import Noise
 
@@ -50,7 +50,21 @@ def universes_of(choices: Choices, runs: xr.Dataset, at: xr.Dataset) -> list[Uni
     """All combinations of the alternatives of each choice, before they are fitted."""
     _require_alternatives(choices)
     _require_masks(choices, runs)
-    return [_universe(names, choices, runs, at) for names in _combinations(choices)]
+    universes = [_universe(names, choices, runs, at) for names in _combinations(choices)]
+    for convention in {each.names.get("convention") for each in universes}:
+        _require_taken([u for u in universes if u.names.get("convention") == convention])
+    return universes
+
+
+def _require_taken(universes: Sequence[Universe]) -> None:
+    """Raise if there is a predictor in the grid that no law takes."""
+    valid = [
+        (Fit(u.model, u.runs, xr.DataTree()), u.at)
+        for u in universes
+        if u.model and u.runs is not None
+    ]
+    if valid and valid[0][1] is not None:
+        require_columns([fit for fit, _ in valid], valid[0][1])
 
 
 def _require_alternatives(choices: Choices) -> None:
@@ -118,7 +132,8 @@ def _selected(choice: RunSelection, data: xr.Dataset, runs: xr.Dataset) -> xr.Da
 def _require_valid(model: Model, runs: xr.Dataset, at: xr.Dataset) -> None:
     """Raise early what fit and forecast would raise."""
     groupings(model, run_arrays_of(model, runs).curves)
-    require_predictors(Fit(model, runs, xr.DataTree()), at)
+    fit = Fit(model, runs, xr.DataTree())
+    require_columns([fit], taken_by(fit, at))
     for group in group_names(runs):
         known = {str(label) for label in runs[group].values}
         wanted = {str(label) for label in at[group].values} if group in at.coords else {"none"}

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayeslaw._arguments import NumberRange, as_float, shown, text_as_float
 from bayeslaw.errors import RunsError, RunsWarning
 
 __all__ = [
+    "RESERVED_NAMES",
     "check_names",
+    "checked",
     "count_others",
     "names_in",
     "notes",
+    "number_in",
     "require",
     "require_valid",
     "shorten",
@@ -25,21 +29,31 @@ __all__ = [
     "why_missing",
     "why_not_finite",
     "why_not_positive",
+    "why_not_text",
     "with_note",
 ]
 
-_RESERVED = ("run", "chain", "draw", "curve", "held_out", "stderr")
+RESERVED_NAMES = (
+    *("run", "chain", "draw", "curve", "held_out", "stderr"),
+    *("law", "mean", "new_run", "center", "scale", "noise"),  # variables of a forecast
+    *("bound", "lower", "median", "upper"),  # labels of its bands
+)
+RENAME = (
+    f". Reserved are {', '.join(RESERVED_NAMES)}; rename the column, for example with an "
+    "underscore at its end"
+)
 
 
 def check_names(response: str, predictors: Sequence[str], groups: Sequence[str]) -> None:
     """Raise unless response, predictors and groups have distinct names that are not reserved."""
     require(bool(predictors), "at least one predictor is needed, such as N")
-    roles: dict[str, str] = dict.fromkeys(_RESERVED, "a reserved name")
+    roles: dict[str, str] = dict.fromkeys(RESERVED_NAMES, "a reserved name")
     candidates = [(response, "the response")]
     candidates += [(name, "a predictor") for name in predictors]
     candidates += [(name, "a group") for name in groups]
     for name, role in candidates:
-        require(name not in roles, f"{name!r} cannot be {role}: it is {roles.get(name)}")
+        hint = RENAME if name in RESERVED_NAMES else ""
+        require(name not in roles, f"{name!r} cannot be {role}: it is {roles.get(name)}{hint}")
         require("/" not in name, f"{name!r} cannot be {role}: a slash would split a fit's tree")
         roles[name] = role
 
@@ -50,28 +64,37 @@ def require(condition: bool | np.bool_, message: str) -> None:
         raise RunsError(message)
 
 
-def require_valid(label: str, values: Sequence[Any], why_invalid: Callable[[Any], str]) -> None:
-    """Raise a `RunsError` that names the first invalid value, after a label such as "row"."""
+def require_valid(
+    label: str,
+    values: Sequence[Any],
+    why_invalid: Callable[[Any], str],
+    place: Callable[[int], str] = "{}".format,
+) -> None:
+    """Raise a `RunsError` that names the first invalid value, by a label and its place."""
     invalid = [row for row, value in enumerate(values) if why_invalid(value)]
     if invalid:
         value = values[invalid[0]]
         reason = f"{why_invalid(value)}{count_others(len(invalid))}"
-        raise RunsError(f"{label} {invalid[0]}: {value!r} {reason}")
+        raise RunsError(f"{label} {place(invalid[0])}: {shown(value)} {reason}")
+
+
+def number_in(value: Any) -> float | None:
+    """The number in a cell of a table, which may be text; None if there is none."""
+    return text_as_float(value) if isinstance(value, str) else as_float(value)
 
 
 def why_not_positive(value: Any) -> str:
     """Say why a value is not a positive number; empty if it is one."""
     reason = "is not positive: losses, sizes and standard errors must be above zero"
-    return why_not_finite(value) or ("" if float(value) > 0 else reason)
+    return why_not_finite(value) or ("" if (number_in(value) or 0) > 0 else reason)
 
 
 def why_not_finite(value: Any) -> str:
     """Say why a value is not a finite number; empty if it is one."""
-    try:
-        finite = math.isfinite(float(value))
-    except (TypeError, ValueError):
+    number = number_in(value)
+    if number is None:
         return why_missing(value) or "is not a number"
-    return why_missing(value) or ("" if finite else "is not finite")
+    return why_missing(value) or ("" if math.isfinite(number) else "is not finite")
 
 
 def why_missing(value: Any) -> str:
@@ -79,6 +102,21 @@ def why_missing(value: Any) -> str:
     # A table may hold None, NaN, NaT or pandas' NA, and a CSV file the same as text.
     missing = value is None or str(value).strip() in ("", "nan", "NaN", "NaT", "<NA>")
     return "is a missing value: fill it in or drop the row" if missing else ""
+
+
+def why_not_text(text: str) -> str:
+    """Say why a text cannot be a label; empty if it can."""
+    # NumPy drops NUL at the end of a text, HDF5 all that follows it; surrogates cannot be encoded.
+    invalid = [each for each in text if each == "\0" or "\ud800" <= each <= "\udfff"]
+    return f"has the character {invalid[0]!r}, which files cannot hold" if invalid else ""
+
+
+def checked(number_range: NumberRange, name: str, value: Any) -> float:
+    """A number in a range; raises a `RunsError` otherwise."""
+    try:
+        return number_range.check(name, value)
+    except ValueError as error:
+        raise RunsError(str(error)) from None
 
 
 def count_others(count: int) -> str:

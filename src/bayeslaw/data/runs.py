@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
+from bayeslaw._arguments import POSITIVE, shown
+from bayeslaw._memory import require_memory
 from bayeslaw.data.checks import (
     check_names,
+    checked,
     names_in,
     require,
     require_valid,
     why_not_positive,
+    why_not_text,
     with_note,
 )
 from bayeslaw.data.table import read_columns
@@ -61,14 +65,16 @@ def read_runs(
     Parameters
     ----------
     table : path, dataframe or xarray.Dataset
-        CSV (also ``.csv.gz``), Parquet or JSON lines; a pandas, polars or pyarrow table; or a
-        dataset whose variables and coordinates are the columns, with one row per cell.
+        CSV (also ``.csv.gz`` and ``.tsv``), Parquet, JSON lines, or JSON that is a list of records;
+        a pandas, polars or pyarrow table; or a dataset whose variables and coordinates are the
+        columns, with one row per cell.
     response : str
         Column of the loss.
     predictors : mapping of str to str, or list of str
         Names of the predictors and their columns; a list names columns directly.
     groups : list of str
-        Columns whose combinations define the curves; their values become text.
+        Columns whose combinations define the curves. Levels are text: as written in a CSV or JSON
+        file, so that ``1.1`` and ``1.10`` differ; else the shortest text of a number.
     stderr : str, optional
         Column of the response's standard error.
     run_id : str, optional
@@ -214,15 +220,16 @@ def grid(**values: float | str | Sequence[float] | Sequence[str] | np.ndarray) -
     ['c4', 'books', 'c4', 'books']
     """
     levels = {name: _levels(name, value) for name, value in values.items()}
+    count = math.prod(level.size for level in levels.values())
+    require_memory(f"a grid of {count} rows", count * len(levels))
     numeric = [name for name, level in levels.items() if level.dtype == float]
     text = [name for name in levels if name not in numeric]
     check_names("", numeric, text)
     mesh = np.meshgrid(*levels.values(), indexing="ij")
     columns = {name: ("run", axis.ravel()) for name, axis in zip(levels, mesh, strict=True)}
-    rows = np.arange(math.prod(level.size for level in levels.values()))
     return xr.Dataset(
         {name: columns[name] for name in numeric},
-        {"run": rows, **{name: columns[name] for name in text}},
+        {"run": np.arange(count), **{name: columns[name] for name in text}},
         {"predictors": numeric, "groups": text},
     )
 
@@ -241,20 +248,19 @@ def _check_variable(runs: xr.Dataset, name: str) -> None:
 def _levels(name: str, value: Any) -> np.ndarray:
     items = np.ravel(np.asarray(value, dtype=object)).tolist()
     require(bool(items), f"{name} is empty: give a number, a text or a list of them")
-    if all(isinstance(item, str) for item in items):
+    texts = [isinstance(item, str) for item in items]
+    if all(texts):
+        require_valid(f"{name}, item", items, why_not_text)
         return np.array(items, dtype=str)
+    require(not any(texts), f"{name} mixes text and numbers: {shown(items)}")
     require_valid(f"{name}, item", items, why_not_positive)
     return np.array(items, dtype=float)
 
 
 def _reference_scales(runs: xr.Dataset, chosen: Mapping[str, float]) -> dict[str, float]:
     check_predictors(runs, chosen)
-    for name, value in chosen.items():
-        reason = why_not_positive(value)
-        require(not reason, f"reference of {name!r}: {value!r} {reason}")
-    return {
-        name: float(chosen.get(name, _centre(runs[name].values))) for name in predictor_names(runs)
-    }
+    given = {n: checked(POSITIVE, f"reference of {n!r}", value) for n, value in chosen.items()}
+    return {n: given.get(n, _centre(runs[n].values)) for n in predictor_names(runs)}
 
 
 def _centre(sizes: np.ndarray) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayeslaw.data.checks import require
+from bayeslaw._arguments import POSITIVE
+from bayeslaw.data.checks import checked, require
 from bayeslaw.data.runs import check_predictors, group_names, predictor_names
 
 __all__ = ["join_held_out", "split_at", "split_held_out"]
@@ -35,6 +36,7 @@ def split_at(runs: xr.Dataset, /, **limits: float) -> tuple[xr.Dataset, xr.Datas
     """
     require(bool(limits), "split_at needs a limit, such as split_at(runs, N=1e8)")
     check_predictors(runs, limits)
+    limits = {name: checked(POSITIVE, name, limit) for name, limit in limits.items()}
     within = np.all([runs[name].values <= limit for name, limit in limits.items()], axis=0)
     ranges = ", ".join(f"{name} in the data is {_range(runs[name])}" for name in limits)
     condition = " and ".join(f"{name} <= {limit:g}" for name, limit in limits.items())

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from bayeslaw._arguments import FINITE
 from bayeslaw.data.checks import (
     check_names,
+    checked,
     count_others,
+    number_in,
     require,
     require_valid,
     why_missing,
     why_not_finite,
     why_not_positive,
+    why_not_text,
     with_note,
 )
-from bayeslaw.data.table_files import open_table
+from bayeslaw.data.table_files import INT64, Table, open_table
 from bayeslaw.errors import RunsError
 
 if TYPE_CHECKING:
@@ -47,20 +51,21 @@ def read_columns(
     response_name = response if best is None else f"{response}_shortfall"
     _check_choice(duplicates)
     check_names(response_name, list(columns), group_names)
-    frame = open_table(table)
+    opened = open_table(table)
+    frame = opened.frame
     optional = [column for column in (stderr, run_id) if column is not None]
     _check_columns(frame, [response, *columns.values(), *group_names, *optional])
 
-    variables = {response_name: _response(frame, response, best)}
+    variables = {response_name: _response(opened, response, best)}
     for name, column in columns.items():
-        variables[name] = _positive(frame, column)
+        variables[name] = _positive(opened, column)
     if stderr is not None:
-        variables["stderr"] = _positive(frame, stderr)
-    coordinates: dict[str, Any] = {"run": _run_ids(frame, run_id)}
+        variables["stderr"] = _positive(opened, stderr)
+    coordinates: dict[str, Any] = {"run": _run_ids(opened, run_id)}
     for name in group_names:
-        coordinates[name] = ("run", _labels(frame, name))
+        coordinates[name] = ("run", _labels(opened, name))
     if "held_out" in frame.columns:
-        coordinates["held_out"] = ("run", _marks(frame))
+        coordinates["held_out"] = ("run", _marks(opened))
     attributes = {"response": response_name, "predictors": list(columns), "groups": group_names}
     data = xr.Dataset(variables, coordinates, attributes)
     return _handle_duplicates(data, [*variables, *group_names], duplicates)
@@ -106,61 +111,78 @@ def _handle_duplicates(runs: xr.Dataset, names: Sequence[str], duplicates: str) 
     return with_note(runs.isel(run=~copies), f"{count}: dropped (duplicates='keep' keeps them)")
 
 
-def _response(frame: nw.DataFrame[Any], column: str, best: float | None) -> tuple[Any, ...]:
+def _response(table: Table, column: str, best: float | None) -> tuple[Any, ...]:
     if best is None:
-        return _positive(frame, column)
-    require(not why_not_finite(best), f"best must be a finite number, got {best!r}")
+        return _positive(table, column)
+    best = checked(FINITE, "best", best)
 
     def why_not_below_best(value: Any) -> str:
         reason = f"is not below the best value, {best:g}"
-        return why_not_finite(value) or ("" if float(value) < best else reason)
+        return why_not_finite(value) or ("" if (number_in(value) or 0.0) < best else reason)
 
-    values = best - _numbers(frame, column, why_not_below_best)
+    values = best - _numbers(table, column, why_not_below_best)
     return "run", values, {"column": column, "long_name": f"{best:g} - {column}"}
 
 
-def _positive(frame: nw.DataFrame[Any], column: str) -> tuple[Any, ...]:
-    return "run", _numbers(frame, column, why_not_positive), {"column": column}
+def _positive(table: Table, column: str) -> tuple[Any, ...]:
+    return "run", _numbers(table, column, why_not_positive), {"column": column}
 
 
-def _numbers(
-    frame: nw.DataFrame[Any], column: str, why_invalid: Callable[[Any], str]
-) -> np.ndarray:
-    values = frame[column].to_list()
-    require_valid(f"column {column!r}, row", values, why_invalid)
-    return np.array([float(value) for value in values])
+def _numbers(table: Table, column: str, why_invalid: Callable[[Any], str]) -> np.ndarray:
+    values = table.frame[column].to_list()
+    require_valid(f"column {column!r},", values, why_invalid, table.place)
+    return np.array([number_in(value) for value in values], dtype=float)
 
 
-def _labels(frame: nw.DataFrame[Any], column: str) -> np.ndarray:
-    values = frame[column].to_list()
-    require_valid(f"column {column!r}, row", values, why_missing)
+def _labels(table: Table, column: str) -> np.ndarray:
+    """The cells of a column as text: as they are written, or the shortest text of a number."""
+    values = _exact_values(table.frame[column])
+    require_valid(f"column {column!r},", values, _why_not_label, table.place)
     return np.array([_label(value) for value in values], dtype=str)
 
 
-def _marks(frame: nw.DataFrame[Any]) -> np.ndarray:
-    marks = _labels(frame, "held_out").tolist()
+def _exact_values(column: nw.Series[Any]) -> list[Any]:
+    """The values of a column; those of single precision stay such, as their text is shorter."""
+    is_single = str(column.dtype) == "Float32"
+    values = column.to_list()
+    return [np.float32(value) for value in values] if is_single else values
+
+
+def _why_not_label(value: Any) -> str:
+    if isinstance(value, (dict, list, tuple, set, bytes, np.ndarray)):
+        return "is neither text nor a number"
+    return why_missing(value) or why_not_text(str(value))
+
+
+def _marks(table: Table) -> np.ndarray:
+    marks = _labels(table, "held_out").tolist()
     reason = "is neither true nor false (nor 1 nor 0)"
     require_valid(
-        "column 'held_out', row", marks, lambda mark: "" if mark.lower() in _MARKS else reason
+        "column 'held_out',",
+        marks,
+        lambda mark: "" if mark.lower() in _MARKS else reason,
+        table.place,
     )
     return np.array([_MARKS[mark.lower()] for mark in marks])
 
 
-def _run_ids(frame: nw.DataFrame[Any], column: str | None) -> np.ndarray:
+def _run_ids(table: Table, column: str | None) -> np.ndarray:
     if column is None:
-        return np.arange(len(frame))
-    labels = _labels(frame, column)
+        return np.arange(len(table.frame))
+    labels = _labels(table, column)
     names, counts = np.unique(labels, return_counts=True)
     repeated = names[counts > 1].tolist()
     if repeated:
-        rows = ", ".join(map(str, np.flatnonzero(labels == repeated[0])))
+        rows = ", ".join(map(table.place, np.flatnonzero(labels == repeated[0]).tolist()))
         raise RunsError(
-            f"column {column!r}: {repeated[0]!r} names rows {rows}; a run's name must be "
+            f"column {column!r}: {repeated[0]!r} names {rows}; a run's name must be "
             f"unique{count_others(len(repeated))}"
         )
-    return labels.astype(int) if frame[column].dtype.is_integer() else labels
+    is_whole = table.frame[column].dtype.is_integer()
+    fits = is_whole and all(int(label) in INT64 for label in labels)
+    return labels.astype(int) if fits else labels
 
 
 def _label(value: Any) -> str:
     # A column of 70000000 may be floats in one file and integers in another.
-    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    return str(value).removesuffix(".0") if isinstance(value, (float, np.floating)) else str(value)

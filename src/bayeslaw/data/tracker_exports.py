@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.data.checks import require, shorten, warn
-from bayeslaw.data.table_files import open_table
+from bayeslaw._arguments import shown
+from bayeslaw.data.checks import number_in, require, shorten, warn
+from bayeslaw.data.table_files import open_table, parse_json
 from bayeslaw.errors import RunsError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ TENSORBOARD = ["Wall time", "Step", "Value"]
 TENSORBOARD_FILE = re.compile(r"run-(.+)-tag-.+")  # run and tag
 SEPARATOR = " - "  # of run and metric, in a column of a W&B chart
 RANGE_SUFFIXES = ("__MIN", "__MAX")  # of the columns next to each value of a W&B chart
+LARGEST_STEP = 2**53  # up to which floats hold every whole number
 STEP_METRIC = "_step"  # added by W&B to a chart along another axis
 
 type PathLike = str | os.PathLike[str]
@@ -95,7 +96,27 @@ def read_exports(
         for run, curve in ((run, _by_step(curve, last)) for run, curve in curves.items())
     ]
     rows = pd.concat(parts, ignore_index=True)
-    return rows if about is None else _joined(rows, open_table(about).to_pandas(), name)
+    return rows if about is None else _joined(rows, _about(about), name)
+
+
+def _about(source: PathLike | IntoDataFrame) -> pd.DataFrame:
+    """The table about the runs; columns of text files become numbers where all cells are."""
+    table = open_table(source)
+    frame = table.frame.to_pandas()
+    if table.lines is None:
+        return frame
+    return frame.assign(**{str(name): _as_numbers(column) for name, column in frame.items()})
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """The column as numbers, unless a cell is none or two texts are one number, as 1.1 and 1.10."""
+    if column.dtype != object:
+        return column
+    texts = {*column}
+    numbers = {number_in(text) for text in texts}
+    if None in numbers or len(numbers) < len(texts):
+        return column
+    return column.map(number_in).astype(float)
 
 
 def _paths(
@@ -113,7 +134,7 @@ def _paths(
 def _curves(path: Path, run_name: str | None, metric: str | None) -> Curves:
     if path.suffix.lower() == ".json":
         return {run_name or _run_of(path): _tensorboard_json(path)}
-    frame = open_table(path).to_pandas()
+    frame = open_table(path).frame.to_pandas()
     if list(frame.columns) == TENSORBOARD:
         return {run_name or _run_of(path): _curve(frame["Step"], frame["Value"], path)}
     curves = _wandb_chart(frame, path, metric)
@@ -132,7 +153,7 @@ def _run_of(path: Path) -> str:
 def _tensorboard_json(path: Path) -> pd.DataFrame:
     """TensorBoard's JSON: a list of [wall time, step, value]."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = parse_json(path.read_text(encoding="utf-8"), "it")
         steps, values = ([row[i] for _, *row in rows] for i in (0, 1))
         return _curve(steps, values, path)
     except (IndexError, OSError, TypeError, ValueError) as error:
@@ -186,7 +207,15 @@ def _warn_of_binning(frame: pd.DataFrame, columns: list[str], path: Path) -> Non
 
 
 def _numbers(cells: Any) -> np.ndarray:
-    return np.array([np.nan if cell == "" else float(cell) for cell in cells])
+    return np.array([_number(cell) for cell in cells], dtype=float)
+
+
+def _number(cell: Any) -> float:
+    """The number in a cell, NaN if it is empty."""
+    number = np.nan if cell == "" else number_in(cell)
+    if number is None:
+        raise ValueError(shown(cell))
+    return number
 
 
 def _curve(steps: Any, values: Any, path: Path) -> pd.DataFrame:
@@ -196,9 +225,9 @@ def _curve(steps: Any, values: Any, path: Path) -> pd.DataFrame:
     measured = np.array([value != "" for value in values])
     try:
         step, value = _numbers(steps)[measured], _numbers(values)[measured]
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise RunsError(f"{str(path)!r} has a cell that is not a number: {error}") from error
-    whole = np.all(step == np.round(step))
+    whole = np.all((step == np.round(step)) & (np.abs(step) < LARGEST_STEP))
     return pd.DataFrame({"step": step.astype(int) if whole else step, "value": value})
 
 

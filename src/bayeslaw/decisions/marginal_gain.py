@@ -20,7 +20,7 @@ from bayeslaw.forecasting.curve_lookup import (
     At,
     parameters_at,
     prediction_grid,
-    require_predictors,
+    require_columns,
 )
 
 __all__ = ["marginal_gain", "saturation"]
@@ -65,7 +65,7 @@ def marginal_gain(
     >>> bl.interval(gain)["doubling"].sel(predictor="D")  # doctest: +SKIP
     """
     rows = prediction_grid(fit, at)
-    require_predictors(fit, rows)
+    require_columns([fit], rows)
     law, parameters = fit.model.law, parameters_at(fit, rows, draw_new, random_seed)
     arguments = (None, *(parameters[name] for name in law.parameters))
     response = partial(LawSlice(law, law.predictors, ()).response, arguments=arguments)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayeslaw._arguments import POSITIVE
 from bayeslaw.data.runs import reference_sizes
 from bayeslaw.decisions.allocation import (
     AllocationProblem,
@@ -33,7 +34,7 @@ def requirement(
     *,
     along: str | Cost | None = None,
     at: At = None,
-    largest: float = float("inf"),
+    largest: float | None = None,
     draw_new: Sequence[str] = (),
     random_seed: int = 0,
 ) -> xr.Dataset:
@@ -57,8 +58,8 @@ def requirement(
         Which curves, all of the fit unless given, and values of predictors held constant: what
         `bayeslaw.grid` takes, such as ``{"task": "c4", "T": [1e11, 1e12]}``, or such a grid.
         Arguments of a cost alone may be zero.
-    largest : float
-        Largest size or budget that is available, in its units.
+    largest : float, optional
+        Largest size or budget that is available, in its units; by default there is no limit.
     draw_new : sequence of str, optional
         Groups whose unseen levels are drawn from the population.
     random_seed : int
@@ -77,7 +78,7 @@ def requirement(
     Raises
     ------
     ValueError
-        If `along` does not leave one predictor or a cost to solve for.
+        If `along` does not leave one predictor or a cost to solve for, or a number is out of range.
 
     Examples
     --------
@@ -86,6 +87,7 @@ def requirement(
     >>> bl.interval(need, 0.9)["N"], need["probability"]  # doctest: +SKIP
     >>> bl.requirement(fit, [2.1, 2.0], along=bl.training_flops, largest=1e25)  # doctest: +SKIP
     """
+    limit = np.inf if largest is None else POSITIVE.check("largest", largest)
     is_cost = callable(along)
     rows = prediction_grid_with_cost(fit, along, at) if is_cost else prediction_grid(fit, at)
     targets = positive_array("target", target)
@@ -101,10 +103,10 @@ def requirement(
     name, response = next(iter(required)), fit.runs.attrs["response"]
     draws = {each: (values, f"{each} at the target") for each, values in required.items()}
     sizes = required[name]
-    reached = sizes > 0 if worsens else np.isfinite(sizes) & (sizes <= largest)
-    events = {"probability": (reached, f"probability that {name} up to {largest:g} is enough")}
+    reached = sizes > 0 if worsens else np.isfinite(sizes) & (sizes <= limit)
+    events = {"probability": (reached, f"probability that {name} up to {limit:g} is enough")}
     amounts = xr.Variable("target", targets, {"long_name": response})
-    return result_dataset(fit, rows, amounts, draws, events).assign_attrs(largest=largest)
+    return result_dataset(fit, rows, amounts, draws, events).assign_attrs(largest=limit)
 
 
 def _sizes(law_slice: LawSlice, points: np.ndarray, arguments: Arguments) -> dict[str, np.ndarray]:

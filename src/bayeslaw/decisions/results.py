@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayeslaw._arguments import POSITIVE, shown
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.fitting.fit import Fit
@@ -21,12 +22,10 @@ type Variables = Mapping[str, tuple[np.ndarray, str]]  # values and their long n
 
 def positive_array(name: str, values: float | Sequence[float] | np.ndarray) -> np.ndarray:
     """Positive numbers as an array of one dimension; `name` is for the error message."""
-    array = np.atleast_1d(np.asarray(values, dtype=float))
-    invalid = array[~(np.isfinite(array) & (array > 0))]
-    if array.ndim != 1 or not array.size or invalid.size:
-        got = invalid[0] if invalid.size else values
-        raise ValueError(f"{name} takes a positive number or a list of them, got {got}")
-    return array
+    items = np.atleast_1d(np.asarray(values, dtype=object))
+    if items.ndim != 1 or not items.size:
+        raise ValueError(f"{name} takes a positive number or a list of them, got {shown(values)}")
+    return np.array([POSITIVE.check(name, item) for item in items.tolist()])
 
 
 def result_dataset(

@@ -25,6 +25,7 @@ __all__ = ["Diagnosis", "describe_runs", "diagnose"]
 PRIOR_DRIVEN = 0.8  # ratio of posterior to prior sd above which the prior dominates
 COLLINEAR = 0.99  # correlation of two log predictors
 DETERMINED = 0.999  # R^2 of a log predictor given the others
+NOISE_FREE = 2e-4  # noise that is a fiftieth of what its default prior expects
 CLEAR = 3.0  # standard errors between a slope and zero for its sign to count
 
 
@@ -93,6 +94,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         *describe_runs(fit.runs, fit.model.law.predictors),
         _identified(learned),
         _separable(fit),
+        _noise_free(fit),
     ]
     return Diagnosis(gate, learned, tuple(sentence for sentence in sentences if sentence))
 
@@ -106,13 +108,14 @@ def describe_runs(runs: xr.Dataset, names: Sequence[str] | None = None) -> list[
         sentences += [_collinear(runs, first, second) for second in predictors[i + 1 :]]
     sentences += [_determined(runs, predictors)]
     sentences += [_never_rising(runs, name, curve, curves) for name in predictors[:1]]
+    sentences += [_constant(runs, curve), _imprecise(runs)]
     return [sentence for sentence in sentences if sentence]
 
 
 def _span(runs: xr.Dataset, name: str, curve: np.ndarray, n_curves: int) -> str:
     """Sentence about the range of sizes."""
     each = [runs[name].values[curve == i] for i in range(n_curves)]
-    decades = [np.log10(x.max() / x.min()) for x in each]
+    decades = [np.log10(x.max()) - np.log10(x.min()) for x in each]  # the ratio may overflow
     sizes = [np.unique(x).size for x in each]
     few = "" if min(sizes) >= 4 else " Fewer than 4 sizes do not show a floor."
     return (
@@ -227,9 +230,52 @@ def _never_rising(runs: xr.Dataset, name: str, curve: np.ndarray, curves: xr.Dat
     )
 
 
+def _constant(runs: xr.Dataset, curve: np.ndarray) -> str:
+    """Sentence about curves whose responses are all equal."""
+    response = response_values(runs)
+    own = [response.values[curve == i] for i in range(curve.max() + 1)]
+    constant = [values.size > 1 and np.ptp(values) == 0 for values in own]
+    if not any(constant):
+        return ""
+    return (
+        f"All responses ({response.name}) are equal in {sum(constant)} of {len(own)} curve(s), "
+        f"for example {own[constant.index(True)][0]:g}: they say nothing about how the response "
+        "depends on size."
+    )
+
+
+def _imprecise(runs: xr.Dataset) -> str:
+    """Sentence about runs whose standard error is larger than their response."""
+    if "stderr" not in runs:
+        return ""
+    count = int(np.sum(runs["stderr"].values > response_values(runs).values))
+    if not count:
+        return ""
+    return (
+        f"The standard error of {count} of {runs.sizes['run']} runs is larger than the response: "
+        "such runs say next to nothing."
+    )
+
+
+def _noise_free(fit: Fit) -> str:
+    """Sentence about responses that scatter far less than measured ones do."""
+    if "sigma" in fit.model.fixed:
+        return ""
+    sigma = float(np.median(fit.tree["posterior"].to_dataset()["sigma"].values))
+    if sigma > NOISE_FREE:
+        return ""
+    return (
+        f"The noise is {sigma:.1e} of the response, far less than that of measured runs: if these "
+        "are values of a formula, or smoothed, the bands of new runs are too narrow."
+    )
+
+
 def _influence(fit: Fit) -> str:
     """Sentence about runs of high Pareto k."""
-    loo: Any = leave_one_out(fit)
+    try:
+        loo: Any = leave_one_out(fit)
+    except ValueError as error:
+        return f"The influence of runs is unknown: {error}."
     bad = np.asarray(loo.pareto_k.values) > loo.good_k
     if not bad.any():
         return f"No run is too influential (Pareto k at most {float(loo.pareto_k.max()):.2f})."

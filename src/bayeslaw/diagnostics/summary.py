@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayeslaw._arguments import PROBABILITY
 from bayeslaw._inference.posterior import level_dim
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.data.runs import group_names
@@ -45,8 +46,7 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
     --------
     >>> bl.summary(fit).loc["population"]  # doctest: +SKIP
     """
-    if not 0 < prob < 1:
-        raise ValueError(f"prob must lie between 0 and 1, got {prob}")
+    prob = PROBABILITY.check("prob", prob)
     parts = [
         _rows(values, prob).assign(of=of, parameter=parameter)
         for (of, parameter), values in parameter_draws(fit)

@@ -25,10 +25,12 @@ from bayeslaw._sampling.sample_posterior import (
     PosteriorDraws,
     SamplingInterrupted,
     label_unconstrained,
+    require_memory_for,
     sample_posterior,
 )
+from bayeslaw.data.checks import warn
 from bayeslaw.data.curves import warn_thin_groups
-from bayeslaw.data.runs import check_runs, group_names, has_response
+from bayeslaw.data.runs import check_runs, group_names, has_response, response_values
 from bayeslaw.errors import Interrupted, RunsError
 from bayeslaw.model.model import Model
 
@@ -124,6 +126,7 @@ def fit(
     sampler = _sampler_of(random_seed, sampler)
     check_fittable(model, runs)
     run_arrays = run_arrays_of(model, runs)
+    require_memory_for(sampler, model, run_arrays)
     model_data = model_data_of(model, run_arrays)
     compiled = compiled_density_of(model, runs, run_arrays, model_data, sampler.progressbar)
     is_interrupted = False
@@ -154,7 +157,20 @@ def check_fittable(model: Model, runs: xr.Dataset) -> None:
     check_runs(runs)
     if not has_response(runs):
         raise RunsError("these runs have no response to fit; a grid is for forecast")
+    _require_names_differ(model, runs)
+    if np.ptp(response_values(runs).values) == 0 and runs.sizes["run"] > 1:
+        warn("all responses are equal: they say nothing about how the response depends on size")
     warn_thin_groups(runs, group_names(runs), len(model.law.parameters))
+
+
+def _require_names_differ(model: Model, runs: xr.Dataset) -> None:
+    """Refuse groups with the name of a parameter, which a posterior could not hold."""
+    for name in group_names(runs):
+        if name in model.roles:
+            raise RunsError(
+                f"group {name!r} has the name of a parameter of law {model.law.name!r} or of its "
+                "noise; rename the column"
+            )
 
 
 def assemble_fit(

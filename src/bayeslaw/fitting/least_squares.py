@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy import optimize
 
+from bayeslaw._arguments import POSITIVE
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.map_mode.law_residuals import LawResiduals
 from bayeslaw._inference.map_mode.multistart import find_modes
@@ -75,8 +76,7 @@ def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None)
     >>> bl.least_squares(bl.Model(bl.laws.power.of("D")), train).shape
     (20, 6)
     """
-    if huber is not None and not 0 < huber < np.inf:
-        raise ValueError(f"huber must be a finite number above 0, or None, got {huber!r}")
+    huber = None if huber is None else POSITIVE.check("huber", huber)
     run_arrays, system = run_arrays_of(model, runs), coordinates(model)
     map_mode = find_modes(MapProblem.of(model, system, run_arrays))[0]
     on_log_scale = replace(run_arrays, values=np.log(run_arrays.response))

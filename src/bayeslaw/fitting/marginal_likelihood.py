@@ -13,6 +13,7 @@ from scipy.special import expit
 from scipy.stats import multivariate_normal
 from threadpoolctl import threadpool_limits
 
+from bayeslaw._arguments import SEED
 from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.compile_cache import compiled_density_of
@@ -94,6 +95,7 @@ def marginal_likelihood(fit: Fit, *, random_seed: int = 0) -> MarginalLikelihood
     >>> power, log_linear = (bl.marginal_likelihood(fit) for fit in fits)  # doctest: +SKIP
     >>> power.log - log_linear.log  # the logarithm of the Bayes factor  # doctest: +SKIP
     """
+    random_seed = SEED.check("random_seed", random_seed)
     run_arrays = run_arrays_of(fit.model, fit.runs)
     compiled = compiled_density_of(
         fit.model, fit.runs, run_arrays, model_data_of(fit.model, run_arrays)

@@ -23,7 +23,7 @@ from bayeslaw._sampling.compile_cache import compiled_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
-from bayeslaw._sampling.sample_posterior import sample_posterior
+from bayeslaw._sampling.sample_posterior import require_memory_for, sample_posterior
 from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable
 from bayeslaw.fitting.fit_store import FitStore, store_key
 from bayeslaw.model.model import Model
@@ -190,6 +190,7 @@ def _load_lazy() -> None:
 
 def _fit(job: _RefitJob) -> Fit:
     run_arrays = run_arrays_of(job.model, job.runs)
+    require_memory_for(job.sampler, job.model, run_arrays)
     model_data = model_data_of(job.model, run_arrays)
     compiled = _compiled(job.model, job.runs, run_arrays, model_data)
     first = replace(

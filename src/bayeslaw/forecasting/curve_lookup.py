@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from bayeslaw._arguments import SEED
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled, level_effects
 from bayeslaw._inference.posterior import to_user_units
 from bayeslaw._law.units import predictor_scales
+from bayeslaw._memory import require_memory
 from bayeslaw.data.curves import curve_index, curves_in
-from bayeslaw.data.runs import grid, group_names, predictor_names
+from bayeslaw.data.runs import grid, group_names, has_response, predictor_names
 from bayeslaw.fitting.fit import Fit
 
 __all__ = [
@@ -24,9 +27,12 @@ __all__ = [
     "curve_parameters",
     "parameters_at",
     "prediction_grid",
-    "require_predictors",
+    "require_columns",
+    "taken_by",
     "with_groups",
 ]
+
+N_RESULTS = 6  # arrays in a forecast: law, mean, new_run, center, scale, noise
 
 type At = Mapping[str, Any] | xr.Dataset | None
 
@@ -37,6 +43,7 @@ def prediction_grid(fit: Fit, at: At) -> xr.Dataset:
     `at` is what `bayeslaw.grid` takes (predictors, groups or both), or such a grid.
     """
     rows, groups = _rows(fit, at), group_names(fit.runs)
+    _require_memory(fit, rows)
     for name in group_names(rows):
         if name not in groups:
             raise ValueError(
@@ -101,7 +108,9 @@ def curve_parameters(
 
     New levels of the groups in `draw_new` are drawn from the population.
     """
+    random_seed = SEED.check("random_seed", random_seed)
     _require_groups(fit, rows)
+    _require_memory(fit, rows)
     _require_groups_of_fit(fit, draw_new)
     grouped = with_groups(fit, rows)
     curves = curves_in(grouped)
@@ -111,14 +120,40 @@ def curve_parameters(
     return CurveParameters(parameters, fitted_index, curve_index(grouped, curves))
 
 
-def require_predictors(fit: Fit, rows: xr.Dataset) -> None:
-    """Raise unless the rows have all predictors of the fit."""
-    missing = [name for name in fit.model.law.predictors if name not in rows]
-    if missing:
-        raise ValueError(
-            f"the grid has no {missing[0]!r}, which law {fit.model.law.name!r} needs; "
-            f"it has {predictor_names(rows)}"
-        )
+def require_columns(fits: Collection[Fit], rows: xr.Dataset) -> None:
+    """Raise unless the rows have all predictors of the fits, and no column that no fit has.
+
+    Runs, which have a response, may have more columns than the fits.
+    """
+    for law in (fit.model.law for fit in fits):
+        missing = [name for name in law.predictors if name not in rows]
+        if missing:
+            raise ValueError(
+                f"the grid has no {missing[0]!r}, which law {law.name!r} needs; "
+                f"it has {predictor_names(rows)}"
+            )
+    predictors = {name: None for fit in fits for name in fit.model.law.predictors}
+    groups = {name: None for fit in fits for name in group_names(fit.runs)}
+    own = [] if has_response(rows) else [*predictor_names(rows), *group_names(rows)]
+    for name in own:
+        if name not in {**predictors, **groups}:
+            raise ValueError(
+                f"the grid has {name!r}, which is neither a predictor of the law, {[*predictors]}, "
+                f"nor a group of the fit, {[*groups] or None}"
+            )
+
+
+def taken_by(fit: Fit, rows: xr.Dataset) -> xr.Dataset:
+    """The rows without predictors that only other laws take."""
+    others = [name for name in predictor_names(rows) if name not in fit.model.law.predictors]
+    taken = [name for name in predictor_names(rows) if name not in others]
+    return rows.drop_vars(others).assign_attrs(predictors=taken)
+
+
+def _require_memory(fit: Fit, rows: xr.Dataset) -> None:
+    draws = math.prod(fit.tree["unconstrained_posterior"].sizes[name] for name in ("chain", "draw"))
+    count, arrays = rows.sizes["run"], len(fit.model.roles) + N_RESULTS
+    require_memory(f"{draws} draws at {count} points", draws * count * arrays)
 
 
 def _require_groups(fit: Fit, rows: xr.Dataset) -> None:

@@ -12,12 +12,14 @@ import numpy as np
 import xarray as xr
 from scipy.special import logsumexp
 
+from bayeslaw._arguments import COUNT, POSITIVE, SEED
 from bayeslaw._inference.pointwise import ResponseDistribution
+from bayeslaw._law.units import predictor_scales
 from bayeslaw.data.runs import group_names
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.thinning import thin
 from bayeslaw.forecasting.caveats import fit_caveats
-from bayeslaw.forecasting.curve_lookup import curve_parameters, require_predictors
+from bayeslaw.forecasting.curve_lookup import curve_parameters, require_columns, taken_by
 from bayeslaw.forecasting.observed_range import observed_range, observed_range_by_curve
 from bayeslaw.forecasting.predictive_at import (
     DiscrepancyAt,
@@ -76,8 +78,9 @@ def forecast(
     TypeError
         If `noise` is another kind of prior.
     ValueError
-        If `draws` is below 1, or the grid lacks a predictor or group of the fit, or has an unseen
-        level of a group that `draw_new` does not name.
+        If `draws`, the seed or the noise is out of its range; if the grid lacks a predictor or
+        group of the fit, has one that the fit has not, or an unseen level of a group that
+        `draw_new` does not name; or if the draws would not fit in memory.
 
     Examples
     --------
@@ -86,17 +89,19 @@ def forecast(
     >>> forecast = bl.forecast(fit, grid)  # doctest: +SKIP
     """
     if isinstance(fit, Stack):
+        require_columns(fit.fits.values(), grid)
+        options: Any = {"noise": noise, "draw_new": draw_new, "draws": draws}
         members = {
-            name: forecast(
-                member, grid, noise=noise, draw_new=draw_new, draws=draws, random_seed=random_seed
-            )
+            name: forecast(member, taken_by(member, grid), random_seed=random_seed, **options)
             for name, member in fit.fits.items()
         }
         return stack_forecasts(members, fit.weights)
-    require_predictors(fit, grid)
+    require_columns([fit], grid)
+    random_seed = SEED.check("random_seed", random_seed)
     fit, rng = _thinned(fit, draws), np.random.default_rng([random_seed, 3])
     curves = curve_parameters(fit, grid, draw_new, random_seed)
     sizes = {name: grid[name].values for name in fit.model.law.predictors}
+    _require_representable(fit, sizes)
     response = response_distribution_at(fit, curves, sizes)
     discrepancy = discrepancy_at(fit, curves, sizes, rng)
     if noise is not None:
@@ -109,10 +114,22 @@ def forecast(
 
 def _thinned(fit: Fit, draws: int) -> Fit:
     """The fit with at most as many draws in all chains together."""
-    if draws < 1:
-        raise ValueError(f"draws must be at least 1, got {draws}")
+    draws = COUNT.check("draws", draws)
     sizes = fit.tree["unconstrained_posterior"].sizes
     return thin(fit, math.ceil(sizes["chain"] * sizes["draw"] / draws))
+
+
+def _require_representable(fit: Fit, sizes: dict[str, np.ndarray]) -> None:
+    """Raise if a size, in units of the reference, is zero or infinite in floating point."""
+    for name, scale in predictor_scales(fit.model.law, fit.runs).items():
+        with np.errstate(over="ignore"):
+            scaled = sizes[name] / scale
+        outside = ~np.isfinite(scaled) | (scaled < np.finfo(float).tiny)
+        if outside.any():
+            raise ValueError(
+                f"{name} = {sizes[name][outside][0]:g} is too far from the sizes of the runs, "
+                f"about {scale:g}, to be computed with"
+            )
 
 
 def _draw_noise(
@@ -120,7 +137,7 @@ def _draw_noise(
 ) -> np.ndarray:
     match noise:
         case Fixed(value):
-            return np.full(shape, float(value))
+            return np.full(shape, POSITIVE.check("noise", value))
         case LogNormal(median, factor):
             return median * factor ** rng.standard_normal(shape)
     raise TypeError(f"noise takes bl.Fixed or bl.LogNormal, got {noise!r}")

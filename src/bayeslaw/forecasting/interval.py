@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from bayeslaw._arguments import PROBABILITY
+
 __all__ = ["interval"]
 
 
@@ -35,8 +37,7 @@ def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
     >>> interval(draws, 0.9)["mean"].values
     array([ 5., 50., 95.])
     """
-    if not 0 < prob < 1:
-        raise ValueError(f"prob must lie between 0 and 1, got {prob}")
+    prob = PROBABILITY.check("prob", prob)
     levels = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
     drawn = forecast[[name for name in forecast if "draw" in forecast[name].dims]]
     settings = {"dim": ("chain", "draw"), "keep_attrs": True, "skipna": False}

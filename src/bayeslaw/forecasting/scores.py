@@ -91,6 +91,11 @@ def score(forecast: xr.Dataset, observed: xr.Dataset) -> xr.Dataset:
         )
     scores = scores_from_draws(forecast, values, log_density(forecast, values))
     attributes = {name: observed.attrs[name] for name in ("response", "groups")}
+    taken = [str(name) for name in observed.coords if name in scores.data_vars]
+    if taken:
+        raise ValueError(
+            f"the runs have {taken[0]!r} already, which is the name of a score; rename it"
+        )
     return scores.assign_coords(observed.coords).assign_attrs(attributes)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
+from bayeslaw._arguments import SEED
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import CurveParameters, curve_parameters
 from bayeslaw.forecasting.forecast import forecast_dataset
@@ -64,7 +65,7 @@ def two_stage_forecast(
             f"first; law {law.name!r} has {list(law.predictors)}"
         )
     [predictor] = law.predictors
-    rng = np.random.default_rng([random_seed, 7])
+    rng = np.random.default_rng([SEED.check("random_seed", random_seed), 7])
     run_coords = {name: coord for name, coord in first.coords.items() if set(coord.dims) <= {"run"}}
     rows = xr.Dataset(coords=run_coords)
     curves = curve_parameters(fit, rows, draw_new, random_seed)

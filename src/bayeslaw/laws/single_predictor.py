@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from bayeslaw._arguments import COUNT
 from bayeslaw._law.law import Law, law, maximum
 from bayeslaw._law.roles import Amplitude, Exponent, Floor, Fraction, Rate, Real, Scale, Shape
 
@@ -209,8 +210,7 @@ def broken(breaks: int) -> Law:
     >>> round(float(broken(1)(3.0, L0=1.0, k=6.0, alpha=1.0, c_1=1.0, d_1=1.0, f_1=1.0)), 12)
     1.5
     """
-    if breaks < 1:
-        raise ValueError(f"breaks must be 1 or more, got {breaks}; without a break it is `power`")
+    breaks = COUNT.check("breaks", breaks)  # without a break it is `power`
 
     def formula(N: Any, *, L0: Any, k: Any, alpha: Any, d_1: Any, **bends: Any) -> Any:
         """Power law with smooth breaks (Caballero et al. 2023, eq. 1).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bayeslaw._arguments import COUNT
 from bayeslaw._law.law import Law
 from bayeslaw._law.roles import TAU, Role
 
@@ -56,8 +57,7 @@ class Brownian:
     knots: int = 8
 
     def __post_init__(self) -> None:
-        if not self.knots >= 1:
-            raise ValueError(f"{self}: knots must be at least 1")
+        COUNT.check(f"{self}: knots", self.knots)
 
     def parameters(self, law: Law) -> Mapping[str, Role]:
         """Parameters of the discrepancy of a law, in the order of the law's predictors."""

@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from bayeslaw._arguments import NumberRange
 from bayeslaw._law.roles import SIGMA, Role
 from bayeslaw.model.noise_kind import Noise
 from bayeslaw.response_scales import LogScale, RawScale, ResponseScale
 
 __all__ = ["BUILT_IN", "Gaussian", "StudentT", "Undertuned"]
 
+ABOVE_TWO = NumberRange(
+    "a finite number above 2, where the noise has a variance", lambda number: number > 2
+)
 NO_TAIL = 1e6  # degrees of freedom at which Student-t is normal
 
 
@@ -115,8 +119,7 @@ class StudentT(Noise):
     varies_with: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.nu > 2:
-            raise ValueError(f"{self}: nu must be above 2, where the noise has a variance")
+        ABOVE_TWO.check(f"{self}: nu", self.nu)
 
     @property
     def tail(self) -> float:

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from bayeslaw._arguments import COUNT
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Palette, figure_of, width_in_inches
@@ -125,8 +126,8 @@ def _panel_grid(
     palette: Palette, panels: int, columns: int | None, notes: Sequence[str]
 ) -> tuple[Figure, SubFigure, list[Axes]]:
     """Make a near-square grid of panels, or one of so many columns."""
-    if columns is not None and columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}")
+    if columns is not None:
+        columns = COUNT.check("columns", columns)
     columns = min(columns or math.ceil(math.sqrt(panels)), panels)
     rows = math.ceil(panels / columns)
     width = COLUMN_WIDTH if columns == 1 else min(PAGE_WIDTH, 0.6 + 2.2 * columns)

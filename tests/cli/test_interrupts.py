@@ -1,0 +1,86 @@
+"""Ctrl-C during imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+# A package that is interrupted while it is imported, and loses the interrupt.
+SWALLOWS = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    sum(range(10**6))
+except BaseException:
+    pass
+else:
+    complete = True
+"""
+
+
+def program(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "swallows.py").write_text(SWALLOWS)
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+
+
+@pytest.mark.parametrize("is_deferred", [True, False])
+def test_an_interrupt_waits_for_the_end_of_an_import(is_deferred: bool, tmp_path: Path) -> None:
+    done = program(
+        f"""
+        import time
+        from bayeslaw.cli.interrupts import defer_interrupts_in_imports
+        if {is_deferred}:
+            defer_interrupts_in_imports()
+        try:
+            import swallows
+            print(hasattr(swallows, "complete"))
+            time.sleep(3)
+            print("lost")
+        except KeyboardInterrupt:
+            print("interrupted")
+        """,
+        tmp_path,
+    )
+    assert done.stderr == ""
+    assert done.stdout.split() == (["True", "interrupted"] if is_deferred else ["False", "lost"])
+
+
+def test_a_command_that_imports_is_interrupted_in_one_line(tmp_path: Path) -> None:
+    done = program(
+        """
+        import bayeslaw as bl
+        from bayeslaw import cli
+        def command(*_):
+            import swallows, time
+            time.sleep(3)
+        bl.laws.find = command
+        cli.main(["laws", "power"])
+        """,
+        tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted; nothing was written\n"
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    done = program(
+        """
+        import signal
+        from bayeslaw.cli.interrupts import defer_interrupts_in_imports
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        defer_interrupts_in_imports()
+        print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+        """,
+        tmp_path,
+    )
+    assert done.stdout == "True\n"
