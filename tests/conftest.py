@@ -9,10 +9,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import coordinate_roles
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
-from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import predictor_scales, rescale
 from bayeslaw._sampling.gate import Gate
@@ -138,12 +136,10 @@ def known_fit() -> Callable[..., Fit]:
         model = Model(law, pooling=None, discrepancy=None, priors=priors)
         to_reference = {name: 1 / scale for name, scale in predictor_scales(law, runs).items()}
         at_reference = rescale(law, to_reference, parameters)
-        roles, run_arrays = coordinate_roles(model, coordinates(model)), run_arrays_of(model, runs)
-        theta = [role.link.forward(at_reference[name]) for name, role in roles.items()]
-        link = unconstrained_dataset(
-            {"theta": np.stack(theta, axis=2)}, roles, None, run_arrays.curves
-        )
-        posterior = posterior_dataset(model, run_arrays, link, runs)
+        bound = bind(model, runs)
+        theta = [role.link.forward(at_reference[name]) for name, role in bound.roles.items()]
+        link = unconstrained_dataset(bound, {"theta": np.stack(theta, axis=2)})
+        posterior = posterior_dataset(bound, link)
         tree = xr.DataTree.from_dict({"/posterior": posterior, "/unconstrained_posterior": link})
         gate = Gate(1.0, 1000.0, 1000.0, "alpha", 0, 1.0, 1000)
         tree.attrs["gate"] = gate.to_json()

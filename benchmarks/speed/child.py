@@ -61,21 +61,21 @@ def fit(which: str) -> dict[str, Any]:
 def memory(curves: str, draws: str) -> dict[str, Any]:
     """Peak memory before and during a short sampling."""
     import bayeslaw as bl
-    from bayeslaw._inference.run_arrays import run_arrays_of
+    from bayeslaw._inference.bound_model import bind
     from bayeslaw._sampling.nuts import Sampler
     from bayeslaw._sampling.sample_posterior import sample_posterior
     from benchmarks.speed import cases, gradients
     from benchmarks.speed.measure import forget_peak, peak_memory
 
     model, runs = bl.Model(bl.laws.power, pooling=cases.GROUPS), cases.crossed(int(curves))
-    compiled, run_arrays = gradients.compiled_density_of(model, runs), run_arrays_of(model, runs)
+    compiled, bound = gradients.compiled_density_of(model, runs), bind(model, runs)
     before = peak_memory()
     forget_peak()
     how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, max_draws_factor=1)
     # Short trajectories: what draws hold does not depend on how they are made.
     sampling = importlib.import_module("bayeslaw._sampling.nuts")
     sampling.nutpie = SimpleNamespace(sample=partial(sampling.nutpie.sample, maxdepth=SHORT))
-    sample_posterior(model, runs, run_arrays, compiled, how)
+    sample_posterior(bound, compiled, how)
     return {"GB before": before, "GB": peak_memory()}
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw._inference.model_data import model_data_of
-from bayeslaw._inference.run_arrays import run_arrays_of
+from bayeslaw._inference.bound_model import BoundModel, bind
+from bayeslaw._inference.laplace import laplace_approximation
+from bayeslaw._inference.model_data import ModelData, model_data_of
 from bayeslaw._sampling.compile_cache import compiled_density_of as cached_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from benchmarks.speed import by_hand
@@ -33,9 +34,12 @@ ENTRY = ctypes.CFUNCTYPE(
 
 def compiled_density_of(model: bl.Model, runs: xr.Dataset) -> CompiledDensity:
     """The compiled model on its runs."""
-    run_arrays = run_arrays_of(model, runs)
-    model_data = model_data_of(model, run_arrays)
-    return cached_density_of(model, runs, run_arrays, model_data)
+    bound = bind(model, runs)
+    return cached_density_of(bound, _model_data(bound))
+
+
+def _model_data(bound: BoundModel) -> ModelData:
+    return model_data_of(bound, laplace_approximation(bound))
 
 
 class Entry:
@@ -165,7 +169,7 @@ def growth(largest: int, memory: bool) -> list[Row]:
 def _one(model: bl.Model, compiled: CompiledDensity, runs: xr.Dataset) -> tuple[float, float, int]:
     """Microseconds of a gradient, milliseconds for the Laplace approximation, rows."""
     started = time.process_time()
-    model_data = model_data_of(model, run_arrays_of(model, runs))
+    model_data = _model_data(bind(model, runs))
     milliseconds = (time.process_time() - started) * 1e3
     us = statistics.median(each for [each] in microseconds(_entry(compiled.with_data(model_data))))
     return us, milliseconds, runs.sizes["run"]

@@ -12,17 +12,15 @@ import xarray as xr
 from scipy import stats
 from two_curves import SIZES, TRUTH, read, table
 
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.coordinates import Frame, coordinates
 from bayeslaw._inference.laplace import (
     LaplaceApproximation,
     TypicalCurve,
-    distinct_modes,
     laplace_approximation,
 )
 from bayeslaw._inference.map_mode.gls import GlsExpansion
 from bayeslaw._inference.map_mode.problem import MapProblem
-from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._kernels.curve_whitening import information_ratio
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor
@@ -35,7 +33,7 @@ from bayeslaw.priors import Fixed, HalfNormal, LogNormal
 
 
 def laplace_of(model: Model, runs: xr.Dataset) -> LaplaceApproximation:
-    return laplace_approximation(model, coordinates(model), run_arrays_of(model, runs))
+    return laplace_approximation(bind(model, runs))
 
 
 # Modes
@@ -52,8 +50,8 @@ def test_noiseless_truth_is_recovered(priors: dict) -> None:
 
 def test_the_mode_is_the_same_point_in_both_coordinates() -> None:
     model, runs = Model(power, pooling=None), read(table(SIZES, 0.01))
-    system, run_arrays = coordinates(model), run_arrays_of(model, runs)
-    laplace = laplace_approximation(model, system, run_arrays)
+    bound = bind(model, runs)
+    system, run_arrays, laplace = bound.coordinates, bound.run_arrays, laplace_approximation(bound)
     weight = dict.fromkeys(system.roles, 1.0)
     pivot = system.to_pivot({n: laplace.mode[n] for n in system.roles}, run_arrays.frame, weight)
     for name, value in pivot.items():
@@ -200,13 +198,13 @@ def test_local_expansion_gives_the_information_at_other_noise(
     log_ratios: tuple[float, float], error: float
 ) -> None:
     model = Model(power, pooling=None)
-    run_arrays = run_arrays_of(model, read(table(np.geomspace(1e4, 1e9, 11), 0.02)))
-    system = coordinates(model)
-    laplace, problem = (
-        laplace_approximation(model, system, run_arrays),
-        MapProblem.of(model, system, run_arrays),
+    bound = bind(model, read(table(np.geomspace(1e4, 1e9, 11), 0.02)))
+    system, laplace, problem = (
+        bound.coordinates,
+        laplace_approximation(bound),
+        MapProblem.of(bound),
     )
-    discrepancy, expansion = marginal_discrepancy(model, run_arrays), laplace.expansion
+    discrepancy, expansion = bound.discrepancy, laplace.expansion
     assert discrepancy is not None
     eta = np.array([laplace.pivot_mode[name] for name in system.roles])
     log_scales = np.array([laplace.pivot_mode[name] for name in ("sigma", "tau")])
@@ -231,11 +229,9 @@ def test_local_expansion_gives_the_information_at_other_noise(
 
 def test_the_typical_curve_has_the_modes_at_its_pivot() -> None:
     model = Model(power)
-    run_arrays, system = run_arrays_of(model, read(table(SIZES, 0.005))), coordinates(model)
-    laplace, names = (
-        laplace_approximation(model, system, run_arrays),
-        (*system.roles, "sigma", "tau"),
-    )
+    bound = bind(model, read(table(SIZES, 0.005)))
+    run_arrays, system = bound.run_arrays, bound.coordinates
+    laplace, names = laplace_approximation(bound), (*system.roles, "sigma", "tau")
     one, *others = (tuple(x[0] for x in end) for end in run_arrays.frame.ends)  # both have the same
     typical = TypicalCurve.of(system, Frame(one, *others), laplace, names)
     n = len(system.roles)
@@ -304,9 +300,9 @@ def test_both_breaks_are_recovered() -> None:
 
 def test_each_curve_has_its_own_best_mode() -> None:
     model, runs = Model(double_power, pooling=None), read(table(SIZES, 0.01))
-    run_arrays = run_arrays_of(model, runs)
-    modes = distinct_modes(model, coordinates(model), run_arrays)
-    best = laplace_approximation(model, coordinates(model), run_arrays)
+    best = laplace_of(model, runs)
+    modes = best.distinct_modes
+    assert len(modes) > 1
     for name, values in best.mode.items():
         np.testing.assert_array_equal(modes[0][name], values)
     assert all(values.shape == (2,) for mode in modes for values in mode.values())
@@ -365,8 +361,8 @@ def test_curves_are_independent_without_pooling() -> None:
     both = laplace_of(model, read(frame))
     other = frame.assign(loss=np.where(frame["task"] == "fast", 1.1, 1.0) * frame["loss"])
     # The centre of the level's prior is the median response; keep it where it is.
-    run_arrays = run_arrays_of(model, read(other))
-    same_unit = replace(run_arrays, unit=run_arrays_of(model, read(frame)).unit)
-    changed = laplace_approximation(model, coordinates(model), same_unit)
+    bound, unit = bind(model, read(other)), bind(model, read(frame)).run_arrays.unit
+    same_unit = replace(bound, run_arrays=replace(bound.run_arrays, unit=unit))
+    changed = laplace_approximation(same_unit)
     np.testing.assert_allclose(both.mode["k"][0], changed.mode["k"][0], atol=1e-12)
     np.testing.assert_allclose(both.mode["k"][1] + np.log(1.1), changed.mode["k"][1], atol=1e-2)

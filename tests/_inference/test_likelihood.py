@@ -12,12 +12,13 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from bound_models import model_data
 from scipy import stats
 
 from bayeslaw import laws
+from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.likelihood import add_likelihood
-from bayeslaw._inference.model_data import model_data_of
-from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
+from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
@@ -42,7 +43,7 @@ class Case:
     error: bool = False
 
     @cached_property
-    def run_arrays(self) -> RunArrays:
+    def bound(self) -> BoundModel:
         rng, predictors = np.random.default_rng(1), list(self.model.law.predictors)
         sizes = np.exp(rng.uniform(-3.0, 3.0, (2, 9)))
         sizes[:, 2] = sizes[:, 0]
@@ -56,7 +57,11 @@ class Case:
             stderr="error" if self.error else None,
             reference=dict.fromkeys(predictors, 1.0),
         )
-        return run_arrays_of(self.model, runs)
+        return bind(self.model, runs)
+
+    @property
+    def run_arrays(self) -> RunArrays:
+        return self.bound.run_arrays
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -75,12 +80,12 @@ class Case:
 
     def graph(self, parameters: Mapping[str, Any]) -> pm.Model:
         """A PyMC model of the response alone."""
-        run_arrays, coords = self.run_arrays, {"run": range(9), "curve": ["a", "b"]}
+        coords = {"run": range(9), "curve": ["a", "b"]}
         with pm.Model(coords=coords, check_bounds=False) as graph:
-            arrays = model_data_of(self.model, run_arrays).arrays
+            arrays = model_data(self.model, self.bound.runs).arrays
             data = {name: pm.Data(name, values) for name, (values, _) in arrays.items()}
             tensors = {name: pt.as_tensor(value) for name, value in parameters.items()}
-            add_likelihood("loss", self.model, run_arrays, data, tensors, self.latent)
+            add_likelihood(self.bound, data, tensors, self.latent)
         return graph
 
     @property

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from bound_models import model_data
 
 from bayeslaw._inference.graph import build
-from bayeslaw._inference.model_data import ModelData, model_data_of
-from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import StudentT
@@ -23,10 +22,6 @@ MODELS = {
     "alone": Model(power, pooling=None),
     "other priors": Model(power, pooling=GROUPS, priors={"sd_alpha": Fixed(0.1)}),
 }
-
-
-def model_data(model: Model, runs: xr.Dataset) -> ModelData:
-    return model_data_of(model, run_arrays_of(model, runs))
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())

@@ -14,6 +14,7 @@ from scipy import stats
 
 from bayeslaw import laws
 from bayeslaw._inference import pointwise
+from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.pointwise import (
     DrawsAtRuns,
     PredictionPoints,
@@ -21,7 +22,7 @@ from bayeslaw._inference.pointwise import (
     response_distribution,
     tau_by_predictor,
 )
-from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
+from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._law.law import Law
 from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian
@@ -83,7 +84,11 @@ class Case:
 
     @property
     def run_arrays(self) -> RunArrays:
-        return run_arrays_of(self.model, self.runs)
+        return self.bound.run_arrays
+
+    @property
+    def bound(self) -> BoundModel:
+        return bind(self.model, self.runs)
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -98,7 +103,7 @@ class Case:
 
     @property
     def fitted(self) -> DrawsAtRuns:
-        return DrawsAtRuns.of(self.model, self.run_arrays, self.parameters, self.runs, self.latent)
+        return DrawsAtRuns.of(self.bound, self.parameters, self.latent)
 
     def law(self, s: tuple[int, int]) -> np.ndarray:
         """The law at the runs, from the raw sizes."""
@@ -258,7 +263,7 @@ def test_without_conditioning_the_discrepancy_has_its_prior(name: str) -> None:
 def test_draws_at_the_runs_are_joint(name: str, is_conditional: bool) -> None:
     case, size = CASES[name], 5000
     one = {n: np.broadcast_to(v[:1, :1], (2, size, 2)) for n, v in case.parameters.items()}
-    fitted = DrawsAtRuns.of(case.model, case.run_arrays, one, case.runs)
+    fitted = DrawsAtRuns.of(case.bound, one)
     draw = fitted.discrepancy_at_runs(
         np.random.default_rng(6), is_conditional=is_conditional
     ).reshape(2 * size, -1)

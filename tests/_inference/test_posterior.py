@@ -10,8 +10,9 @@ import pytest
 import xarray as xr
 from scipy.special import expit
 
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout
+from bayeslaw._inference.hierarchy import coordinate_roles
 from bayeslaw._inference.posterior import (
     law_values,
     level_dim,
@@ -19,7 +20,6 @@ from bayeslaw._inference.posterior import (
     to_user_units,
     unconstrained_dataset,
 )
-from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw.data.runs import read_runs
 from bayeslaw.laws import exponential, power
 from bayeslaw.model.model import Model
@@ -43,10 +43,9 @@ def runs() -> xr.Dataset:
 
 def random_datasets(model: Model, seed: int = 1) -> tuple[xr.Dataset, xr.Dataset]:
     """Random values of the sampler's variables, labelled, and the posterior dataset of them."""
-    table = runs()
-    run_arrays = run_arrays_of(model, table)
-    roles, rng = coordinate_roles(model, coordinates(model)), np.random.default_rng(seed)
-    layout = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
+    bound, rng = bind(model, runs()), np.random.default_rng(seed)
+    roles, layout = bound.roles, bound.hierarchy
+    assert layout is not None
     draws = {
         "theta": rng.normal(size=(*SHAPE, len(roles), 6)),
         "center": rng.normal(size=(*SHAPE, len(roles))),
@@ -54,8 +53,8 @@ def random_datasets(model: Model, seed: int = 1) -> tuple[xr.Dataset, xr.Dataset
     }
     if layout.levels:
         draws["effects"] = rng.normal(size=(*SHAPE, len(layout.levels)))
-    link = unconstrained_dataset(draws, roles, layout, run_arrays.curves)
-    return link, posterior_dataset(model, run_arrays, link, table)
+    link = unconstrained_dataset(bound, draws)
+    return link, posterior_dataset(bound, link)
 
 
 def units(share: Any, level: Any, alpha: Any) -> dict[str, Any]:
@@ -128,11 +127,9 @@ def test_reserved_names_of_groups_become_levels() -> None:
 
 def test_without_pooling_there_is_no_population() -> None:
     model = Model(power, pooling=None, priors={"alpha": Fixed(0.4)})
-    table = runs()
-    run_arrays, roles = run_arrays_of(model, table), coordinate_roles(model, coordinates(model))
+    bound = bind(model, runs())
     theta = np.random.default_rng(1).normal(size=(*SHAPE, 4, 6))
-    link = unconstrained_dataset({"theta": theta}, roles, None, run_arrays.curves)
-    posterior = posterior_dataset(model, run_arrays, link, table)
+    posterior = posterior_dataset(bound, unconstrained_dataset(bound, {"theta": theta}))
     assert set(posterior.data_vars) == {"L0", "k", "alpha", "sigma", "tau"}
     np.testing.assert_array_equal(posterior["alpha"], np.full((*SHAPE, 6), 0.4))
 

@@ -11,14 +11,13 @@ import nutpie
 import pandas as pd
 import pytest
 import xarray as xr
+from bound_models import model_data
 from graphs import compile_graph, unconstrained
 
 import bayeslaw as bl
-from bayeslaw._inference.coordinates import coordinates
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.graph import build
-from bayeslaw._inference.laplace import distinct_modes
-from bayeslaw._inference.model_data import model_data_of
-from bayeslaw._inference.run_arrays import run_arrays_of
+from bayeslaw._inference.laplace import laplace_approximation
 from bayeslaw._sampling.chain_modes import Modes, chain_modes, group_chains
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.flat_layout import FlatLayout
@@ -194,8 +193,8 @@ class Uncompiled(CompiledDensity):
 def uncompiled(model: bl.Model, runs: xr.Dataset) -> Uncompiled:
     built = build(model, runs)
     start = np.concatenate([np.ravel(value) for value in built.initial_point().values()])
-    model_data = model_data_of(model, run_arrays_of(model, runs))
-    return Uncompiled((), {}, FlatLayout((), (), ()), model_data, start, built=built)  # type: ignore[arg-type]
+    data = model_data(model, runs)
+    return Uncompiled((), {}, FlatLayout((), (), ()), data, start, built=built)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -207,10 +206,11 @@ def test_chains_start_at_the_modes_of_the_curves(
     tasks: tuple[str, ...], discrepancy: bl.Brownian | None
 ) -> None:
     runs, model = broken_twice(0.02, 3, 0.25, -0.3, tasks), replace(SHARP, discrepancy=discrepancy)
-    run_arrays, compiled = run_arrays_of(model, runs), uncompiled(model, runs)
-    curve_modes = distinct_modes(model, coordinates(model), run_arrays)
+    bound, compiled = bind(model, runs), uncompiled(model, runs)
+    laplace = laplace_approximation(bound)
+    curve_modes = laplace.distinct_modes
     assert len(curve_modes) > 1
-    points = with_initial_points(compiled, model, run_arrays).initial_points
+    points = with_initial_points(compiled, bound, laplace).initial_points
     assert points is not None
     started = unconstrained(compiled.built, ["theta"], points)["theta"]
     assert len(started) == len(curve_modes)
@@ -238,6 +238,6 @@ def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
 
 def test_laws_with_one_mode_start_at_one_point(lone_runs: xr.Dataset) -> None:
     model = bl.Model(bl.laws.power)
-    compiled = uncompiled(model, lone_runs)
-    assert with_initial_points(compiled, model, run_arrays_of(model, lone_runs)) is compiled
+    bound, compiled = bind(model, lone_runs), uncompiled(model, lone_runs)
+    assert with_initial_points(compiled, bound, laplace_approximation(bound)) is compiled
     assert compiled.chain_of_seed(1, 4) == {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bound_models
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -14,9 +15,9 @@ import pytest
 import xarray as xr
 from graphs import compile_graph
 
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.graph import build
-from bayeslaw._inference.model_data import ModelData, model_data_of
-from bayeslaw._inference.run_arrays import run_arrays_of
+from bayeslaw._inference.model_data import ModelData
 from bayeslaw._law.law import law
 from bayeslaw._law.roles import Amplitude, Exponent
 from bayeslaw._sampling import compile_cache
@@ -36,11 +37,8 @@ def runs(level: float = 1.0) -> xr.Dataset:
 
 
 def density_of(model: Model = MODEL, level: float = 1.0) -> CompiledDensity:
-    table = runs(level)
-    run_arrays = run_arrays_of(model, table)
-    return compile_cache.compiled_density_of(
-        model, table, run_arrays, model_data_of(model, run_arrays)
-    )
+    bound = bind(model, runs(level))
+    return compile_cache.compiled_density_of(bound, model_data(model, level))
 
 
 @pytest.fixture
@@ -146,7 +144,7 @@ def test_a_folder_that_cannot_be_written_leaves_no_record(
 
 
 def model_data(model: Model = MODEL, level: float = 1.0) -> ModelData:
-    return model_data_of(model, run_arrays_of(model, runs(level)))
+    return bound_models.model_data(model, runs(level))
 
 
 @law

@@ -10,12 +10,11 @@ import pymc as pm
 import pytensor
 import pytest
 import xarray as xr
+from bound_models import model_data
 from graphs import compile_graph, unconstrained
 from pytensor.compile.mode import Mode
 
 from bayeslaw._inference.graph import build
-from bayeslaw._inference.model_data import ModelData, model_data_of
-from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw.data.runs import read_runs
 from bayeslaw.laws import power
@@ -45,10 +44,6 @@ def curves(n_tasks: int, n_data: int, seed: int) -> xr.Dataset:
         )
     ]
     return read_runs(pd.DataFrame(rows), predictors=["N"], groups=["task", "dataset"])
-
-
-def model_data(model: Model, runs: xr.Dataset) -> ModelData:
-    return model_data_of(model, run_arrays_of(model, runs))
 
 
 @pytest.fixture(scope="module", params=MODELS)

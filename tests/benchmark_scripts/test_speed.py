@@ -8,11 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import bound_models
 import pytest
 
 import bayeslaw as bl
-from bayeslaw._inference.model_data import model_data_of
-from bayeslaw._inference.run_arrays import run_arrays_of
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the benchmarks are no part of the package
 from benchmarks.speed import by_hand, cases, child, refits
@@ -30,7 +29,7 @@ def test_a_timed_function_exists(module: str, function: str) -> None:
 
 def test_the_density_by_hand_gets_its_arrays() -> None:
     model, runs = bl.Model(bl.laws.power, pooling=cases.GROUPS), cases.dozen()
-    compiled: Any = SimpleNamespace(model_data=model_data_of(model, run_arrays_of(model, runs)))
+    compiled: Any = SimpleNamespace(model_data=bound_models.model_data(model, runs))
     given = by_hand.given_of(compiled)
     assert given.log_loss.shape == given.order.shape == (runs.sizes["run"],)
     assert given.mode.shape == (len(by_hand.ROWS), 12)

@@ -16,8 +16,7 @@ import xarray as xr
 from scipy import stats
 
 import bayeslaw as bl
-from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.pointwise import DrawsAtRuns
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.run_arrays import run_arrays_of
@@ -87,7 +86,8 @@ def density_given(joint: np.ndarray, known: np.ndarray, new: np.ndarray, y: np.n
 
 def exact_fit(model: bl.Model, runs: xr.Dataset, seed: int, draws: int = 500) -> bl.Fit:
     """Independent draws of the posterior, which is normal."""
-    run_arrays, joint = run_arrays_of(model, runs), covariance(model, runs)
+    bound, joint = bind(model, runs), covariance(model, runs)
+    run_arrays = bound.run_arrays
     n = run_arrays.curve.size
     mean, rest = given(joint, np.arange(n), np.log(run_arrays.response))
     rng = np.random.default_rng(seed)
@@ -96,12 +96,10 @@ def exact_fit(model: bl.Model, runs: xr.Dataset, seed: int, draws: int = 500) ->
     spread = np.broadcast_to([OWN, OF_TASK], (4, draws, 2))
     values = {"center": drawn[..., :1], "effects": drawn[..., 1 : 1 + tasks], "spread": spread}
     values["theta"] = drawn[..., None, 1 + tasks :]
-    roles = coordinate_roles(model, coordinates(model))
-    layout = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
-    link = unconstrained_dataset(values, roles, layout, run_arrays.curves)
-    posterior = posterior_dataset(model, run_arrays, link, runs)
+    link = unconstrained_dataset(bound, values)
+    posterior = posterior_dataset(bound, link)
     parameters = {name: posterior[name].values for name in model.roles}
-    density = DrawsAtRuns.of(model, run_arrays, parameters, runs).pointwise_log_likelihood()
+    density = DrawsAtRuns.of(bound, parameters).pointwise_log_likelihood()
     likelihood = xr.Dataset({"loss": (("chain", "draw", "run"), density)}, {"run": runs["run"]})
     likelihood = likelihood.assign_coords(chain=range(4), draw=range(draws))
     groups = {
@@ -138,13 +136,12 @@ def test_curves_left_out_have_the_density_of_the_closed_form(
 
 def test_curves_pooled_without_groups_have_no_effects(runs: xr.Dataset) -> None:
     model = bl.Model(constant, pooling=(), discrepancy=None, priors={"sigma": bl.Fixed(SIGMA)})
-    curves = run_arrays_of(model, runs).curves
+    bound = bind(model, runs)
     draws = {
         "center": (("chain", "draw", "parameter"), np.full((2, 5, 1), 1.5)),
         "spread": (("chain", "draw", "spread_of"), np.full((2, 5, 1), OWN)),
     }
-    fit = bl.Fit(model, runs, xr.DataTree())
-    mean, spread = module._population(fit, xr.Dataset(draws, {"parameter": ["k"]}), curves)
+    mean, spread = module._population(bound, bound.hierarchy, xr.Dataset(draws))
     np.testing.assert_array_equal(mean, np.full((2, 5, 1, 6), 1.5))
     np.testing.assert_array_equal(spread, np.full((2, 5, 1), OWN))
 

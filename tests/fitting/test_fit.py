@@ -13,6 +13,8 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from bayeslaw._inference.laplace import approximation
+from bayeslaw._sampling import compile_cache
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import grid, read_runs
@@ -387,6 +389,20 @@ def test_an_interrupt_returns_the_draws_so_far(
     assert jobs[0].handle._sampler.is_empty(ignore_error=True)  # no thread is left
 
 
+def test_modes_are_searched_once_and_no_graph_is_built_for_compiled_code(
+    lone_fit: Fit, lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches, find_modes = [], approximation.find_modes
+    monkeypatch.setattr(
+        approximation, "find_modes", lambda problem: searches.append(1) or find_modes(problem)
+    )
+    monkeypatch.setattr(
+        compile_cache, "build_graph", lambda *_: pytest.fail("the code was compiled before")
+    )
+    fit(LONE, lone_runs, sampler=Sampler(random_seed=1, draws=20, tune=50, progressbar=False))
+    assert len(searches) == 1
+
+
 def test_chains_may_be_sampled_sequentially(lone_fit: Fit, lone_runs: xr.Dataset) -> None:
     alone = fit(LONE, lone_runs, sampler=Sampler(random_seed=1, cores=1, **QUICK))
     xr.testing.assert_identical(
@@ -437,6 +453,6 @@ def test_thin_curves_are_warned_of_before_anything_is_built(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sizes = np.array([1e6, 1e7])
-    monkeypatch.setattr(module, "build_graph", lambda *_: pytest.fail("built before it warned"))
+    monkeypatch.setattr(module, "bind", lambda *_: pytest.fail("built before it warned"))
     with pytest.raises(RunsWarning, match=r"\bhas 2\b"):
         fit(Model(power), lone(np.array([3.0, 2.0]), sizes, 1e6), random_seed=1)

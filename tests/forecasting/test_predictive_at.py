@@ -12,10 +12,8 @@ import xarray as xr
 from dense import brownian
 
 from bayeslaw import laws
-from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import coordinate_roles
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
-from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import rescale
 from bayeslaw.data.runs import grid, read_runs
@@ -90,12 +88,12 @@ class Case:
     @cached_property
     def fit(self) -> Fit:
         model, runs = self.model, self.runs
-        roles, run_arrays = coordinate_roles(model, coordinates(model)), run_arrays_of(model, runs)
-        theta = [role.link.forward(self.at_reference[name]) for name, role in roles.items()]
+        bound = bind(model, runs)
+        theta = [role.link.forward(self.at_reference[name]) for name, role in bound.roles.items()]
         variables = {"theta": np.stack(theta, axis=2)}
         variables |= {"latent": self.latent} if model.is_augmented else {}
-        unconstrained = unconstrained_dataset(variables, roles, None, run_arrays.curves)
-        posterior = posterior_dataset(model, run_arrays, unconstrained, runs)
+        unconstrained = unconstrained_dataset(bound, variables)
+        posterior = posterior_dataset(bound, unconstrained)
         return Fit(
             model,
             runs,

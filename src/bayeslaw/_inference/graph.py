@@ -14,9 +14,10 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-from bayeslaw._inference.coordinates import Coordinates, coordinates
-from bayeslaw._inference.hierarchy import coordinate_roles
+from bayeslaw._inference.bound_model import BoundModel, bind
+from bayeslaw._inference.coordinates import Coordinates
 from bayeslaw._inference.kernel_operations import gather_effects
+from bayeslaw._inference.laplace import laplace_approximation
 from bayeslaw._inference.likelihood import add_likelihood
 from bayeslaw._inference.model_data import (
     CURVE_WHITENING_ARRAYS,
@@ -26,14 +27,13 @@ from bayeslaw._inference.model_data import (
     ModelData,
     model_data_of,
 )
-from bayeslaw._inference.run_arrays import RunArrays, population_prior, run_arrays_of, spread_prior
 from bayeslaw._inference.whitening_transforms import (
     CenterTransform,
     CurvesTransform,
     EffectsTransform,
 )
 from bayeslaw._law.roles import Role, link_normal
-from bayeslaw._law.units import predictor_scales, rescale
+from bayeslaw._law.units import rescale
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Prior
 
@@ -77,22 +77,16 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
     >>> [variable.name for variable in bl.build(model, train).free_RVs]
     ['spread', 'center', 'effects', 'theta']
     """
-    run_arrays = run_arrays_of(model, runs)
-    return build_graph(model, run_arrays, model_data_of(model, run_arrays), runs)
+    bound = bind(model, runs)
+    return build_graph(bound, model_data_of(bound, laplace_approximation(bound)))
 
 
-def build_graph(
-    model: Model, run_arrays: RunArrays, model_data: ModelData, runs: xr.Dataset
-) -> pm.Model:
-    """The PyMC model on given run arrays and model data.
+def build_graph(bound: BoundModel, model_data: ModelData) -> pm.Model:
+    """The PyMC model on given model data.
 
     Everything that depends on the runs is `pm.Data`, so one compiled function serves any runs.
     """
-    system = coordinates(model)
-    roles = coordinate_roles(model, system)
-    priors = {
-        name: population_prior(model, name, role, run_arrays.level) for name, role in roles.items()
-    }
+    model, system, roles, priors = bound.model, bound.coordinates, bound.roles, bound.priors
     with pm.Model(coords=dict(model_data.coords), check_bounds=False) as graph:
         data = {
             name: pm.Data(name, values, dims=dims)
@@ -103,25 +97,18 @@ def build_graph(
             mean, spread = data["prior_mean"], data["prior_sd"][:, None]
             theta = _curves(system, roles, mean, spread, _non_normal_priors(roles, priors), data)
         else:
-            mean, spread = _population(model, system, roles, priors, data)
+            mean, spread = _population(bound, data)
             theta = _curves(system, roles, mean, spread, {}, data)
         named = {name: theta[row] for row, name in enumerate(roles)}
-        parameters = _parameters(model, system, run_arrays, named, runs)
-        add_likelihood(runs.attrs["response"], model, run_arrays, data, parameters, latent)
+        add_likelihood(bound, data, _parameters(bound, named), latent)
     return graph
 
 
-def _population(
-    model: Model,
-    system: Coordinates,
-    roles: Mapping[str, Role],
-    priors: Mapping[str, Prior],
-    data: Mapping[str, Any],
-) -> tuple[Any, Any]:
+def _population(bound: BoundModel, data: Mapping[str, Any]) -> tuple[Any, Any]:
     """Mean (parameters, curves) and spread between curves (parameters, 1) of the curves."""
-    spread = _spreads(model, roles, data)
-    center = _centers(system, roles, priors, spread, data)[:, None]
-    own = spread[: len(roles)][:, None]
+    spread = _spreads(bound, data)
+    center = _centers(bound, spread, data)[:, None]
+    own = spread[: len(bound.roles)][:, None]
     if "codes" not in data:  # no group effects
         return center + pt.zeros_like(data["mode"]), own
     scale, codes, bounds = spread[data["spread_of_level"]], data["codes"], data["bounds"]
@@ -133,13 +120,8 @@ def _population(
     return center + gather_effects(scale * effects, codes, bounds), own
 
 
-def _centers(
-    system: Coordinates,
-    roles: Mapping[str, Role],
-    priors: Mapping[str, Prior],
-    spread: Any,
-    data: Mapping[str, Any],
-) -> Any:
+def _centers(bound: BoundModel, spread: Any, data: Mapping[str, Any]) -> Any:
+    system, roles, priors = bound.coordinates, bound.roles, bound.priors
     if "center_mean" in data:
         frame = _frame(system, data, "typical_")
         whitening = [data[name] for name in POPULATION_WHITENING_ARRAYS]
@@ -160,13 +142,10 @@ def _centers(
     return pm.Deterministic("center", pt.stack(variables), dims="parameter")
 
 
-def _spreads(model: Model, roles: Mapping[str, Role], data: Mapping[str, Any]) -> Any:
+def _spreads(bound: BoundModel, data: Mapping[str, Any]) -> Any:
     if "spread_scale" in data:
         return pm.HalfNormal("spread", data["spread_scale"], dims="spread_of")
-    labels = pm.modelcontext(None).coords["spread_of"] or ()
-    owners = [str(label).partition(" ")[0] for label in labels]
-    priors = [spread_prior(model, name, roles[name]) for name in owners]
-    variables = [prior.to_pymc(f"spread_{i}") for i, prior in enumerate(priors)]
+    variables = [prior.to_pymc(f"spread_{i}") for i, prior in enumerate(bound.spread_priors)]
     return pm.Deterministic("spread", pt.stack(variables), dims="spread_of")
 
 
@@ -247,16 +226,15 @@ def _log_density(role: Role, variable: Any, value: Any) -> Any:
     return pm.logp(variable, natural) + pt.log(pt.grad(pt.sum(natural), value))
 
 
-def _parameters(
-    model: Model, system: Coordinates, run_arrays: RunArrays, theta: Mapping, runs: xr.Dataset
-) -> dict[str, Any]:
+def _parameters(bound: BoundModel, theta: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters per curve, of the law at the reference; registers those in the user's units."""
+    model, system, run_arrays = bound.model, bound.coordinates, bound.run_arrays
     law = system.parameters({name: theta[name] for name in system.roles})
     nuisance = {
         name: role.link.inverse(theta[name]) if name in theta else pt.as_tensor(model.fixed[name])
         for name, role in model.nuisance_roles.items()
     }
-    in_units = rescale(model.law, predictor_scales(model.law, runs), law)
+    in_units = rescale(model.law, bound.scales, law)
     for name, value in {**in_units, **nuisance}.items():
         pm.Deterministic(name, value * pt.ones(run_arrays.n_curves), dims="curve")
     return {**law, **nuisance}

@@ -12,10 +12,10 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy, marginal_discrepancy
+from bayeslaw._inference.bound_model import BoundModel
+from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy
 from bayeslaw._inference.model_data import DISCREPANCY_PREFIX
 from bayeslaw._inference.run_arrays import RunArrays
-from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian
 from bayeslaw.model.noise_kind import Noise, own_parameters, sigma_at
 
@@ -23,19 +23,15 @@ __all__ = ["add_likelihood"]
 
 
 def add_likelihood(
-    name: str,
-    model: Model,
-    run_arrays: RunArrays,
-    data: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    latent: Any,
+    bound: BoundModel, data: Mapping[str, Any], parameters: Mapping[str, Any], latent: Any
 ) -> None:
-    """Register the observed responses `name` in the PyMC model on the context stack.
+    """Register the observed responses in the PyMC model on the context stack.
 
     `data` are the tensors of `ModelData`, `parameters` those of the law (at the reference), noise
     and discrepancy, per curve. `latent` is the latent variable of each run, for noise that is
     Gaussian given one.
     """
+    model, name = bound.model, bound.runs.attrs["response"]
     curve, predictors = data["curve_of_run"], model.law.predictors
     sizes = {predictor: data[f"predictor_{i}"] for i, predictor in enumerate(predictors)}
     at_runs = {n: v[curve] if getattr(v, "ndim", 0) else v for n, v in parameters.items()}
@@ -47,14 +43,14 @@ def add_likelihood(
         shift, sigma = model.noise.given(latent, sigma, at_runs)
         center, noise = center + shift, Gaussian(model.noise.scale)
     sigma = pt.sqrt(sigma**2 + data["known_error"] ** 2)
-    discrepancy = marginal_discrepancy(model, run_arrays)
+    discrepancy = bound.discrepancy
     if discrepancy is None:
         own = {n: at_runs[n] for n in own_parameters(noise)}
         _add_independent(name, noise, center, sigma, own, unit, data["observed"])
     else:
         curves = pm.modelcontext(None).dim_lengths["curve"]  # other runs may have other curves
         tau = pt.stack([parameters[n] * pt.ones(curves) for n in discrepancy.names])
-        _add_dependent(name, noise, discrepancy, run_arrays, center, sigma, tau, data)
+        _add_dependent(name, noise, discrepancy, bound.run_arrays, center, sigma, tau, data)
 
 
 def _add_independent(

@@ -12,20 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
-from bayeslaw._inference.hierarchy import (
-    HierarchyLayout,
-    coordinate_roles,
-    groupings,
-    hierarchy_layout,
-    is_pooled,
-)
-from bayeslaw._inference.laplace import LaplaceApproximation, TypicalCurve, laplace_approximation
-from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.run_arrays import RunArrays, population_prior, spread_prior
-from bayeslaw._law.roles import Role, link_normal
-from bayeslaw.model.model import Model
-from bayeslaw.priors import HalfNormal, Prior
+from bayeslaw._inference.bound_model import BoundModel
+from bayeslaw._inference.coordinates import Frame
+from bayeslaw._inference.hierarchy import HierarchyLayout
+from bayeslaw._inference.laplace import LaplaceApproximation, TypicalCurve
+from bayeslaw._inference.run_arrays import RunArrays
+from bayeslaw._law.roles import link_normal
+from bayeslaw.priors import HalfNormal
 
 __all__ = [
     "CURVE_WHITENING_ARRAYS",
@@ -93,37 +86,29 @@ class ModelData:
         return self.names, tuple(self.coords["spread_of"]) if own_priors else (), self.level
 
 
-def model_data_of(model: Model, run_arrays: RunArrays) -> ModelData:
+def model_data_of(bound: BoundModel, laplace: LaplaceApproximation) -> ModelData:
     """The data of a model on runs."""
-    system = coordinates(model)
-    roles = coordinate_roles(model, system)
-    discrepancy = marginal_discrepancy(model, run_arrays)
-    priors = {
-        name: population_prior(model, name, role, run_arrays.level) for name, role in roles.items()
-    }
-    laplace = laplace_approximation(model, system, run_arrays)
-    arrays = _runs(run_arrays) | _curve_whitening(laplace, tuple(roles))
-    if discrepancy is not None:
-        arrays |= {
-            f"{DISCREPANCY_PREFIX}{name}": (values, None)
-            for name, values in discrepancy.arrays.items()
-        }
+    run_arrays, roles, layout = bound.run_arrays, bound.roles, bound.hierarchy
+    arrays = _runs(run_arrays) | _curve_whitening(laplace, tuple(roles)) | _discrepancy(bound)
     curves = run_arrays.curves["curve"].values.tolist()
     coords = {"run": np.arange(run_arrays.response.size), "curve": curves, "parameter": list(roles)}
-    if not is_pooled(model, run_arrays.curves):
-        normal = {n for n, role in roles.items() if link_normal(priors[n], role.link)}
-        spreads = {f"sd_{name}" for name in model.roles}
-        arrays |= _unpooled_prior(roles, priors, run_arrays.n_curves)
+    if layout is None:
+        normal = {n for n, role in roles.items() if link_normal(bound.priors[n], role.link)}
+        spreads = {f"sd_{name}" for name in bound.model.roles}
+        arrays |= _unpooled_prior(bound)
         return ModelData(arrays, coords, priors_as_data=frozenset(normal | spreads))
-    layout = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
     coords |= {"spread_of": [" ".join(item) for item in layout.spreads]}
     coords |= {"effect_of": [" ".join(item) for item in layout.levels]}
-    arrays |= _hierarchy_prior(model, roles, priors, layout)
-    arrays |= _population_whitening(system, run_arrays, laplace, tuple(roles), layout)
+    arrays |= _hierarchy_prior(bound, layout) | _population_whitening(bound, layout, laplace)
     as_data = {*roles} if "center_mean" in arrays else set()
     as_data |= {f"sd_{name}" for name in roles} if "spread_scale" in arrays else set()
     level = None if "center_mean" in arrays else run_arrays.level
     return ModelData(arrays, coords, level, frozenset(as_data))
+
+
+def _discrepancy(bound: BoundModel) -> dict[str, Array]:
+    arrays = bound.discrepancy.arrays if bound.discrepancy else {}
+    return {f"{DISCREPANCY_PREFIX}{name}": (values, None) for name, values in arrays.items()}
 
 
 def _runs(run_arrays: RunArrays) -> dict[str, Array]:
@@ -153,17 +138,15 @@ def _curve_whitening(laplace: LaplaceApproximation, names: tuple[str, ...]) -> d
     return rows | {key: (values, None) for key, values in vars(laplace.expansion).items()}
 
 
-def _hierarchy_prior(
-    model: Model, roles: Mapping[str, Role], priors: Mapping[str, Prior], layout: HierarchyLayout
-) -> dict[str, Array]:
+def _hierarchy_prior(bound: BoundModel, layout: HierarchyLayout) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
-    normals = [link_normal(priors[name], role.link) for name, role in roles.items()]
+    normals = [link_normal(bound.priors[name], role.link) for name, role in bound.roles.items()]
     if None not in normals:
         arrays["center_mean"] = np.array([n.mean for n in normals if n]), "parameter"
         arrays["center_sd"] = np.array([n.sd for n in normals if n]), "parameter"
-    spreads = [spread_prior(model, name, roles[name]) for name, _ in layout.spreads]
-    if all(isinstance(prior, HalfNormal) for prior in spreads):
-        arrays["spread_scale"] = np.array([prior.sd for prior in spreads]), "spread_of"  # type: ignore[union-attr]
+    if all(isinstance(prior, HalfNormal) for prior in bound.spread_priors):
+        scales = [prior.sd for prior in bound.spread_priors]  # type: ignore[union-attr]
+        arrays["spread_scale"] = np.array(scales), "spread_of"
     if layout.levels:
         arrays["spread_of_level"] = np.array(layout.spread_of_level), "effect_of"
         arrays |= {"codes": (layout.codes, None), "bounds": (layout.bounds, None)}
@@ -171,15 +154,12 @@ def _hierarchy_prior(
 
 
 def _population_whitening(
-    system: Coordinates,
-    run_arrays: RunArrays,
-    laplace: LaplaceApproximation,
-    names: tuple[str, ...],
-    layout: HierarchyLayout,
+    bound: BoundModel, layout: HierarchyLayout, laplace: LaplaceApproximation
 ) -> dict[str, Array]:
     """Laplace approximation of the curves at a typical curve's pivot, as arrays."""
+    system, names = bound.coordinates, tuple(bound.roles)
     pivot, smallest, largest = (
-        tuple(np.exp(np.mean(np.log(x))) for x in end) for end in run_arrays.frame.ends
+        tuple(np.exp(np.mean(np.log(x))) for x in end) for end in bound.run_arrays.frame.ends
     )
     frame = Frame(pivot, smallest, largest)
     typical = TypicalCurve.of(system, frame, laplace, names)
@@ -202,14 +182,12 @@ def _population_whitening(
     return {name: (values, None) for name, values in arrays.items()}
 
 
-def _unpooled_prior(
-    roles: Mapping[str, Role], priors: Mapping[str, Prior], n_curves: int
-) -> dict[str, Array]:
+def _unpooled_prior(bound: BoundModel) -> dict[str, Array]:
     """Prior mean and sd of curves that share nothing, approximate where a prior is not normal."""
     normals = [
-        link_normal(priors[name], role.link) or link_normal(role.prior, role.link)
-        for name, role in roles.items()
+        link_normal(bound.priors[name], role.link) or link_normal(role.prior, role.link)
+        for name, role in bound.roles.items()
     ]
-    mean = np.array([[normal.mean] * n_curves for normal in normals if normal])
+    mean = np.array([[normal.mean] * bound.run_arrays.n_curves for normal in normals if normal])
     sd = np.array([normal.sd for normal in normals if normal])
     return {"prior_mean": (mean, THETA_DIMS), "prior_sd": (sd, "parameter")}

@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
-from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.posterior import law_values
-from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._kernels.brownian import leave_one_out_moments
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian
@@ -119,28 +117,26 @@ class DrawsAtRuns:
     curves) is the scale of each curve's discrepancy; it has no predictors if there is none.
     """
 
-    model: Model
-    run_arrays: RunArrays
+    bound: BoundModel
     distribution: ResponseDistribution
     tau: np.ndarray
 
     @classmethod
     def of(
         cls,
-        model: Model,
-        run_arrays: RunArrays,
+        bound: BoundModel,
         parameters: Mapping[str, np.ndarray],
-        runs: xr.Dataset,
         latent: np.ndarray | None = None,
     ) -> DrawsAtRuns:
         """From parameters (chain, draw, curve) in the user's units."""
-        predictors = {name: runs[name].values for name in model.law.predictors}
+        model, run_arrays = bound.model, bound.run_arrays
+        predictors = {name: bound.runs[name].values for name in model.law.predictors}
         law = law_values(model, parameters, predictors, run_arrays.curve)
         nuisance = {name: parameters[name][..., run_arrays.curve] for name in model.nuisance_roles}
         sizes = dict(zip(model.law.predictors, run_arrays.predictors, strict=True))
         about_law = response_distribution(model, law, run_arrays.unit, nuisance, sizes, latent)
         about_law = replace(about_law, sigma=np.hypot(about_law.sigma, run_arrays.known_error))
-        return cls(model, run_arrays, about_law, tau_by_predictor(model, parameters))
+        return cls(bound, about_law, tau_by_predictor(model, parameters))
 
     def pointwise_log_likelihood(self) -> np.ndarray:
         """Log density of each raw response given the parameters, shape (chain, draw, run).
@@ -148,11 +144,10 @@ class DrawsAtRuns:
         With a discrepancy the responses of a curve are dependent, and each is conditional on all
         the others (leave-one-out).
         """
-        discrepancy = marginal_discrepancy(self.model, self.run_arrays)
-        run_arrays = self.run_arrays
+        discrepancy, run_arrays = self.bound.discrepancy, self.bound.run_arrays
         if discrepancy is None:
             return self.distribution.log_density(run_arrays.response)
-        slope = np.log(self.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
+        slope = np.log(self.bound.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
 
         def log_density(batch: slice) -> tuple[np.ndarray]:
             residual, variance, tau2 = self._residuals(batch)
@@ -164,11 +159,10 @@ class DrawsAtRuns:
 
     def discrepancy_at_runs(self, rng: np.random.Generator, *, is_conditional: bool = True) -> Any:
         """A joint draw of the discrepancy at the runs; zero if the model has none."""
-        if self.model.discrepancy is None:
+        if self.bound.discrepancy is None:
             return 0.0
-        no_tau = np.empty((*self.tau.shape[:3], 0))
-        sizes = np.array(self.run_arrays.predictors)
-        points = PredictionPoints(sizes, self.run_arrays.curve, no_tau)
+        no_tau, run_arrays = np.empty((*self.tau.shape[:3], 0)), self.bound.run_arrays
+        points = PredictionPoints(np.array(run_arrays.predictors), run_arrays.curve, no_tau)
         return self.discrepancy_at(points, rng, is_conditional=is_conditional)[2]
 
     def discrepancy_at(
@@ -178,8 +172,7 @@ class DrawsAtRuns:
 
         Conditional on the responses of the runs, or from the prior of the discrepancy.
         """
-        discrepancy = marginal_discrepancy(self.model, self.run_arrays)
-        run_arrays = self.run_arrays
+        discrepancy, run_arrays = self.bound.discrepancy, self.bound.run_arrays
         assert discrepancy is not None
         position = run_arrays.position_of(points.sizes, points.curve)
         tau = np.concatenate([self.tau, points.tau], axis=-1)
@@ -197,7 +190,7 @@ class DrawsAtRuns:
 
     def _residuals(self, batch: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals, noise variances and squared tau of a batch of draws."""
-        residual = self.run_arrays.values - _flat(self.distribution.center)[batch]
+        residual = self.bound.run_arrays.values - _flat(self.distribution.center)[batch]
         return residual, _flat(self.distribution.sigma)[batch] ** 2, _flat(self.tau)[batch] ** 2
 
     def _in_batches(

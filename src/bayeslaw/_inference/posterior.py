@@ -11,18 +11,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw._inference.coordinates import Coordinates, coordinates
-from bayeslaw._inference.hierarchy import (
-    Grouping,
-    HierarchyLayout,
-    groupings,
-    hierarchy_layout,
-    is_pooled,
-    level_effects,
-)
-from bayeslaw._inference.run_arrays import RunArrays
-from bayeslaw._law.roles import Role
-from bayeslaw._law.units import predictor_scales, rescale
+from bayeslaw._inference.bound_model import BoundModel
+from bayeslaw._inference.coordinates import Coordinates
+from bayeslaw._inference.hierarchy import Grouping, HierarchyLayout, level_effects
+from bayeslaw._law.units import rescale
 from bayeslaw.data.runs import group_names
 from bayeslaw.model.model import Model
 
@@ -73,66 +65,52 @@ def to_user_units(
     return {name: np.broadcast_to(value, shape) for name, value in {**law, **nuisance}.items()}
 
 
-def unconstrained_dataset(
-    draws: Mapping[str, np.ndarray],
-    roles: Mapping[str, Role],
-    layout: HierarchyLayout | None,
-    curves: xr.Dataset,
-) -> xr.Dataset:
+def unconstrained_dataset(bound: BoundModel, draws: Mapping[str, np.ndarray]) -> xr.Dataset:
     """The sampler's variables with labels.
 
-    `draws` are ``theta``, for pooled models ``center``, ``spread`` and ``effects``, and ``latent``;
-    `layout` is that of a pooled model.
+    `draws` are ``theta``, for pooled models ``center``, ``spread`` and ``effects``, and ``latent``.
     """
+    curves, layout = bound.run_arrays.curves, bound.hierarchy
     dims = {"theta": ["parameter", "curve"], "center": ["parameter"], "spread": ["spread_of"]}
     dims |= {"effects": ["effect_of"], "latent": ["run"]}
-    coords: dict[str, Any] = {"parameter": list(roles), "curve": curves["curve"].values}
+    coords: dict[str, Any] = {"parameter": list(bound.roles), "curve": curves["curve"].values}
     if layout is not None:
         coords["spread_of"] = [" ".join(item) for item in layout.spreads]
         coords["effect_of"] = [" ".join(item) for item in layout.levels]
     return _labelled({name: (dims[name], values) for name, values in draws.items()}, coords)
 
 
-def posterior_dataset(
-    model: Model, run_arrays: RunArrays, link: xr.Dataset, runs: xr.Dataset
-) -> xr.Dataset:
+def posterior_dataset(bound: BoundModel, unconstrained: xr.Dataset) -> xr.Dataset:
     """Parameters of curves and population and effects of groups, in the user's units.
 
-    `link` holds the sampler's variables, as `unconstrained_dataset` labels them.
+    `unconstrained` holds the sampler's variables, as `unconstrained_dataset` labels them.
     """
-    system, reference = coordinates(model), predictor_scales(model.law, runs)
-    theta = link["theta"].values
-    rows = {name: theta[..., row, :] for row, name in enumerate(link["parameter"].values)}
-    curve = to_user_units(model, system, rows, reference)
-    coords: dict[str, Any] = {"curve": run_arrays.curves["curve"].values}
-    for group in group_names(runs):
-        coords[f"{group}_of_curve"] = ("curve", run_arrays.curves[group].values.astype(str))
-    variables: dict[str, Any] = {name: (["curve"], values) for name, values in curve.items()}
-    if is_pooled(model, run_arrays.curves):
-        by_parameter = groupings(model, run_arrays.curves)
-        population, levels = _population(model, system, link, by_parameter, reference)
+    curves, theta = bound.run_arrays.curves, unconstrained["theta"].values
+    rows = {name: theta[..., row, :] for row, name in enumerate(bound.roles)}
+    in_user_units = to_user_units(bound.model, bound.coordinates, rows, bound.scales)
+    coords: dict[str, Any] = {"curve": curves["curve"].values}
+    for group in group_names(bound.runs):
+        coords[f"{group}_of_curve"] = ("curve", curves[group].values.astype(str))
+    variables: dict[str, Any] = {n: (["curve"], values) for n, values in in_user_units.items()}
+    if bound.hierarchy is not None:
+        population, levels = _population(bound, bound.hierarchy, unconstrained)
         variables |= population
         coords |= levels
     return _labelled(variables, coords)
 
 
 def _population(
-    model: Model,
-    system: Coordinates,
-    link: xr.Dataset,
-    groupings: Mapping[str, Grouping],
-    reference: Mapping[str, float],
+    bound: BoundModel, layout: HierarchyLayout, unconstrained: xr.Dataset
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    names = list(link["parameter"].values)
-    layout = hierarchy_layout(groupings, names)
-    center = {name: link["center"].values[..., row] for row, name in enumerate(names)}
-    typical = to_user_units(model, system, center, reference)
+    names = list(bound.roles)
+    center = {name: unconstrained["center"].values[..., row] for row, name in enumerate(names)}
+    typical = to_user_units(bound.model, bound.coordinates, center, bound.scales)
     variables: dict[str, Any] = {
         f"{name}_population": ([], values) for name, values in typical.items()
     }
     for i, (name, group) in enumerate(layout.spreads):
-        variables[f"sd_{name}_{group}"] = ([], link["spread"].values[..., i])
-    levels, effects = _levels(groupings), level_effects(link, layout)
+        variables[f"sd_{name}_{group}"] = ([], unconstrained["spread"].values[..., i])
+    levels, effects = _levels(bound.groupings), level_effects(unconstrained, layout)
     for group, labels in levels.items():
         shifted = {
             name: np.stack(
@@ -140,7 +118,8 @@ def _population(
             )
             for name, values in center.items()
         }
-        for name, values in to_user_units(model, system, shifted, reference).items():
+        in_user_units = to_user_units(bound.model, bound.coordinates, shifted, bound.scales)
+        for name, values in in_user_units.items():
             with np.errstate(invalid="ignore"):  # inf - inf
                 effect = values - typical[name][..., None]
             variables[f"{name}_{group}_effect"] = ([level_dim(group)], effect)

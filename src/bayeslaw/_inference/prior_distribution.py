@@ -1,14 +1,17 @@
-"""Prior draws and prior log densities, evaluated by PyMC without compilation."""
+"""Prior draws and prior log densities: by NumPy, or by PyMC for priors of other packages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
 import numpy as np
 import pymc as pm
 from pytensor.compile.mode import Mode
 
-from bayeslaw.priors import Prior
+from bayeslaw._inference.bound_model import BoundModel
+from bayeslaw._inference.hierarchy import HierarchyLayout, mean_given_population
+from bayeslaw._law.roles import IDENTITY, Link, link_normal
+from bayeslaw.priors import HalfNormal, Prior
 
 __all__ = ["prior_draws", "prior_log_density"]
 
@@ -16,13 +19,49 @@ __all__ = ["prior_draws", "prior_log_density"]
 UNCOMPILED = Mode(linker="py", optimizer=None)  # pyright: ignore[reportArgumentType]
 
 
-def prior_draws(
-    model: pm.Model, names: Sequence[str], draws: int, rng: np.random.Generator
+def prior_draws(bound: BoundModel, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draws (1, draws, ...) of the sampler's variables from the prior, as one chain."""
+    n_curves, layout = bound.run_arrays.n_curves, bound.hierarchy
+    if layout is not None:
+        return _pooled(bound, layout, draws, rng)
+    return {"theta": _coordinates(bound, (1, draws, n_curves), rng)}
+
+
+def _pooled(
+    bound: BoundModel, layout: HierarchyLayout, draws: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Draws (1, draws, ...) of named variables from the prior, as one chain."""
-    variables = [model[name] for name in names]
-    values = pm.draw(variables, draws=draws, mode=UNCOMPILED, random_seed=rng)
-    return {name: each[None] for name, each in zip(names, values, strict=True)}
+    center, size = _coordinates(bound, (1, draws), rng), len(bound.roles)
+    spread = np.stack(
+        [_draw(prior, IDENTITY, (1, draws), rng) for prior in bound.spread_priors], axis=2
+    )
+    effects = rng.standard_normal((1, draws, len(layout.levels)))
+    scaled = spread[..., layout.spread_of_level] * effects
+    mean = [
+        mean_given_population(*population, layout.codes, layout.bounds)
+        for population in zip(center[0], scaled[0], strict=True)
+    ]
+    own = rng.standard_normal((1, draws, size, bound.run_arrays.n_curves))
+    variables = {"center": center, "spread": spread}
+    variables |= {"effects": effects} if layout.levels else {}
+    return {**variables, "theta": np.array([mean]) + spread[..., :size, None] * own}
+
+
+def _coordinates(bound: BoundModel, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draws of all coordinates from their priors; they are the third dimension."""
+    rows = [_draw(bound.priors[name], role.link, shape, rng) for name, role in bound.roles.items()]
+    return np.stack(rows, axis=2)
+
+
+def _draw(prior: Prior, link: Link, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draws of a parameter on the scale of its link."""
+    if normal := link_normal(prior, link):
+        return rng.normal(normal.mean, normal.sd, shape)
+    if isinstance(prior, HalfNormal):
+        return np.asarray(link.forward(np.abs(rng.normal(0, prior.sd, shape))))
+    with pm.Model(check_bounds=False):
+        variable = prior.to_pymc("x")
+    draws = pm.draw(variable, draws=math.prod(shape), mode=UNCOMPILED, random_seed=rng)
+    return np.asarray(link.forward(np.reshape(draws, shape)))
 
 
 def prior_log_density(prior: Prior, values: np.ndarray) -> np.ndarray:

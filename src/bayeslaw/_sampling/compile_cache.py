@@ -23,11 +23,10 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor
-import xarray as xr
 
+from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.graph import LATENT, build_graph
 from bayeslaw._inference.model_data import ModelData
-from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._progress import progress
 from bayeslaw._sampling.compile_pymc import compile_density
 from bayeslaw._sampling.compiled import CompiledDensity
@@ -35,33 +34,30 @@ from bayeslaw._sampling.entry_points import ArrayType, compile_entry_points
 from bayeslaw._sampling.flat_layout import FlatLayout
 from bayeslaw.model.model import Model
 
-__all__ = ["compiled_density_of", "recorded_variables"]
+__all__ = ["compiled_density_of"]
 
 PACKAGES = ("bayeslaw", "pymc", "pytensor", "nutpie", "numba", "numpy")
 OWN = __name__.partition(".")[0]
 
 
 def compiled_density_of(
-    model: Model,
-    runs: xr.Dataset,
-    run_arrays: RunArrays,
-    model_data: ModelData,
-    progressbar: bool = False,
+    bound: BoundModel, model_data: ModelData, progressbar: bool = False
 ) -> CompiledDensity:
     """The compiled log density of a model, from the cache or compiled now."""
+    model = bound.model
     key = _key(model, model_data) if _is_ours(model) else None
     cached = _cached(key, model_data) if key else None
     if cached is not None:
         return cached
     with progress("Compiling, once for a law and its groupings", None, shown=progressbar):
-        graph = build_graph(model, run_arrays, model_data, runs)
-        compiled = compile_density(graph, recorded_variables(graph), key)
+        graph = build_graph(bound, model_data)
+        compiled = compile_density(graph, _recorded_variables(graph), key)
     if key:
         _write_record(key, compiled)
     return compiled.with_data(model_data)
 
 
-def recorded_variables(graph: pm.Model) -> list[str]:
+def _recorded_variables(graph: pm.Model) -> list[str]:
     """Names of the variables of a graph that are recorded in draws, in order."""
     names = ("center", "spread", "effects", LATENT, "theta")
     return [name for name in names if name in graph.named_vars]

@@ -6,35 +6,29 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayeslaw._inference.coordinates import Coordinates, coordinates
-from bayeslaw._inference.hierarchy import coordinate_roles, mean_given_population
-from bayeslaw._inference.laplace import distinct_modes
-from bayeslaw._inference.map_mode.multistart import is_additive_power_law
+from bayeslaw._inference.bound_model import BoundModel
+from bayeslaw._inference.hierarchy import mean_given_population
+from bayeslaw._inference.laplace import LaplaceApproximation
 from bayeslaw._inference.model_data import CURVE_WHITENING_ARRAYS
-from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._inference.whitening import CurveWhitening
 from bayeslaw._sampling.compiled import CompiledDensity
-from bayeslaw.model.model import Model
 
 __all__ = ["with_initial_points"]
 
 
 def with_initial_points(
-    compiled: CompiledDensity, model: Model, run_arrays: RunArrays
+    compiled: CompiledDensity, bound: BoundModel, laplace: LaplaceApproximation
 ) -> CompiledDensity:
     """The same density, to be sampled from near each of the modes of its curves."""
-    system = coordinates(model)
-    modes = [] if is_additive_power_law(system) else distinct_modes(model, system, run_arrays)
-    if len(modes) < 2:
+    if len(laplace.distinct_modes) < 2:
         return compiled
-    names = list(coordinate_roles(model, system))
-    theta = [np.array([mode[name] for name in names]) for mode in modes]
-    points = _points_at(compiled, theta, system, run_arrays)
+    theta = [np.array([mode[name] for name in bound.roles]) for mode in laplace.distinct_modes]
+    points = _points_at(compiled, theta, bound)
     return replace(compiled, initial_points=points[np.all(np.isfinite(points), axis=1)])
 
 
 def _points_at(
-    compiled: CompiledDensity, thetas: list[np.ndarray], system: Coordinates, run_arrays: RunArrays
+    compiled: CompiledDensity, thetas: list[np.ndarray], bound: BoundModel
 ) -> np.ndarray:
     """Points (modes, unknowns) with the curves at each theta (parameters, curves).
 
@@ -49,8 +43,9 @@ def _points_at(
         if "prior_mean" in model_data.names
         else _curve_means(compiled, variables)
     )
-    laplace = {name: model_data[name] for name in CURVE_WHITENING_ARRAYS}
-    whitening = CurveWhitening(system, mean, spread[:, None], laplace, run_arrays.frame)
+    arrays = {name: model_data[name] for name in CURVE_WHITENING_ARRAYS}
+    frame = bound.run_arrays.frame
+    whitening = CurveWhitening(bound.coordinates, mean, spread[:, None], arrays, frame)
     with np.errstate(all="ignore"):
         values = [whitening.inverse(theta) for theta in thetas]
     # The curves are the last variable of the model.

@@ -10,22 +10,17 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout, is_pooled
+from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
-from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._memory import require_memory
 from bayeslaw._sampling.compiled import DRAW, CompiledDensity
 from bayeslaw._sampling.gate import Gate, check_convergence
 from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
-from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler, TraceInterrupted, nuts_traces
-from bayeslaw.model.model import Model
 
 __all__ = [
     "PosteriorDraws",
     "SamplingInterrupted",
-    "label_unconstrained",
     "require_memory_for",
     "sample_posterior",
 ]
@@ -62,11 +57,7 @@ class SamplingInterrupted(KeyboardInterrupt):
 
 
 def sample_posterior(
-    model: Model,
-    runs: xr.Dataset,
-    run_arrays: RunArrays,
-    compiled: CompiledDensity,
-    sampler: Sampler,
+    bound: BoundModel, compiled: CompiledDensity, sampler: Sampler
 ) -> PosteriorDraws:
     """Sample until the gate passes, or more draws would not help.
 
@@ -77,8 +68,8 @@ def sample_posterior(
 
     def from_flat(rows: np.ndarray, sample_stats: xr.Dataset) -> PosteriorDraws:
         draws = compiled.layout.split(rows, compiled.model_data)
-        unconstrained = label_unconstrained(model, run_arrays, draws)
-        posterior = posterior_dataset(model, run_arrays, unconstrained, runs)
+        unconstrained = unconstrained_dataset(bound, draws)
+        posterior = posterior_dataset(bound, unconstrained)
         seconds = time.perf_counter() - started
         gate = check_convergence(posterior, sample_stats)
         return PosteriorDraws(unconstrained, posterior, sample_stats, gate, seconds)
@@ -89,36 +80,26 @@ def sample_posterior(
 
     # One thread of linear algebra per chain: with more, they compete and take six times longer.
     with threadpool_limits(1):
-        ready = with_initial_points(compiled, model, run_arrays)
         try:
-            draws = _by_importance(ready, sampler, from_flat) if sampler.importance else None
-            return draws or _by_nuts(ready, sampler, from_trace)
+            draws = _by_importance(compiled, sampler, from_flat) if sampler.importance else None
+            return draws or _by_nuts(compiled, sampler, from_trace)
         except TraceInterrupted as interrupted:
             raise SamplingInterrupted(from_trace(interrupted.trace)) from None
 
 
-def require_memory_for(sampler: Sampler, model: Model, run_arrays: RunArrays) -> None:
+def require_memory_for(sampler: Sampler, bound: BoundModel) -> None:
     """Raise ValueError unless the draws, as many as there may be, fit in memory.
 
     Each draw has parameters in two coordinate systems, and a log density for each run.
     """
+    n_curves, n_runs = bound.run_arrays.n_curves, bound.run_arrays.response.size
     draws = sampler.draws * sampler.max_draws_factor + sampler.tune
-    values = 2 * len(model.roles) * run_arrays.n_curves + run_arrays.response.size
+    values = 2 * len(bound.model.roles) * n_curves + n_runs
     what = (
         f"sampling {sampler.chains} chains of up to {draws} draws (draws={sampler.draws}, "
-        f"tune={sampler.tune}) of {run_arrays.n_curves} curves and {run_arrays.response.size} runs"
+        f"tune={sampler.tune}) of {n_curves} curves and {n_runs} runs"
     )
     require_memory(what, sampler.chains * (draws * values + STACK))
-
-
-def label_unconstrained(
-    model: Model, run_arrays: RunArrays, draws: dict[str, np.ndarray]
-) -> xr.Dataset:
-    """The sampler's variables, as of `CompiledDensity.variables`, with labels."""
-    roles = coordinate_roles(model, coordinates(model))
-    pooled = is_pooled(model, run_arrays.curves)
-    layout = hierarchy_layout(groupings(model, run_arrays.curves), list(roles)) if pooled else None
-    return unconstrained_dataset(draws, roles, layout, run_arrays.curves)
 
 
 def _by_importance(

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled, level_effects
-from bayeslaw._inference.run_arrays import run_arrays_of
+from bayeslaw._inference.bound_model import BoundModel, bind
+from bayeslaw._inference.hierarchy import HierarchyLayout, level_effects
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import group_names
@@ -54,19 +54,19 @@ def leave_one_curve_out(fit: Fit) -> Any:
     >>> loo = bl.leave_one_curve_out(fit)  # doctest: +SKIP
     >>> loo.elpd, loo.se, loo.pareto_k  # doctest: +SKIP
     """
-    run_arrays = run_arrays_of(fit.model, fit.runs)
-    if not is_pooled(fit.model, run_arrays.curves) or fit.model.is_augmented:
+    bound = bind(fit.model, fit.runs)
+    if bound.hierarchy is None or fit.model.is_augmented:
         return None
     unconstrained = fit.tree["unconstrained_posterior"].to_dataset()
     theta = unconstrained["theta"].values
-    mean, spread = _population(fit, unconstrained, run_arrays.curves)
+    mean, spread = _population(bound, bound.hierarchy, unconstrained)
     density = curve_log_likelihood(fit)
-    for i in range(run_arrays.n_curves):
+    for i in range(bound.run_arrays.n_curves):
         density[..., i] += _log_ratio(theta[..., i], mean[..., i], spread)
     coords = {
         "chain": unconstrained["chain"],
         "draw": unconstrained["draw"],
-        "curve": run_arrays.curves["curve"].values,
+        "curve": bound.run_arrays.curves["curve"].values,
     }
     values = xr.Dataset({"curve_density": (("chain", "draw", "curve"), density)}, coords)
     groups = {"/log_likelihood": values, "/posterior": values}
@@ -147,11 +147,10 @@ def _with_exact(loo: Any, exact: dict[int, float]) -> Any:
 
 
 def _population(
-    fit: Fit, unconstrained: xr.Dataset, curves: xr.Dataset
+    bound: BoundModel, layout: HierarchyLayout, unconstrained: xr.Dataset
 ) -> tuple[np.ndarray, np.ndarray]:
     """Population means (chain, draw, parameter, curve) and spreads (chain, draw, parameter)."""
-    names = [str(name) for name in unconstrained["parameter"].values]
-    layout = hierarchy_layout(groupings(fit.model, curves), names)
+    names, curves = list(bound.roles), bound.run_arrays.curves
     spread = unconstrained["spread"].values
     mean = np.repeat(unconstrained["center"].values[..., None], curves.sizes["curve"], axis=3)
     for (name, group, level), effect in level_effects(unconstrained, layout).items():

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.pointwise import DrawsAtRuns
-from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw.fitting.fit import Fit
 
 __all__ = ["curve_log_likelihood"]
@@ -21,21 +20,19 @@ def curve_log_likelihood(fit: Fit) -> np.ndarray:
 
     The discrepancy is integrated out. Latent variables of the runs, which some noise has, are not.
     """
-    model, run_arrays = fit.model, run_arrays_of(fit.model, fit.runs)
+    bound = bind(fit.model, fit.runs)
     posterior, unconstrained = (
         fit.tree[name].to_dataset() for name in ("posterior", "unconstrained_posterior")
     )
-    parameters = {name: posterior[name].values for name in model.roles}
+    parameters = {name: posterior[name].values for name in fit.model.roles}
     latent = unconstrained["latent"].values if "latent" in unconstrained else None
     n_draws = posterior.sizes["draw"]
-    n_batches = math.ceil(n_draws * run_arrays.curve.size / MAX_BATCH)
+    n_batches = math.ceil(n_draws * bound.run_arrays.curve.size / MAX_BATCH)
     batches = [
         _of_draws(
             DrawsAtRuns.of(
-                model,
-                run_arrays,
+                bound,
                 {name: values[:, batch] for name, values in parameters.items()},
-                fit.runs,
                 None if latent is None else latent[:, batch],
             )
         )
@@ -45,11 +42,11 @@ def curve_log_likelihood(fit: Fit) -> np.ndarray:
 
 
 def _of_draws(draws: DrawsAtRuns) -> np.ndarray:
-    run_arrays, distribution = draws.run_arrays, draws.distribution
-    discrepancy = marginal_discrepancy(draws.model, run_arrays)
+    run_arrays, distribution = draws.bound.run_arrays, draws.distribution
+    discrepancy = draws.bound.discrepancy
     if discrepancy is None:
         return run_arrays.sums(distribution.log_density(run_arrays.response))
-    jacobian = np.log(draws.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
+    jacobian = np.log(draws.bound.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
     residual = run_arrays.values - distribution.center
     arrays = residual, distribution.sigma**2, draws.tau**2
     flat = (np.ascontiguousarray(each).reshape(-1, *each.shape[2:]) for each in arrays)

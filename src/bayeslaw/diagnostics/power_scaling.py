@@ -15,10 +15,8 @@ import xarray as xr
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import coordinate_roles, groupings, hierarchy_layout
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.prior_distribution import prior_log_density
-from bayeslaw._inference.run_arrays import population_prior, run_arrays_of, spread_prior
 from bayeslaw._law.roles import IDENTITY, Link, link_normal
 from bayeslaw.diagnostics.curve_likelihood import curve_log_likelihood
 from bayeslaw.fitting.fit import Fit
@@ -88,23 +86,15 @@ def log_prior(fit: Fit) -> np.ndarray:
     (chain, draw), of the population and its spreads; without pooling (chain, draw, curve), of
     each curve's parameters.
     """
-    model, unconstrained = fit.model, fit.tree["unconstrained_posterior"].to_dataset()
-    run_arrays = run_arrays_of(model, fit.runs)
-    roles = coordinate_roles(model, coordinates(model))
-    is_pooled = "center" in unconstrained
+    unconstrained = fit.tree["unconstrained_posterior"].to_dataset()
+    bound, is_pooled = bind(fit.model, fit.runs), "center" in unconstrained
     parameters = unconstrained["center"] if is_pooled else unconstrained["theta"]
     densities = [
-        _log_density(
-            population_prior(model, name, role, run_arrays.level),
-            role.link,
-            parameters.sel(parameter=name).values,
-        )
-        for name, role in roles.items()
+        _log_density(bound.priors[name], role.link, parameters.sel(parameter=name).values)
+        for name, role in bound.roles.items()
     ]
     if is_pooled:
-        layout = hierarchy_layout(groupings(model, run_arrays.curves), list(roles))
-        for i, (name, _) in enumerate(layout.spreads):
-            prior = spread_prior(model, name, roles[name])
+        for i, prior in enumerate(bound.spread_priors):
             spread = unconstrained["spread"].values[..., i]
             densities.append(_log_density(prior, IDENTITY, spread))
     return np.sum(densities, axis=0)

@@ -7,24 +7,24 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayeslaw._inference.graph import LATENT, build_graph
+from bayeslaw._inference.bound_model import BoundModel, bind
+from bayeslaw._inference.graph import LATENT
+from bayeslaw._inference.laplace import laplace_approximation
 from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._inference.pointwise import DrawsAtRuns
-from bayeslaw._inference.posterior import posterior_dataset
+from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.prior_distribution import prior_draws
-from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
-from bayeslaw._sampling.compile_cache import compiled_density_of, recorded_variables
+from bayeslaw._sampling.compile_cache import compiled_density_of
 from bayeslaw._sampling.gate import Gate
+from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw._sampling.sample_posterior import (
     PosteriorDraws,
     SamplingInterrupted,
-    label_unconstrained,
     require_memory_for,
     sample_posterior,
 )
@@ -125,22 +125,24 @@ def fit(
     """
     sampler = _sampler_of(random_seed, sampler)
     check_fittable(model, runs)
-    run_arrays = run_arrays_of(model, runs)
-    require_memory_for(sampler, model, run_arrays)
-    model_data = model_data_of(model, run_arrays)
-    compiled = compiled_density_of(model, runs, run_arrays, model_data, sampler.progressbar)
-    is_interrupted = False
+    bound = bind(model, runs)
+    require_memory_for(sampler, bound)
+    laplace = laplace_approximation(bound)
+    model_data = model_data_of(bound, laplace)
+    compiled = compiled_density_of(bound, model_data, sampler.progressbar)
+    compiled = with_initial_points(compiled, bound, laplace)
     try:
-        posterior_draws = sample_posterior(model, runs, run_arrays, compiled, sampler)
+        draws = sample_posterior(bound, compiled, sampler)
     except SamplingInterrupted as interrupted:
-        posterior_draws, is_interrupted = interrupted.draws, True
-    predictive = _predictive_groups(model, run_arrays, posterior_draws, runs, sampler.random_seed)
-    graph = build_graph(model, run_arrays, model_data, runs)
-    prior = _prior_groups(model, run_arrays, graph, runs, sampler.random_seed)
-    result = assemble_fit(model, runs, posterior_draws, sampler, predictive | prior)
-    if is_interrupted:
-        raise Interrupted(result)
-    return result
+        raise Interrupted(_complete_fit(bound, interrupted.draws, sampler)) from None
+    return _complete_fit(bound, draws, sampler)
+
+
+def _complete_fit(bound: BoundModel, draws: PosteriorDraws, sampler: Sampler) -> Fit:
+    """A fit with all groups of its tree."""
+    predictive = _predictive_groups(bound, draws, sampler.random_seed)
+    prior = _prior_groups(bound, sampler.random_seed)
+    return assemble_fit(bound, draws, sampler, predictive | prior)
 
 
 def _sampler_of(random_seed: int | None, sampler: Sampler | None) -> Sampler:
@@ -174,8 +176,7 @@ def _require_names_differ(model: Model, runs: xr.Dataset) -> None:
 
 
 def assemble_fit(
-    model: Model,
-    runs: xr.Dataset,
+    bound: BoundModel,
     draws: PosteriorDraws,
     sampler: Sampler,
     more_groups: Mapping[str, xr.Dataset],
@@ -186,60 +187,54 @@ def assemble_fit(
         "/unconstrained_posterior": draws.unconstrained,
         "/sample_stats": draws.sample_stats,
     }
-    result = xr.DataTree.from_dict({**tree, **more_groups, **_data_groups(runs)})
-    result.attrs.update(_provenance(model, sampler, draws))
-    return Fit(model, runs, result)
+    result = xr.DataTree.from_dict({**tree, **more_groups, **_data_groups(bound.runs)})
+    result.attrs.update(_provenance(bound.model, sampler, draws))
+    return Fit(bound.model, bound.runs, result)
 
 
 def _predictive_groups(
-    model: Model, run_arrays: RunArrays, draws: PosteriorDraws, runs: xr.Dataset, seed: int
+    bound: BoundModel, draws: PosteriorDraws, seed: int
 ) -> dict[str, xr.Dataset]:
     """Pointwise log likelihood, and responses predicted at the runs."""
-    response, rng = runs.attrs["response"], np.random.default_rng([seed, 1])
-    parameters = {name: draws.posterior[name].values for name in model.roles}
-    unconstrained = draws.unconstrained
+    rng, unconstrained = np.random.default_rng([seed, 1]), draws.unconstrained
+    parameters = {name: draws.posterior[name].values for name in bound.model.roles}
     latent = unconstrained[LATENT].values if LATENT in unconstrained else None
-    log_likelihood = DrawsAtRuns.of(
-        model, run_arrays, parameters, runs, latent
-    ).pointwise_log_likelihood()
+    log_likelihood = DrawsAtRuns.of(bound, parameters, latent).pointwise_log_likelihood()
     n_chains, n_draws, _ = log_likelihood.shape
     step = max(1, n_chains * n_draws // PREDICTIVE_DRAWS)
     thinned = {name: values[:, ::step] for name, values in parameters.items()}
     thinned_latent = None if latent is None else latent[:, ::step]
-    at_runs = DrawsAtRuns.of(model, run_arrays, thinned, runs, thinned_latent)
+    at_runs = DrawsAtRuns.of(bound, thinned, thinned_latent)
     # Without the latent values: the noise of a new response at the same run is drawn anew.
-    new_responses = DrawsAtRuns.of(model, run_arrays, thinned, runs).distribution
+    new_responses = DrawsAtRuns.of(bound, thinned).distribution
     predictive = new_responses.draw(rng, at_runs.discrepancy_at_runs(rng))
     return {
-        "/log_likelihood": _on_runs(response, log_likelihood, runs),
-        "/posterior_predictive": _on_runs(response, predictive, runs),
+        "/log_likelihood": _on_runs(bound.runs, log_likelihood),
+        "/posterior_predictive": _on_runs(bound.runs, predictive),
     }
 
 
-def _prior_groups(
-    model: Model, run_arrays: RunArrays, graph: Any, runs: xr.Dataset, seed: int
-) -> dict[str, xr.Dataset]:
+def _prior_groups(bound: BoundModel, seed: int) -> dict[str, xr.Dataset]:
     """Parameters and responses drawn from the prior."""
     rng = np.random.default_rng([seed, 2])
-    names = [name for name in recorded_variables(graph) if name != LATENT]
-    draws = prior_draws(graph, names, PRIOR_DRAWS, rng)
-    unconstrained = label_unconstrained(model, run_arrays, draws)
-    prior = posterior_dataset(model, run_arrays, unconstrained, runs)
-    parameters = {name: prior[name].values for name in model.roles}
-    at_runs = DrawsAtRuns.of(model, run_arrays, parameters, runs)
+    unconstrained = unconstrained_dataset(bound, prior_draws(bound, PRIOR_DRAWS, rng))
+    prior = posterior_dataset(bound, unconstrained)
+    parameters = {name: prior[name].values for name in bound.model.roles}
+    at_runs = DrawsAtRuns.of(bound, parameters)
     discrepancy = at_runs.discrepancy_at_runs(rng, is_conditional=False)
-    response = at_runs.distribution.draw(rng, discrepancy)
     return {
         "/prior": prior,
         "/unconstrained_prior": unconstrained,
-        "/prior_predictive": _on_runs(runs.attrs["response"], response, runs),
+        "/prior_predictive": _on_runs(bound.runs, at_runs.distribution.draw(rng, discrepancy)),
     }
 
 
-def _on_runs(name: str, values: np.ndarray, runs: xr.Dataset) -> xr.Dataset:
+def _on_runs(runs: xr.Dataset, values: np.ndarray) -> xr.Dataset:
+    """Responses or log densities (chain, draw, run), named after the response."""
     coords = {"chain": np.arange(values.shape[0]), "draw": np.arange(values.shape[1])}
     return xr.Dataset(
-        {name: (("chain", "draw", "run"), values)}, coords={**coords, "run": runs["run"].values}
+        {runs.attrs["response"]: (("chain", "draw", "run"), values)},
+        coords={**coords, "run": runs["run"].values},
     )
 
 

@@ -13,11 +13,11 @@ import xarray as xr
 from scipy import optimize
 
 from bayeslaw._arguments import POSITIVE
-from bayeslaw._inference.coordinates import coordinates
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.map_mode.law_residuals import LawResiduals
 from bayeslaw._inference.map_mode.multistart import find_modes
 from bayeslaw._inference.map_mode.problem import MapProblem
-from bayeslaw._inference.run_arrays import population_prior, run_arrays_of
+from bayeslaw._inference.run_arrays import population_prior
 from bayeslaw._law.law import Law
 from bayeslaw._law.roles import LEVEL, link_normal
 from bayeslaw._law.units import predictor_scales, rescale
@@ -77,8 +77,9 @@ def least_squares(model: Model, runs: xr.Dataset, *, huber: float | None = None)
     (20, 6)
     """
     huber = None if huber is None else POSITIVE.check("huber", huber)
-    run_arrays, system = run_arrays_of(model, runs), coordinates(model)
-    map_mode = find_modes(MapProblem.of(model, system, run_arrays))[0]
+    bound = bind(model, runs)
+    run_arrays, system = bound.run_arrays, bound.coordinates
+    map_mode = find_modes(MapProblem.of(bound))[0]
     on_log_scale = replace(run_arrays, values=np.log(run_arrays.response))
     scales, rows = predictor_scales(model.law, runs), []
     for i in range(run_arrays.n_curves):

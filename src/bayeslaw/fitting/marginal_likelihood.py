@@ -14,8 +14,9 @@ from scipy.stats import multivariate_normal
 from threadpoolctl import threadpool_limits
 
 from bayeslaw._arguments import SEED
+from bayeslaw._inference.bound_model import bind
+from bayeslaw._inference.laplace import laplace_approximation
 from bayeslaw._inference.model_data import model_data_of
-from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.compile_cache import compiled_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
@@ -96,10 +97,10 @@ def marginal_likelihood(fit: Fit, *, random_seed: int = 0) -> MarginalLikelihood
     >>> power.log - log_linear.log  # the logarithm of the Bayes factor  # doctest: +SKIP
     """
     random_seed = SEED.check("random_seed", random_seed)
-    run_arrays = run_arrays_of(fit.model, fit.runs)
-    compiled = compiled_density_of(
-        fit.model, fit.runs, run_arrays, model_data_of(fit.model, run_arrays)
-    )
+    bound = bind(fit.model, fit.runs)
+    laplace = laplace_approximation(bound)
+    compiled = compiled_density_of(bound, model_data_of(bound, laplace))
+    compiled = with_initial_points(compiled, bound, laplace)
     with threadpool_limits(1):
         points, divergences = _points(fit, compiled, random_seed)
         log, error = _bridge(compiled.log_density, points, np.random.default_rng([random_seed, 11]))
@@ -123,7 +124,6 @@ def _points(fit: Fit, compiled: CompiledDensity, random_seed: int) -> tuple[np.n
     """Draws (chain, draw, unknowns) of the posterior in the sampler's space, and divergences."""
     settings = json.loads(fit.tree.attrs["sampler"])
     sizes = fit.tree["unconstrained_posterior"].sizes
-    ready = with_initial_points(compiled, fit.model, run_arrays_of(fit.model, fit.runs))
     target_accept = settings["target_accept"] or TARGET_ACCEPT
     sampler = Sampler(
         random_seed,
@@ -133,7 +133,7 @@ def _points(fit: Fit, compiled: CompiledDensity, random_seed: int) -> tuple[np.n
         settings["cores"],
         target_accept,
     )
-    return unconstrained_draws(ready, sampler)
+    return unconstrained_draws(compiled, sampler)
 
 
 def _bridge(

@@ -16,12 +16,14 @@ from typing import Any
 import cloudpickle
 import xarray as xr
 
+from bayeslaw._inference.bound_model import BoundModel, bind
+from bayeslaw._inference.laplace import laplace_approximation
 from bayeslaw._inference.model_data import ModelData, model_data_of
-from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
 from bayeslaw._progress import progress
 from bayeslaw._sampling.compile_cache import compiled_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
+from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw._sampling.sample_posterior import require_memory_for, sample_posterior
 from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable
@@ -189,18 +191,19 @@ def _load_lazy() -> None:
 
 
 def _fit(job: _RefitJob) -> Fit:
-    run_arrays = run_arrays_of(job.model, job.runs)
-    require_memory_for(job.sampler, job.model, run_arrays)
-    model_data = model_data_of(job.model, run_arrays)
-    compiled = _compiled(job.model, job.runs, run_arrays, model_data)
+    bound = bind(job.model, job.runs)
+    require_memory_for(job.sampler, bound)
+    laplace = laplace_approximation(bound)
+    compiled = _compiled(bound, model_data_of(bound, laplace))
+    compiled = with_initial_points(compiled, bound, laplace)
     first = replace(
         job.sampler, max_draws_factor=1, target_accept=job.sampler.attempts[0].target_accept
     )
-    draws = sample_posterior(job.model, job.runs, run_arrays, compiled, first)
+    draws = sample_posterior(bound, compiled, first)
     if not draws.gate.is_final:
         second = _second_attempt(job.sampler, draws.gate)
-        draws = sample_posterior(job.model, job.runs, run_arrays, compiled, second)
-    return assemble_fit(job.model, job.runs, draws, job.sampler, {})
+        draws = sample_posterior(bound, compiled, second)
+    return assemble_fit(bound, draws, job.sampler, {})
 
 
 def _second_attempt(sampler: Sampler, failed: Gate) -> Sampler:
@@ -221,14 +224,12 @@ _compiled_densities: OrderedDict[tuple[str, Any], CompiledDensity] = OrderedDict
 _lock = threading.Lock()
 
 
-def _compiled(
-    model: Model, runs: xr.Dataset, run_arrays: RunArrays, model_data: ModelData
-) -> CompiledDensity:
+def _compiled(bound: BoundModel, model_data: ModelData) -> CompiledDensity:
     """The compiled density for these data; one thread compiles, the others wait for it."""
-    key = model.structure(model_data.priors_as_data), model_data.structure
+    key = bound.model.structure(model_data.priors_as_data), model_data.structure
     with _lock:
         if key not in _compiled_densities:
-            _compiled_densities[key] = compiled_density_of(model, runs, run_arrays, model_data)
+            _compiled_densities[key] = compiled_density_of(bound, model_data)
         _compiled_densities.move_to_end(key)
         while len(_compiled_densities) > CACHE_SIZE:
             _compiled_densities.popitem(last=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.graph import LATENT
 from bayeslaw._inference.pointwise import (
     DrawsAtRuns,
@@ -15,7 +16,7 @@ from bayeslaw._inference.pointwise import (
     tau_by_predictor,
 )
 from bayeslaw._inference.posterior import law_values
-from bayeslaw._inference.run_arrays import response_unit, run_arrays_of
+from bayeslaw._inference.run_arrays import response_unit
 from bayeslaw._law.units import predictor_scales
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.forecasting.curve_lookup import CurveParameters
@@ -75,8 +76,7 @@ def _fitted_runs(fit: Fit, curves: np.ndarray) -> DrawsAtRuns:
     posterior = fit.tree["posterior"].to_dataset()
     unconstrained = fit.tree["unconstrained_posterior"].to_dataset()
     parameters = {name: posterior[name].values[..., curves] for name in fit.model.roles}
-    run_arrays = run_arrays_of(fit.model, fit.runs)
-    selected = run_arrays.run_indices(curves)
-    latent = unconstrained[LATENT].values[..., selected] if LATENT in unconstrained else None
-    runs = fit.runs.isel(run=selected)
-    return DrawsAtRuns.of(fit.model, run_arrays.select_curves(curves), parameters, runs, latent)
+    bound = bind(fit.model, fit.runs)
+    runs = bound.run_arrays.run_indices(curves)
+    latent = unconstrained[LATENT].values[..., runs] if LATENT in unconstrained else None
+    return DrawsAtRuns.of(bound.select_curves(curves), parameters, latent)

@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.hierarchy import Grouping, coordinate_roles, groupings, is_pooled
-from bayeslaw._inference.run_arrays import population_prior, run_arrays_of
+from bayeslaw._inference.bound_model import bind
+from bayeslaw._inference.hierarchy import Grouping, groupings, is_pooled
 from bayeslaw._law.latex import plain_formula
 from bayeslaw._law.law import Law
 from bayeslaw.data.checks import notes
@@ -175,16 +174,13 @@ def _varies_over(grouping: Grouping | None, pooled: bool) -> str:
 
 
 def _prior_table(fit: Fit) -> pd.DataFrame:
-    run_arrays = run_arrays_of(fit.model, fit.runs)
-    roles = coordinate_roles(fit.model, coordinates(fit.model))
-    rows = []
-    for name, role in roles.items():
-        prior = population_prior(fit.model, name, role, run_arrays.level)
+    bound, rows = bind(fit.model, fit.runs), []
+    for name, role in bound.roles.items():
+        prior = bound.priors[name]
         row = {"parameter": name, "on its": role.name.lower(), "prior": _describe_prior(prior)}
         rows.append({**row, **_quantiles(fit, name)})
-    if is_pooled(fit.model, run_arrays.curves):
-        for name, role in roles.items():
-            prior = fit.model.priors.get(f"sd_{name}", role.spread)
+    if bound.hierarchy is not None:
+        for name, prior in zip(bound.roles, bound.spread_priors, strict=False):  # between curves
             row = {"parameter": f"sd_{name}", "on its": "spread", "prior": _describe_prior(prior)}
             rows.append(row)
     return pd.DataFrame(rows)

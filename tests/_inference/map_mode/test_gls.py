@@ -13,13 +13,13 @@ from dense import brownian
 from scipy.stats import multivariate_normal
 
 from bayeslaw import laws
-from bayeslaw._inference.coordinates import coordinates
+from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.map_mode.gls import GlsMode, gls_mode
 from bayeslaw._inference.map_mode.multistart import find_mode, prior_mean_start
 from bayeslaw._inference.map_mode.problem import MapProblem
 from bayeslaw._inference.map_mode.variance_components import Linearization, VarianceComponents
 from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
-from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
+from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._law.law import Law
 from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian
@@ -65,7 +65,7 @@ class Case:
     noisy: bool = False
 
     @cached_property
-    def run_arrays(self) -> RunArrays:
+    def bound(self) -> BoundModel:
         rng, rows = np.random.default_rng(7), []
         for curve, n in enumerate([60, 80] if self.noisy else [12, 15, 1][: 2 + self.alone]):
             sizes = np.exp(rng.uniform(13.0, 20.0, n)), np.exp(rng.uniform(18.0, 25.0, n))
@@ -93,7 +93,11 @@ class Case:
             stderr="error" if self.error else None,
             reference={name: REFERENCE[name] for name in self.law.predictors},
         )
-        return run_arrays_of(self.model, runs)
+        return bind(self.model, runs)
+
+    @property
+    def run_arrays(self) -> RunArrays:
+        return self.bound.run_arrays
 
     @property
     def model(self) -> Model:
@@ -102,7 +106,7 @@ class Case:
 
     @cached_property
     def problem(self) -> MapProblem:
-        return MapProblem.of(self.model, coordinates(self.model), self.run_arrays)
+        return MapProblem.of(self.bound)
 
     @cached_property
     def mode(self) -> GlsMode:

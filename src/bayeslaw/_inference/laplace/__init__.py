@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bayeslaw._inference.laplace.approximation import (
     LaplaceApproximation,
-    distinct_modes,
     laplace_approximation,
 )
 from bayeslaw._inference.laplace.local_expansion import LocalExpansion
@@ -18,6 +17,5 @@ __all__ = [
     "LaplaceApproximation",
     "LocalExpansion",
     "TypicalCurve",
-    "distinct_modes",
     "laplace_approximation",
 ]

@@ -22,7 +22,7 @@ from bayeslaw._inference.map_mode.student_t import (
     information_on_sigma,
     sigma_mode,
 )
-from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy, marginal_discrepancy
+from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy
 
 __all__ = ["CurveModes", "NamedArrays", "curve_modes"]
 
@@ -56,10 +56,12 @@ class _NoiseMode(NamedTuple):
 
 
 def curve_modes(
-    problem: MapProblem, eta: np.ndarray, log_scales: np.ndarray | None = None
+    problem: MapProblem,
+    discrepancy: MarginalDiscrepancy | None,
+    eta: np.ndarray,
+    log_scales: np.ndarray | None = None,
 ) -> CurveModes:
     """The mode near a point (parameters, curves), with the discrepancy if there is one."""
-    discrepancy = marginal_discrepancy(problem.model, problem.run_arrays)
     if discrepancy is None:
         noise = _independent_noise(problem, eta)
     else:

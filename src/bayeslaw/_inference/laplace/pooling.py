@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw._inference.hierarchy import HierarchyLayout, coordinate_roles
+from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.laplace.curve_modes import CurveModes
 from bayeslaw._inference.map_mode.problem import MapProblem, single_curve_prior, typical_spread
-from bayeslaw._inference.run_arrays import population_prior
 from bayeslaw._law.roles import link_normal
 
 __all__ = ["likelihood_only", "population_mean"]
@@ -18,24 +17,22 @@ MAX_SHIFT = 2.0  # spreads from a mode to the mode without the prior
 
 
 def population_mean(
-    problem: MapProblem, modes: CurveModes, layout: HierarchyLayout
+    bound: BoundModel, problem: MapProblem, modes: CurveModes
 ) -> dict[str, np.ndarray]:
     """Mean of each curve given the others: population and group effects by ridge regression.
 
     Modes have the weight of their information; spreads are the typical ones.
     """
-    means, likelihood_modes = {}, likelihood_only(problem, modes)[1]
-    for row, (name, role) in enumerate(
-        coordinate_roles(problem.model, problem.law.coordinates).items()
-    ):
+    assert bound.hierarchy is not None
+    means, layout = {}, bound.hierarchy
+    likelihood_modes = likelihood_only(bound, problem, modes)[1]
+    for row, (name, role) in enumerate(bound.roles.items()):
         first, last, low, high = layout.bounds[row]
         indicators = np.zeros((problem.run_arrays.n_curves, high - low))
         for codes in layout.codes[first:last]:
             indicators[np.arange(len(indicators)), codes - low] = 1
         design = np.column_stack([np.ones(len(indicators)), indicators])
-        prior = link_normal(
-            population_prior(problem.model, name, role, problem.run_arrays.level), role.link
-        )
+        prior = link_normal(bound.priors[name], role.link)
         prior = prior or single_curve_prior(role.prior, role)
         spread = typical_spread(role)
         mode, information = likelihood_modes[name]
@@ -61,7 +58,7 @@ def _without_prior(
 
 
 def likelihood_only(
-    problem: MapProblem, modes: CurveModes
+    bound: BoundModel, problem: MapProblem, modes: CurveModes
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Pairs of mode and information without the prior, in pivot and in reference coordinates."""
     law = problem.law.names
@@ -72,10 +69,9 @@ def likelihood_only(
     pivot = {n: pivot.get(n, pair) for n, pair in reference.items()}
     if problem.expected is None:  # the prior is too wide to matter
         return pivot, reference
-    roles = coordinate_roles(problem.model, problem.law.coordinates)
-    prior = problem.prior_of(roles)
+    prior = problem.prior_of(bound.roles)
     center, precision = (
-        dict(zip(roles, rows, strict=True)) for rows in (prior.center, prior.precision)
+        dict(zip(bound.roles, rows, strict=True)) for rows in (prior.center, prior.precision)
     )
     at_pivot = problem.law.coordinates.to_pivot(
         {n: center[n] for n in law}, problem.law.frame, problem.law.full_weight

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bayeslaw._inference.coordinates import Coordinates
+from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.map_mode.law_residuals import LawResiduals, central_differences
 from bayeslaw._inference.run_arrays import RunArrays, population_prior
 from bayeslaw._law.roles import Role, link_normal
@@ -53,9 +53,10 @@ class MapProblem:
     expected: Mapping[str, np.ndarray] | None = None
 
     @classmethod
-    def of(cls, model: Model, coordinates: Coordinates, run_arrays: RunArrays) -> MapProblem:
+    def of(cls, bound: BoundModel) -> MapProblem:
         """The problem with the wide prior."""
-        return cls(model, LawResiduals(coordinates, run_arrays, model.noise.scale))
+        model = bound.model
+        return cls(model, LawResiduals(bound.coordinates, bound.run_arrays, model.noise.scale))
 
     @property
     def run_arrays(self) -> RunArrays:
