@@ -56,7 +56,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     ),
     "Fitting": (
         "From a model and runs to posterior draws, or to a point estimate.",
-        "fit Sampler refit Fit least_squares save load errors.Interrupted errors.StoreError",
+        "fit Sampler extend refit Fit least_squares save load errors.Interrupted errors.StoreError",
     ),
     "Judging a fit": (
         "Convergence, parameters, and which of them the data determine.",

@@ -46,6 +46,7 @@ from .diagnostics.diagnose import diagnose as diagnose
 from .diagnostics.forecast_drivers import forecast_drivers as forecast_drivers
 from .diagnostics.region_probabilities import region_probabilities as region_probabilities
 from .diagnostics.summary import summary as summary
+from .fitting.extend import extend as extend
 from .fitting.fit import Fit as Fit
 from .fitting.fit import fit as fit
 from .fitting.least_squares import least_squares as least_squares

@@ -13,12 +13,17 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-__all__ = ["ProgressUpdate", "progress"]
+__all__ = ["ProgressUpdate", "announce", "progress"]
 
 PATIENCE = 2.0  # seconds before the first line
 IN_LOG, IN_NOTEBOOK = 15.0, 0.5  # seconds between two lines
 
 type ProgressUpdate = Callable[..., None]
+
+
+def announce(line: str) -> None:
+    """A line on the error stream."""
+    Console(stderr=True, soft_wrap=True).print(line, markup=False, highlight=False)
 
 
 @contextmanager

@@ -22,8 +22,10 @@ from bayeslaw._inference.marginal_discrepancy import (
     marginal_discrepancy,
 )
 from bayeslaw._inference.run_arrays import RunArrays, run_arrays_of
+from bayeslaw._law.law import Law
+from bayeslaw._law.roles import TAU, Role
 from bayeslaw.data.runs import read_runs
-from bayeslaw.model.discrepancy import Brownian
+from bayeslaw.model.discrepancy import Brownian, Discrepancy
 from bayeslaw.model.model import Model
 
 PYTHON = Mode(linker="py", optimizer=None)
@@ -228,3 +230,17 @@ def test_the_discrepancy_of_a_law(law: Any, kind: type, names: tuple[str, ...]) 
     np.testing.assert_array_equal(discrepancy.position, run_arrays.position)
     np.testing.assert_array_equal(discrepancy.curve, [0, 0, 0, 1, 1])
     assert getattr(discrepancy, "max_knots", 2) == 2
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    class Other(Discrepancy):
+        def parameters(self, law: Law) -> dict[str, Role]:
+            return {"tau": TAU}
+
+        def describe(self) -> str:
+            return "Something else."
+
+    model = Model(laws.power, discrepancy=Other())
+    runs = read_runs(pd.DataFrame({"N": [1.0, 2.0], "loss": [2.0, 1.0]}), predictors=["N"])
+    with pytest.raises(TypeError, match="Other: no density is known for this discrepancy"):
+        marginal_discrepancy(model, run_arrays_of(model, runs))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, singledispatch
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,8 @@ import numpy as np
 from bayeslaw._inference.kernel_operations import brownian_log_density, knots_log_density
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._kernels import brownian, knot_layout, knots
+from bayeslaw._law.law import Law
+from bayeslaw.model.discrepancy import Brownian, Discrepancy
 from bayeslaw.model.model import Model
 
 __all__ = ["MarginalDiscrepancy", "marginal_discrepancy"]
@@ -71,10 +73,21 @@ def marginal_discrepancy(model: Model, run_arrays: RunArrays) -> MarginalDiscrep
     """The discrepancy of a model on its runs, if it has one."""
     if model.discrepancy is None:
         return None
-    names = tuple(model.discrepancy.parameters(model.law))
+    return _marginalise(model.discrepancy, model.law, run_arrays)
+
+
+@singledispatch
+def _marginalise(discrepancy: Discrepancy, law: Law, run_arrays: RunArrays) -> MarginalDiscrepancy:
+    """A kind of discrepancy on the runs of a law; each kind registers its own."""
+    raise TypeError(f"{type(discrepancy).__name__}: no density is known for this discrepancy")
+
+
+@_marginalise.register
+def _(discrepancy: Brownian, law: Law, run_arrays: RunArrays) -> MarginalDiscrepancy:
+    names = tuple(discrepancy.parameters(law))
     if len(names) == 1:
         return BrownianDiscrepancy(names, run_arrays.position, run_arrays.curve)
-    return KnotDiscrepancy(names, run_arrays.position, run_arrays.curve, model.discrepancy.knots)
+    return KnotDiscrepancy(names, run_arrays.position, run_arrays.curve, discrepancy.knots)
 
 
 @dataclass(frozen=True)

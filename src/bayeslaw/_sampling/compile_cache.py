@@ -34,7 +34,7 @@ from bayeslaw._sampling.entry_points import ArrayType, compile_entry_points
 from bayeslaw._sampling.flat_layout import FlatLayout
 from bayeslaw.model.model import Model
 
-__all__ = ["compiled_density_of"]
+__all__ = ["compiled_density_of", "recorded_variables"]
 
 PACKAGES = ("bayeslaw", "pymc", "pytensor", "nutpie", "numba", "numpy")
 OWN = __name__.partition(".")[0]
@@ -51,13 +51,13 @@ def compiled_density_of(
         return cached
     with progress("Compiling, once for a law and its groupings", None, shown=progressbar):
         graph = build_graph(bound, model_data)
-        compiled = compile_density(graph, _recorded_variables(graph), key)
+        compiled = compile_density(graph, recorded_variables(graph), key)
     if key:
         _write_record(key, compiled)
     return compiled.with_data(model_data)
 
 
-def _recorded_variables(graph: pm.Model) -> list[str]:
+def recorded_variables(graph: pm.Model) -> list[str]:
     """Names of the variables of a graph that are recorded in draws, in order."""
     names = ("center", "spread", "effects", LATENT, "theta")
     return [name for name in names if name in graph.named_vars]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from bayeslaw._sampling.compiled import CompiledDensity
 __all__ = ["Sampler", "TraceInterrupted", "nuts_traces", "unconstrained_draws"]
 
 FEWEST_DRAWS = 10  # of each chain, for an interrupted trace to be of use
+IN_FILES = {"max_draws_factor": "most"}  # settings under another name in files
 OPTIONAL = ("cores", "target_accept")
 RANGES = {
     "random_seed": SEED,
@@ -92,8 +93,14 @@ class Sampler:
 
     def to_record(self) -> dict[str, Any]:
         """The settings under their names in files and in the keys of stores."""
-        names = {"max_draws_factor": "most"}
-        return {names.get(name, name): value for name, value in vars(self).items()}
+        return {IN_FILES.get(name, name): value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Sampler:
+        """The settings of a record, which may have more in it."""
+        names = [field.name for field in fields(cls)]
+        values = {name: record[IN_FILES.get(name, name)] for name in names}
+        return cls(**values)
 
 
 class TraceInterrupted(KeyboardInterrupt):

@@ -140,6 +140,7 @@ def _by_nuts(compiled: CompiledDensity, sampler: Sampler, from_trace: FromTrace)
     for attempt in sampler.attempts:
         for trace in nuts_traces(compiled, attempt):
             draws = from_trace(trace)
+            draws.sample_stats.attrs["target_accept"] = attempt.target_accept
             if draws.gate.is_final:
                 return draws
             if not draws.gate.would_more_draws_help:

@@ -20,6 +20,7 @@ from bayeslaw.comparison.universes import Conversion, RunSelection, Universe, un
 from bayeslaw.comparison.variance_decomposition import variance_shares
 from bayeslaw.data.runs import check_runs, group_names, predictor_names
 from bayeslaw.diagnostics.summary import summary
+from bayeslaw.fitting.announce import announce_fits
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.refit import refit
 from bayeslaw.forecasting.curve_lookup import taken_by
@@ -173,6 +174,12 @@ def _fitted(
     """The universes with their fits; those of one model are fitted together, to compile it once."""
     if all(universe.fault for universe in universes):
         raise ValueError(f"no combination can be fitted; of the first: {universes[0].fault}")
+    jobs = [
+        (each.model, each.runs)
+        for each in universes
+        if each.model is not None and each.runs is not None and not each.fault
+    ]
+    announce_fits("Multiverse", jobs, sampler, executor)
     fits: dict[int, Fit] = {}
     for numbers in _by_model(universes):
         model, many = universes[numbers[0]].model, [universes[i].runs for i in numbers]

@@ -34,7 +34,7 @@ from bayeslaw.data.runs import check_runs, group_names, has_response, response_v
 from bayeslaw.errors import Interrupted, RunsError
 from bayeslaw.model.model import Model
 
-__all__ = ["Fit", "assemble_fit", "check_fittable", "fit"]
+__all__ = ["Fit", "assemble_fit", "check_fittable", "complete_fit", "fit"]
 
 PRIOR_DRAWS = 500
 PREDICTIVE_DRAWS = 1000
@@ -134,11 +134,11 @@ def fit(
     try:
         draws = sample_posterior(bound, compiled, sampler)
     except SamplingInterrupted as interrupted:
-        raise Interrupted(_complete_fit(bound, interrupted.draws, sampler)) from None
-    return _complete_fit(bound, draws, sampler)
+        raise Interrupted(complete_fit(bound, interrupted.draws, sampler)) from None
+    return complete_fit(bound, draws, sampler)
 
 
-def _complete_fit(bound: BoundModel, draws: PosteriorDraws, sampler: Sampler) -> Fit:
+def complete_fit(bound: BoundModel, draws: PosteriorDraws, sampler: Sampler) -> Fit:
     """A fit with all groups of its tree."""
     predictive = _predictive_groups(bound, draws, sampler.random_seed)
     prior = _prior_groups(bound, sampler.random_seed)

@@ -15,13 +15,10 @@ from threadpoolctl import threadpool_limits
 
 from bayeslaw._arguments import SEED
 from bayeslaw._inference.bound_model import bind
-from bayeslaw._inference.laplace import laplace_approximation
-from bayeslaw._inference.model_data import model_data_of
-from bayeslaw._sampling.compile_cache import compiled_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
-from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler, unconstrained_draws
+from bayeslaw._sampling.prepare import prepared_density
 from bayeslaw.fitting.fit import Fit
 
 __all__ = ["PRIOR_DEPENDENCE", "MarginalLikelihood", "marginal_likelihood"]
@@ -97,10 +94,7 @@ def marginal_likelihood(fit: Fit, *, random_seed: int = 0) -> MarginalLikelihood
     >>> power.log - log_linear.log  # the logarithm of the Bayes factor  # doctest: +SKIP
     """
     random_seed = SEED.check("random_seed", random_seed)
-    bound = bind(fit.model, fit.runs)
-    laplace = laplace_approximation(bound)
-    compiled = compiled_density_of(bound, model_data_of(bound, laplace))
-    compiled = with_initial_points(compiled, bound, laplace)
+    compiled = prepared_density(bind(fit.model, fit.runs))
     with threadpool_limits(1):
         points, divergences = _points(fit, compiled, random_seed)
         log, error = _bridge(compiled.log_density, points, np.random.default_rng([random_seed, 11]))

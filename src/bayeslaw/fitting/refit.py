@@ -26,6 +26,7 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw._sampling.sample_posterior import require_memory_for, sample_posterior
+from bayeslaw.fitting.announce import announce_fits
 from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable
 from bayeslaw.fitting.fit_store import FitStore, store_key
 from bayeslaw.model.model import Model
@@ -96,6 +97,8 @@ def refit(
         own = replace(sampler, random_seed=sampler.random_seed + i, cores=1, progressbar=False)
         jobs.append(_RefitJob(model, runs, own, None if store is None else os.fspath(store)))
     fits = {i: job.stored_fit() for i, job in enumerate(jobs) if job.is_stored}
+    to_make = [(model, job.runs) for i, job in enumerate(jobs) if i not in fits]
+    announce_fits("Fitting", to_make, sampler, executor)
     with _executor(executor) as pool:
         pending = {pool.submit(_run, job): i for i, job in enumerate(jobs) if i not in fits}
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,11 +10,23 @@ from bayeslaw._arguments import COUNT
 from bayeslaw._law.law import Law
 from bayeslaw._law.roles import TAU, Role
 
-__all__ = ["Brownian"]
+__all__ = ["Brownian", "Discrepancy"]
+
+
+class Discrepancy(ABC):
+    """What a law gets wrong: a random function of size that is added to it."""
+
+    @abstractmethod
+    def parameters(self, law: Law) -> Mapping[str, Role]:
+        """Parameters of the discrepancy of a law, in the order of the law's predictors."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """A sentence on the discrepancy, as reports have it."""
 
 
 @dataclass(frozen=True)
-class Brownian:
+class Brownian(Discrepancy):
     """Discrepancy between law and curve: Brownian motion in the log of each predictor.
 
     No law is exact. The response is the law's times exp(delta), where delta, the discrepancy, is
@@ -64,3 +77,16 @@ class Brownian:
         if len(law.predictors) == 1:
             return {"tau": TAU}
         return {f"tau_{predictor}": TAU for predictor in law.predictors}
+
+    def describe(self) -> str:
+        """A sentence on the discrepancy.
+
+        Examples
+        --------
+        >>> Brownian().describe()[:54]
+        'Brownian motion in the logarithm of the size is added'
+        """
+        return (
+            "Brownian motion in the logarithm of the size is added to the law. The data constrain "
+            "it where they are; beyond them it is free, so bands widen with the distance."
+        )

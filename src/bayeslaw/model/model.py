@@ -12,7 +12,7 @@ from typing import Any
 from bayeslaw._law.law import Law
 from bayeslaw._law.roles import Role, role_of
 from bayeslaw._law.units import rescale
-from bayeslaw.model.discrepancy import Brownian
+from bayeslaw.model.discrepancy import Brownian, Discrepancy
 from bayeslaw.model.noise import Gaussian, StudentT
 from bayeslaw.model.noise_kind import Noise, has_latent, own_parameters
 from bayeslaw.priors import Fixed, Prior
@@ -90,7 +90,7 @@ class Model:
     law: Law
     pooling: Pooling = ()
     noise: Noise = None  # type: ignore[assignment]  # set below, where it is not given
-    discrepancy: Brownian | None = UNSET  # set below as well; None means none
+    discrepancy: Discrepancy | None = UNSET  # set below as well; None means none
     priors: Mapping[str, Prior] = field(default_factory=dict)
     tie: Mapping[str, str] = field(default_factory=dict)
 
@@ -201,7 +201,7 @@ def _require_kinds(model: Model) -> None:
             f"noise {type(model.noise).__name__} next to a discrepancy has to be Gaussian given a "
             "latent variable of each run: give it `latent` and `given`, or take discrepancy=None"
         )
-    if not isinstance(model.discrepancy, Brownian | None):
+    if not isinstance(model.discrepancy, Discrepancy | None):
         raise TypeError(f"discrepancy takes bl.Brownian() or None, got {model.discrepancy!r}")
     pooling = model.pooling
     for groups in pooling.values() if isinstance(pooling, Mapping) else [pooling]:

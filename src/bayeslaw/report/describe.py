@@ -5,7 +5,7 @@ from __future__ import annotations
 from bayeslaw._inference.hierarchy import groupings, is_pooled
 from bayeslaw.data.curves import curves_in
 from bayeslaw.fitting.fit import Fit
-from bayeslaw.model.discrepancy import Brownian
+from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.noise_kind import Noise
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale, ResponseScale
 
@@ -46,14 +46,11 @@ def describe_scale(scale: ResponseScale) -> str:
     return type(scale).__name__
 
 
-def describe_discrepancy(discrepancy: Brownian | None) -> str:
+def describe_discrepancy(discrepancy: Discrepancy | None) -> str:
     """The model discrepancy in a sentence."""
     if discrepancy is None:
         return (
             "Discrepancy: none; the law is assumed to be exactly true, so bands are only valid if "
             "it is, within the data and beyond."
         )
-    return (
-        "Discrepancy: Brownian motion in the logarithm of the size is added to the law. The data "
-        "constrain it where they are; beyond them it is free, so bands widen with the distance."
-    )
+    return f"Discrepancy: {discrepancy.describe()}"
