@@ -147,3 +147,16 @@ def test_parameters_need_roles_and_free_names() -> None:
         bl.Model(bl.laws.power, noise=noise(skew=1.0), discrepancy=None)
     with pytest.raises(ValueError, match=r"a forecast has variables \['mean'\]"):
         bl.Model(bl.laws.power, noise=noise(mean=bl.Real), discrepancy=None)
+
+
+@pytest.mark.parametrize("decorate", [lambda kind: kind, dataclass(frozen=True)])
+def test_noise_without_its_fields_is_refused(decorate: Any) -> None:
+    class Bare(bl.Noise):
+        def log_density(self, residual: Any, sigma: Any, parameters: Any) -> Any:
+            return -abs(residual) / sigma
+
+        def draw(self, rng: Any, sigma: Any, parameters: Any) -> Any:
+            return rng.laplace(0.0, sigma)
+
+    with pytest.raises(TypeError, match=r"^noise Bare has no field 'scale': make it a frozen data"):
+        bl.Model(bl.laws.power, noise=decorate(Bare)(), discrepancy=None)

@@ -196,6 +196,12 @@ def _require_kinds(model: Model) -> None:
         )
     if isinstance(model.noise, type) or not isinstance(model.noise, Noise):
         raise TypeError(f"noise takes a kind of noise, such as bl.StudentT(), got {model.noise!r}")
+    missing = {"scale", "varies_with"} - set(getattr(model.noise, "__dataclass_fields__", ()))
+    if missing:
+        raise TypeError(
+            f"noise {type(model.noise).__name__} has no field {min(missing)!r}: make it a frozen "
+            "dataclass with the fields scale and varies_with, as in the example of bl.Noise"
+        )
     if model.is_augmented and not has_latent(model.noise):
         raise TypeError(
             f"noise {type(model.noise).__name__} next to a discrepancy has to be Gaussian given a "
