@@ -8,7 +8,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
@@ -182,7 +182,10 @@ def test_priors_of_noise_and_spreads_are_none_of_a_law() -> None:
 def test_round_trip(case: str, data: st.DataObject) -> None:
     system = coordinates(CASES[case][0])
     eta, frame, weight = drawn(data, system)
-    back = system.to_pivot(system.from_pivot(eta, frame, weight), frame, weight)
+    with np.errstate(over="ignore", invalid="ignore"):
+        theta = system.from_pivot(eta, frame, weight)
+        back = system.to_pivot(theta, frame, weight)
+    assume(np.all(np.isfinite([*theta.values(), *back.values()])))  # exponents of hundreds overflow
     assert list(back) == list(system.roles)
     np.testing.assert_allclose([back[name] for name in eta], list(eta.values()), atol=1e-10)
 
