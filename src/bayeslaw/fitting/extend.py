@@ -16,6 +16,7 @@ from bayeslaw._sampling.prepare import prepared_density
 from bayeslaw._sampling.sample_posterior import (
     PosteriorDraws,
     SamplingInterrupted,
+    require_memory_for,
     sample_posterior,
 )
 from bayeslaw.errors import Interrupted
@@ -70,6 +71,7 @@ def extend(
     seed = _next_seed(fit, first) if random_seed is None else random_seed
     more = _settings_of_more(fit, replace(first, random_seed=seed, draws=draws), progressbar)
     bound = bind(fit.model, fit.runs)
+    require_memory_for(more, bound)
     density = prepared_density(bound, progressbar)
     try:
         new = sample_posterior(bound, density, more)
