@@ -94,5 +94,5 @@ def test_an_interrupt_keeps_the_draws_so_far(
 
 
 def test_no_draws_are_refused(lone_fit: bl.Fit) -> None:
-    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="draws must be a whole number, 1 or more, got 0"):
         bl.extend(lone_fit, draws=0)
