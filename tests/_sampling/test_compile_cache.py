@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import pytest
 import xarray as xr
 from graphs import compile_graph
 
+from bayeslaw._disk.compile_folder import warn_unwritten
+from bayeslaw._disk.files import N_HASH
 from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.graph import build
 from bayeslaw._inference.model_data import ModelData
@@ -49,18 +51,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[CompiledDensity, str]:
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[CompiledDensity, bytes]:
     """A compiled model and its record; compiled once for all tests."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compile_cache, "_record_path", lambda key: folder / f"{key}.json")
         compiled = density_of()
     [record] = folder.iterdir()
-    return compiled, record.read_text()
+    return compiled, record.read_bytes()
 
 
 @pytest.fixture
-def compilations(first: tuple[CompiledDensity, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def compilations(
+    first: tuple[CompiledDensity, bytes], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
     """Keys of what would be compiled; the first density is returned instead."""
     keys: list[str] = []
 
@@ -73,9 +77,9 @@ def compilations(first: tuple[CompiledDensity, str], monkeypatch: pytest.MonkeyP
 
 
 def test_a_second_process_builds_no_graph(
-    folder: Path, first: tuple[CompiledDensity, str], compilations: list[str]
+    folder: Path, first: tuple[CompiledDensity, bytes], compilations: list[str]
 ) -> None:
-    (folder / f"{compile_cache._key(MODEL, model_data())}.json").write_text(first[1])
+    (folder / f"{compile_cache._key(MODEL, model_data())}.json").write_bytes(first[1])
     second = density_of(level=2.0)
     assert not compilations
     points = (
@@ -111,35 +115,59 @@ def test_priors_with_other_parameters_build_no_graph(
     np.testing.assert_allclose(second.log_density(points), other.log_density(points), rtol=1e-12)
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"kinds": {}'])
-def test_broken_records_are_compiled_again(
-    folder: Path, compilations: list[str], first: tuple[CompiledDensity, str], text: str
+def flipped(content: bytes, position: int) -> bytes:
+    return content[:position] + bytes([content[position] ^ 4]) + content[position + 1 :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "list": lambda content: b"[]",
+    "object": lambda content: b"{}",
+    "other keys": lambda content: b'{"kinds": {}',
+    "no text": lambda content: b"\xff\x00",
+    "cut short": lambda content: content[:-1],
+    "half": lambda content: content[: len(content) // 2],
+    "without its hash": lambda content: content[:-N_HASH],
+    "one bit": lambda content: flipped(content, len(content) // 2),
+    "one bit of the hash": lambda content: flipped(content, len(content) - 1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_records_are_compiled_again(
+    folder: Path,
+    compilations: list[str],
+    first: tuple[CompiledDensity, bytes],
+    damage: Callable[[bytes], bytes],
 ) -> None:
     key = compile_cache._key(MODEL, model_data())
     record = folder / f"{key}.json"
-    record.write_text(text)
+    record.write_bytes(damage(first[1]))
     assert np.isfinite(density_of().log_density(density_of().initial_point))
     assert compilations == [key]  # the second time it is cached
-    assert json.loads(record.read_text()) == json.loads(first[1])
+    assert record.read_bytes() == first[1]
 
 
 def test_a_record_without_code_is_not_used(
-    folder: Path, first: tuple[CompiledDensity, str]
+    folder: Path, first: tuple[CompiledDensity, bytes]
 ) -> None:
     assert compile_cache._cached("unknown", model_data()) is None
-    (folder / "another.json").write_text(first[1])
+    (folder / "another.json").write_bytes(first[1])
     assert compile_cache._cached("another", model_data()) is None  # a record without code
 
 
 def test_a_folder_that_cannot_be_written_leaves_no_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compilations: list[str]
 ) -> None:
+    warn_unwritten.cache_clear()
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(
         compile_cache, "_record_path", lambda key: tmp_path / "file" / f"{key}.json"
     )
+    with pytest.warns(UserWarning, match="are not kept: cannot write in '.*': Not a directory$"):
+        density_of()
     assert np.isfinite(density_of().log_density(density_of().initial_point))
-    assert len(compilations) == 2
+    assert len(compilations) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

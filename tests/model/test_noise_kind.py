@@ -108,12 +108,13 @@ def test_it_is_saved_by_its_name(
 def test_a_class_that_was_defined_again_is_recorded() -> None:
     """As in a process that was spawned: its main module is imported under another name."""
     noise = AsymmetricLaplace()
-    type("AsymmetricLaplace", (AsymmetricLaplace,), {"__module__": "__mp_main__"})
+    again = type("AsymmetricLaplace", (AsymmetricLaplace,), {"__module__": "__mp_main__"})
     try:
-        assert Noise.kinds["AsymmetricLaplace"] is not AsymmetricLaplace
-        assert to_record("noise", noise)["AsymmetricLaplace"]["varies_with"] is None
+        assert Noise.kinds["AsymmetricLaplace"]["__mp_main__"] is again
+        [(_, record)] = to_record("noise", noise).items()
+        assert record["varies_with"] is None
     finally:
-        Noise.kinds["AsymmetricLaplace"] = AsymmetricLaplace
+        del Noise.kinds["AsymmetricLaplace"]["__mp_main__"]
 
 
 def test_it_is_described() -> None:
@@ -160,3 +161,15 @@ def test_noise_without_its_fields_is_refused(decorate: Any) -> None:
 
     with pytest.raises(TypeError, match=r"^noise Bare has no field 'scale': make it a frozen data"):
         bl.Model(bl.laws.power, noise=decorate(Bare)(), discrepancy=None)
+
+
+def test_a_fit_is_refused_if_the_code_of_its_noise_was_changed(
+    skewed_fit: bl.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bl.save(skewed_fit, tmp_path / "fit.nc")
+    monkeypatch.setattr(AsymmetricLaplace, "draw", lambda self, rng, sigma, parameters: sigma)
+    with pytest.raises(
+        bl.errors.StoreError,
+        match="the code of noise 'AsymmetricLaplace' was changed after it was saved",
+    ):
+        bl.load(path)

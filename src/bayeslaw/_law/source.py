@@ -17,9 +17,11 @@ def source_text(function: Callable[..., Any]) -> str:
     try:
         [definition] = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     except (OSError, TypeError, SyntaxError, ValueError):  # typed at a prompt: there is no source
+        definition = None
+    if not isinstance(definition, ast.FunctionDef):  # or is that of a line with a lambda
         code = function.__code__
-        return repr((code.co_code, code.co_consts[1:], code.co_names, closure))
-    assert isinstance(definition, ast.FunctionDef)
+        constants = tuple(each for each in code.co_consts if each != function.__doc__)
+        return repr((code.co_code, constants, code.co_names, closure))
     arguments = [each.arg for each in (*definition.args.args, *definition.args.kwonlyargs)]
     body = definition.body[1:] if ast.get_docstring(definition) else definition.body
     return "\n".join([repr(arguments), *(ast.unparse(line) for line in body), *closure])

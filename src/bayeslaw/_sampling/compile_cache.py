@@ -8,22 +8,17 @@ parts are all of this package are cached under a hash of those.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import hashlib
 import json
-import os
-import secrets
-from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor
 
+from bayeslaw._disk.compile_folder import compile_folder, warn_if_temporary, warn_unwritten
+from bayeslaw._disk.files import N_HASH, is_intact, replace_file, sha256
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.graph import LATENT, build_graph
 from bayeslaw._inference.model_data import ModelData
@@ -33,11 +28,11 @@ from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.entry_points import ArrayType, compile_entry_points
 from bayeslaw._sampling.flat_layout import FlatLayout
 from bayeslaw.model.model import Model
+from bayeslaw.model.user_code import user_code
 
 __all__ = ["compiled_density_of", "recorded_variables"]
 
 PACKAGES = ("bayeslaw", "pymc", "pytensor", "nutpie", "numba", "numpy")
-OWN = __name__.partition(".")[0]
 
 
 def compiled_density_of(
@@ -45,6 +40,7 @@ def compiled_density_of(
 ) -> CompiledDensity:
     """The compiled log density of a model, from the cache or compiled now."""
     model = bound.model
+    warn_if_temporary()
     key = _key(model, model_data) if _is_ours(model) else None
     cached = _cached(key, model_data) if key else None
     if cached is not None:
@@ -64,21 +60,8 @@ def recorded_variables(graph: pm.Model) -> list[str]:
 
 
 def _is_ours(model: Model) -> bool:
-    """Whether all code of a model is this package's: changes of other code would go unnoticed."""
-    parts = [model.law.function, *map(type, _parts(model))]
-    return all(part.__module__.partition(".")[0] in (OWN, "builtins") for part in parts)
-
-
-def _parts(item: Any) -> Iterable[Any]:
-    """The objects that a model is made of, except the law."""
-    for field in dataclasses.fields(item):
-        value = getattr(item, field.name)
-        if field.name == "law":
-            continue
-        for each in value.values() if isinstance(value, Mapping) else (value,):
-            yield each
-            if dataclasses.is_dataclass(each):
-                yield from _parts(each)
+    """Whether all code of a model is this package's, whose changes its version tells."""
+    return not user_code(model)
 
 
 def _key(model: Model, model_data: ModelData) -> str:
@@ -102,16 +85,19 @@ def _array_type(values: np.ndarray) -> ArrayType:
 
 
 def _record_path(key: str) -> Path:
-    return Path(pytensor.config.base_compiledir) / "bayeslaw" / f"{key}.json"
+    return compile_folder() / f"{key}.json"
 
 
 def _cached(key: str, model_data: ModelData) -> CompiledDensity | None:
     """The density compiled before, if its record and its code are there."""
     try:
-        record = json.loads(_record_path(key).read_text())
+        content = _record_path(key).read_bytes()
+        if not is_intact(content):
+            return None
+        record = json.loads(content[:-N_HASH])
         types = {name: ArrayType(*array_type) for name, array_type in record["types"].items()}
         entry_points = compile_entry_points(None, list(types.values()), key)
-    except (OSError, LookupError, ValueError):
+    except (OSError, LookupError):
         return None
     layout = FlatLayout.from_record(record["layout"])
     dtypes = {name: np.dtype(array_type.dtype) for name, array_type in types.items()}
@@ -120,18 +106,13 @@ def _cached(key: str, model_data: ModelData) -> CompiledDensity | None:
 
 
 def _write_record(key: str, compiled: CompiledDensity) -> None:
-    """Write what is needed to call the compiled code, atomically."""
-    path = _record_path(key)
+    """Write what is needed to call the compiled code."""
     types = {
         name: ArrayType(str(dtype), np.ndim(compiled.model_data[name]))
         for name, dtype in compiled.dtypes.items()
     }
-    record = {"types": types, "layout": compiled.layout.to_record()}
-    temporary = path.with_suffix(f".{secrets.token_hex(4)}")
+    content = json.dumps({"types": types, "layout": compiled.layout.to_record()}).encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(record))
-        os.replace(temporary, path)
-    except OSError:  # a read-only or full disk: the next process compiles again
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        replace_file(_record_path(key), content, sha256(content))
+    except OSError as error:  # a full disk: the next process compiles again
+        warn_unwritten(str(error.strerror))

@@ -28,7 +28,7 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import graph_inputs
 
 from bayeslaw._sampling.compiled import CompiledDensity
-from bayeslaw._sampling.entry_points import ArrayType, compile_entry_points
+from bayeslaw._sampling.entry_points import ArrayType, checked_code, compile_entry_points
 from bayeslaw._sampling.flat_layout import FlatLayout
 
 __all__ = ["compile_density", "values_at"]
@@ -71,7 +71,7 @@ def _compiled_function(inputs: list[Any], density: Any, flat: Any) -> Any:
     mode = get_mode("NUMBA").including("local_remove_all_assert")
     # Without fast math a sum has one order: the process that compiles and the next, which loads
     # the compiled code, then give the same draws to the last bit.
-    with pytensor.config.change_flags(numba__fastmath=False):
+    with checked_code(), pytensor.config.change_flags(numba__fastmath=False):
         function = pytensor.function(
             inputs, [density, pt.grad(density, inputs[0]), flat], mode=mode
         )

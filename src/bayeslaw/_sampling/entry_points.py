@@ -6,15 +6,24 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 import numba
 import numpy as np
+from numba.core.caching import CacheImpl
 from nutpie.compile_pymc import address_as_void_pointer
-from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
+from pytensor.link.numba.cache import (
+    CACHED_SRC_FUNCTIONS,
+    NumbaPyTensorCacheLocator,
+    compile_numba_function_src,
+)
 
-__all__ = ["ArrayType", "compile_entry_points"]
+from bayeslaw._disk.compile_folder import compile_folder
+
+__all__ = ["ArrayType", "checked_code", "compile_entry_points"]
 
 
 class ArrayType(NamedTuple):
@@ -38,7 +47,7 @@ def compile_entry_points(
     inner_key = key or _cache_key(inner) or secrets.token_hex()  # random: not cached
     names = {"inner": _unwrapped(inner)}
     names |= {f"dtype_{i}": np.dtype(array_type.dtype) for i, array_type in enumerate(types)}
-    with _light_optimisation():
+    with checked_code(), _light_optimisation():
         compiled = _entry_point(_source(types), "evaluate", names, EVALUATE, inner_key)
         symbol = f"bayeslaw_{inner_key}"
         llvm.add_symbol(symbol, compiled.address)
@@ -95,6 +104,31 @@ def evaluate(n, m, point_, gradient_, value_, out_, table_):
         finite = finite and isfinite(slopes[i])
     return 0 if finite else 3
 """
+
+
+class _CheckedLocator(NumbaPyTensorCacheLocator):
+    """Locates what PyTensor generates for the package in its folder of compiled code."""
+
+    def get_cache_path(self) -> Path:
+        return compile_folder()
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> NumbaPyTensorCacheLocator | None:
+        return super().from_function(py_func, py_file) if _is_checked.get() else None
+
+
+_is_checked: ContextVar[bool] = ContextVar("_is_checked", default=False)
+CacheImpl._locator_classes.insert(0, _CheckedLocator)
+
+
+@contextmanager
+def checked_code() -> Iterator[None]:
+    """Compile with the package's folder of compiled code; other models have PyTensor's."""
+    token = _is_checked.set(True)
+    try:
+        yield
+    finally:
+        _is_checked.reset(token)
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def backtest(
     figure
         File to save a figure in.
     """
-    from bayeslaw._files import write_figure
+    from bayeslaw._disk.files import write_figure
     from bayeslaw.comparison.backtest import backtest, backtest_table
     from bayeslaw.data.runs import predictor_names
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw._files import require_folder, write_figure
+from bayeslaw._disk.files import require_folder, write_figure
 from bayeslaw.cli.console import print_answer
 
 __all__ = ["run"]

@@ -67,7 +67,7 @@ def forecast(
         Also fit other laws by least squares, to see where the forecast depends on the choice of
         law; takes seconds per curve.
     """
-    from bayeslaw._files import write_figure
+    from bayeslaw._disk.files import write_figure
     from bayeslaw._progress import progress
 
     fit = bl.load(saved.fit)

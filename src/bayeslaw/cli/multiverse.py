@@ -77,7 +77,7 @@ def multiverse(
     """
     from xarray import DataTree
 
-    from bayeslaw._files import write_figure
+    from bayeslaw._disk.files import write_figure
 
     runs = table.read()
     models = {name: fit_options.model(table.law(name), table) for name in choices.law}

@@ -170,7 +170,7 @@ class FitOptions:
 
         # Fits of `refit` have fewer groups in their trees; the prefix keeps them apart.
         fit_store, key = FitStore(store), f"whole-{store_key(model, runs, self.sampler())}"
-        if key not in fit_store:
+        if not fit_store.intact({key: model}):
             fit_store.put(key, bl.fit(model, runs, sampler=self.sampler(progressbar)))
         return fit_store.get(key, model)
 

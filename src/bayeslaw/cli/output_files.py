@@ -20,7 +20,7 @@ type FigureFile = Annotated[Path, Parameter()]
 
 def check_output_files(command: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """Refuse, with a StoreError, output files that cannot be written or are inputs as well."""
-    from bayeslaw._files import require_writable
+    from bayeslaw._disk.files import require_writable
 
     paths = list(_paths(command, arguments))
     inputs = [path for kind, path in paths if kind is None]

@@ -89,7 +89,7 @@ def plot(
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Draw a figure from a saved fit, with held-out or later runs if a table of them is given."""
-    from bayeslaw._files import write_figure
+    from bayeslaw._disk.files import write_figure
     from bayeslaw._progress import progress
     from bayeslaw._sampling.gate import Gate
     from bayeslaw.plots.style import background_style

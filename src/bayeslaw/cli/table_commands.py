@@ -85,7 +85,7 @@ def compare(
     figure
         File to save a figure in.
     """
-    from bayeslaw._files import write_figure
+    from bayeslaw._disk.files import write_figure
     from bayeslaw._progress import progress
 
     runs = table.read()

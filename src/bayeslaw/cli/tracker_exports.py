@@ -42,7 +42,7 @@ def gather(
     out
         CSV file to write the table to.
     """
-    from bayeslaw._files import write_file
+    from bayeslaw._disk.files import write_file
 
     runs = bl.read_exports(
         files, about=about, name=name, response=response, metric=metric, last=last

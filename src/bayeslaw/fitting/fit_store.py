@@ -6,29 +6,35 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import shutil
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from bayeslaw._disk.files import require_folder, temporary_folder
 from bayeslaw._sampling.nuts import Sampler
+from bayeslaw.errors import StoreError
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.fit_tree import fit_from_tree, fit_to_tree
 from bayeslaw.model.model import Model
 
 __all__ = ["FitStore", "store_key"]
 
+METADATA = "zarr.json"  # of a group
+HASH = "bayeslaw_sha256"  # attribute of a group
 IRRELEVANT = {"cores", "progressbar"}  # settings that change no draw
 
 
 class FitStore:
-    """A folder that is a Zarr store of fits, one group each.
+    """A folder that is a Zarr store of fits, one group each, with a hash of its files.
 
     A group is written under another name and renamed, so that it is complete or absent: a job that
-    is killed loses at most the fits that were not done. Raises ImportError without zarr.
+    is killed loses at most the fits that were not done. Raises ImportError without zarr, and
+    StoreError if the path cannot be a folder to write in.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -37,29 +43,78 @@ class FitStore:
             from zarr.errors import ContainsGroupError
         except ImportError as error:
             raise ImportError('a store of fits needs zarr: pip install "bayeslaw[zarr]"') from error
+        require_folder(path)
         self.path, self._open_group = Path(path), zarr.open_group
         self._already_created = ContainsGroupError
 
     def __contains__(self, key: str) -> bool:
-        """Whether a fit is stored."""
-        return (self.path / key / "zarr.json").exists()
+        """Whether a fit is stored, intact or not."""
+        return (self.path / key / METADATA).exists()
 
     def put(self, key: str, fit: Fit) -> None:
         """Store a fit."""
         with contextlib.suppress(self._already_created):  # by another job at the same time
             self._open_group(str(self.path), mode="a")
-        temporary = self.path / f".{key}-{secrets.token_hex(4)}"
-        fit_to_tree(fit).to_zarr(temporary, zarr_format=3, consolidated=False)
-        try:
-            os.replace(temporary, self.path / key)
-        except OSError:  # stored by another job in the meantime
-            shutil.rmtree(temporary)
+        with temporary_folder(self.path) as folder:
+            fit_to_tree(fit).to_zarr(folder, mode="a", zarr_format=3, consolidated=False)
+            _write_hash(folder)
+            with contextlib.suppress(OSError):  # stored by another job in the meantime
+                os.replace(folder, self.path / key)
 
     def get(self, key: str, model: Model) -> Fit:
-        """The fit of a model that is stored under a key."""
+        """The fit of a model that is stored under a key; raises StoreError if it is damaged."""
         path = self.path / key
+        if not _is_intact(path):
+            raise StoreError(f"fit {key} in {str(self.path)!r} is damaged: delete its folder")
         with xr.open_datatree(path, engine="zarr", consolidated=False) as tree:
-            return fit_from_tree(tree.load(), path, model.law)
+            loaded = tree.load()
+        del loaded.attrs[HASH]
+        return fit_from_tree(loaded, path, model.law)
+
+    def intact(self, models: Mapping[str, Model]) -> dict[str, Fit]:
+        """The fits of models that are stored under keys, by key.
+
+        Damaged ones are removed, with a warning of how many, so that they are fitted again.
+        """
+        stored = [key for key in models if key in self]
+        damaged = [key for key in stored if not _is_intact(self.path / key)]
+        for key in damaged:
+            shutil.rmtree(self.path / key)
+        if damaged:
+            warnings.warn(
+                f"{len(damaged)} of {len(stored)} fits in {str(self.path)!r} are damaged, or "
+                "without a hash, and are fitted again",
+                stacklevel=3,
+            )
+        return {key: self.get(key, models[key]) for key in stored if key not in damaged}
+
+
+def _write_hash(folder: Path) -> None:
+    """Add the hash of a group to its attributes."""
+    metadata = json.loads((folder / METADATA).read_text())
+    metadata["attributes"][HASH] = _hash(folder, metadata)
+    (folder / METADATA).write_text(json.dumps(metadata))
+
+
+def _is_intact(folder: Path) -> bool:
+    """Whether the files of a group are those that were written."""
+    try:
+        metadata = json.loads((folder / METADATA).read_text())
+        expected = metadata["attributes"].pop(HASH)
+        return expected == _hash(folder, metadata)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
+def _hash(folder: Path, metadata: Any) -> str:
+    """A hash of the metadata of a group and of the names and contents of all its other files."""
+    result = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / METADATA:
+            content = path.read_bytes()
+            result.update(f"{path.relative_to(folder).as_posix()} {len(content)} ".encode())
+            result.update(content)
+    return result.hexdigest()
 
 
 def store_key(model: Model, runs: xr.Dataset, sampler: Sampler) -> str:

@@ -10,7 +10,9 @@ from bayeslaw import laws
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
 from bayeslaw.model.model import Model, Pooling
+from bayeslaw.model.noise_kind import Noise
 from bayeslaw.model.serialise import from_record, to_record
+from bayeslaw.model.user_code import source_hash
 
 __all__ = ["fitted_law", "model_from_record", "model_to_record"]
 
@@ -21,6 +23,7 @@ def model_to_record(model: Model) -> dict[str, Any]:
         "law": _law_record(model.law),
         "pooling": _pooling_record(model.pooling),
         "noise": _part_record("noise", model.noise),
+        "noise_source": source_hash(type(model.noise)),
         "discrepancy": _part_record("discrepancy", model.discrepancy),
         "priors": {
             name: _part_record(f"prior of {name!r}", prior) for name, prior in model.priors.items()
@@ -31,10 +34,12 @@ def model_to_record(model: Model) -> dict[str, Any]:
 
 def model_from_record(record: Mapping[str, Any], law: Law) -> Model:
     """The model of a record, with its law."""
+    noise = from_record(record["noise"])
+    _check_noise(record, noise)
     return Model(
         law,
         pooling=_pooling(record["pooling"]),
-        noise=from_record(record["noise"]),
+        noise=noise,
         discrepancy=from_record(record["discrepancy"]),
         priors={name: from_record(prior) for name, prior in record["priors"].items()},
         tie=record["tie"],
@@ -118,6 +123,16 @@ def _check_unchanged(saved: Mapping[str, Any], law: Law, when: str) -> None:
             f"its hash was {saved['digest'][:8]} and is {law.digest[:8]}"
         )
     _check_roles(saved["parameters"], _roles(law), f"law {law.name!r} was changed after {when}")
+
+
+def _check_noise(record: Mapping[str, Any], noise: Noise) -> None:
+    """Raise unless the code of somebody's own noise is that of the fit; old files do not say."""
+    saved = record.get("noise_source")
+    if saved is not None and saved != source_hash(type(noise)):
+        raise StoreError(
+            f"the code of noise {type(noise).__name__!r} was changed after it was saved by "
+            f"bayeslaw {record['version']}"
+        )
 
 
 def _check_roles(old: Mapping[str, str], new: Mapping[str, str], change: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw._files import write_file
+from bayeslaw._disk.files import write_file
 from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled, level_effects
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curves_in

@@ -75,7 +75,8 @@ def refit(
     store : path, optional
         Folder of a Zarr store in which fits are saved as they are done. A fit of the same model,
         runs and settings is loaded instead of sampled, so that a job that was killed can be
-        resumed. Needs ``bayeslaw[zarr]``; workers on other machines must see the folder.
+        resumed; a damaged one is fitted again, with a warning. Needs ``bayeslaw[zarr]``; workers
+        on other machines must see the folder.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def refit(
         check_fittable(model, runs)
         own = replace(sampler, random_seed=sampler.random_seed + i, cores=1, progressbar=False)
         jobs.append(_RefitJob(model, runs, own, None if store is None else os.fspath(store)))
-    fits = {i: job.stored_fit() for i, job in enumerate(jobs) if job.is_stored}
+    fits = _stored_fits(jobs)
     to_make = [(model, job.runs) for i, job in enumerate(jobs) if i not in fits]
     announce_fits("Fitting", to_make, sampler, executor)
     with _executor(executor) as pool:
@@ -110,6 +111,14 @@ def refit(
                 future.cancel()
             raise
     return [fits[i] for i in range(len(jobs))]
+
+
+def _stored_fits(jobs: Sequence[_RefitJob]) -> dict[int, Fit]:
+    """Fits in the store, by the position of their job."""
+    if not jobs or jobs[0].store is None:
+        return {}
+    fits = FitStore(jobs[0].store).intact({job.key: job.model for job in jobs})
+    return {i: fits[job.key] for i, job in enumerate(jobs) if job.key in fits}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from bayeslaw._files import is_intact, sha256, write_file
+from bayeslaw._disk.files import is_intact, sha256, write_file
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
 from bayeslaw.fitting.fit import Fit

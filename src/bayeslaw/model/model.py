@@ -15,6 +15,7 @@ from bayeslaw._law.units import rescale
 from bayeslaw.model.discrepancy import Brownian, Discrepancy
 from bayeslaw.model.noise import Gaussian, StudentT
 from bayeslaw.model.noise_kind import Noise, has_latent, own_parameters
+from bayeslaw.model.user_code import user_code
 from bayeslaw.priors import Fixed, Prior
 
 __all__ = ["Model"]
@@ -129,7 +130,7 @@ class Model:
 
     @property
     def content(self) -> str:
-        """Text that identifies the model, with the formula and the roles of its law."""
+        """Text that identifies the model, with the roles of its law and the code of the user's."""
         return self._text(self.priors)
 
     def structure(self, priors_as_data: Collection[str]) -> str:
@@ -141,7 +142,7 @@ class Model:
         # The repr of a link's functions differs between processes; its name identifies it.
         roles = [(n, r.name, r.link.name, r.prior, r.spread) for n, r in self.roles.items()]
         rest = [getattr(self, field.name) for field in fields(self) if field.name != "priors"]
-        return f"{rest} {dict(priors)} {self.law.digest} {roles}"
+        return f"{rest} {dict(priors)} {self.law.digest} {roles} {user_code(self)}".rstrip()
 
     @property
     def is_augmented(self) -> bool:

@@ -27,8 +27,8 @@ class Noise(ABC):
     A kind is a frozen dataclass with the fields ``scale`` and ``varies_with``, `log_density` and
     `draw`. With more parameters than ``sigma`` it also says which, by `parameters`. Next to a
     discrepancy, which is Gaussian, it has to be Gaussian given a latent variable of each run:
-    `latent` and `given` say how. Saved fits and forecasts keep the name of the class and its
-    fields; the class has to be defined where they are read.
+    `latent` and `given` say how. Saved fits and forecasts keep the names of the class and its
+    module, and its fields; the class has to be defined where they are read.
 
     Attributes
     ----------
@@ -55,16 +55,16 @@ class Noise(ABC):
     dict_keys(['sigma'])
     """
 
-    kinds: ClassVar[dict[str, type[Noise]]] = {}  # all that are defined, by name
+    kinds: ClassVar[dict[str, dict[str, type[Noise]]]] = {}  # all, by name and module
     scale: ResponseScale
     varies_with: str | None
 
     def __init_subclass__(cls) -> None:
-        """Register the kind under its name, by which files know it."""
-        other = Noise.kinds.get(cls.__name__)
-        if other is not None and other.__module__ == OWN_MODULE != cls.__module__:
+        """Register the kind under its name and module, by which files know it."""
+        of_name = Noise.kinds.setdefault(cls.__name__, {})
+        if OWN_MODULE in of_name and cls.__module__ != OWN_MODULE:
             raise TypeError(f"a kind of noise is called {cls.__name__} already: give yours another")
-        Noise.kinds[cls.__name__] = cls
+        of_name[cls.__module__] = cls
 
     @property
     def parameters(self) -> Mapping[str, Role]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from bayeslaw._files import require_writable, write_file
+from bayeslaw._disk.files import require_writable, write_file
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.report.assemble import ReportOptions, assemble
 

@@ -30,7 +30,10 @@ except ImportError:  # Windows, where what killed processes leave stays
     fcntl = None
 
 __all__ = [
+    "N_HASH",
     "is_intact",
+    "remove_abandoned",
+    "replace_file",
     "require_folder",
     "require_writable",
     "sha256",
@@ -58,19 +61,26 @@ def write_file(path: str | os.PathLike[str], *parts: bytes | memoryview) -> Path
     require_writable(path)
     target = Path(os.path.realpath(path))
     try:
-        with _temporary_file(target.parent) as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-            if fcntl is None:
-                file.close()  # Windows does not rename open files
-            temporary = Path(file.name)
-            with contextlib.suppress(FileNotFoundError):
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-            os.replace(temporary, target)
+        remove_abandoned(target.parent)
+        replace_file(target, *parts, is_durable=True)
     except OSError as error:
         raise StoreError(f"cannot write {os.fspath(path)!r}: {error.strerror}") from error
     return Path(path)
+
+
+def replace_file(path: Path, *parts: bytes | memoryview, is_durable: bool = False) -> None:
+    """Write a file atomically, without checks; if durable, so that it survives a power cut."""
+    with _temporary_file(path.parent) as file:
+        file.writelines(parts)
+        file.flush()
+        if is_durable:
+            os.fsync(file.fileno())
+        if fcntl is None:
+            file.close()  # Windows does not rename open files
+        temporary = Path(file.name)
+        with contextlib.suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+        os.replace(temporary, path)
 
 
 def write_figure(figure: Figure, path: Path, **options: Any) -> Path:
@@ -95,7 +105,7 @@ def require_folder(path: str | os.PathLike[str]) -> None:
 @contextlib.contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """A new folder in another, to fill and rename; removed at the end if it is still there."""
-    _remove_abandoned(parent)
+    remove_abandoned(parent)
     folder = _temporary_path(parent)
     folder.mkdir()
     with _locked_folder(folder):
@@ -103,6 +113,13 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove temporary files and folders that killed processes left in a folder."""
+    for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
+        with contextlib.suppress(OSError):  # not ours to remove, or gone
+            _remove_if_abandoned(path)
 
 
 def sha256(content: bytes | memoryview) -> bytes:
@@ -150,7 +167,6 @@ def _is_same_file(one: Path, other: Path) -> bool:
 @contextlib.contextmanager
 def _temporary_file(folder: Path) -> Iterator[BinaryIO]:
     """A new file in a folder, locked; removed at the end if it was not renamed."""
-    _remove_abandoned(folder)
     with _locked_file(folder) as file:
         try:
             yield file
@@ -195,13 +211,6 @@ def _lock(descriptor: int, *, wait: bool = True) -> bool:
     except OSError:
         return False
     return True
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove temporary files and folders that killed processes left in a folder."""
-    for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
-        with contextlib.suppress(OSError):  # not ours to remove, or gone
-            _remove_if_abandoned(path)
 
 
 def _remove_if_abandoned(path: Path) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from bayeslaw import _files
-from bayeslaw._files import (
+from bayeslaw._disk import files
+from bayeslaw._disk.files import (
     is_intact,
     require_folder,
     require_writable,
@@ -215,13 +215,13 @@ def test_an_accident_leaves_the_old_file(
 KILLED = """
 import os, signal
 from pathlib import Path
-from bayeslaw import _files
+from bayeslaw._disk import files
 os.fsync = lambda _: os.kill(os.getpid(), signal.{signal})
 {write}
 """
 WRITES = {
-    "file": "_files.write_file('out', b'new')",
-    "folder": "with _files.temporary_folder(Path()) as folder:\n"
+    "file": "files.write_file('out', b'new')",
+    "folder": "with files.temporary_folder(Path()) as folder:\n"
     "    (folder / 'part').touch()\n    os.fsync(0)",
 }
 
@@ -244,7 +244,7 @@ def test_other_files_and_those_of_living_processes_stay() -> None:
         Path(name).touch()
     Path(".bayeslaw-link.tmp").symlink_to("notes.tmp")
     os.mkfifo(".bayeslaw-pipe.tmp")
-    with _files._temporary_file(Path()) as file, temporary_folder(Path()) as folder:
+    with files._temporary_file(Path()) as file, temporary_folder(Path()) as folder:
         (folder / "part").touch()
         write_file("out", b"new")
         assert os.path.exists(file.name)
@@ -272,7 +272,7 @@ def test_a_file_that_another_writer_removed_before_it_was_locked_is_made_again(
             removed.append(path)
         return True
 
-    monkeypatch.setattr(_files, "_lock", lock)
+    monkeypatch.setattr(files, "_lock", lock)
     assert write_file("out", b"new").read_bytes() == b"new"
     assert removed
 
@@ -280,7 +280,7 @@ def test_a_file_that_another_writer_removed_before_it_was_locked_is_made_again(
 def test_without_locks_files_are_written_and_nothing_is_removed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_files, "fcntl", None)
+    monkeypatch.setattr(files, "fcntl", None)
     Path(".bayeslaw-x.tmp").touch()
     assert write_file("out", b"new").read_bytes() == b"new"
     with temporary_folder(Path()) as folder:

@@ -1,0 +1,97 @@
+"""Machine code on disk: Numba's cache in the folder of compiled code, with a hash of each file.
+
+Numba reads what it finds: a damaged file is an exception in every fit until somebody deletes it, or
+other machine code. It also lists a function's files in an index, which two processes that start
+together overwrite. Here each signature has its own file, which is read if its hash is right and is
+otherwise compiled and written again.
+"""
+
+# Numba's annotations say that its abstract methods return None.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching
+from numba.core.serialize import dumps
+
+from bayeslaw._disk.compile_folder import compile_folder, warn_unwritten
+from bayeslaw._disk.files import is_intact, replace_file, sha256
+
+__all__ = ["CodeFiles", "KernelLocator"]
+
+NumbaFiles = caching.IndexDataCacheFile
+
+
+class CodeFiles:
+    """Files of the compiled signatures of one function, in place of `IndexDataCacheFile`."""
+
+    def __init__(self, cache_path: Path, filename_base: str, source_stamp: Any) -> None:
+        self._folder, self._name, self._stamp = cache_path, filename_base, source_stamp
+
+    def load(self, key: Any) -> Any:
+        """What was saved under a key, or None; a damaged file is removed."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        with contextlib.suppress(Exception):  # such as a class of a package that is gone
+            if is_intact(content):
+                identity, data = pickle.loads(content)
+                return data if identity == self._identity(key) else None
+        path.unlink(missing_ok=True)
+        return None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Save compiled code; a full disk does not prevent that it is used."""
+        content = dumps((self._identity(key), data))
+        try:
+            replace_file(self._path(key), content, sha256(content))
+        except OSError as error:
+            warn_unwritten(str(error.strerror))
+
+    def flush(self) -> None:
+        """Remove all signatures."""
+        for path in self._folder.glob(f"{self._name}.*.code"):
+            path.unlink()
+
+    def _identity(self, key: Any) -> tuple[Any, ...]:
+        return numba.__version__, self._stamp, key
+
+    def _path(self, key: Any) -> Path:
+        digest = hashlib.sha256(repr(self._identity(key)).encode()).hexdigest()
+        return self._folder / f"{self._name}.{digest[:32]}.code"
+
+
+class KernelLocator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):
+    """Locates the code of the package's own functions in the folder of compiled code."""
+
+    def __init__(self, py_func: Any, py_file: str) -> None:
+        self._py_file, self._lineno = py_file, py_func.__code__.co_firstlineno
+
+    def get_cache_path(self) -> Path:
+        """The folder."""
+        return compile_folder()
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> KernelLocator | None:
+        """A locator of a function of this package; None for others."""
+        is_own = py_func.__module__.partition(".")[0] == __name__.partition(".")[0]
+        return cls(py_func, py_file) if is_own else None
+
+
+def _files(cache_path: Any, filename_base: str, source_stamp: Any) -> Any:
+    is_own = cache_path == compile_folder()
+    return (CodeFiles if is_own else NumbaFiles)(cache_path, filename_base, source_stamp)
+
+
+# Numba has no setting for either; PyTensor adds its locator to the same list.
+caching.IndexDataCacheFile = _files  # pyright: ignore[reportAttributeAccessIssue]
+caching.CacheImpl._locator_classes.insert(0, KernelLocator)
