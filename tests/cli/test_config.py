@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
+from bayeslaw.cli.config import _as_typed
 
 STUDY = """
 [check]
@@ -115,13 +117,13 @@ def test_typed_options_win(run: Run, write: Callable[[str], object]) -> None:
             "[check]\n[fitt]",
             "study.toml: there is no command 'fitt'; did you mean 'fit'? There are: "
             "backtest, check, compare, contrast, data, demo, diagnose, fit, forecast, gather, "
-            "laws, multiverse, plan, report, requirement",
+            "laws, multiverse, plan, plot, report, requirement",
         ),
         (
             "table = 'runs.csv'",
             "study.toml: there is no command 'table'. There are: backtest, check, "
             "compare, contrast, data, demo, diagnose, fit, forecast, gather, laws, multiverse, "
-            "plan, report, requirement",
+            "plan, plot, report, requirement",
         ),
         ("[fit]", "study.toml has no table [check] with its options"),
         ("check = 1", "study.toml has no table [check] with its options"),
@@ -156,10 +158,6 @@ def test_a_study_that_is_not_there(run: Run) -> None:
     ],
 )
 def test_values_stay_as_written(table: str, typed: list[str]) -> None:
-    import tomllib
-
-    from bayeslaw.cli.config import _as_typed
-
     [(key, value)] = tomllib.loads(table, parse_float=str).items()
     assert _as_typed(key, value) == typed
 

@@ -50,6 +50,8 @@ BYTES = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=2
 
 def write_csv(header: list[str], rows: list[Any], end: str, quoting: Any) -> str:
     stream = io.StringIO()
+    if any("\r" in cell for row in rows for cell in row):  # which Python does not always quote
+        quoting = csv.QUOTE_ALL
     writer = csv.writer(stream, lineterminator=end, quoting=quoting)
     writer.writerow(header)
     writer.writerows(rows)

@@ -36,7 +36,7 @@ __all__ = [
 RESERVED_NAMES = (
     *("run", "chain", "draw", "curve", "held_out", "stderr"),
     *("law", "mean", "new_run", "center", "scale", "noise"),  # variables of a forecast
-    *("bound", "lower", "median", "upper"),  # labels of its bands
+    *("bound", "lower", "median", "upper", "probability"),  # of bands and decisions
 )
 RENAME = (
     f". Reserved are {', '.join(RESERVED_NAMES)}; rename the column, for example with an "
@@ -85,16 +85,19 @@ def number_in(value: Any) -> float | None:
 
 def why_not_positive(value: Any) -> str:
     """Say why a value is not a positive number; empty if it is one."""
+    number = number_in(value)
+    if number is not None and 0 < number < math.inf:
+        return ""
     reason = "is not positive: losses, sizes and standard errors must be above zero"
-    return why_not_finite(value) or ("" if (number_in(value) or 0) > 0 else reason)
+    return why_not_finite(value) or reason
 
 
 def why_not_finite(value: Any) -> str:
     """Say why a value is not a finite number; empty if it is one."""
     number = number_in(value)
-    if number is None:
-        return why_missing(value) or "is not a number"
-    return why_missing(value) or ("" if math.isfinite(number) else "is not finite")
+    if number is not None and math.isfinite(number):
+        return ""
+    return why_missing(value) or ("is not a number" if number is None else "is not finite")
 
 
 def why_missing(value: Any) -> str:

@@ -143,10 +143,9 @@ def _read_delimited(path: Path, *, delimiter: str) -> tuple[Any, Sequence[int]]:
     require(bool(numbered), "the file is empty; its first line should name the columns")
     (_, names), *rows = numbered
     _require_distinct(names)
-    for line, cells in rows:
-        require(
-            len(cells) == len(names),
-            f"line {line} has {len(cells)} cells, and the first line names {len(names)} columns",
+    for line, cells in (row for row in rows if len(row[1]) != len(names)):
+        raise RunsError(
+            f"line {line} has {len(cells)} cells, and the first line names {len(names)} columns"
         )
     columns = zip(names, zip(*(cells for _, cells in rows), strict=True), strict=False)
     return _frame(dict(columns) or dict.fromkeys(names, ())), [line for line, _ in rows]
