@@ -136,14 +136,12 @@ RESERVED = (
         ({"groups": ["params"]}, "'params' cannot be a group: it is a predictor"),
         ({"groups": ["loss"]}, "'loss' cannot be a group: it is the response"),
         ({"groups": ["task", "task"]}, "'task' cannot be a group: it is a group"),
-        ({"groups": ["run"]}, f"'run' cannot be a group: {RESERVED}"),
         ({"groups": ["a/b"]}, "'a/b' cannot be a group: a slash would split a fit's tree"),
-        ({"groups": ["chain"]}, f"'chain' cannot be a group: {RESERVED}"),
-        ({"groups": ["draw"]}, f"'draw' cannot be a group: {RESERVED}"),
-        ({"groups": ["curve"]}, f"'curve' cannot be a group: {RESERVED}"),
-        ({"groups": ["held_out"]}, f"'held_out' cannot be a group: {RESERVED}"),
-        ({"groups": ["stderr"]}, f"'stderr' cannot be a group: {RESERVED}"),
         ({"predictors": {"loss": "params"}}, "'loss' cannot be a predictor: it is the response"),
+        *(
+            ({"groups": [name]}, f"{name!r} cannot be a group: {RESERVED}")
+            for name in RESERVED_NAMES
+        ),
         ({"response": "run"}, f"'run' cannot be the response: {RESERVED}"),
         ({"duplicates": "maybe"}, "duplicates must be 'drop' or 'keep', got 'maybe'"),
         ({"reference": {"D": 1e9}}, "'D' is not a predictor; there are: params"),

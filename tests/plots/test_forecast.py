@@ -125,8 +125,8 @@ def test_seeds_are_more_transparent(example):
     assert alpha[1] < alpha[0]
 
 
-@pytest.mark.parametrize("group", ["model", "plot", "column", "bound", "quantile"])
-def test_groups_may_have_any_name(group, example):
+@pytest.mark.parametrize("group", ["model", "plot", "column", "quantile"])
+def test_groups_may_have_names_that_others_reserve(group, example):
     figure = plot_forecast(*example(group=group))
     assert len(figure.axes) == 3
 
