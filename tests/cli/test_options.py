@@ -125,8 +125,10 @@ def test_an_interrupt_of_many_fits_says_what_is_saved(
     monkeypatch.setattr(
         importlib.import_module(f"bayeslaw.comparison.{command}"), "refit", interrupted
     )
-    result = run(command, folder / "runs.csv", *GROUPED, *arguments, *store)
-    assert result == (130, "", f"interrupted; {sentence}\n")
+    code, out, error = run(command, folder / "runs.csv", *GROUPED, *arguments, *store)
+    announced, *rest = error.splitlines()
+    assert (code, out, rest) == (130, "", [f"interrupted; {sentence}"])
+    assert announced.startswith(f"{command.capitalize()}: ")
     assert stores == [Path("fits") if store else None]
 
 
