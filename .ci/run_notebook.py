@@ -12,7 +12,7 @@ source, folder = Path(sys.argv[1]), Path(sys.argv[2])
 started = time.perf_counter()
 notebook = jupytext.read(source)
 NotebookClient(
-    notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    notebook, timeout=1500, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
 ).execute()
 nbformat.write(notebook, folder / f"{source.stem}.ipynb")
 print(f"{source}: {time.perf_counter() - started:.0f} s")
