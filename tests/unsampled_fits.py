@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,11 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw import laws
+from bayeslaw._inference.bound_model import BoundModel, bind
+from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._law.law import Law, law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor, Scale
+from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import read_runs
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.model.model import Model
@@ -56,22 +58,44 @@ def two_curves(group: str = "task") -> xr.Dataset:
 
 
 def unsampled(model: Model | None = None, group: str = "task") -> Fit:
-    """A fit with draws that nobody sampled."""
-    runs, rng = two_curves(group), np.random.default_rng(1)
-    labels = {"curve": ["a/b", "c d"], f"{group}_of_curve": ("curve", ["a/b", "c d"])}
-    axes = {"chain": [0, 1], "draw": np.arange(3)}
-    alpha = (["chain", "draw", "curve"], rng.normal(size=(2, 3, 2)))
+    """A fit with draws that nobody sampled, on two curves in all predictors of its law."""
+    model, rng = model or Model(laws.power), np.random.default_rng(1)
+    runs = with_predictors(two_curves(group), model.law)
+    bound = bind(model, runs)
+    unconstrained = unconstrained_dataset(bound, random_draws(bound, rng))
+    sampled = ["chain", "draw"]
+    axes = {name: unconstrained[name].values for name in sampled}
+    log_likelihood = rng.normal(size=(2, 3, 8))
+    log_likelihood[0, 0, :2] = -np.inf, np.nan
     tree = {
-        "/posterior": xr.Dataset({"alpha": alpha}, {**axes, **labels}),
-        "/sample_stats": xr.Dataset(
-            {"diverging": (["chain", "draw"], rng.random((2, 3)) < 0.5)}, axes
+        "/posterior": posterior_dataset(bound, unconstrained),
+        "/unconstrained_posterior": unconstrained,
+        "/sample_stats": xr.Dataset({"diverging": (sampled, rng.random((2, 3)) < 0.5)}, axes),
+        "/log_likelihood": xr.Dataset(
+            {"loss": ([*sampled, "run"], log_likelihood)}, {**axes, "run": runs["run"].values}
         ),
-        "/log_likelihood": xr.Dataset({"loss": ("run", [-np.inf, np.nan])}),
         "/constant_data": runs.drop_vars("loss").drop_attrs(deep=False),
     }
     result = xr.DataTree.from_dict(tree)
-    result.attrs.update(gate=json.dumps({"r_hat": np.inf}), law="power")
-    return Fit(model or Model(laws.power), runs, result)
+    result.attrs.update(gate=Gate(np.inf, 0.0, 0.0, "alpha", 3, 1.0, 6).to_json(), law="power")
+    return Fit(model, runs, result)
+
+
+def with_predictors(runs: xr.Dataset, law: Law) -> xr.Dataset:
+    """The same runs with the predictors of a law, each as N is."""
+    columns = {name: runs["N"] for name in law.predictors if name != "N"}
+    predictors = list(dict.fromkeys([*runs.attrs["predictors"], *law.predictors]))
+    return runs.assign(columns).assign_attrs(predictors=predictors)
+
+
+def random_draws(bound: BoundModel, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Two chains of three draws of the sampler's variables."""
+    layout, curves = bound.hierarchy, bound.run_arrays.curves.sizes["curve"]
+    sizes: dict[str, tuple[int, ...]] = {"theta": (len(bound.roles), curves)}
+    if layout is not None:
+        sizes |= {"center": (len(bound.roles),), "spread": (len(layout.spreads),)}
+        sizes |= {"effects": (len(layout.levels),)} if layout.levels else {}
+    return {name: 0.1 * rng.random((2, 3, *size)) for name, size in sizes.items()}
 
 
 def assert_same(loaded: Fit, original: Fit) -> None:

@@ -79,6 +79,8 @@ def test_values_of_other_types_come_back(tmp_path: Path) -> None:
     }
     columns = {name: c if isinstance(c, tuple) else ("run", c) for name, c in columns.items()}
     runs = original.runs.assign_coords({**columns, "run": list("abcdefgh")})
+    at_runs = original.tree["log_likelihood"].to_dataset().assign_coords(run=list("abcdefgh"))
+    original.tree["log_likelihood"] = xr.DataTree(at_runs)
     loaded = load(save(Fit(original.model, runs, original.tree), tmp_path / "fit.nc"))
     xr.testing.assert_identical(loaded.runs, runs)
 

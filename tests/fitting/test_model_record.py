@@ -128,8 +128,8 @@ OTHER_LAWS: list[tuple[Callable[[], Any], str]] = [
         "'fit.nc' has law 'shifted' by name and hash only: pass the law itself, "
         "load('fit.nc', law=shifted)",
     ),
-    (lambda: laws.power, "the law that was fitted is 'shifted', got law 'power'"),
-    (lambda: shifted.function, "law must be a Law, as bl.law makes, got a function"),
+    (lambda: laws.power, "'fit.nc': the law that was fitted is 'shifted', got law 'power'"),
+    (lambda: shifted.function, "'fit.nc': law must be a Law, as bl.law makes, got a function"),
     (
         changed_formula,
         "the formula of law 'shifted' was changed after 'fit.nc' was saved by bayeslaw 0.1.0: "

@@ -263,3 +263,11 @@ def test_an_accident_leaves_the_old_file_alone(
         save(unsampled(Model(shifted)), path)
     assert path.read_bytes() == before
     assert names_in(tmp_path) == ["fit.nc"]
+
+
+def test_a_fit_that_could_not_be_loaded_is_not_saved(tmp_path: Path) -> None:
+    original = unsampled()
+    del original.tree["posterior"]["alpha"]
+    with pytest.raises(StoreError, match="is not saved: variable 'alpha' of group 'posterior' is"):
+        save(original, tmp_path / "fit.nc")
+    assert names_in(tmp_path) == []

@@ -14,6 +14,7 @@ import xarray as xr
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
 from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.fit_schema import check_fit, reading
 from bayeslaw.fitting.model_record import fitted_law, model_from_record, model_to_record
 
 __all__ = ["fit_from_tree", "fit_to_tree"]
@@ -30,24 +31,34 @@ JSON = "json:"  # prefix of attributes that netCDF would not give back as they w
 
 def fit_to_tree(fit: Fit) -> xr.DataTree:
     """Model, runs and draws of a fit as one tree that a file can hold."""
-    record = {"format": FORMAT, "version": version("bayeslaw"), **model_to_record(fit.model)}
+    record = {"format": FORMAT, "version": version("bayeslaw"), "groups": list(fit.tree.children)}
+    record |= model_to_record(fit.model)
     groups = {node.path: _to_netcdf(node.to_dataset(inherit=False)) for node in fit.tree.subtree}
     groups["/"].attrs[ATTRIBUTE] = json.dumps(record, default=_plain)
     return xr.DataTree.from_dict({**groups, "/runs": _to_netcdf(fit.runs)})
 
 
 def fit_from_tree(tree: xr.DataTree, path: Path, law: Law | None = None) -> Fit:
-    """The fit of a tree from `fit_to_tree`; `path` is for error messages."""
-    record = json.loads(tree.attrs[ATTRIBUTE])
-    _check_format(record, path)
-    groups = {
-        RENAMED.get(node.path, node.path): _from_netcdf(node.to_dataset(inherit=False))
-        for node in tree.subtree
-    }
-    runs = groups.pop("/runs")
-    del groups["/"].attrs[ATTRIBUTE]
-    model = model_from_record(record, fitted_law(record, law, path))
-    return Fit(model, runs, xr.DataTree.from_dict(groups))
+    """The fit of a tree from `fit_to_tree`; raises StoreError, which names the path.
+
+    What a fit has to have is in `check_fit`.
+    """
+    with reading(path, "the file"):
+        record = json.loads(tree.attrs[ATTRIBUTE])
+        groups = {
+            RENAMED.get(node.path, node.path): _from_netcdf(node.to_dataset(inherit=False))
+            for node in tree.subtree
+        }
+        runs = groups.pop("/runs")
+        del groups["/"].attrs[ATTRIBUTE]
+    with reading(path, "the record of the model"):
+        _check_format(record, path)
+        model = model_from_record(record, fitted_law(record, law, path))
+        names = record.get("groups", [])
+    fit = Fit(model, runs, xr.DataTree.from_dict(groups))
+    with reading(path, "the fit"):
+        check_fit(fit, names)
+    return fit
 
 
 def _check_format(record: Mapping[str, Any], path: Path) -> None:

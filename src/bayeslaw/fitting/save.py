@@ -12,6 +12,7 @@ from bayeslaw._disk.files import is_intact, sha256, write_file
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
 from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.fit_schema import check_fit, reading
 from bayeslaw.fitting.fit_tree import fit_from_tree, fit_to_tree
 
 __all__ = ["load", "save"]
@@ -93,6 +94,10 @@ def load(path: str | os.PathLike[str], *, law: Law | None = None) -> Fit:
 def _netcdf(fit: Fit) -> memoryview:
     tree = fit_to_tree(fit)
     try:
+        check_fit(fit)
+    except ValueError as error:
+        raise StoreError(f"a fit that could not be loaded is not saved: {error}") from error
+    try:
         # In memory, because HDF5 crashes the process where a disk is full.
         return tree.to_netcdf(engine="h5netcdf")
     except (TypeError, ValueError) as error:
@@ -110,5 +115,8 @@ def _read(path: Path) -> xr.DataTree:
             f"{str(path)!r} is not a complete fit: it was truncated or changed, or is another "
             "kind of file"
         )
-    with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
+    with (
+        reading(path, "the file"),
+        xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree,
+    ):
         return tree.load()
