@@ -68,7 +68,7 @@ def variable_edits(path: str, name: str, data: xr.Dataset) -> Iterator[tuple[str
         yield edit("integers", replaced((variable.dims, np.ones(variable.shape, int))))
     if name not in data.dims:  # which xarray has no scalars for
         yield edit("is a number", replaced(0.0))
-    for dim in set(variable.dims) - {name}:
+    for dim in filter(name.__ne__, map(str, variable.dims)):
         yield edit(f"averaged over {dim}", replaced((
             [d for d in variable.dims if d != dim],
             variable.values.take(0, variable.dims.index(dim)),
