@@ -118,16 +118,16 @@ def _require_like(group: str, data: xr.Dataset, like: xr.Dataset) -> None:
     for name, expected in like.variables.items():
         what = f"variable {name!r} of group {group!r}"
         _require(name in data.variables, f"{what} is missing")
-        found = data.variables[name]
-        _require(found.dims == expected.dims, f"{what} is on {found.dims}, not {expected.dims}")
+        saved = data.variables[name]
+        _require(saved.dims == expected.dims, f"{what} is on {saved.dims}, not {expected.dims}")
         _require(
-            _kind(found) == _kind(expected), f"{what} has type {found.dtype}, not {expected.dtype}"
+            _kind(saved) == _kind(expected), f"{what} has type {saved.dtype}, not {expected.dtype}"
         )
         for dim in set(expected.dims).difference(SAMPLED):
-            sizes = found.sizes[dim], expected.sizes[dim]
+            sizes = saved.sizes[dim], expected.sizes[dim]
             _require(sizes[0] == sizes[1], f"{what} has {sizes[0]} of {dim!r}, not {sizes[1]}")
         is_label = name in like.coords and not set(expected.dims) & set(SAMPLED)
-        same = not is_label or found.values.tolist() == expected.values.tolist()
+        same = not is_label or saved.values.tolist() == expected.values.tolist()
         _require(same, f"{what} has other labels than the runs and the model")
 
 
