@@ -3,7 +3,7 @@ from . import laws as laws
 from . import priors as priors
 from . import response_scales as response_scales
 from . import weights as weights
-from ._inference.graph import build as build
+from ._inference.pymc_model import build as build
 from ._law.law import Law as Law
 from ._law.law import law as law
 from ._law.law import maximum as maximum
