@@ -124,6 +124,15 @@ def test_sentence_of_a_fit_that_passes() -> None:
     )
 
 
+@pytest.mark.parametrize("changes", [{}, {"divergences": 2}])
+def test_a_time_limit_that_ended_sampling_is_in_the_sentence(changes: dict[str, Any]) -> None:
+    gate = Gate(**{**GOOD, **changes})
+    limited = Gate(**{**GOOD, **changes, "time_limit": 60.0})
+    assert limited.passed == gate.passed
+    end = " Sampling was ended by max_seconds=60, after 4000 draws."
+    assert limited.sentence == gate.sentence + end
+
+
 @pytest.mark.parametrize(
     ("changes", "failures"),
     [

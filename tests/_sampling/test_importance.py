@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
+from bayeslaw._sampling.time_limit import TimeLimit
 
 DRAWS = 4000
 ROOT = np.array([[2.0, 0.0, 0.0], [1.5, 0.5, 0.0], [-1.0, 0.2, 0.1]])
@@ -61,7 +62,7 @@ def skewed() -> Any:
 
 def drawn(target: Any, draws: int, seed: int = 1) -> ImportanceDraws | None:
     """The first draws that are good enough."""
-    return next(importance_draws(target, draws, np.random.default_rng(seed)), None)
+    return next(importance_draws(target, draws, np.random.default_rng(seed), TimeLimit()), None)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,8 @@ def test_copies_are_adjacent() -> None:
 
 def test_further_draws_come_from_more_proposals() -> None:
     target = CountingTarget(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), ROOT)
-    attempts = importance_draws(cast("Any", target), DRAWS, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    attempts = importance_draws(cast("Any", target), DRAWS, rng, TimeLimit())
     copies, proposed = [], []
     for result in attempts:
         proposed.append(sum(target.points))
@@ -134,3 +136,11 @@ def test_high_dimensions_are_given_up_early() -> None:
 def test_a_density_without_a_hessian_yields_nothing() -> None:
     broken: Any = Target(lambda x: np.full(x.shape, -np.inf), lambda x: np.nan * x, ROOT)
     assert drawn(broken, DRAWS) is None
+
+
+def test_the_time_limit_ends_the_search_for_the_mode_and_the_proposals() -> None:
+    target = CountingTarget(lambda x: x - np.exp(x), lambda x: 1 - np.exp(x), ROOT)
+    rng = np.random.default_rng(1)
+    assert list(importance_draws(cast("Any", target), 10**6, rng, TimeLimit(1e-9))) == []
+    assert target.points[-1] == sum(target.points[-1:])  # one round
+    assert target.points.count(1000) == 1

@@ -29,6 +29,8 @@ from bayeslaw._sampling.nuts import Sampler
         ({"tune": None}, "tune must be a whole number, 1 or more, got None"),
         ({"cores": 0}, "cores must be a whole number, 1 or more, got 0"),
         ({"max_draws_factor": 1.5}, "max_draws_factor must be a whole number, 1 or more, got 1.5"),
+        ({"max_seconds": 0}, "max_seconds must be a finite number above 0, got 0"),
+        ({"max_seconds": float("inf")}, "max_seconds must be a finite number above 0, got inf"),
         ({"target_accept": 0.0}, "target_accept must be a number between 0 and 1, got 0.0"),
     ],
 )
@@ -51,3 +53,13 @@ def test_each_attempt_takes_smaller_steps() -> None:
 
 def test_asked_for_steps_are_tried_once() -> None:
     assert [attempt.target_accept for attempt in Sampler(1, target_accept=0.7).attempts] == [0.7]
+
+
+@pytest.mark.parametrize("sampler", [Sampler(1), Sampler(1, max_seconds=5, max_draws_factor=2)])
+def test_settings_are_read_as_they_were_recorded(sampler: Sampler) -> None:
+    assert Sampler.from_record({**sampler.to_record(), "seconds": 3.0}) == sampler
+
+
+def test_without_a_time_limit_records_are_those_of_older_files() -> None:
+    assert "max_seconds" not in Sampler(1).to_record()
+    assert Sampler(1, max_seconds=5).to_record()["max_seconds"] == 5

@@ -245,3 +245,27 @@ def test_copies_are_dropped_by_default_whatever_their_ids():
 def test_runs_that_differ_anywhere_are_not_copies(changes, arguments):
     frame = table(**{**COPIED, **changes})
     assert read_runs(frame, predictors=["params"], **arguments).sizes["run"] == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "first", "second"),
+    [
+        ([1, 2, "1"], "1 of row 0", "'1' of row 2"),
+        (["a", "1.5", 1.5], "1.5 of row 2", "'1.5' of row 1"),
+        (["True", True, "x"], "True of row 1", "'True' of row 0"),
+    ],
+)
+def test_a_number_and_its_text_are_not_one_level(
+    values: list[object], first: str, second: str
+) -> None:
+    frame = pd.DataFrame({"N": [1e6, 1e7, 1e8], "loss": [3.0, 2.0, 1.0], "size": values})
+    message = (
+        f"column 'size': {first} and the text {second} would be one level; convert the column to "
+        "one type, such as text"
+    )
+    with pytest.raises(RunsError) as error:
+        read_runs(frame, predictors=["N"], groups=["size"])
+    assert str(error.value) == message
+    different = frame.assign(size=[1, "2", 3.0])
+    runs = read_runs(different, predictors=["N"], groups=["size"])
+    assert runs["size"].values.tolist() == ["1", "2", "3"]

@@ -195,3 +195,27 @@ def test_files_that_do_not_go_together(wandb: Path) -> None:
         read_exports({"a": wandb})
     with pytest.raises(RunsError, match=r"^there are no files to read$"):
         read_exports([])
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1.10", "1.10"], ["1.10", "1.10"]),
+        (["1e9", "2"], ["1e9", "2"]),
+        (["01", "2"], ["01", "2"]),
+        (["", "2"], ["", "2"]),
+        (["1.0", "1"], ["1.0", "1"]),
+        (["None", "2"], ["None", "2"]),
+        (["1.0", "2.0"], [1.0, 2.0]),
+        (["1.1", "2"], [1.1, 2.0]),
+        (["70000000", "0.25"], [7e7, 0.25]),
+    ],
+)
+def test_what_is_known_of_runs_stays_as_it_is_written(
+    cells: list[str], expected: list[object], wandb: Path
+) -> None:
+    names = ["small", "large - wide"]
+    about = wandb.with_name("about.csv")
+    about.write_text("Name,version\n" + "".join(map("{},{}\n".format, names, cells)))
+    table = read_exports(wandb, about=about, last=True)
+    assert table.set_index("Name").loc[names, "version"].tolist() == expected

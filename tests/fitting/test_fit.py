@@ -13,16 +13,19 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.laplace import approximation
 from bayeslaw._sampling import compile_cache
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.errors import Interrupted, RunsError, RunsWarning
-from bayeslaw.fitting.fit import Fit, check_fittable, fit
+from bayeslaw.fitting.fit import Fit, check_fittable, check_noise, fit
 from bayeslaw.laws import broken, double_power, power
+from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Undertuned
+from bayeslaw.priors import Fixed
 
 module = importlib.import_module("bayeslaw.fitting.fit")  # bayeslaw.fit is the function
 nuts = importlib.import_module("bayeslaw._sampling.nuts")
@@ -456,3 +459,54 @@ def test_thin_curves_are_warned_of_before_anything_is_built(
     monkeypatch.setattr(module, "bind", lambda *_: pytest.fail("built before it warned"))
     with pytest.raises(RunsWarning, match=r"\bhas 2\b"):
         fit(Model(power), lone(np.array([3.0, 2.0]), sizes, 1e6), random_seed=1)
+
+
+FIVE_SIZES = np.geomspace(1e6, 1e9, 5)
+EXACT = 2 + 300 * FIVE_SIZES**-0.4
+NOISY = EXACT * [1.01, 0.99, 1.02, 0.98, 1.01]
+
+
+def noise_checked(second: np.ndarray, n: int = 5, **options: Any) -> None:
+    """Check two curves, the first without noise, up to a number of sizes; pooled by default."""
+    columns = {"N": FIVE_SIZES[:n], "stderr": 0.01}
+    parts = [
+        pd.DataFrame({**columns, "loss": loss[:n], "task": task})
+        for task, loss in (("a", EXACT), ("b", second))
+    ]
+    stderr = options.pop("stderr", None)
+    runs = read_runs(pd.concat(parts), predictors=["N"], groups=["task"], stderr=stderr)
+    bound = bind(Model(power, **{"pooling": ["task"], **options}), runs)
+    check_noise(bound, approximation.laplace_approximation(bound))
+
+
+@pytest.mark.parametrize("discrepancy", [None, Brownian()])
+@pytest.mark.parametrize(("second", "count"), [(EXACT, 2), (NOISY, 1)])
+def test_pooled_curves_without_noise_are_refused_before_sampling(
+    second: np.ndarray, count: int, discrepancy: Brownian | None
+) -> None:
+    with pytest.raises(RunsError) as error:
+        noise_checked(second, discrepancy=discrepancy)
+    start, end = str(error.value).split(" of its size, ")
+    assert start.startswith(
+        f"the loss of {count} of 2 curve(s), first 'a', follows law 'power' to "
+    )
+    assert end == (
+        "as values of a formula do; without noise, pooled curves cannot be sampled: add the noise "
+        "of your measurements, such as loss * np.exp(0.01 * rng.normal(size=len(loss))), or fit "
+        "each curve by itself, pooling=None"
+    )
+
+
+def test_curves_without_noise_are_warned_of_where_they_are_not_pooled() -> None:
+    with pytest.warns(RunsWarning, match="the noise that the fit reports is that of its prior"):
+        noise_checked(NOISY, pooling=None)
+
+
+@pytest.mark.filterwarnings("ignore:.* fewer distinct values")
+@pytest.mark.parametrize(
+    "options", [{"n": 3}, {"stderr": "stderr"}, {"priors": {"sigma": Fixed(0.01)}}]
+)
+def test_noise_that_is_known_or_that_few_runs_cannot_show_is_not_looked_for(
+    options: dict[str, Any],
+) -> None:
+    noise_checked(NOISY, **options)

@@ -165,7 +165,8 @@ def test_checklist_and_provenance(read: Read, full_report: Path) -> None:
     provenance = {row["what"]: row["value"] for row in page.table("versions")}
     assert provenance["random seed"] == "1"
     assert provenance["bayeslaw"] == bl.__version__
-    assert "bl.fit(model, runs, random_seed=1, draws=500" in words(page, "provenance")
+    assert "sampler = bl.Sampler(random_seed=1, draws=500" in words(page, "provenance")
+    assert "bl.fit(model, runs, sampler=sampler)" in words(page, "provenance")
 
 
 def test_failed_gate_is_a_banner(read: Read, failed_report: Path, full_report: Path) -> None:

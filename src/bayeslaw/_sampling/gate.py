@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 import arviz as az
@@ -37,6 +38,8 @@ class Gate:
         Draws in all chains.
     modes : int
         Posterior modes among which the chains are split.
+    time_limit : float
+        Seconds of the sampler's `max_seconds`, if that ended sampling; otherwise infinite.
     """
 
     r_hat: float
@@ -47,6 +50,7 @@ class Gate:
     bfmi: float
     draws: int
     modes: int = 1
+    time_limit: float = math.inf
 
     @property
     def failures(self) -> list[str]:
@@ -87,8 +91,16 @@ class Gate:
             return (
                 f"Converged: R-hat at most {self.r_hat:.3f}, effective sample size at least "
                 f"{min(self.ess_bulk, self.ess_tail):.0f}, no divergences ({self.draws} draws)."
+                f"{self._end}"
             )
-        return f"{NOT_CONVERGED}, do not use: {'; '.join(self.failures)}."
+        return f"{NOT_CONVERGED}, do not use: {'; '.join(self.failures)}.{self._end}"
+
+    @property
+    def _end(self) -> str:
+        """That the time limit ended sampling, if it did."""
+        if self.time_limit == math.inf:
+            return ""
+        return f" Sampling was ended by max_seconds={self.time_limit:g}, after {self.draws} draws."
 
     def to_json(self) -> str:
         """The gate as text, for the attributes of a fit's tree."""

@@ -17,6 +17,7 @@ from arviz_stats.base import array_stats
 from scipy import optimize, special
 
 from bayeslaw._sampling.compiled import CompiledDensity
+from bayeslaw._sampling.time_limit import TimeLimit
 
 __all__ = ["ImportanceDraws", "importance_draws"]
 
@@ -65,13 +66,13 @@ class _Proposal:
 
 
 def importance_draws(
-    compiled: CompiledDensity, draws: int, rng: np.random.Generator
+    compiled: CompiledDensity, draws: int, rng: np.random.Generator, limit: TimeLimit
 ) -> Iterator[ImportanceDraws]:
     """Yield draws of more and more proposals, until the caller is satisfied with them.
 
-    Yields nothing if the weights are not good enough.
+    Yields nothing if the weights are not good enough, and ends when the time is over.
     """
-    mode, curvature = _mode_and_curvature(compiled)
+    mode, curvature = _mode_and_curvature(compiled, limit)
     if not np.all(np.isfinite(curvature)):
         return
     eigenvalues, axes = np.linalg.eigh(curvature)
@@ -90,13 +91,22 @@ def importance_draws(
         if pareto_k < LARGEST_K and ess > least:
             chosen, least = _resampled(weights, draws, rng), MORE * ess
             yield ImportanceDraws(points[chosen], target[chosen], pareto_k)
-        if n_rounds == TRIAL_ROUNDS and not ess > HOPELESS:
+        if limit.is_over or (n_rounds == TRIAL_ROUNDS and not ess > HOPELESS):
             return
         proposals.append(_adapted(points, weights, ess, first))
 
 
-def _mode_and_curvature(compiled: CompiledDensity) -> tuple[np.ndarray, np.ndarray]:
-    """The mode near the initial point, and the negative Hessian of the log density there."""
+def _mode_and_curvature(
+    compiled: CompiledDensity, limit: TimeLimit
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mode near the initial point, and the negative Hessian of the log density there.
+
+    The search for the mode ends when the time is over.
+    """
+
+    def stop_at_the_limit(_: np.ndarray) -> None:
+        if limit.is_over:
+            raise StopIteration
 
     def negative_log_density(point: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = compiled.log_density_and_gradient(point)
@@ -104,8 +114,9 @@ def _mode_and_curvature(compiled: CompiledDensity) -> tuple[np.ndarray, np.ndarr
 
     with np.errstate(all="ignore"):
         mode = optimize.minimize(
-            negative_log_density, compiled.initial_point, jac=True, method="BFGS"
-        ).x
+            negative_log_density, compiled.initial_point, jac=True, method="BFGS",
+            callback=stop_at_the_limit,
+        ).x  # fmt: skip
     steps = STEP * np.eye(mode.size)
     forward, backward = (compiled.log_density_and_gradient(mode + by)[1] for by in (steps, -steps))
     curvature = (backward - forward) / (2 * STEP)

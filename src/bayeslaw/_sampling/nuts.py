@@ -10,19 +10,22 @@ import numpy as np
 import nutpie
 import xarray as xr
 
-from bayeslaw._arguments import COUNT, PROBABILITY, SEED
+from bayeslaw._arguments import COUNT, POSITIVE, PROBABILITY, SEED
 from bayeslaw._progress import progress
 from bayeslaw._sampling.compiled import CompiledDensity
+from bayeslaw._sampling.time_limit import TimeLimit, TimeLimitReached
 
-__all__ = ["Sampler", "TraceInterrupted", "nuts_traces", "unconstrained_draws"]
+__all__ = ["FEWEST_DRAWS", "Sampler", "TraceInterrupted", "nuts_traces", "unconstrained_draws"]
 
-FEWEST_DRAWS = 10  # of each chain, for an interrupted trace to be of use
+FEWEST_DRAWS = 10  # of each chain, for a trace that was cut short to be of use
 IN_FILES = {"max_draws_factor": "most"}  # settings under another name in files
-OPTIONAL = ("cores", "target_accept")
+OPTIONAL = ("cores", "target_accept", "max_seconds")
+ADDED_LATER = ("max_seconds",)  # not in older files; recorded only if set
 RANGES = {
     "random_seed": SEED,
     **dict.fromkeys(("draws", "tune", "chains", "cores", "max_draws_factor"), COUNT),
     "target_accept": PROBABILITY,
+    "max_seconds": POSITIVE,
 }
 TARGET_ACCEPT = (0.9, 0.97, 0.995)
 
@@ -56,6 +59,12 @@ class Sampler:
     importance : bool
         Whether to try importance sampling first, which is faster for a few curves. Its draws are
         used if there is one mode, Pareto k of the weights is below 0.67, and the gate passes.
+    max_seconds : float, optional
+        Seconds after which sampling of a fit ends with the draws so far, once the draw under way
+        is complete; by default there is no limit. They count from the start of sampling: compiling
+        is not counted, attempts with smaller steps and extensions are. The fit says that its limit
+        ended sampling, and its gate judges the draws that there are, whose number depends on the
+        speed of the machine. TimeoutError is raised if some chain has fewer than 10 draws by then.
 
     Raises
     ------
@@ -78,6 +87,7 @@ class Sampler:
     progressbar: bool = True
     max_draws_factor: int = 4
     importance: bool = False
+    max_seconds: float | None = None
 
     def __post_init__(self) -> None:
         for name, number_range in RANGES.items():
@@ -93,14 +103,19 @@ class Sampler:
 
     def to_record(self) -> dict[str, Any]:
         """The settings under their names in files and in the keys of stores."""
-        return {IN_FILES.get(name, name): value for name, value in vars(self).items()}
+        is_unset = {name for name in ADDED_LATER if getattr(self, name) is None}
+        return {
+            IN_FILES.get(name, name): value
+            for name, value in vars(self).items()
+            if name not in is_unset
+        }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Sampler:
         """The settings of a record, which may have more in it."""
-        names = [field.name for field in fields(cls)]
-        values = {name: record[IN_FILES.get(name, name)] for name in names}
-        return cls(**values)
+        in_files = {field.name: IN_FILES.get(field.name, field.name) for field in fields(cls)}
+        absent = {name for name in ADDED_LATER if name not in record}
+        return cls(**{name: record[key] for name, key in in_files.items() if name not in absent})
 
 
 class TraceInterrupted(KeyboardInterrupt):
@@ -123,11 +138,13 @@ def unconstrained_draws(compiled: CompiledDensity, sampler: Sampler) -> tuple[np
     return stats["unconstrained_draw"].values, int(stats["diverging"].sum())
 
 
-def nuts_traces(compiled: CompiledDensity, sampler: Sampler) -> Iterator[xr.DataTree]:
+def nuts_traces(
+    compiled: CompiledDensity, sampler: Sampler, limit: TimeLimit
+) -> Iterator[xr.DataTree]:
     """Traces of more and more draws, each an extension of the one before.
 
-    Raises TraceInterrupted if interrupted when every chain has a few draws; before that, a plain
-    KeyboardInterrupt.
+    Raises TimeLimitReached at the limit, and TraceInterrupted if interrupted when every chain has a
+    few draws; before that, a plain KeyboardInterrupt.
     """
     cores = sampler.cores or sampler.chains
     factors = range(1, sampler.max_draws_factor + 1)
@@ -135,10 +152,10 @@ def nuts_traces(compiled: CompiledDensity, sampler: Sampler) -> Iterator[xr.Data
         # Some chains start when others have ended, so they cannot be extended together: sample
         # again, for longer.
         for factor in factors:
-            job = _start(compiled, sampler, factor * sampler.draws, cores)
+            job = _start(compiled, sampler, factor * sampler.draws, cores, limit)
             yield _first_draws(job, sampler, factor * sampler.draws)
         return
-    job = _start(compiled, sampler, sampler.max_draws_factor * sampler.draws, cores)
+    job = _start(compiled, sampler, sampler.max_draws_factor * sampler.draws, cores, limit)
     try:
         for factor in factors:
             yield _first_draws(job, sampler, factor * sampler.draws)
@@ -152,10 +169,15 @@ class _Job:
 
     handle: Any
     finished: list[int]
+    limit: TimeLimit
     trace: xr.DataTree | None = None
 
 
-def _start(compiled: CompiledDensity, sampler: Sampler, draws: int, cores: int) -> _Job:
+def _start(
+    compiled: CompiledDensity, sampler: Sampler, draws: int, cores: int, limit: TimeLimit
+) -> _Job:
+    if limit.is_over:
+        raise TimeLimitReached(0, None)
     finished = [0] * sampler.chains
 
     def record_progress(chains: Any) -> None:
@@ -167,7 +189,7 @@ def _start(compiled: CompiledDensity, sampler: Sampler, draws: int, cores: int) 
         progress_bar=False, progress_callback=record_progress, progress_rate=50,
         save_warmup=False, blocking=False,
     )  # fmt: skip
-    return _Job(handle, finished)
+    return _Job(handle, finished, limit)
 
 
 def _nutpie_model(compiled: CompiledDensity, sampler: Sampler) -> Any:
@@ -176,29 +198,44 @@ def _nutpie_model(compiled: CompiledDensity, sampler: Sampler) -> Any:
 
 def _first_draws(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
     """The first draws of every chain, as soon as all chains have them."""
-    total = sampler.tune + draws
-    task = f"Sampling {sampler.chains} chains"
     try:
-        with progress(task, total, shown=sampler.progressbar) as update:
-            while min(job.finished) < total and not _is_finished(job.handle):
-                update(min(job.finished))
-            update(total)
+        if not _wait_for(job, sampler, sampler.tune + draws):
+            raise TimeLimitReached(min(job.finished), _stopped(job, sampler))
     except KeyboardInterrupt:
-        done = min(job.finished) - sampler.tune
-        trace = _current_trace(job).isel(draw=slice(done)) if done >= FEWEST_DRAWS else None
-        _stop(job.handle)
+        trace = _stopped(job, sampler)
         if trace is None:
             raise
         raise TraceInterrupted(trace) from None
-    return _current_trace(job).isel(draw=slice(draws))
+    return _current_trace(job, sampler, draws)
 
 
-def _current_trace(job: _Job) -> xr.DataTree:
-    if job.trace is None and not _is_finished(job.handle):
-        return job.handle.inspect()
-    if job.trace is None:  # a finished sampler hands over its draws only once
-        job.trace = job.handle.wait()
-    return job.trace  # pyright: ignore[reportReturnType]
+def _wait_for(job: _Job, sampler: Sampler, steps: int) -> bool:
+    """Wait until every chain has made that many steps; False if the time is over before."""
+    with progress(f"Sampling {sampler.chains} chains", steps, shown=sampler.progressbar) as update:
+        while min(job.finished) < steps and not _is_finished(job.handle):
+            if job.limit.is_over:
+                return False
+            update(min(job.finished))
+        update(steps)
+    return True
+
+
+def _stopped(job: _Job, sampler: Sampler) -> xr.DataTree | None:
+    """The draws that all chains have when they are stopped, if there are a few."""
+    draws = min(job.finished) - sampler.tune
+    trace = _current_trace(job, sampler, draws) if draws >= FEWEST_DRAWS else None
+    _stop(job.handle)
+    return trace
+
+
+def _current_trace(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
+    """The first draws of each chain."""
+    if job.trace is None and _is_finished(job.handle):
+        job.trace = job.handle.wait()  # a finished sampler hands over its draws only once
+    trace: xr.DataTree = job.handle.inspect() if job.trace is None else job.trace
+    first = trace.isel(draw=slice(draws))
+    first["sample_stats"].attrs["target_accept"] = sampler.target_accept
+    return first
 
 
 def _stop(handle: Any) -> None:

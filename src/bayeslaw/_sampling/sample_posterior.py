@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -16,7 +16,8 @@ from bayeslaw._memory import require_memory
 from bayeslaw._sampling.compiled import DRAW, CompiledDensity
 from bayeslaw._sampling.gate import Gate, check_convergence
 from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
-from bayeslaw._sampling.nuts import Sampler, TraceInterrupted, nuts_traces
+from bayeslaw._sampling.nuts import FEWEST_DRAWS, Sampler, TraceInterrupted, nuts_traces
+from bayeslaw._sampling.time_limit import TimeLimit, TimeLimitReached
 
 __all__ = [
     "PosteriorDraws",
@@ -57,14 +58,22 @@ class SamplingInterrupted(KeyboardInterrupt):
 
 
 def sample_posterior(
-    bound: BoundModel, compiled: CompiledDensity, sampler: Sampler
+    bound: BoundModel,
+    compiled: CompiledDensity,
+    sampler: Sampler,
+    *,
+    limit: TimeLimit | None = None,
+    before: PosteriorDraws | None = None,
 ) -> PosteriorDraws:
-    """Sample until the gate passes, or more draws would not help.
+    """Sample until the gate passes, more draws would not help, or the time is over.
 
-    Raises SamplingInterrupted if interrupted when every chain has a few draws; before that, a
-    plain KeyboardInterrupt.
+    `limit` is the sampler's, from now, unless it began before; `before` are draws that are used if
+    there are none better when the time is over. Raises TimeoutError if there are none, and
+    SamplingInterrupted if interrupted when every chain has a few draws; before that, a plain
+    KeyboardInterrupt.
     """
     started = time.perf_counter()
+    limit = limit or TimeLimit(sampler.max_seconds)
 
     def from_flat(rows: np.ndarray, sample_stats: xr.Dataset) -> PosteriorDraws:
         draws = compiled.layout.split(rows, compiled.model_data)
@@ -81,8 +90,11 @@ def sample_posterior(
     # One thread of linear algebra per chain: with more, they compete and take six times longer.
     with threadpool_limits(1):
         try:
-            draws = _by_importance(compiled, sampler, from_flat) if sampler.importance else None
-            return draws or _by_nuts(compiled, sampler, from_trace)
+            if sampler.importance:
+                before = _by_importance(compiled, sampler, limit, from_flat)
+                if before is not None and before.gate.passed:
+                    return before
+            return _by_nuts(compiled, sampler, limit, from_trace, before)
         except TraceInterrupted as interrupted:
             raise SamplingInterrupted(from_trace(interrupted.trace)) from None
 
@@ -103,17 +115,21 @@ def require_memory_for(sampler: Sampler, bound: BoundModel) -> None:
 
 
 def _by_importance(
-    compiled: CompiledDensity, sampler: Sampler, from_flat: FromFlat
+    compiled: CompiledDensity, sampler: Sampler, limit: TimeLimit, from_flat: FromFlat
 ) -> PosteriorDraws | None:
-    """Draws by importance sampling, or None: there are several modes, or the gate fails."""
+    """Draws by importance sampling that pass the gate, or the last ones.
+
+    None if there are several modes, the weights are not good enough, or the time is over.
+    """
     if compiled.initial_points is not None:
         return None
+    draws, n_draws = None, sampler.chains * sampler.draws
     rng = np.random.default_rng([sampler.random_seed, 3])
-    for independent in importance_draws(compiled, sampler.chains * sampler.draws, rng):
+    for independent in importance_draws(compiled, n_draws, rng, limit):
         draws = _as_chains(independent, compiled, sampler, from_flat)
         if draws.gate.passed:
-            return draws
-    return None
+            break
+    return draws
 
 
 def _as_chains(
@@ -135,17 +151,52 @@ def _as_chains(
     return from_flat(rows.reshape(*shape, -1), sample_stats)
 
 
-def _by_nuts(compiled: CompiledDensity, sampler: Sampler, from_trace: FromTrace) -> PosteriorDraws:
-    """The fewest draws that pass the gate, or the last ones."""
-    for attempt in sampler.attempts:
-        for trace in nuts_traces(compiled, attempt):
-            draws = from_trace(trace)
-            draws.sample_stats.attrs["target_accept"] = attempt.target_accept
+def _by_nuts(
+    compiled: CompiledDensity,
+    sampler: Sampler,
+    limit: TimeLimit,
+    from_trace: FromTrace,
+    before: PosteriorDraws | None,
+) -> PosteriorDraws:
+    """The fewest draws that pass the gate, or the last ones; the best ones if the time is over."""
+    draws = before
+    try:
+        for draws in _attempts(compiled, sampler, limit, from_trace):
             if draws.gate.is_final:
-                return draws
+                break
+    except TimeLimitReached as reached:
+        cut_short = None if reached.trace is None else from_trace(reached.trace)
+        so_far = [each for each in (draws, cut_short) if each is not None]
+        if not so_far:
+            raise TimeoutError(_too_early(sampler, reached.steps)) from None
+        best = max(so_far, key=lambda each: (each.gate.passed, each.gate.draws))
+        return replace(best, gate=replace(best.gate, time_limit=float(limit.seconds or np.inf)))
+    assert draws is not None
+    return draws
+
+
+def _attempts(
+    compiled: CompiledDensity, sampler: Sampler, limit: TimeLimit, from_trace: FromTrace
+) -> Iterator[PosteriorDraws]:
+    """More and more draws, with smaller steps where more draws would not help."""
+    for attempt in sampler.attempts:
+        for trace in nuts_traces(compiled, attempt, limit):
+            draws = from_trace(trace)
+            yield draws
             if not draws.gate.would_more_draws_help:
                 break
-    return draws  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def _too_early(sampler: Sampler, steps: int) -> str:
+    """Why there are no draws when the time is over, and what would help."""
+    in_turn = sampler.cores is not None and sampler.cores < sampler.chains
+    return (
+        f"max_seconds={sampler.max_seconds:g} ended sampling before there were draws to use: each "
+        f"of {sampler.chains} chains takes {sampler.tune} steps of tuning and {FEWEST_DRAWS} "
+        f"draws, and the slowest had made {steps} steps; allow more time"
+        + (f", or a core for each chain (cores={sampler.cores})" if in_turn else "")
+        + f", or tune less (tune={sampler.tune})"
+    )
 
 
 def _selected_stats(sample_stats: xr.Dataset) -> xr.Dataset:

@@ -18,13 +18,13 @@ from typing import Any
 
 from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
+from bayeslaw._interrupts import defer_interrupts_in_imports
 from bayeslaw.cli.backtest import backtest
 from bayeslaw.cli.catalogue import data, demo, laws
 from bayeslaw.cli.config import options_from_config
 from bayeslaw.cli.console import printable
 from bayeslaw.cli.contrast import contrast
 from bayeslaw.cli.fit_commands import diagnose, forecast, plan, requirement
-from bayeslaw.cli.interrupts import defer_interrupts_in_imports
 from bayeslaw.cli.multiverse import multiverse
 from bayeslaw.cli.options import OutputOptions
 from bayeslaw.cli.output_files import check_output_files
@@ -44,6 +44,8 @@ USER_ERRORS = (CycloptsError, ValueError, OSError, ImportError)
 AS_OPTIONS = {  # Python arguments in error messages, and the options of the same meaning
     r"draw_new=\['(.*?)'\]": r"--draw-new \1",
     r"\bat=\{'(.*?)': \.\.\.\}": r"--at \1=...",
+    r"\bmax_seconds=": "--max-seconds ",
+    r"\bpooling=None": "--no-pool",
 }
 
 app = App(

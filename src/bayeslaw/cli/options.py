@@ -138,6 +138,8 @@ class FitOptions:
         Tuning (warm-up) draws per chain.
     chains
         Number of chains.
+    max_seconds
+        Seconds after which sampling of a fit ends with the draws so far; compiling is not counted.
     """
 
     hold_out: Repeatable = field(default_factory=list)
@@ -147,6 +149,7 @@ class FitOptions:
     draws: Count = 1000
     tune: Count = 1000
     chains: Count = 4
+    max_seconds: Positive | None = None
 
     def model(self, law: bl.Law, table: RunsTable) -> bl.Model:
         """The model of a law, pooled over the groups of the table unless --no-pool is given."""
@@ -158,7 +161,14 @@ class FitOptions:
 
     def sampler(self, progressbar: bool = True) -> bl.Sampler:
         """The settings of the sampler."""
-        return bl.Sampler(self.seed, self.draws, self.tune, self.chains, progressbar=progressbar)
+        return bl.Sampler(
+            self.seed,
+            self.draws,
+            self.tune,
+            self.chains,
+            progressbar=progressbar,
+            max_seconds=self.max_seconds,
+        )
 
     def fit(
         self, model: bl.Model, runs: xr.Dataset, progressbar: bool, store: Path | None = None

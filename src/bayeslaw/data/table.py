@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw._arguments import FINITE
+from bayeslaw._arguments import FINITE, shown
 from bayeslaw.data.checks import (
     check_names,
     checked,
@@ -29,7 +29,7 @@ from bayeslaw.errors import RunsError
 if TYPE_CHECKING:
     import narwhals as nw
 
-__all__ = ["read_columns"]
+__all__ = ["label", "read_columns"]
 
 _MARKS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -63,7 +63,7 @@ def read_columns(
         variables["stderr"] = _positive(opened, stderr)
     coordinates: dict[str, Any] = {"run": _run_ids(opened, run_id)}
     for name in group_names:
-        coordinates[name] = ("run", _labels(opened, name))
+        coordinates[name] = ("run", _levels(opened, name))
     if "held_out" in frame.columns:
         coordinates["held_out"] = ("run", _marks(opened))
     attributes = {"response": response_name, "predictors": list(columns), "groups": group_names}
@@ -138,7 +138,22 @@ def _labels(table: Table, column: str) -> np.ndarray:
     """The cells of a column as text: as they are written, or the shortest text of a number."""
     values = _exact_values(table.frame[column])
     require_valid(f"column {column!r},", values, _why_not_label, table.place)
-    return np.array([_label(value) for value in values], dtype=str)
+    return np.array([label(value) for value in values], dtype=str)
+
+
+def _levels(table: Table, column: str) -> np.ndarray:
+    """The labels of a group, unless text and something else have one label, as "1" and 1 have."""
+    labels, values = _labels(table, column), table.frame[column].to_list()
+    is_text = np.array([isinstance(value, str) for value in values])
+    both = np.intersect1d(labels[is_text], labels[~is_text])
+    if both.size:
+        rows = [np.flatnonzero((labels == both[0]) & kind)[0] for kind in (~is_text, is_text)]
+        first, second = (f"{shown(values[row])} of {table.place(int(row))}" for row in rows)
+        raise RunsError(
+            f"column {column!r}: {first} and the text {second} would be one level"
+            f"{count_others(both.size)}; convert the column to one type, such as text"
+        )
+    return labels
 
 
 def _exact_values(column: nw.Series[Any]) -> list[Any]:
@@ -183,6 +198,7 @@ def _run_ids(table: Table, column: str | None) -> np.ndarray:
     return labels.astype(int) if fits else labels
 
 
-def _label(value: Any) -> str:
+def label(value: Any) -> str:
+    """The text of a cell: as it is written, or the shortest text of a number."""
     # A column of 70000000 may be floats in one file and integers in another.
     return str(value).removesuffix(".0") if isinstance(value, (float, np.floating)) else str(value)

@@ -13,6 +13,7 @@ import numpy as np
 
 from bayeslaw._arguments import shown
 from bayeslaw.data.checks import number_in, require, shorten, warn
+from bayeslaw.data.table import label
 from bayeslaw.data.table_files import open_table, parse_json
 from bayeslaw.errors import RunsError
 
@@ -100,7 +101,7 @@ def read_exports(
 
 
 def _about(source: PathLike | IntoDataFrame) -> pd.DataFrame:
-    """The table about the runs; columns of text files become numbers where all cells are."""
+    """The table about the runs; columns of text files become numbers where no text is lost."""
     table = open_table(source)
     frame = table.frame.to_pandas()
     if table.lines is None:
@@ -109,14 +110,16 @@ def _about(source: PathLike | IntoDataFrame) -> pd.DataFrame:
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:
-    """The column as numbers, unless a cell is none or two texts are one number, as 1.1 and 1.10."""
+    """The column as numbers, if each is written as Python writes it, and all in one way.
+
+    So 1.10, 007 and 1e9 stay text, and 1.0 next to 1.
+    """
     if column.dtype != object:
         return column
-    texts = {*column}
-    numbers = {number_in(text) for text in texts}
-    if None in numbers or len(numbers) < len(texts):
-        return column
-    return column.map(number_in).astype(float)
+    number_of = {text: number_in(text) for text in {*column}}
+    is_plain = all(n is not None and text in (str(n), label(n)) for text, n in number_of.items())
+    is_one_way = len({*number_of.values()}) == len(number_of)
+    return column.map(number_of).astype(float) if is_plain and is_one_way else column
 
 
 def _paths(

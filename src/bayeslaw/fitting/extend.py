@@ -26,7 +26,12 @@ __all__ = ["extend"]
 
 
 def extend(
-    fit: Fit, *, draws: int, random_seed: int | None = None, progressbar: bool = True
+    fit: Fit,
+    *,
+    draws: int,
+    random_seed: int | None = None,
+    progressbar: bool = True,
+    max_seconds: float | None = None,
 ) -> Fit:
     """Add draws to every chain of a fit, and judge all of them together.
 
@@ -47,6 +52,9 @@ def extend(
         draws.
     progressbar : bool
         Whether to show progress.
+    max_seconds : float, optional
+        Seconds after which sampling ends, with the new draws so far; by default as many as the fit
+        had. See `bayeslaw.Sampler`.
 
     Returns
     -------
@@ -56,7 +64,9 @@ def extend(
     Raises
     ------
     ValueError
-        If `draws` is below 1.
+        If `draws` is below 1, or `max_seconds` not above 0.
+    TimeoutError
+        If the time limit comes before every chain has 10 new draws.
     Interrupted
         If sampling is interrupted once every new chain has draws; its ``fit`` has those so far.
 
@@ -69,7 +79,9 @@ def extend(
     """
     first = Sampler.from_record(json.loads(fit.tree.attrs["sampler"]))
     seed = _next_seed(fit, first) if random_seed is None else random_seed
-    more = _settings_of_more(fit, replace(first, random_seed=seed, draws=draws), progressbar)
+    limit = first.max_seconds if max_seconds is None else max_seconds
+    asked = replace(first, random_seed=seed, draws=draws, max_seconds=limit)
+    more = _settings_of_more(fit, asked, progressbar)
     bound = bind(fit.model, fit.runs)
     require_memory_for(more, bound)
     density = prepared_density(bound, progressbar)
@@ -106,7 +118,7 @@ def _joined(fit: Fit, bound: BoundModel, new: PosteriorDraws, first: Sampler, mo
     stats = _append(fit.tree["sample_stats"].to_dataset(), new.sample_stats)
     stats.attrs = dict(new.sample_stats.attrs)
     seconds = json.loads(fit.tree.attrs["sampler"])["seconds"] + new.seconds
-    gate = check_convergence(posterior, stats)
+    gate = replace(check_convergence(posterior, stats), time_limit=new.gate.time_limit)
     draws = PosteriorDraws(unconstrained, posterior, stats, gate, seconds)
     is_complete = "posterior_predictive" in fit.tree
     make = complete_fit if is_complete else partial(assemble_fit, more_groups={})

@@ -13,7 +13,7 @@ import xarray as xr
 
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.graph import LATENT
-from bayeslaw._inference.laplace import laplace_approximation
+from bayeslaw._inference.laplace import LaplaceApproximation, laplace_approximation
 from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._inference.pointwise import DrawsAtRuns
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
@@ -34,10 +34,11 @@ from bayeslaw.data.runs import check_runs, group_names, has_response, response_v
 from bayeslaw.errors import Interrupted, RunsError
 from bayeslaw.model.model import Model
 
-__all__ = ["Fit", "assemble_fit", "check_fittable", "complete_fit", "fit"]
+__all__ = ["Fit", "assemble_fit", "check_fittable", "check_noise", "complete_fit", "fit"]
 
 PRIOR_DRAWS = 500
 PREDICTIVE_DRAWS = 1000
+NO_NOISE = 1e-6  # of the response: no measured one is so close to a law
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def fit(
     """Sample the posterior of a model given runs.
 
     Chains are extended to at most four times the draws until R-hat, effective sample sizes,
-    divergences and BFMI pass the gate of `bayeslaw.diagnose`. A fit that does not pass is
-    returned all the same, and says so wherever it is printed.
+    divergences and BFMI pass the gate of `bayeslaw.diagnose`, or ``max_seconds`` of the sampler are
+    over. A fit that does not pass is returned all the same, and says so wherever it is printed.
 
     Parameters
     ----------
@@ -111,7 +112,10 @@ def fit(
     TypeError
         If both a seed and a sampler are given, or neither.
     ValueError
-        If the runs lack a column that the model names, or a setting is out of its range.
+        If the runs lack a column that the model names, a setting is out of its range, or the
+        responses of pooled curves follow the law without noise.
+    TimeoutError
+        If the time limit of the sampler comes before every chain has 10 draws.
     Interrupted
         If sampling is interrupted once every chain has draws (before that, a plain
         KeyboardInterrupt): a `bayeslaw.errors.Interrupted`, whose ``fit`` has the draws so far.
@@ -128,6 +132,7 @@ def fit(
     bound = bind(model, runs)
     require_memory_for(sampler, bound)
     laplace = laplace_approximation(bound)
+    check_noise(bound, laplace)
     model_data = model_data_of(bound, laplace)
     compiled = compiled_density_of(bound, model_data, sampler.progressbar)
     compiled = with_initial_points(compiled, bound, laplace)
@@ -163,6 +168,30 @@ def check_fittable(model: Model, runs: xr.Dataset) -> None:
     if np.ptp(response_values(runs).values) == 0 and runs.sizes["run"] > 1:
         warn("all responses are equal: they say nothing about how the response depends on size")
     warn_thin_groups(runs, group_names(runs), len(model.law.parameters))
+
+
+def check_noise(bound: BoundModel, laplace: LaplaceApproximation) -> None:
+    """Refuse responses without noise where curves are pooled, and warn of them elsewhere.
+
+    The posterior of pooled curves is then so narrow that the sampler hardly moves.
+    """
+    exact = laplace.is_determined & (laplace.residual_scale < NO_NOISE)
+    if not exact.any() or "sigma" in bound.model.fixed or "stderr" in bound.runs:
+        return
+    response, law = bound.runs.attrs["response"], bound.model.law.name
+    example = str(bound.run_arrays.curves["curve"].values[exact][0])
+    found = (
+        f"the {response} of {exact.sum()} of {exact.size} curve(s), first {example!r}, follows "
+        f"law {law!r} to "
+        f"{laplace.residual_scale[exact].max():.0e} of its size, as values of a formula do"
+    )
+    if bound.hierarchy is not None:
+        raise RunsError(
+            f"{found}; without noise, pooled curves cannot be sampled: add the noise of your "
+            f"measurements, such as {response} * np.exp(0.01 * rng.normal(size=len({response}))), "
+            "or fit each curve by itself, pooling=None"
+        )
+    warn(f"{found}: the noise that the fit reports is that of its prior")
 
 
 def _require_names_differ(model: Model, runs: xr.Dataset) -> None:

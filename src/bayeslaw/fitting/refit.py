@@ -26,8 +26,9 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw._sampling.sample_posterior import require_memory_for, sample_posterior
+from bayeslaw._sampling.time_limit import TimeLimit
 from bayeslaw.fitting.announce import announce_fits
-from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable
+from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable, check_noise
 from bayeslaw.fitting.fit_store import FitStore, store_key
 from bayeslaw.model.model import Model
 
@@ -63,7 +64,8 @@ def refit(
         Training runs of each fit; by masks of one table: ``[runs.isel(run=m) for m in masks]``.
     sampler : Sampler
         Settings of the sampler. Its seed is that of the first fit; the next fits have the seeds
-        after it. The chains of one fit are sampled one after the other. With ``importance=True``
+        after it. The chains of one fit are sampled one after the other; with ``max_seconds``, which
+        is the limit of each fit, at once, so that all have draws. With ``importance=True``
         importance sampling is tried first, which is at least ten times faster for a few curves.
         Its draws are used if there is one mode, Pareto k of the weights
         (``fit.tree["sample_stats"].attrs["pareto_k"]``) is below 0.67, and the gate passes;
@@ -87,6 +89,8 @@ def refit(
     ------
     ValueError
         If a set of runs lacks a column that the model names.
+    TimeoutError
+        If the time limit of a fit comes before each of its chains has 10 draws.
 
     Examples
     --------
@@ -95,7 +99,8 @@ def refit(
     jobs = []
     for i, runs in enumerate(many_runs):
         check_fittable(model, runs)
-        own = replace(sampler, random_seed=sampler.random_seed + i, cores=1, progressbar=False)
+        seed, cores = sampler.random_seed + i, 1 if sampler.max_seconds is None else None
+        own = replace(sampler, random_seed=seed, cores=cores, progressbar=False)
         jobs.append(_RefitJob(model, runs, own, None if store is None else os.fspath(store)))
     fits = _stored_fits(jobs)
     to_make = [(model, job.runs) for i, job in enumerate(jobs) if i not in fits]
@@ -206,15 +211,17 @@ def _fit(job: _RefitJob) -> Fit:
     bound = bind(job.model, job.runs)
     require_memory_for(job.sampler, bound)
     laplace = laplace_approximation(bound)
+    check_noise(bound, laplace)
     compiled = _compiled(bound, model_data_of(bound, laplace))
     compiled = with_initial_points(compiled, bound, laplace)
     first = replace(
         job.sampler, max_draws_factor=1, target_accept=job.sampler.attempts[0].target_accept
     )
-    draws = sample_posterior(bound, compiled, first)
+    limit = TimeLimit(first.max_seconds)
+    draws = sample_posterior(bound, compiled, first, limit=limit)
     if not draws.gate.is_final:
         second = _second_attempt(job.sampler, draws.gate)
-        draws = sample_posterior(bound, compiled, second)
+        draws = sample_posterior(bound, compiled, second, limit=limit, before=draws)
     return assemble_fit(bound, draws, job.sampler, {})
 
 

@@ -23,10 +23,11 @@ def provenance_section(fit: Fit) -> Section:
 
 
 def _code(fit: Fit, sampler: dict[str, object]) -> str:
-    names = ("random_seed", "draws", "tune", "chains", "cores", "target_accept")
-    arguments = [f"{name}={sampler[name]!r}" for name in names if sampler.get(name) is not None]
+    names = ("random_seed", "draws", "tune", "chains", "cores", "target_accept", "max_seconds")
+    settings = [f"{name}={sampler[name]!r}" for name in names if sampler.get(name) is not None]
     return (
         f"# model: {fit.tree.attrs.get('model', repr(fit.model))}\n"
-        f"fit = bl.fit(model, runs, {', '.join(arguments) or 'random_seed=...'})\n"
+        f"sampler = bl.Sampler({', '.join(settings) or 'random_seed=...'})\n"
+        "fit = bl.fit(model, runs, sampler=sampler)\n"
         "bl.write_report(fit)"
     )

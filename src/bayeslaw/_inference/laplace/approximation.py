@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.laplace.curve_modes import CurveModes, NamedArrays, curve_modes
 from bayeslaw._inference.laplace.local_expansion import LocalExpansion
@@ -22,7 +24,8 @@ class LaplaceApproximation:
 
     `distinct_modes` are the modes of each curve with comparable posterior mass, the best first, in
     reference coordinates. There are as many as the curve with most modes has; other curves repeat
-    theirs.
+    theirs. `residual_scale` is the root mean square of the residuals (curves,) at the best mode
+    without discrepancy, and `is_determined` says which curves have more runs than parameters.
     """
 
     pivot_mode: NamedArrays
@@ -31,6 +34,8 @@ class LaplaceApproximation:
     information: NamedArrays
     expansion: LocalExpansion
     distinct_modes: tuple[NamedArrays, ...]
+    residual_scale: np.ndarray
+    is_determined: np.ndarray
 
     @property
     def n_curves(self) -> int:
@@ -55,17 +60,25 @@ def laplace_approximation(bound: BoundModel) -> LaplaceApproximation:
         for _ in range(POOLING_ROUNDS):
             problem = problem.with_expected(population_mean(bound, problem, modes))
             modes = curve_modes(problem, discrepancy, modes.eta, modes.log_scales)
-    return _approximation(bound, problem, modes, tuple(distinct))
+    return _approximation(bound, problem, modes, tuple(distinct), best)
 
 
 def _approximation(
-    bound: BoundModel, problem: MapProblem, modes: CurveModes, distinct: tuple[NamedArrays, ...]
+    bound: BoundModel,
+    problem: MapProblem,
+    modes: CurveModes,
+    distinct: tuple[NamedArrays, ...],
+    best: np.ndarray,
 ) -> LaplaceApproximation:
     pivot, reference = likelihood_only(bound, problem, modes)
     mode, information = (
         [{name: pair[i] for name, pair in pairs.items()} for pairs in (pivot, reference)]
         for i in (0, 1)
     )
+    residual = problem.law.residual(best)
+    counts = problem.run_arrays.sums(np.ones_like(residual))
+    residual_scale = np.sqrt(problem.run_arrays.sums(residual**2) / counts)
     return LaplaceApproximation(
-        mode[0], information[0], mode[1], information[1], modes.expansion, distinct
-    )
+        mode[0], information[0], mode[1], information[1], modes.expansion, distinct,
+        residual_scale, counts > len(best),
+    )  # fmt: skip

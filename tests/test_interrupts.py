@@ -38,7 +38,7 @@ def test_an_interrupt_waits_for_the_end_of_an_import(is_deferred: bool, tmp_path
     done = program(
         f"""
         import time
-        from bayeslaw.cli.interrupts import defer_interrupts_in_imports
+        from bayeslaw._interrupts import defer_interrupts_in_imports
         if {is_deferred}:
             defer_interrupts_in_imports()
         try:
@@ -76,7 +76,7 @@ def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     done = program(
         """
         import signal
-        from bayeslaw.cli.interrupts import defer_interrupts_in_imports
+        from bayeslaw._interrupts import defer_interrupts_in_imports
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         defer_interrupts_in_imports()
         print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
@@ -84,3 +84,30 @@ def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
         tmp_path,
     )
     assert done.stdout == "True\n"
+
+
+# Named like a package that the command line imports: interrupts, then imports the real one.
+INTERRUPTS = """
+import os, signal, sys
+os.kill(os.getpid(), signal.SIGINT)
+sys.path.remove("")
+del sys.modules["cyclopts"]
+import cyclopts
+"""
+
+
+def test_a_command_that_is_still_imported_is_interrupted_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "cyclopts.py").write_text(INTERRUPTS)
+    done = program(
+        """
+        import sys, time
+        import bayeslaw as bl
+        from bayeslaw.__main__ import main
+        bl.laws.find = lambda *_: time.sleep(3)
+        sys.argv = ["bayeslaw", "laws", "power"]
+        main()
+        """,
+        tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted; nothing was written\n"

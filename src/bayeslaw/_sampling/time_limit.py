@@ -1,0 +1,34 @@
+"""A limit on the time that sampling takes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import xarray as xr
+
+__all__ = ["TimeLimit", "TimeLimitReached"]
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """Seconds from now after which sampling ends; None for no limit."""
+
+    seconds: float | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return self.seconds is not None and time.perf_counter() - self.started >= self.seconds
+
+
+class TimeLimitReached(Exception):
+    """Sampling ended at its time limit; `trace` has the draws so far, if there are a few.
+
+    `steps` is the number of steps of the slowest chain, those of tuning among them.
+    """
+
+    def __init__(self, steps: int, trace: xr.DataTree | None) -> None:
+        super().__init__()
+        self.steps, self.trace = steps, trace
