@@ -1,4 +1,4 @@
-"""Ctrl-C during imports."""
+"""Ctrl-C during imports and callbacks."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def test_an_interrupt_waits_for_the_end_of_an_import(is_deferred: bool, tmp_path
     done = program(
         f"""
         import time
-        from bayeslaw._interrupts import defer_interrupts_in_imports
+        from bayeslaw._interrupts import defer_interrupts
         if {is_deferred}:
-            defer_interrupts_in_imports()
+            defer_interrupts()
         try:
             import swallows
             print(hasattr(swallows, "complete"))
@@ -53,6 +53,37 @@ def test_an_interrupt_waits_for_the_end_of_an_import(is_deferred: bool, tmp_path
     )
     assert done.stderr == ""
     assert done.stdout.split() == (["True", "interrupted"] if is_deferred else ["False", "lost"])
+
+
+@pytest.mark.parametrize("is_deferred", [True, False])
+def test_an_interrupt_waits_for_the_end_of_a_callback(is_deferred: bool, tmp_path: Path) -> None:
+    done = program(
+        f"""
+        import os, signal, time, weakref
+        from bayeslaw._interrupts import defer_interrupts
+        if {is_deferred}:
+            defer_interrupts()
+        class Key:
+            def __hash__(self):
+                if finished:
+                    os.kill(os.getpid(), signal.SIGINT)
+                return 1
+        finished = []
+        class Value: pass
+        value = Value()
+        values = weakref.WeakValueDictionary({{Key(): value}})
+        finished = [True]
+        try:
+            del value  # h5py, for example, has such dictionaries of all that is open
+            time.sleep(3)
+            print("lost")
+        except KeyboardInterrupt:
+            print("interrupted")
+        """,
+        tmp_path,
+    )
+    assert done.stdout.split() == (["interrupted"] if is_deferred else ["lost"])
+    assert ("Exception ignored" in done.stderr) is not is_deferred
 
 
 def test_a_command_that_imports_is_interrupted_in_one_line(tmp_path: Path) -> None:
@@ -76,9 +107,9 @@ def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     done = program(
         """
         import signal
-        from bayeslaw._interrupts import defer_interrupts_in_imports
+        from bayeslaw._interrupts import defer_interrupts
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        defer_interrupts_in_imports()
+        defer_interrupts()
         print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
         """,
         tmp_path,

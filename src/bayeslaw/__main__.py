@@ -8,9 +8,9 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; an interrupt while it is imported is no error."""
     try:
-        from bayeslaw._interrupts import defer_interrupts_in_imports
+        from bayeslaw._interrupts import defer_interrupts
 
-        defer_interrupts_in_imports()
+        defer_interrupts()
         from bayeslaw import cli
 
         cli.main()

@@ -1,22 +1,24 @@
-"""Ctrl-C while modules are imported: the interrupt waits until they are complete."""
+"""Ctrl-C during imports and callbacks, which would lose it: the interrupt waits until they end."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import weakref
 from types import FrameType
 
-__all__ = ["defer_interrupts_in_imports"]
+__all__ = ["defer_interrupts"]
 
 PATIENCE = 0.1  # seconds until an interrupt is tried again
-IMPORT_SYSTEM = "<frozen importlib"  # file name of its code
+DEFERRING = ("<frozen importlib", weakref.__file__)  # how the file names of their code begin
 
 
-def defer_interrupts_in_imports() -> None:
-    """Raise KeyboardInterrupt outside imports only.
+def defer_interrupts() -> None:
+    """Raise KeyboardInterrupt outside imports and callbacks of weak references only.
 
     Some packages catch every exception in their imports, and lose the interrupt; others fail when
-    they are imported a second time.
+    they are imported a second time. Python itself catches every exception in callbacks of weak
+    references, of which h5py has many.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -24,16 +26,16 @@ def defer_interrupts_in_imports() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    if not _is_importing(frame):
+    if not _is_deferred(frame):
         raise KeyboardInterrupt
     retry = threading.Timer(PATIENCE, signal.raise_signal, [number])
     retry.daemon = True
     retry.start()
 
 
-def _is_importing(frame: FrameType | None) -> bool:
+def _is_deferred(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code.co_filename.startswith(IMPORT_SYSTEM):
+        if frame.f_code.co_filename.startswith(DEFERRING):
             return True
         frame = frame.f_back
     return False

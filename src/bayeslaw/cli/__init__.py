@@ -18,7 +18,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
-from bayeslaw._interrupts import defer_interrupts_in_imports
+from bayeslaw._interrupts import defer_interrupts
 from bayeslaw.cli.backtest import backtest
 from bayeslaw.cli.catalogue import data, demo, laws
 from bayeslaw.cli.config import options_from_config
@@ -64,7 +64,7 @@ app.register_install_completion_command()
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 success, 1 a fit did not converge, 2 invalid input."""
-    defer_interrupts_in_imports()
+    defer_interrupts()
     if sys.stdout is None:  # it was closed, as by >&- in a shell
         print("error: the standard output is closed; write > /dev/null", file=sys.stderr)
         sys.exit(INVALID_INPUT)
