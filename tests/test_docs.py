@@ -30,10 +30,11 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 WRITTEN = sorted(path for path in DOCS.rglob("*.md") if not {"_build", "_made"} & set(path.parts))
 PYTHON = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
-LINE = re.compile(r"^(?:\$|   ) bayeslaw (.+)$", re.MULTILINE)
-RUN = [path for path in WRITTEN if PYTHON.search(path.read_text(encoding="utf-8"))]
+LINE = re.compile(r"^(?:\$|   ) (?:uv run )?bayeslaw (.+)$", re.MULTILINE)
+README = ROOT / "README.md"
+RUN = [path for path in (*WRITTEN, README) if PYTHON.search(path.read_text(encoding="utf-8"))]
 RUN.remove(DOCS / "noise_and_discrepancy.md")  # a fragment
-TYPED = [path for path in (*WRITTEN, ROOT / "README.md") if LINE.search(path.read_text("utf-8"))]
+TYPED = [path for path in (*WRITTEN, README) if LINE.search(path.read_text("utf-8"))]
 
 # Checks of numpydoc that every public docstring passes. Left out: ES01 and SA01 ask for an extended
 # summary and for "See Also", RT03 for a description of what is returned where the summary has said
@@ -234,7 +235,7 @@ def fitted(
     "ignore::bayeslaw.errors.RunsWarning", "ignore:Estimated shape:UserWarning"
 )
 @pytest.mark.usefixtures("fitted")
-@pytest.mark.parametrize("path", RUN, ids=lambda path: str(path.relative_to(DOCS)))
+@pytest.mark.parametrize("path", RUN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_code_of_a_page_runs(path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tables)
     names: dict[str, Any] = {"np": np}
@@ -244,6 +245,25 @@ def test_code_of_a_page_runs(path: Path, tables: Path, monkeypatch: pytest.Monke
             with redirect_stdout(out):
                 run(code, names, path)
             assert not shown or out.getvalue() == shown, path
+
+
+def test_the_first_page_shows_its_numbers(
+    crossed_fit: bl.Fit, fitted: None, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tables)
+    out, (code, _) = StringIO(), next(blocks(README))
+    with redirect_stdout(out):
+        run(code, {}, README)
+    shown = out.getvalue()
+    assert "..." not in re.sub(r"(?m)^\.\.\. .*$", "", shown)  # rows may be left out, not columns
+    assert re.search(r"bound +lower +median +upper\nN", shown)
+    assert re.search(r"(?m)^1\.000000e\+10( +\d\.\d+){3}$", shown)
+
+
+def test_links_of_the_first_page_are_files() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", README.read_text("utf-8"))
+    assert len(links) > 10
+    assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
 def blocks(path: Path) -> Iterator[tuple[str, str]]:

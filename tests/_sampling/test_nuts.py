@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bayeslaw._sampling import nuts
+from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
+from bayeslaw._sampling.time_limit import TimeLimit
 
 
 @pytest.mark.parametrize(
@@ -63,3 +68,45 @@ def test_settings_are_read_as_they_were_recorded(sampler: Sampler) -> None:
 def test_without_a_time_limit_records_are_those_of_older_files() -> None:
     assert "max_seconds" not in Sampler(1).to_record()
     assert Sampler(1, max_seconds=5).to_record()["max_seconds"] == 5
+
+
+FEW = Gate(1.02, 210.0, 300.0, "alpha", 0, 1.0, 4000)
+DIVERGED = Gate(1.02, 210.0, 300.0, "alpha", 3, 1.0, 4000)
+
+
+@pytest.mark.parametrize(
+    ("factor", "failed", "task"),
+    [
+        (1, [], "Sampling 4 chains"),
+        (
+            3,
+            [DIVERGED, FEW],
+            "Sampling 4 chains, 3 times the draws: effective sample size 210 (should be above 400)",
+        ),
+        (
+            1,
+            [FEW, DIVERGED],
+            "Sampling 4 chains again, with smaller steps: 3 divergences (should be none)",
+        ),
+    ],
+)
+def test_each_round_of_sampling_says_why(factor: int, failed: list[Gate], task: str) -> None:
+    assert nuts._task(Sampler(1), factor, failed) == task
+
+
+def test_progress_goes_on_where_chains_are_extended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After 2000 steps of 3000 in an earlier round, this one starts at two thirds."""
+    seen = []
+
+    @contextmanager
+    def progress(task: str, total: int, *, shown: bool, done: int) -> Iterator[Any]:
+        seen.append((task, total, shown, done))
+        yield lambda done: None
+
+    monkeypatch.setattr(nuts, "progress", progress)
+    monkeypatch.setattr(nuts, "_is_finished", lambda _: True)
+    job = nuts._Job(None, [2000, 2100, 2300, 2000], TimeLimit())
+    assert nuts._wait_for(job, Sampler(1), 3000, "Sampling")
+    assert seen == [("Sampling", 3000, True, 2000)]

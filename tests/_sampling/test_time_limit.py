@@ -13,7 +13,8 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
-from bayeslaw._sampling.sample_posterior import PosteriorDraws
+from bayeslaw._sampling.nuts import TraceInterrupted
+from bayeslaw._sampling.sample_posterior import PosteriorDraws, SamplingInterrupted
 from bayeslaw._sampling.time_limit import TimeLimit, TimeLimitReached
 from bayeslaw.fitting.fit_store import store_key
 
@@ -37,7 +38,7 @@ def draws(number: int, passed: bool = False) -> PosteriorDraws:
     return PosteriorDraws(nothing, nothing, nothing, gate, 1.0)
 
 
-@pytest.mark.parametrize(
+CUT_SHORT = pytest.mark.parametrize(
     ("before", "whole", "cut_short", "expected"),
     [
         (None, [], draws(20), 20),
@@ -49,25 +50,69 @@ def draws(number: int, passed: bool = False) -> PosteriorDraws:
         (draws(300), [], draws(400), 400),
     ],
 )
+
+
+def rounds(whole: list[PosteriorDraws], end: BaseException) -> Any:
+    """In place of `nuts_traces`: draws of one round for each target acceptance, then the end."""
+    complete = iter(whole)
+
+    def nuts_traces(*_: Any) -> Any:
+        for trace in complete:
+            yield trace
+            return
+        raise end
+
+    return nuts_traces
+
+
+@CUT_SHORT
 def test_the_best_draws_so_far_are_used(
     before: PosteriorDraws | None,
     whole: list[PosteriorDraws],
-    cut_short: PosteriorDraws | None,
+    cut_short: Any,
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    traces = iter([*whole, None])
-
-    def nuts_traces(*_: Any) -> Any:  # one trace for each target acceptance
-        if (trace := next(traces)) is None:
-            raise TimeLimitReached(70, cut_short)  # pyright: ignore[reportArgumentType]
-        yield trace
-
-    monkeypatch.setattr(module, "nuts_traces", nuts_traces)
+    end = TimeLimitReached(70, cut_short)
+    monkeypatch.setattr(module, "nuts_traces", rounds(whole, end))
     limit, sampler = TimeLimit(60.0), bl.Sampler(1)
     result = module._by_nuts(None, sampler, limit, lambda trace: trace, before)
     assert result.gate.draws == expected
     assert result.gate.time_limit == 60
+
+
+@CUT_SHORT
+def test_an_interrupt_of_any_round_keeps_the_best_draws(
+    before: PosteriorDraws | None,
+    whole: list[PosteriorDraws],
+    cut_short: Any,
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end = KeyboardInterrupt() if cut_short is None else TraceInterrupted(cut_short)
+    monkeypatch.setattr(module, "nuts_traces", rounds(whole, end))
+    with pytest.raises(SamplingInterrupted) as caught:
+        module._by_nuts(None, bl.Sampler(1), TimeLimit(), lambda trace: trace, before)
+    assert caught.value.draws.gate.draws == expected
+
+
+def test_an_interrupt_before_there_are_draws_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "nuts_traces", rounds([], KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        module._by_nuts(None, bl.Sampler(1), TimeLimit(), lambda trace: trace, None)
+    assert type(caught.value) is KeyboardInterrupt
+
+
+def test_each_attempt_knows_the_gates_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, whole = [], iter([draws(500), draws(600), draws(700, passed=True)])
+
+    def nuts_traces(_: Any, attempt: bl.Sampler, __: Any, failed: list[Gate]) -> Any:
+        seen.append((attempt.target_accept, [gate.draws for gate in failed]))
+        yield next(whole)
+
+    monkeypatch.setattr(module, "nuts_traces", nuts_traces)
+    module._by_nuts(None, bl.Sampler(1), TimeLimit(), lambda trace: trace, None)
+    assert seen == [(0.9, []), (0.97, [500]), (0.995, [500, 600])]
 
 
 def test_draws_that_are_complete_do_not_name_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

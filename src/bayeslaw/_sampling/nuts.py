@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import xarray as xr
 from bayeslaw._arguments import COUNT, POSITIVE, PROBABILITY, SEED
 from bayeslaw._progress import progress
 from bayeslaw._sampling.compiled import CompiledDensity
+from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.time_limit import TimeLimit, TimeLimitReached
 
 __all__ = ["FEWEST_DRAWS", "Sampler", "TraceInterrupted", "nuts_traces", "unconstrained_draws"]
@@ -139,9 +140,12 @@ def unconstrained_draws(compiled: CompiledDensity, sampler: Sampler) -> tuple[np
 
 
 def nuts_traces(
-    compiled: CompiledDensity, sampler: Sampler, limit: TimeLimit
+    compiled: CompiledDensity, sampler: Sampler, limit: TimeLimit, failed: Sequence[Gate]
 ) -> Iterator[xr.DataTree]:
     """Traces of more and more draws, each an extension of the one before.
+
+    `failed` are the gates of all draws before, to which the caller adds: progress says why there
+    is another round.
 
     Raises TimeLimitReached at the limit, and TraceInterrupted if interrupted when every chain has a
     few draws; before that, a plain KeyboardInterrupt.
@@ -153,12 +157,12 @@ def nuts_traces(
         # again, for longer.
         for factor in factors:
             job = _start(compiled, sampler, factor * sampler.draws, cores, limit)
-            yield _first_draws(job, sampler, factor * sampler.draws)
+            yield _first_draws(job, sampler, factor, failed)
         return
     job = _start(compiled, sampler, sampler.max_draws_factor * sampler.draws, cores, limit)
     try:
         for factor in factors:
-            yield _first_draws(job, sampler, factor * sampler.draws)
+            yield _first_draws(job, sampler, factor, failed)
     finally:
         _stop(job.handle)
 
@@ -196,10 +200,11 @@ def _nutpie_model(compiled: CompiledDensity, sampler: Sampler) -> Any:
     return compiled.nutpie_model(compiled.chain_of_seed(sampler.random_seed, sampler.chains))
 
 
-def _first_draws(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
+def _first_draws(job: _Job, sampler: Sampler, factor: int, failed: Sequence[Gate]) -> xr.DataTree:
     """The first draws of every chain, as soon as all chains have them."""
+    draws, task = factor * sampler.draws, _task(sampler, factor, failed)
     try:
-        if not _wait_for(job, sampler, sampler.tune + draws):
+        if not _wait_for(job, sampler, sampler.tune + draws, task):
             raise TimeLimitReached(min(job.finished), _stopped(job, sampler))
     except KeyboardInterrupt:
         trace = _stopped(job, sampler)
@@ -209,9 +214,19 @@ def _first_draws(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
     return _current_trace(job, sampler, draws)
 
 
-def _wait_for(job: _Job, sampler: Sampler, steps: int) -> bool:
+def _task(sampler: Sampler, factor: int, failed: Sequence[Gate]) -> str:
+    """What is sampled and, after a round that failed its gate, why again."""
+    chains = f"Sampling {sampler.chains} chains"
+    if not failed:
+        return chains
+    again = f", {factor} times the draws" if factor > 1 else " again, with smaller steps"
+    return f"{chains}{again}: {failed[-1].failures[-1]}"  # the last rules out that more would help
+
+
+def _wait_for(job: _Job, sampler: Sampler, steps: int, task: str) -> bool:
     """Wait until every chain has made that many steps; False if the time is over before."""
-    with progress(f"Sampling {sampler.chains} chains", steps, shown=sampler.progressbar) as update:
+    done = min(job.finished)
+    with progress(task, steps, shown=sampler.progressbar, done=done) as update:
         while min(job.finished) < steps and not _is_finished(job.handle):
             if job.limit.is_over:
                 return False

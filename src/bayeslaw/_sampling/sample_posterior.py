@@ -69,8 +69,8 @@ def sample_posterior(
 
     `limit` is the sampler's, from now, unless it began before; `before` are draws that are used if
     there are none better when the time is over. Raises TimeoutError if there are none, and
-    SamplingInterrupted if interrupted when every chain has a few draws; before that, a plain
-    KeyboardInterrupt.
+    SamplingInterrupted if interrupted when there are any, a few of every chain at least; before
+    that, a plain KeyboardInterrupt.
     """
     started = time.perf_counter()
     limit = limit or TimeLimit(sampler.max_seconds)
@@ -89,14 +89,11 @@ def sample_posterior(
 
     # One thread of linear algebra per chain: with more, they compete and take six times longer.
     with threadpool_limits(1):
-        try:
-            if sampler.importance:
-                before = _by_importance(compiled, sampler, limit, from_flat)
-                if before is not None and before.gate.passed:
-                    return before
-            return _by_nuts(compiled, sampler, limit, from_trace, before)
-        except TraceInterrupted as interrupted:
-            raise SamplingInterrupted(from_trace(interrupted.trace)) from None
+        if sampler.importance:
+            before = _by_importance(compiled, sampler, limit, from_flat)
+            if before is not None and before.gate.passed:
+                return before
+        return _by_nuts(compiled, sampler, limit, from_trace, before)
 
 
 def require_memory_for(sampler: Sampler, bound: BoundModel) -> None:
@@ -158,31 +155,46 @@ def _by_nuts(
     from_trace: FromTrace,
     before: PosteriorDraws | None,
 ) -> PosteriorDraws:
-    """The fewest draws that pass the gate, or the last ones; the best ones if the time is over."""
+    """The fewest draws that pass the gate, or the last ones; the best ones if it is cut short."""
     draws = before
     try:
         for draws in _attempts(compiled, sampler, limit, from_trace):
             if draws.gate.is_final:
                 break
     except TimeLimitReached as reached:
-        cut_short = None if reached.trace is None else from_trace(reached.trace)
-        so_far = [each for each in (draws, cut_short) if each is not None]
-        if not so_far:
+        best = _best(draws, reached.trace, from_trace)
+        if best is None:
             raise TimeoutError(_too_early(sampler, reached.steps)) from None
-        best = max(so_far, key=lambda each: (each.gate.passed, each.gate.draws))
         return replace(best, gate=replace(best.gate, time_limit=float(limit.seconds or np.inf)))
+    except KeyboardInterrupt as interrupt:
+        trace = interrupt.trace if isinstance(interrupt, TraceInterrupted) else None
+        best = _best(draws, trace, from_trace)
+        if best is None:
+            raise
+        raise SamplingInterrupted(best) from None
     assert draws is not None
     return draws
+
+
+def _best(
+    draws: PosteriorDraws | None, cut_short: xr.DataTree | None, from_trace: FromTrace
+) -> PosteriorDraws | None:
+    """The last complete draws or those of a trace that was cut short, if there are any."""
+    other = None if cut_short is None else from_trace(cut_short)
+    so_far = [each for each in (draws, other) if each is not None]
+    return max(so_far, key=lambda each: (each.gate.passed, each.gate.draws), default=None)
 
 
 def _attempts(
     compiled: CompiledDensity, sampler: Sampler, limit: TimeLimit, from_trace: FromTrace
 ) -> Iterator[PosteriorDraws]:
     """More and more draws, with smaller steps where more draws would not help."""
+    failed: list[Gate] = []
     for attempt in sampler.attempts:
-        for trace in nuts_traces(compiled, attempt, limit):
+        for trace in nuts_traces(compiled, attempt, limit, failed):
             draws = from_trace(trace)
             yield draws
+            failed.append(draws.gate)
             if not draws.gate.would_more_draws_help:
                 break
 

@@ -129,7 +129,8 @@ class FitOptions:
     pool
         Whether parameters are partially pooled across curves.
     discrepancy
-        Whether the model has a discrepancy; without one the law is assumed to be exactly true.
+        Whether the model has a discrepancy; without one the law is assumed to be exactly true. The
+        default is that of all laws here; bl.Model gives none to laws of several predictors.
     seed
         Random seed; the same seed gives the same numbers.
     draws

@@ -42,7 +42,10 @@ class FitStore:
             import zarr
             from zarr.errors import ContainsGroupError
         except ImportError as error:
-            raise ImportError('a store of fits needs zarr: pip install "bayeslaw[zarr]"') from error
+            raise ImportError(
+                "a store of fits needs zarr: uv sync --extra zarr in a checkout, otherwise "
+                'pip install "bayeslaw[zarr]"'
+            ) from error
         require_folder(path)
         self.path, self._open_group = Path(path), zarr.open_group
         self._already_created = ContainsGroupError

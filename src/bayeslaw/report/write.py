@@ -101,5 +101,5 @@ def _require_packages() -> None:
     if missing:
         raise ImportError(
             f"a report needs {' and '.join(missing)}, not installed here: "
-            'pip install "bayeslaw[report]"'
+            'uv sync --extra report in a checkout, otherwise pip install "bayeslaw[report]"'
         )
