@@ -64,7 +64,7 @@ def test_all_is_the_stub() -> None:
 
 
 def test_a_name_that_is_not() -> None:
-    with pytest.raises(AttributeError, match="No bayeslaw attribute fitt"):
+    with pytest.raises(AttributeError, match="bayeslaw has no 'fitt'; did you mean 'fit'"):
         bl.fitt  # noqa: B018
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bayeslaw._suggestions import missing_name
+
 if TYPE_CHECKING:
     from bayeslaw.fitting.fit import Fit
 
 __all__ = ["FetchError", "Interrupted", "RunsError", "RunsWarning", "StoreError"]
+
+if not TYPE_CHECKING:  # a type checker finds a wrong name by itself
+    __getattr__ = missing_name(__name__, __all__)
 
 
 class FetchError(ValueError):

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from bayeslaw._arguments import ABOVE_ONE, FINITE, POSITIVE, PROBABILITY, NumberRange
+from bayeslaw._suggestions import missing_name
 
 __all__ = [
     "Fixed",
@@ -22,6 +23,9 @@ __all__ = [
     "Population",
     "Prior",
 ]
+
+if not TYPE_CHECKING:  # a type checker finds a wrong name by itself
+    __getattr__ = missing_name(__name__, __all__)
 
 
 @runtime_checkable

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from bayeslaw._arguments import FINITE
+from bayeslaw._suggestions import missing_name
 
 __all__ = ["LogScale", "LogitScale", "RawScale", "ResponseScale"]
 
+if not TYPE_CHECKING:  # a type checker finds a wrong name by itself
+    __getattr__ = missing_name(__name__, __all__)
 
+
+@runtime_checkable
 class ResponseScale(Protocol):
     """A monotone map of responses, for numbers, arrays and tensors alike.
 

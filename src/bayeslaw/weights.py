@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import xarray as xr
 from scipy.special import softmax
 
 from bayeslaw._arguments import COUNT, SEED
+from bayeslaw._suggestions import missing_name
 from bayeslaw.data.runs import group_names
 
 __all__ = [
@@ -20,6 +22,9 @@ __all__ = [
     "pseudo_bma_weights",
     "stacking_weights",
 ]
+
+if not TYPE_CHECKING:  # a type checker finds a wrong name by itself
+    __getattr__ = missing_name(__name__, __all__)
 
 POPULATION = "population"  # row of weights for levels without scores
 NEGLIGIBLE = 1e-9  # the optimiser leaves weights of zero slightly above it

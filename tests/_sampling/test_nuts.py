@@ -94,7 +94,7 @@ def test_each_round_of_sampling_says_why(factor: int, failed: list[Gate], task: 
     assert nuts._task(Sampler(1), factor, failed) == task
 
 
-def test_progress_goes_on_where_chains_are_extended(
+def test_progress_goes_on_where_chains_are_extended_until_interrupted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After 2000 steps of 3000 in an earlier round, this one starts at two thirds."""
@@ -106,7 +106,9 @@ def test_progress_goes_on_where_chains_are_extended(
         yield lambda done: None
 
     monkeypatch.setattr(nuts, "progress", progress)
-    monkeypatch.setattr(nuts, "_is_finished", lambda _: True)
+    monkeypatch.setattr(nuts, "_is_finished", lambda _: False)
     job = nuts._Job(None, [2000, 2100, 2300, 2000], TimeLimit())
-    assert nuts._wait_for(job, Sampler(1), 3000, "Sampling")
+    job.limit.interrupted.set()
+    with pytest.raises(KeyboardInterrupt):
+        nuts._wait_for(job, Sampler(1), 3000, "Sampling")
     assert seen == [("Sampling", 3000, True, 2000)]

@@ -85,6 +85,16 @@ type Run = Callable[..., tuple[int, str, str]]
         ),
         (["check", "nothing.csv", "--predictor", "N"], "there is no file 'nothing.csv'"),
         (
+            ["check", "runs.csv", "--predictor", "N=params", "--response", "val"],
+            "column 'val' is not in the table. It has: params, loss, task, dataset; --response "
+            "COLUMN says which is the response",
+        ),
+        (
+            ["forecast", "fit.nc", "--at", "params=1e9"],
+            "--at params: the fit has no such predictor or group. Its predictors are ['N'], its "
+            "groups ['task', 'dataset']",
+        ),
+        (
             ["forecast", "nothing.nc", "--at", "N=1e9"],
             "cannot read 'nothing.nc': No such file or directory",
         ),
@@ -174,8 +184,8 @@ type Run = Callable[..., tuple[int, str, str]]
         *(
             (
                 ["forecast", "fit.nc", "--at", "N=1e9", "--at", extra],
-                f"the grid has {extra[0]!r}, which is neither a predictor of the law, ['N'], nor a "
-                "group of the fit, ['task', 'dataset']",
+                f"--at {extra[0]}: the fit has no such predictor or group. Its predictors are "
+                "['N'], its groups ['task', 'dataset']",
             )
             for extra in ("D=3", "x=red")
         ),

@@ -125,7 +125,8 @@ RESERVED = (
         ),
         (
             {"response": "LOSS"},
-            f"column 'LOSS' is not in the table; did you mean 'loss'? {COLUMNS}",
+            f"column 'LOSS' is not in the table; did you mean 'loss'? {COLUMNS}; "
+            "response=COLUMN says which is the response",
         ),
         ({"groups": ["zzz"]}, f"column 'zzz' is not in the table. {COLUMNS}"),
         ({"stderr": "se"}, f"column 'se' is not in the table. {COLUMNS}"),
@@ -216,7 +217,14 @@ def test_all_that_was_warned_of_is_noted():
 @pytest.mark.parametrize(
     ("runs", "message"),
     [
-        (pd.DataFrame(), "runs must be an xarray.Dataset, got DataFrame"),
+        (
+            pd.DataFrame(),
+            "runs must be an xarray.Dataset, got DataFrame: bl.read_runs makes one of a table",
+        ),
+        (
+            "mine.csv",
+            "runs must be an xarray.Dataset, got 'mine.csv': bl.read_runs makes one of a table",
+        ),
         (xr.Dataset(), "runs need attrs['predictors']; make them with read_runs or grid"),
         (
             xr.Dataset(attrs={"predictors": ["N"]}),

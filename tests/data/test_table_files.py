@@ -257,10 +257,18 @@ def test_labels_of_a_csv_file_stay_as_written(tmp_path):
     assert response_values(runs).values.tolist() == [0.1, 0.1 + 0.2]
 
 
+def test_a_file_that_is_not_there_has_a_similar_name(tmp_path):
+    (tmp_path / "mine.csv").write_text("N,loss\n1e6,0.1\n")
+    with pytest.raises(RunsError, match=r"no file '.*mine\.cvs'; did you mean 'mine\.csv'\?$"):
+        read_runs(tmp_path / "mine.cvs", predictors=["N"])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("runs.csv", None, "there is no file '{path}'"),
+        ("nowhere/runs.csv", None, "there is no file '{path}'"),
+        ("runs.cvs", None, "there is no file '{path}'"),
         (
             "runs.xlsx",
             b"",
@@ -356,7 +364,11 @@ def test_bad_files_are_named(name, content, message, tmp_path):
             pl.LazyFrame({"N": [1]}),
             "a table is a path, a dataframe in memory or an xarray.Dataset: *",
         ),
-        (pd.DataFrame([[1, 2]]), "column 'loss' is not in the table. It has: 0, 1"),
+        (
+            pd.DataFrame([[1, 2]]),
+            "column 'loss' is not in the table. It has: 0, 1; response=COLUMN says which is the "
+            "response",
+        ),
         (
             pd.DataFrame([[1, 2]], columns=["N", "N"]),
             "the table has 2 columns called 'N', numbers 1, 2: rename all but one",

@@ -8,7 +8,12 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw.fitting.announce import _duration, announce_fits, processor_seconds
+from bayeslaw.fitting.announce import (
+    _duration,
+    announce_draws,
+    announced_fits,
+    processor_seconds,
+)
 
 EXACT, DISCREPANT = bl.Model(bl.laws.power, discrepancy=None), bl.Model(bl.laws.power)
 SAMPLER = bl.Sampler(1)
@@ -27,22 +32,31 @@ def test_fits_are_counted_before_they_start(
     lone_runs: xr.Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs = [(EXACT, lone_runs), (bl.Model(bl.laws.log_linear), lone_runs), (EXACT, lone_runs)]
-    announce_fits("Backtest", jobs, SAMPLER)
+    with announced_fits("Backtest", jobs, SAMPLER), announced_fits("Fitting", jobs[:1], SAMPLER):
+        pass
     line = capsys.readouterr().err
     assert line.startswith("Backtest: 3 fits of 2 laws, roughly ")
     assert line.endswith("for each model that is compiled for the first time.\n")
     assert line.count("\n") == 1
-    with ThreadPoolExecutor(1) as executor:
-        announce_fits("Fitting", jobs[:1], SAMPLER, executor)
+    with ThreadPoolExecutor(1) as executor, announced_fits("Fitting", jobs[:1], SAMPLER, executor):
+        pass
     assert "1 fit of 1 law, roughly 3 s of processor time" in capsys.readouterr().err
 
 
 def test_nothing_is_said_without_fits_or_unasked(
     lone_runs: xr.Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    announce_fits("Fitting", [], SAMPLER)
-    announce_fits("Fitting", [(EXACT, lone_runs)], bl.Sampler(1, progressbar=False))
+    quiet = bl.Sampler(1, progressbar=False)
+    with announced_fits("Fitting", [], SAMPLER), announced_fits("", [(EXACT, lone_runs)], quiet):
+        announce_draws(quiet, 1000, 60.0)
     assert not capsys.readouterr().err
+
+
+def test_more_draws_are_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    announce_draws(bl.Sampler(1, draws=2000, tune=1000), 1000, 20.0)
+    assert capsys.readouterr().err.startswith(
+        "Extending: 2,000 more draws of each of 4 chains, after 1,000 for tuning, roughly 30 s, "
+    )
 
 
 def test_longer_fits_take_longer(lone_runs: xr.Dataset, crossed_runs: xr.Dataset) -> None:

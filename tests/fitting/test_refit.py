@@ -6,6 +6,7 @@ import importlib
 import pickle
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -173,7 +174,7 @@ def test_a_lazy_module_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     refit = importlib.import_module("bayeslaw.fitting.refit")
     monkeypatch.setitem(sys.modules, "jax", Lazy())
     fit = SimpleNamespace(tree=None)
-    monkeypatch.setattr(refit, "_fit", lambda _: sys.modules["jax"].Array and fit)
+    monkeypatch.setattr(refit, "_fit", lambda *_: sys.modules["jax"].Array and fit)
     monkeypatch.setattr(refit, "Gate", SimpleNamespace(of=lambda _: SimpleNamespace(passed=True)))
     job = SimpleNamespace(is_stored=False, store=None)
     with ThreadPoolExecutor(4) as threads:
@@ -288,6 +289,29 @@ def test_fits_done_before_a_job_was_killed_are_stored(alone: xr.Dataset, tmp_pat
     assert len(stored) == 1
     fits = bl.refit(MODEL, twice, store=tmp_path, sampler=bl.Sampler(random_seed=7, **QUICK))
     assert [fit.runs.sizes["run"] for fit in fits] == [6, 5]
+
+
+def test_an_interrupt_ends_the_fits_of_all_threads(
+    alone: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refit, ended = importlib.import_module("bayeslaw.fitting.refit"), []
+
+    def endless(_: Any, interrupted: threading.Event) -> bl.Fit:
+        ended.append(interrupted.wait(60))
+        raise KeyboardInterrupt
+
+    def interrupt(pending: Any, *_: Any) -> Any:
+        while not any(future.running() for future in pending):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(refit, "_fit", endless)
+    monkeypatch.setattr(refit, "_completed", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        bl.refit(MODEL, [alone] * 3, sampler=bl.Sampler(random_seed=7, **QUICK))
+    assert ended
+    assert all(ended)
+    assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ EXAMPLES = [
 
 
 @dataclass(frozen=True)
-class Foreign:
+class Foreign(LogScale):
     """A part of another package."""
 
     value: float = 1.0

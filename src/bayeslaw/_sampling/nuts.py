@@ -15,6 +15,7 @@ from bayeslaw._progress import progress
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.time_limit import TimeLimit, TimeLimitReached
+from bayeslaw._suggestions import names_arguments
 
 __all__ = ["FEWEST_DRAWS", "Sampler", "TraceInterrupted", "nuts_traces", "unconstrained_draws"]
 
@@ -117,6 +118,10 @@ class Sampler:
         in_files = {field.name: IN_FILES.get(field.name, field.name) for field in fields(cls)}
         absent = {name for name in ADDED_LATER if name not in record}
         return cls(**{name: record[key] for name, key in in_files.items() if name not in absent})
+
+
+# A dataclass writes its own __init__, so it is decorated afterwards.
+Sampler.__init__ = names_arguments(Sampler.__init__)
 
 
 class TraceInterrupted(KeyboardInterrupt):
@@ -228,6 +233,8 @@ def _wait_for(job: _Job, sampler: Sampler, steps: int, task: str) -> bool:
     done = min(job.finished)
     with progress(task, steps, shown=sampler.progressbar, done=done) as update:
         while min(job.finished) < steps and not _is_finished(job.handle):
+            if job.limit.interrupted.is_set():
+                raise KeyboardInterrupt
             if job.limit.is_over:
                 return False
             update(min(job.finished))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -12,10 +13,14 @@ __all__ = ["TimeLimit", "TimeLimitReached"]
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """Seconds from now after which sampling ends; None for no limit."""
+    """Seconds from now after which sampling ends; None for no limit.
+
+    `interrupted` ends it at once: another thread sets it, as only the main one gets interrupts.
+    """
 
     seconds: float | None = None
     started: float = field(default_factory=time.perf_counter)
+    interrupted: threading.Event = field(default_factory=threading.Event)
 
     @property
     def is_over(self) -> bool:

@@ -45,6 +45,7 @@ AS_OPTIONS = {  # Python arguments in error messages, and the options of the sam
     r"draw_new=\['(.*?)'\]": r"--draw-new \1",
     r"\bat=\{'(.*?)': \.\.\.\}": r"--at \1=...",
     r"\bmax_seconds=": "--max-seconds ",
+    r"\bresponse=": "--response ",
     r"\bpooling=None": "--no-pool",
 }
 

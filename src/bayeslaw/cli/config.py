@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from bayeslaw._suggestions import did_you_mean
+
 if TYPE_CHECKING:
     from cyclopts import App
     from cyclopts.argument import ArgumentCollection
@@ -77,10 +79,7 @@ def _quoted(item: Any) -> str:
 
 
 def _require_known(keys: Iterable[str], known: list[str], problem: str, list_of: str) -> None:
-    import difflib
-
     for key in keys:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
+            hint = did_you_mean(key, known)
             raise ValueError(f"{problem} {key!r}{hint} {list_of}: {', '.join(sorted(known))}")

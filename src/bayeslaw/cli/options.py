@@ -22,6 +22,7 @@ from bayeslaw._arguments import (
     NumberRange,
     text_as_float,
 )
+from bayeslaw._suggestions import did_you_mean
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -269,10 +270,17 @@ def parse_numbers(option: str, values: str, number_range: NumberRange = POSITIVE
 
 def parse_points(items: Iterable[str], fit: bl.Fit) -> dict[str, Any]:
     """Parse NAME=VALUE,VALUE items into sizes and group levels by name."""
-    from bayeslaw.data.runs import predictor_names
+    from bayeslaw.data.runs import group_names, predictor_names
 
-    predictors = predictor_names(fit.runs)
+    predictors, groups = predictor_names(fit.runs), group_names(fit.runs)
     split = {name: parse_texts(value) for name, value in _pairs(items, bare=False).items()}
+    for name in split:
+        if name not in (*predictors, *groups):
+            hint = did_you_mean(name, (*predictors, *groups))
+            raise ValueError(
+                f"--at {name}: the fit has no such predictor or group{hint} Its predictors are "
+                f"{predictors}, its groups {groups or None}"
+            )
     return {
         n: [_number(n, value, POSITIVE) for value in values] if n in predictors else values
         for n, values in split.items()

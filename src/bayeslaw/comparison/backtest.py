@@ -27,7 +27,7 @@ from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import check_runs, group_names, predictor_names, response_values
 from bayeslaw.decisions.allocation import training_flops
 from bayeslaw.errors import RunsError
-from bayeslaw.fitting.announce import announce_fits
+from bayeslaw.fitting.announce import announced_fits
 from bayeslaw.fitting.refit import refit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.scores import curve_means, score, score_table, why_infinite
@@ -112,10 +112,10 @@ def backtest(
     splits = [_split(runs, sizes, float(limit), along, multiples) for limit in limits]
     require(bool(splits), "there is no origin: give at least one size, or leave origins out")
     jobs = [(model, split.train) for model in models.values() for split in splits]
-    announce_fits("Backtest", jobs, sampler, executor)
-    parts = [
-        _scored(name, model, splits, sampler, executor, store) for name, model in models.items()
-    ]
+    with announced_fits("Backtest", jobs, sampler, executor):
+        parts = [
+            _scored(name, model, splits, sampler, executor, store) for name, model in models.items()
+        ]
     parts += [_scored_baselines(next(iter(models.values())), split) for split in splits]
     scores = _concatenated([*itertools.chain(*parts)])
     return scores.assign_attrs(

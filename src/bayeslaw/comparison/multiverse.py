@@ -20,7 +20,7 @@ from bayeslaw.comparison.universes import Conversion, RunSelection, Universe, un
 from bayeslaw.comparison.variance_decomposition import variance_shares
 from bayeslaw.data.runs import check_runs, group_names, predictor_names
 from bayeslaw.diagnostics.summary import summary
-from bayeslaw.fitting.announce import announce_fits
+from bayeslaw.fitting.announce import announced_fits
 from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.refit import refit
 from bayeslaw.forecasting.curve_lookup import taken_by
@@ -179,14 +179,14 @@ def _fitted(
         for each in universes
         if each.model is not None and each.runs is not None and not each.fault
     ]
-    announce_fits("Multiverse", jobs, sampler, executor)
     fits: dict[int, Fit] = {}
-    for numbers in _by_model(universes):
-        model, many = universes[numbers[0]].model, [universes[i].runs for i in numbers]
-        assert model is not None
-        own = replace(sampler, random_seed=sampler.random_seed + len(fits))
-        refits = refit(model, many, sampler=own, executor=executor, store=store)  # pyright: ignore[reportArgumentType]
-        fits |= dict(zip(numbers, refits, strict=True))
+    with announced_fits("Multiverse", jobs, sampler, executor):
+        for numbers in _by_model(universes):
+            model, many = universes[numbers[0]].model, [universes[i].runs for i in numbers]
+            assert model is not None
+            own = replace(sampler, random_seed=sampler.random_seed + len(fits))
+            refits = refit(model, many, sampler=own, executor=executor, store=store)  # pyright: ignore[reportArgumentType]
+            fits |= dict(zip(numbers, refits, strict=True))
     return [replace(each, fit=fits.get(i)) for i, each in enumerate(universes)]
 
 

@@ -16,6 +16,7 @@ import xarray as xr
 
 from bayeslaw._arguments import POSITIVE, shown
 from bayeslaw._memory import require_memory
+from bayeslaw._suggestions import names_arguments
 from bayeslaw.data.checks import (
     check_names,
     checked,
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 
+@names_arguments
 def read_runs(
     table: str | os.PathLike[str] | IntoDataFrame | xr.Dataset,
     *,
@@ -140,7 +142,10 @@ def check_runs(runs: xr.Dataset) -> None:
     >>> check_runs(grid(N=[1e9, 1e10]))
     """
     if not isinstance(runs, xr.Dataset):
-        raise RunsError(f"runs must be an xarray.Dataset, got {type(runs).__name__}")
+        given = shown(runs) if isinstance(runs, str) else type(runs).__name__
+        raise RunsError(
+            f"runs must be an xarray.Dataset, got {given}: bl.read_runs makes one of a table"
+        )
     for key in ("predictors", "groups"):
         require(key in runs.attrs, f"runs need attrs[{key!r}]; make them with read_runs or grid")
     sizes = list(runs.sizes)

@@ -54,7 +54,7 @@ def read_columns(
     opened = open_table(table)
     frame = opened.frame
     optional = [column for column in (stderr, run_id) if column is not None]
-    _check_columns(frame, [response, *columns.values(), *group_names, *optional])
+    _check_columns(frame, [response, *columns.values(), *group_names, *optional], response)
 
     variables = {response_name: _response(opened, response, best)}
     for name, column in columns.items():
@@ -76,15 +76,16 @@ def _check_choice(duplicates: str) -> None:
     require(known, f"duplicates must be 'drop' or 'keep', got {duplicates!r}")
 
 
-def _check_columns(frame: nw.DataFrame[Any], wanted: Sequence[str]) -> None:
+def _check_columns(frame: nw.DataFrame[Any], wanted: Sequence[str], response: str) -> None:
     names = [str(name) for name in frame.columns]
     missing = [column for column in wanted if column not in names]
     if missing:
         spelling = {name.lower(): name for name in names}
         close = difflib.get_close_matches(missing[0].lower(), spelling, n=1)
         hint = f"; did you mean {spelling[close[0]]!r}?" if close else "."
+        which = "; response=COLUMN says which is the response" if missing[0] == response else ""
         raise RunsError(
-            f"column {missing[0]!r} is not in the table{hint} It has: {', '.join(names)}"
+            f"column {missing[0]!r} is not in the table{hint} It has: {', '.join(names)}{which}"
         )
 
 

@@ -22,6 +22,7 @@ import xarray as xr
 
 from bayeslaw._arguments import shown
 from bayeslaw._memory import require_memory
+from bayeslaw._suggestions import did_you_mean
 from bayeslaw.data.checks import require
 from bayeslaw.errors import RunsError
 
@@ -109,12 +110,20 @@ def _require_distinct(names: Sequence[str]) -> None:
         )
 
 
+def _similar(path: Path) -> str:
+    """A file of a similar name in the folder, for an error message."""
+    try:
+        return did_you_mean(path.name, [each.name for each in path.parent.iterdir()], "")
+    except OSError:  # there is no such folder
+        return ""
+
+
 def _read_file(path: Path) -> tuple[Any, Sequence[int] | None]:
     """The dataframe in a file, and the line of each row."""
+    require(path.is_file(), f"there is no file {str(path)!r}{_similar(path)}")
     suffix = next((suffix for suffix in _READERS if path.name.lower().endswith(suffix)), None)
     if suffix is None:
         raise RunsError(f"{str(path)!r} does not end in one of {', '.join(_READERS)}")
-    require(path.is_file(), f"there is no file {str(path)!r}")
     try:
         return _READERS[suffix](path)
     except UnicodeDecodeError as error:

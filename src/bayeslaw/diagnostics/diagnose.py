@@ -18,7 +18,7 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import predictor_names, response_values
 from bayeslaw.diagnostics.psis_loo import leave_one_out
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.fit import Fit, require_fit
 
 __all__ = ["Diagnosis", "describe_runs", "diagnose"]
 
@@ -80,6 +80,7 @@ def diagnose(fit: Fit) -> Diagnosis:
     --------
     >>> print(bl.diagnose(fit))  # doctest: +SKIP
     """
+    require_fit(fit)
     if "unconstrained_prior" not in fit.tree:
         raise ValueError(
             "the fit has no draws from its prior, as fits of refit have none; make it with "

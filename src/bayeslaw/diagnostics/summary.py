@@ -13,7 +13,7 @@ from bayeslaw._arguments import PROBABILITY
 from bayeslaw._inference.posterior import level_dim
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.data.runs import group_names
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.fit import Fit, require_fit
 
 __all__ = ["parameter_draws", "summary"]
 
@@ -46,6 +46,7 @@ def summary(fit: Fit, *, prob: float = 0.9) -> pd.DataFrame:
     --------
     >>> bl.summary(fit).loc["population"]  # doctest: +SKIP
     """
+    require_fit(fit)
     prob = PROBABILITY.check("prob", prob)
     parts = [
         _rows(values, prob).assign(of=of, parameter=parameter)

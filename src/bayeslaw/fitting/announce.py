@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import xarray as xr
 
@@ -13,7 +15,7 @@ from bayeslaw._progress import announce
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.model.model import Model
 
-__all__ = ["announce_fits", "processor_seconds"]
+__all__ = ["announce_draws", "announced_fits", "processor_seconds"]
 
 # Measured (docs/measured.md): a fit of 36 runs by 8,000 draws, without a discrepancy and with one;
 # and 72 curves of 3,902 runs take 11 times as long as 3 of 36, 20 of 888 runs 3 times.
@@ -22,24 +24,53 @@ RUNS, DRAWS, POWER_OF_RUNS = 36, 8000, 0.5
 IMPORTANCE_SPEEDUP = 8.0
 
 
-def announce_fits(
+FIRST_TIME = "up to a minute for each model that is compiled for the first time"
+
+_is_announced = ContextVar("_is_announced", default=False)
+
+
+@contextmanager
+def announced_fits(
     task: str,
     jobs: Sequence[tuple[Model, xr.Dataset]],
     sampler: Sampler,
     executor: Executor | None = None,
-) -> None:
-    """Say how many fits follow, and a rough estimate of how long they take."""
-    if not sampler.progressbar or not jobs:
-        return
+) -> Iterator[None]:
+    """Say how many fits are made in this block, and roughly how long they take.
+
+    Blocks within this one say nothing, as their fits are among these.
+    """
+    if sampler.progressbar and jobs and not _is_announced.get():
+        announce(f"{task}: {_estimate(jobs, sampler, executor)}")
+    token = _is_announced.set(True)
+    try:
+        yield
+    finally:
+        _is_announced.reset(token)
+
+
+def announce_draws(sampler: Sampler, before: int, seconds: float) -> None:
+    """Say how many draws a fit gets, and how long that takes, from its draws and seconds before."""
+    steps = sampler.tune + sampler.draws
+    time = _duration(seconds * steps / (sampler.tune + before))
+    if sampler.progressbar:
+        announce(
+            f"Extending: {sampler.draws:,} more draws of each of {sampler.chains} chains, after "
+            f"{sampler.tune:,} for tuning, roughly {time}, and {FIRST_TIME}."
+        )
+
+
+def _estimate(
+    jobs: Sequence[tuple[Model, xr.Dataset]], sampler: Sampler, executor: Executor | None
+) -> str:
+    """The number of fits, and how long they take."""
     seconds = sum(processor_seconds(model, runs, sampler) for model, runs in jobs)
     time = _duration(seconds) + " of processor time"
     if executor is None:
         time = _duration(seconds / min(os.cpu_count() or 1, len(jobs)))
     laws = len({model.law.name for model, _ in jobs})
-    announce(
-        f"{task}: {_count(len(jobs), 'fit')} of {_count(laws, 'law')}, roughly {time}, and up to a "
-        "minute for each model that is compiled for the first time."
-    )
+    count = f"{_count(len(jobs), 'fit')} of {_count(laws, 'law')}"
+    return f"{count}, roughly {time}, and {FIRST_TIME}."
 
 
 def processor_seconds(model: Model, runs: xr.Dataset, sampler: Sampler) -> float:

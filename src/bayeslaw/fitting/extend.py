@@ -19,12 +19,15 @@ from bayeslaw._sampling.sample_posterior import (
     require_memory_for,
     sample_posterior,
 )
+from bayeslaw._suggestions import names_arguments
 from bayeslaw.errors import Interrupted
-from bayeslaw.fitting.fit import Fit, assemble_fit, complete_fit
+from bayeslaw.fitting.announce import announce_draws
+from bayeslaw.fitting.fit import Fit, assemble_fit, complete_fit, require_fit
 
 __all__ = ["extend"]
 
 
+@names_arguments
 def extend(
     fit: Fit,
     *,
@@ -77,6 +80,7 @@ def extend(
     >>> longer = bl.extend(fit, draws=2000)  # doctest: +SKIP
     >>> print(longer)  # doctest: +SKIP
     """
+    require_fit(fit)
     first = Sampler.from_record(json.loads(fit.tree.attrs["sampler"]))
     seed = _next_seed(fit, first) if random_seed is None else random_seed
     limit = first.max_seconds if max_seconds is None else max_seconds
@@ -84,12 +88,18 @@ def extend(
     more = _settings_of_more(fit, asked, progressbar)
     bound = bind(fit.model, fit.runs)
     require_memory_for(more, bound)
+    announce_draws(more, fit.tree["posterior"].sizes["draw"], _seconds(fit))
     density = prepared_density(bound, progressbar)
     try:
         new = sample_posterior(bound, density, more)
     except SamplingInterrupted as interrupted:
         raise Interrupted(_joined(fit, bound, interrupted.draws, first, more)) from None
     return _joined(fit, bound, new, first, more)
+
+
+def _seconds(fit: Fit) -> float:
+    """Seconds that sampling of the fit took."""
+    return float(json.loads(fit.tree.attrs["sampler"])["seconds"])
 
 
 def _next_seed(fit: Fit, first: Sampler) -> int:
@@ -117,7 +127,7 @@ def _joined(fit: Fit, bound: BoundModel, new: PosteriorDraws, first: Sampler, mo
     unconstrained = _append(fit.tree["unconstrained_posterior"].to_dataset(), new.unconstrained)
     stats = _append(fit.tree["sample_stats"].to_dataset(), new.sample_stats)
     stats.attrs = dict(new.sample_stats.attrs)
-    seconds = json.loads(fit.tree.attrs["sampler"])["seconds"] + new.seconds
+    seconds = _seconds(fit) + new.seconds
     gate = replace(check_convergence(posterior, stats), time_limit=new.gate.time_limit)
     draws = PosteriorDraws(unconstrained, posterior, stats, gate, seconds)
     is_complete = "posterior_predictive" in fit.tree

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -28,20 +29,29 @@ from bayeslaw._sampling.sample_posterior import (
     require_memory_for,
     sample_posterior,
 )
+from bayeslaw._suggestions import names_arguments, require_kind
 from bayeslaw.data.checks import warn
-from bayeslaw.data.curves import warn_thin_groups
+from bayeslaw.data.curves import curves_in, warn_thin_groups
 from bayeslaw.data.runs import check_runs, group_names, has_response, response_values
 from bayeslaw.errors import Interrupted, RunsError
 from bayeslaw.model.model import Model
 
-__all__ = ["Fit", "assemble_fit", "check_fittable", "check_noise", "complete_fit", "fit"]
+__all__ = [
+    "Fit",
+    "assemble_fit",
+    "check_fittable",
+    "check_noise",
+    "complete_fit",
+    "fit",
+    "require_fit",
+]
 
 PRIOR_DRAWS = 500
 PREDICTIVE_DRAWS = 1000
 NO_NOISE = 1e-6  # of the response: no measured one is so close to a law
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A model fitted to runs, and the draws of its posterior.
 
@@ -73,11 +83,21 @@ class Fit:
     def __str__(self) -> str:
         """The sentence of the convergence gate, then the law and the runs."""
         groups = ", ".join(group_names(self.runs)) or "no groups"
-        size = f"{self.runs.sizes['run']} runs, {self.tree['posterior'].sizes['curve']} curves"
-        verdict = Gate.of(self.tree).sentence
+        size = f"{self.runs.sizes['run']} runs, {curves_in(self.runs).sizes['curve']} curves"
+        verdict = Gate.of(self.tree).sentence if "gate" in self.tree.attrs else "Not sampled."
         return f"{verdict}\nFit of law {self.model.law.name!r} to {size} ({groups})."
 
+    def __repr__(self) -> str:
+        """The same: the draws would be a hundred lines."""
+        return str(self)
 
+
+def require_fit(fit: Any) -> None:
+    """Raise TypeError unless an argument is a fit."""
+    require_kind("fit", fit, Fit, "a fit, as bl.fit makes it and bl.load opens it")
+
+
+@names_arguments
 def fit(
     model: Model,
     runs: xr.Dataset,
@@ -110,7 +130,7 @@ def fit(
     Raises
     ------
     TypeError
-        If both a seed and a sampler are given, or neither.
+        If both a seed and a sampler are given, or neither, or `model` is no model.
     ValueError
         If the runs lack a column that the model names, a setting is out of its range, or the
         responses of pooled curves follow the law without noise.
@@ -127,8 +147,8 @@ def fit(
     >>> model = bl.Model(bl.laws.power.of("D"), pooling=["task", "learner"])
     >>> fit = bl.fit(model, train, random_seed=1)  # doctest: +SKIP
     """
-    sampler = _sampler_of(random_seed, sampler)
     check_fittable(model, runs)
+    sampler = _sampler_of(random_seed, sampler)
     bound = bind(model, runs)
     require_memory_for(sampler, bound)
     laplace = laplace_approximation(bound)
@@ -161,6 +181,7 @@ def _sampler_of(random_seed: int | None, sampler: Sampler | None) -> Sampler:
 
 def check_fittable(model: Model, runs: xr.Dataset) -> None:
     """Refuse runs that cannot be fitted, and warn of curves with few runs."""
+    require_kind("model", model, Model, "a model, such as bl.Model(bl.laws.power)")
     check_runs(runs)
     if not has_response(runs):
         raise RunsError("these runs have no response to fit; a grid is for forecast")

@@ -6,11 +6,11 @@ import os
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import cloudpickle
@@ -27,7 +27,7 @@ from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw._sampling.sample_posterior import require_memory_for, sample_posterior
 from bayeslaw._sampling.time_limit import TimeLimit
-from bayeslaw.fitting.announce import announce_fits
+from bayeslaw.fitting.announce import announced_fits
 from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable, check_noise
 from bayeslaw.fitting.fit_store import FitStore, store_key
 from bayeslaw.model.model import Model
@@ -103,19 +103,36 @@ def refit(
         own = replace(sampler, random_seed=seed, cores=cores, progressbar=False)
         jobs.append(_RefitJob(model, runs, own, None if store is None else os.fspath(store)))
     fits = _stored_fits(jobs)
-    to_make = [(model, job.runs) for i, job in enumerate(jobs) if i not in fits]
-    announce_fits("Fitting", to_make, sampler, executor)
+    missing = {i: job for i, job in enumerate(jobs) if i not in fits}
+    to_make = [(model, job.runs) for job in missing.values()]
+    try:
+        with announced_fits("Fitting", to_make, sampler, executor):
+            fits |= _made(missing, len(jobs), executor, sampler.progressbar)
+    except KeyboardInterrupt as interrupt:
+        raise interrupt from None  # if it is the second one, the first one's traceback is no use
+    return [fits[i] for i in range(len(jobs))]
+
+
+def _made(
+    jobs: Mapping[int, _RefitJob], total: int, executor: Executor | None, progressbar: bool
+) -> dict[int, Fit]:
+    """Fits of jobs, by their position among all."""
+    interrupted, fits = threading.Event(), {}
+    # An event reaches the threads of this process, and cannot be sent to another.
+    run = partial(_run, interrupted=interrupted) if executor is None else _run
     with _executor(executor) as pool:
-        pending = {pool.submit(_run, job): i for i, job in enumerate(jobs) if i not in fits}
+        pending = {pool.submit(run, job): i for i, job in jobs.items()}
         try:
-            for future in _completed(pending, len(jobs), sampler.progressbar):
+            for future in _completed(pending, total, progressbar):
                 i = pending[future]
                 fits[i] = jobs[i].fit_of(future.result()[0])
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                interrupted.set()
             for future in pending:
                 future.cancel()
             raise
-    return [fits[i] for i in range(len(jobs))]
+    return fits
 
 
 def _stored_fits(jobs: Sequence[_RefitJob]) -> dict[int, Fit]:
@@ -184,12 +201,14 @@ def _completed(
             update(done, f"{failed} not converged" if failed else "")
 
 
-def _run(job: _RefitJob) -> tuple[xr.DataTree | None, bool]:
+def _run(
+    job: _RefitJob, interrupted: threading.Event | None = None
+) -> tuple[xr.DataTree | None, bool]:
     """The tree of a fit, or None if it is in the store, and whether the gate passed."""
     _load_lazy()
     if job.is_stored:  # by a worker that was lost since
         return None, Gate.of(job.stored_fit().tree).passed
-    fit = _fit(job)
+    fit = _fit(job, interrupted or threading.Event())
     passed = Gate.of(fit.tree).passed
     if job.store is None:
         return fit.tree, passed
@@ -207,7 +226,7 @@ def _load_lazy() -> None:
         getattr(sys.modules.get("jax"), "Array", None)
 
 
-def _fit(job: _RefitJob) -> Fit:
+def _fit(job: _RefitJob, interrupted: threading.Event) -> Fit:
     bound = bind(job.model, job.runs)
     require_memory_for(job.sampler, bound)
     laplace = laplace_approximation(bound)
@@ -217,7 +236,7 @@ def _fit(job: _RefitJob) -> Fit:
     first = replace(
         job.sampler, max_draws_factor=1, target_accept=job.sampler.attempts[0].target_accept
     )
-    limit = TimeLimit(first.max_seconds)
+    limit = TimeLimit(first.max_seconds, interrupted=interrupted)
     draws = sample_posterior(bound, compiled, first, limit=limit)
     if not draws.gate.is_final:
         second = _second_attempt(job.sampler, draws.gate)

@@ -11,7 +11,7 @@ import xarray as xr
 from bayeslaw._disk.files import is_intact, sha256, write_file
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.fit import Fit, require_fit
 from bayeslaw.fitting.fit_schema import check_fit, reading
 from bayeslaw.fitting.fit_tree import fit_from_tree, fit_to_tree
 
@@ -53,6 +53,7 @@ def save(fit: Fit, path: str | os.PathLike[str]) -> Path:
     ...     bl.save(fit, f"{directory}/fit.nc").name
     'fit.nc'
     """
+    require_fit(fit)
     content = _netcdf(fit)
     return write_file(path, content, sha256(content))
 

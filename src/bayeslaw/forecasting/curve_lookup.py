@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
 from bayeslaw._inference.posterior import to_user_units
 from bayeslaw._law.units import predictor_scales
 from bayeslaw._memory import require_memory
+from bayeslaw._suggestions import did_you_mean
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import grid, group_names, has_response, predictor_names
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.fit import Fit, require_fit
 
 __all__ = [
     "At",
@@ -42,6 +42,7 @@ def prediction_grid(fit: Fit, at: At) -> xr.Dataset:
 
     `at` is what `bayeslaw.grid` takes (predictors, groups or both), or such a grid.
     """
+    require_fit(fit)
     rows, groups = _rows(fit, at), group_names(fit.runs)
     _require_memory(fit, rows)
     for name in group_names(rows):
@@ -171,8 +172,7 @@ def _require_groups_of_fit(fit: Fit, draw_new: Sequence[str]) -> None:
     groups = group_names(fit.runs)
     for name in draw_new:
         if name not in groups:
-            near = difflib.get_close_matches(name, groups, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
+            hint = did_you_mean(name, groups)
             raise ValueError(
                 f"{name!r} in draw_new is not a group of the fit{hint} Those are {groups or None}"
             )

@@ -15,8 +15,9 @@ from scipy.special import logsumexp
 from bayeslaw._arguments import COUNT, POSITIVE, SEED
 from bayeslaw._inference.pointwise import ResponseDistribution
 from bayeslaw._law.units import predictor_scales
+from bayeslaw._suggestions import names_arguments, require_kind
 from bayeslaw.data.runs import group_names
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.fit import Fit, require_fit
 from bayeslaw.fitting.thinning import thin
 from bayeslaw.forecasting.caveats import fit_caveats
 from bayeslaw.forecasting.curve_lookup import curve_parameters, require_columns, taken_by
@@ -34,6 +35,7 @@ from bayeslaw.priors import Fixed, LogNormal
 __all__ = ["forecast", "forecast_dataset", "log_density"]
 
 
+@names_arguments
 def forecast(
     fit: Fit | Stack,
     grid: xr.Dataset,
@@ -76,7 +78,7 @@ def forecast(
     Raises
     ------
     TypeError
-        If `noise` is another kind of prior.
+        If `noise` is another kind of prior, `fit` is no fit, or `grid` is no grid.
     ValueError
         If `draws`, the seed or the noise is out of its range; if the grid lacks a predictor or
         group of the fit, has one that the fit has not, or an unseen level of a group that
@@ -88,6 +90,8 @@ def forecast(
     >>> grid = bl.grid(D=[1e3, 1e4], task="digits", learner="linear")
     >>> forecast = bl.forecast(fit, grid)  # doctest: +SKIP
     """
+    points = "points, as bl.grid(N=[1e9]) makes them, or runs of bl.read_runs"
+    require_kind("grid", grid, xr.Dataset, points)
     if isinstance(fit, Stack):
         require_columns(fit.fits.values(), grid)
         options: Any = {"noise": noise, "draw_new": draw_new, "draws": draws}
@@ -96,6 +100,7 @@ def forecast(
             for name, member in fit.fits.items()
         }
         return stack_forecasts(members, fit.weights)
+    require_fit(fit)
     require_columns([fit], grid)
     random_seed = SEED.check("random_seed", random_seed)
     fit, rng = _thinned(fit, draws), np.random.default_rng([random_seed, 3])

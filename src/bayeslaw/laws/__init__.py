@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
+from typing import TYPE_CHECKING
 
 from bayeslaw._law.law import Law
+from bayeslaw._suggestions import did_you_mean, missing_name
 from bayeslaw.laws.curvature import curvature
 from bayeslaw.laws.downstream import (
     decoding_time,
@@ -98,6 +99,9 @@ __all__ = [
     "stretched_exponential",
 ]
 
+if not TYPE_CHECKING:  # a type checker finds a wrong name by itself
+    __getattr__ = missing_name(__name__, __all__)
+
 
 def names() -> list[str]:
     """Names of the laws of the catalogue, with the first two members of each family.
@@ -149,5 +153,4 @@ def find(name: str) -> Law:
 def _hint(name: str) -> str:
     if name.startswith("broken"):
         return "; laws of that family are 'broken_1', 'broken_2' and so on, by the breaks."
-    near = difflib.get_close_matches(name, names(), 1)
-    return f"; did you mean {near[0]!r}?" if near else "."
+    return did_you_mean(name, names())

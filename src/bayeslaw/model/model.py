@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -12,6 +11,7 @@ from typing import Any
 from bayeslaw._law.law import Law
 from bayeslaw._law.roles import Role, role_of
 from bayeslaw._law.units import rescale
+from bayeslaw._suggestions import did_you_mean
 from bayeslaw.model.discrepancy import Brownian, Discrepancy
 from bayeslaw.model.noise import Gaussian, StudentT
 from bayeslaw.model.noise_kind import Noise, has_latent, own_parameters
@@ -184,8 +184,7 @@ def _require_known(what: str, names: Iterable[str], known: Iterable[str]) -> Non
     known = list(known)
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
+            hint = did_you_mean(name, known)
             raise ValueError(f"{what} for {name!r}: no such parameter{hint} There are {known}")
 
 

@@ -119,6 +119,7 @@ class StudentT(Noise):
     varies_with: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         ABOVE_TWO.check(f"{self}: nu", self.nu)
 
     @property

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bayeslaw._law.roles import SIGMA, SLOPE, Role
+from bayeslaw._suggestions import require_kind
 from bayeslaw.response_scales import ResponseScale
 
 __all__ = ["Noise", "has_latent", "own_parameters", "sigma_at"]
@@ -65,6 +66,11 @@ class Noise(ABC):
         if OWN_MODULE in of_name and cls.__module__ != OWN_MODULE:
             raise TypeError(f"a kind of noise is called {cls.__name__} already: give yours another")
         of_name[cls.__module__] = cls
+
+    def __post_init__(self) -> None:
+        if hasattr(self, "scale"):  # a model says so if it is missing
+            scales = "LogScale(), RawScale() or LogitScale(lower, upper) of bl.response_scales"
+            require_kind(f"scale of {type(self).__name__}", self.scale, ResponseScale, scales)
 
     @property
     def parameters(self) -> Mapping[str, Role]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from bayeslaw._disk.files import require_writable, write_file
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.fit import Fit, require_fit
 from bayeslaw.report.assemble import ReportOptions, assemble
 
 __all__ = ["write_report"]
@@ -86,6 +86,7 @@ def write_report(
     >>> bl.write_report(fit, path="report.html", at=points, later=later)  # doctest: +SKIP
     PosixPath('report.html')
     """
+    require_fit(fit)
     _require_packages()
     require_writable(path)
     from bayeslaw.report.page import render_page
