@@ -35,6 +35,7 @@ def sampled() -> Fit:
     runs = two_curves("model")
     runs = runs.assign_coords({"data set": ("run", np.repeat(["web", "books"], 4))})
     runs.attrs["groups"] = ["model", "data set"]
+    runs["loss"] *= np.exp(0.01 * np.random.default_rng(1).normal(size=8))
     return fit(
         model, runs, sampler=Sampler(random_seed=1, draws=50, tune=50, chains=2, progressbar=False)
     )
