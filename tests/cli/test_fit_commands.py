@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import bayeslaw as bl
+from bayeslaw.model.noise_kind import Noise
 
 type Run = Callable[..., tuple[int, str, str]]
 
@@ -28,6 +31,9 @@ def test_forecast(run: Run, folder: Path) -> None:
     }  # fmt: skip
     assert {row["decided by"] for row in result["forecast"]} <= {"data", "prior", "law"}
     assert "0.9 decades beyond the data" in result["what decides"][0]
+    assert [sentence.split(": ")[0] for sentence in result["what decides"]] == [
+        *("N=1e+09, task=c4", "N=1e+09, task=new", "N=1e+10, task=c4", "N=1e+10, task=new")
+    ]
     code, text, _ = run("forecast", folder / "fit.nc", *points, "--draw-new", "task")
     assert code == 0
     assert text.startswith("Beyond the data these bands hold only if the law does: ")
@@ -145,3 +151,44 @@ def test_diagnose(run: Run, folder: Path) -> None:
     result = json.loads(run("diagnose", folder / "fit.nc", "--json")[1])
     expected = bl.summary(fit, prob=0.9)["upper"].tolist()
     assert [row["upper"] for row in result["parameters"]] == pytest.approx(expected)
+
+
+TWO_PIECE = """
+from dataclasses import dataclass
+import bayeslaw as bl
+
+@dataclass(frozen=True)
+class TwoPiece(bl.Gaussian):
+    'A noise of one\'s own.'
+"""
+
+
+def test_a_module_is_imported_before_a_fit_is_opened(
+    run: Run, folder: Path, crossed_fit: bl.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "two_piece.py").write_text(TWO_PIECE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(Noise, "kinds", {name: {**own} for name, own in Noise.kinds.items()})
+    path = tmp_path / "own.nc"
+    points = ["--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web", "--json"]
+    code, _, err = run("forecast", path, *points, "--import", "nowhere")
+    assert (code, err) == (2, "error: No module named 'nowhere'\n")
+    assert run("forecast", folder / "fit.nc", *points, "--import", "two_piece")[0] == 0
+    noise = sys.modules.pop("two_piece").TwoPiece()
+    bl.save(replace(crossed_fit, model=replace(crossed_fit.model, noise=noise)), path)
+    del Noise.kinds["TwoPiece"]
+    code, _, err = run("forecast", path, *points)
+    assert code == 2
+    assert err.endswith("commands take --import two_piece\n")
+    code, _, err = run("forecast", path, *points, "--import", "two_piece")
+    assert (code, err) == (0, "")
+
+
+def test_a_fit_that_did_not_converge_has_no_drivers(run: Run, folder: Path) -> None:
+    points = ["--at", "N=1e9,1e10", "--at", "task=c4", "--at", "dataset=web", "--json"]
+    code, text, _ = run("forecast", folder / "failed.nc", *points)
+    result = json.loads(text)
+    assert code == 1
+    assert {row["decided by"] for row in result["forecast"]} == {"not examined"}
+    assert result["what decides"] == ["Not examined: the fit did not converge."]

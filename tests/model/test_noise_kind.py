@@ -101,8 +101,9 @@ def test_it_is_saved_by_its_name(
     monkeypatch.delitem(Noise.kinds, "AsymmetricLaplace")
     with pytest.raises(
         bl.errors.StoreError, match="'AsymmetricLaplace' is no class of this package"
-    ):
+    ) as caught:
         bl.load(path)
+    assert str(caught.value).endswith(f"commands take --import {AsymmetricLaplace.__module__}")
 
 
 def test_a_class_that_was_defined_again_is_recorded() -> None:

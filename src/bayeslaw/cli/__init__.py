@@ -13,6 +13,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -95,6 +96,7 @@ def run(arguments: list[str]) -> int:
             warnings.showwarning = _print_note
             command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
             output_options = bound.arguments.get("output_options", output_options)
+            _import(output_options.imported)
             if output_options.quiet:
                 warnings.simplefilter("ignore")
             if command in COMMANDS:
@@ -111,6 +113,14 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         return _print_error(error, output_options.debug)
     return code if isinstance(code, int) else SUCCESS
+
+
+def _import(modules: Sequence[str]) -> None:
+    """Import modules, also those of the current folder."""
+    if modules and (folder := os.getcwd()) not in sys.path:
+        sys.path.append(folder)
+    for module in modules:
+        import_module(module)
 
 
 def _print_note(message: Warning | str, *_: Any) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["print_answer", "printable"]
+__all__ = ["cell", "print_answer", "printable"]
 
 SUCCESS, NOT_CONVERGED = 0, 1  # exit codes
 UNBOUNDED = 1000  # columns
@@ -108,13 +108,13 @@ def _rich_table(flat: pd.DataFrame) -> Table:
         justify: Any = "right" if column.dtype.kind in "fi" else "left"
         table.add_column(Text(str(title)), justify=justify, overflow="fold")
     for row in flat.itertuples(index=False):
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(cell(value)) for value in row))
     return table
 
 
 def _print_records(console: Console, flat: pd.DataFrame) -> None:
     for row in flat.itertuples(index=False):
-        lines = [f"{title}: {_cell(value)}" for title, value in zip(flat, row, strict=True)]
+        lines = [f"{title}: {cell(value)}" for title, value in zip(flat, row, strict=True)]
         console.print("", *lines, sep="\n")
 
 
@@ -127,7 +127,8 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if frame.index.names == [None] else frame.reset_index()
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value as it is printed."""
     if isinstance(value, float):
         return "" if value != value else f"{value:.4g}"
     if isinstance(value, dict):

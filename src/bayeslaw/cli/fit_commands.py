@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayeslaw as bl
-from bayeslaw.cli.console import print_answer
+from bayeslaw.cli.console import cell, print_answer
 from bayeslaw.cli.options import (
     OutputOptions,
     Positive,
@@ -79,7 +79,7 @@ def forecast(
     with progress("Fitting other laws", None, shown=rivals and output_options.shows_progress):
         drivers = bl.forecast_drivers(fit, draws, None if rivals else {})
     bands["decided by"] = drivers["verdict"].str.removesuffix("-driven").values
-    sentences = drivers["sentence"].tolist()
+    sentences = _named(drivers["sentence"].tolist(), _labels(draws))
     result = {**_convergence(draws), "forecast": bands, "what decides": sentences}
     return print_answer(result, output_options.json)
 
@@ -162,14 +162,28 @@ def _band_table(draws: xr.Dataset, points: xr.Dataset, prob: float) -> pd.DataFr
     from bayeslaw.data.runs import has_response, response_values
 
     bands = bl.interval(draws, prob)
-    labels = [name for name in draws.coords if name not in ("run", "chain", "draw")]
-    frame = draws.coords.to_dataset()[labels].to_dataframe().filter(items=labels)
+    frame = _labels(draws)
     if has_response(points):
         frame[response_values(points).name] = response_values(points).values
     for quantity in ("mean", "new_run"):
         for bound in bands["bound"].values:
             frame[f"{quantity}_{bound}"] = bands[quantity].sel(bound=bound).values
     return frame.reset_index(drop=True)
+
+
+def _labels(draws: xr.Dataset) -> pd.DataFrame:
+    """Groups and predictors of each point."""
+    labels = [name for name in draws.coords if name not in ("run", "chain", "draw")]
+    return draws.coords.to_dataset()[labels].to_dataframe().filter(items=labels)
+
+
+def _named(sentences: list[str], labels: pd.DataFrame) -> list[str]:
+    """Sentences that begin with what sets their point apart; a sentence of all points is one."""
+    if len(set(sentences)) == 1:
+        return sentences[:1]
+    points = labels.loc[:, labels.nunique() > 1].to_dict("records")
+    names = [", ".join(f"{name}={cell(value)}" for name, value in each.items()) for each in points]
+    return [f"{name}: {sentence}" for name, sentence in zip(names, sentences, strict=True)]
 
 
 def _draws_tables(name: str, draws: xr.Dataset, prob: float) -> dict[str, Any]:

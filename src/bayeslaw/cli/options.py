@@ -227,12 +227,15 @@ class OutputOptions:
         Show the traceback of an error.
     config
         TOML file with a table per command and a key per option; typed options take precedence.
+    imported
+        Module of a kind of noise of your own, as of two_piece.py in this folder; repeat for more.
     """
 
     json: bool = False
     quiet: bool = False
     debug: bool = False
     config: Path | None = None
+    imported: Annotated[Repeatable, Parameter(name="--import")] = field(default_factory=list)
 
     @property
     def shows_progress(self) -> bool:

@@ -15,7 +15,7 @@ from bayeslaw import laws
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._law.law import Law
 from bayeslaw._law.roles import link_normal
-from bayeslaw._sampling.gate import NOT_CONVERGED
+from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.diagnostics.power_scaling import sensitivity
 from bayeslaw.fitting.fit import Fit
@@ -28,6 +28,7 @@ from bayeslaw.priors import Fixed
 __all__ = ["DATA", "LAW", "PRIOR", "forecast_drivers"]
 
 DATA, PRIOR, LAW = "data-driven", "prior-driven", "law-driven"
+NOT_EXAMINED = "not examined"  # of a fit that did not converge
 
 RIVALS: dict[int, tuple[Law, ...]] = {  # by the number of predictors
     1: (laws.power, laws.pure_power, laws.log_linear, laws.double_power),
@@ -61,6 +62,8 @@ def forecast_drivers(
     - *prior-driven*: the curve there is sensitive to the prior, and more than to the likelihood,
       by power-scaling (Kallioinen et al. 2024).
     - *data-driven*: neither.
+
+    A fit that did not pass its gate is *not examined*.
 
     Laws that are not among those compared are not considered: far beyond the data even a
     data-driven forecast may be wrong.
@@ -116,6 +119,9 @@ def forecast_drivers(
         for i, values in enumerate(zip(*columns, strict=True))
     ]
     table = pd.DataFrame([point.row() for point in points])
+    if not Gate.of(fit.tree).passed:
+        why = f"{NOT_EXAMINED.capitalize()}: the fit did not converge."
+        table = table.assign(verdict=NOT_EXAMINED, sentence=why)
     return table.set_index(pd.Index(forecast["run"].values, name="run"))
 
 

@@ -78,7 +78,7 @@ def _noise_kind(module: str, name: str) -> type[Noise]:
     if not kinds:
         raise StoreError(
             f"{name!r} is no class of this package: if it is noise of your own, define it, or "
-            "import its module, before this is read"
+            f"import its module, before this is read; commands take --import {module or 'MODULE'}"
         )
     if len({code_hash(kind) for kind in kinds.values()}) > 1:
         raise StoreError(
