@@ -21,7 +21,7 @@ SCALES = "LogScale(), RawScale() or LogitScale(lower, upper) of bl.response_scal
 @pytest.mark.parametrize(
     ("name", "known", "hint"),
     [
-        ("forcast", ["fit", "forecast"], "; did you mean 'forecast'?"),
+        ("forekast", ["fit", "forecast"], "; did you mean 'forecast'?"),
         ("seed", ["model", "random_seed"], "; did you mean 'random_seed'?"),
         ("x", ["model"], "."),
         ("x", [], "."),
@@ -34,7 +34,7 @@ def test_a_similar_name(name: str, known: list[str], hint: str) -> None:
 @pytest.mark.parametrize(
     ("module", "name", "message"),
     [
-        (bl, "forcast", "bayeslaw has no 'forcast'; did you mean 'forecast'?"),
+        (bl, "forekast", "bayeslaw has no 'forekast'; did you mean 'forecast'?"),
         (bl, "qqq", "bayeslaw has no 'qqq'"),
         (bl.laws, "powr", "bayeslaw.laws has no 'powr'; did you mean 'power'?"),
         (

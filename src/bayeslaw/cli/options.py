@@ -130,8 +130,8 @@ class FitOptions:
     pool
         Whether parameters are partially pooled across curves.
     discrepancy
-        Whether the model has a discrepancy; without one the law is assumed to be exactly true. The
-        default is that of all laws here; bl.Model gives none to laws of several predictors.
+        Whether the model has a discrepancy; without one the law is assumed to be exactly true. By
+        default all laws have one here, while bl.Model gives none to laws of several predictors.
     seed
         Random seed; the same seed gives the same numbers.
     draws
