@@ -159,7 +159,7 @@ import bayeslaw as bl
 
 @dataclass(frozen=True)
 class TwoPiece(bl.Gaussian):
-    'A noise of one\'s own.'
+    pass
 """
 
 
