@@ -56,25 +56,38 @@ def test_an_interrupt_waits_for_the_end_of_an_import(is_deferred: bool, tmp_path
 
 
 @pytest.mark.parametrize("is_deferred", [True, False])
-def test_an_interrupt_waits_for_the_end_of_a_callback(is_deferred: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "collection",
+    [
+        "weakref.WeakValueDictionary({Key(): value})",  # as h5py has of all that is open
+        "weakref.WeakSet([value]); values.data = Loud(values.data)",
+    ],
+    ids=["dictionary", "set"],
+)
+def test_an_interrupt_waits_for_the_end_of_a_callback(
+    collection: str, is_deferred: bool, tmp_path: Path
+) -> None:
     done = program(
         f"""
         import os, signal, time, weakref
         from bayeslaw._interrupts import defer_interrupts
         if {is_deferred}:
             defer_interrupts()
+        finished = []
+        class Value: pass
         class Key:
             def __hash__(self):
                 if finished:
                     os.kill(os.getpid(), signal.SIGINT)
                 return 1
-        finished = []
-        class Value: pass
+        class Loud(set):
+            def discard(self, item):
+                os.kill(os.getpid(), signal.SIGINT)
         value = Value()
-        values = weakref.WeakValueDictionary({{Key(): value}})
+        values = {collection}
         finished = [True]
         try:
-            del value  # h5py, for example, has such dictionaries of all that is open
+            del value
             time.sleep(3)
             print("lost")
         except KeyboardInterrupt:

@@ -10,7 +10,12 @@ from types import FrameType
 __all__ = ["defer_interrupts"]
 
 PATIENCE = 0.1  # seconds until an interrupt is tried again
-DEFERRING = ("<frozen importlib", weakref.__file__)  # how the file names of their code begin
+# How the file names of their code begin.
+DEFERRING = (
+    "<frozen importlib",
+    weakref.WeakValueDictionary.__init__.__code__.co_filename,
+    weakref.WeakSet.__init__.__code__.co_filename,
+)
 
 
 def defer_interrupts() -> None:
@@ -18,7 +23,7 @@ def defer_interrupts() -> None:
 
     Some packages catch every exception in their imports, and lose the interrupt; others fail when
     they are imported a second time. Python itself catches every exception in callbacks of weak
-    references, of which h5py has many.
+    references, of which h5py and Matplotlib have many.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
