@@ -20,7 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 PARTS = {  # functions that `fit` calls, and the part of a fit that each is in
-    "run_arrays_of": "build", "model_data_of": "build", "build_graph": "build",
+    "bind": "build", "laplace_approximation": "build", "model_data_of": "build",
     "compiled_density_of": "compile",
     "sample_posterior": "sample", "_predictive_groups": "predictive groups",
     "_prior_groups": "predictive groups",

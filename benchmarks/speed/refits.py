@@ -16,12 +16,13 @@ from benchmarks.speed.measure import Cost, Row, Stopwatch, cost_of
 MANY = 1000
 PARTS = {  # by the module that calls them: functions, and the part of a fit that each is in
     "fitting.refit": {
-        "store_key": "run arrays", "run_arrays_of": "run arrays", "model_data_of": "model data",
-        "_compiled": "compiled density", "assemble_fit": "labels",
+        "store_key": "run arrays", "bind": "run arrays", "model_data_of": "model data",
+        "_compiled": "compiled density", "with_initial_points": "initial points",
+        "assemble_fit": "labels",
     },
     "_sampling.sample_posterior": {
-        "with_initial_points": "initial points", "_by_importance": "sampling",
-        "label_unconstrained": "labels", "posterior_dataset": "labels", "_selected_stats": "labels",
+        "_by_importance": "sampling", "unconstrained_dataset": "labels",
+        "posterior_dataset": "labels", "_selected_stats": "labels",
         "check_convergence": "gate",
     },
     "_sampling.nuts": {"_start": "sampling", "_first_draws": "sampling", "_stop": "sampling"},

@@ -106,12 +106,12 @@ def test_typed_options_win(run: Run, write: Callable[[str], object]) -> None:
         (
             "[check]\npredictr = 1",
             "study.toml: [check] has no key 'predictr'; did you mean 'predictor'? It takes: debug, "
-            "group, json, predictor, quiet, response, run-id, stderr, table",
+            "group, import, json, predictor, quiet, response, run-id, stderr, table",
         ),
         (
             "[check]\nconfig = 'other.toml'",
-            "study.toml: [check] has no key 'config'. It takes: debug, group, json, predictor, "
-            "quiet, response, run-id, stderr, table",
+            "study.toml: [check] has no key 'config'. It takes: debug, group, import, json, "
+            "predictor, quiet, response, run-id, stderr, table",
         ),
         (
             "[check]\n[fitt]",

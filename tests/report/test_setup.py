@@ -40,7 +40,9 @@ def test_warnings_on_reading_are_reported_once(joint_fit: bl.Fit, tmp_path: Path
         runs = bl.read_runs(
             pd.concat([frame, frame[:2]]), predictors=["N", "D"], groups=["task"], duplicates="keep"
         )
-    bl.save(replace(joint_fit, runs=runs), tmp_path / "fit.nc")
+    unsampled = joint_fit.tree.copy()
+    unsampled.children = {}
+    bl.save(replace(joint_fit, runs=runs, tree=unsampled), tmp_path / "fit.nc")
     text = text_of(data_section(bl.load(tmp_path / "fit.nc"), None))
     assert "exact copies of earlier ones: kept, so they count as new evidence." in text
     assert "Group 'task' has one level, 'c4', in all 26 runs: dropped from the pooling." in text

@@ -72,9 +72,10 @@ def build(model: Model, runs: xr.Dataset) -> pm.Model:
     Examples
     --------
     >>> import bayeslaw as bl
+    >>> from bayeslaw._inference import graph
     >>> train, later = bl.split_held_out(bl.datasets.load("learners"))
     >>> model = bl.Model(bl.laws.power.of("D"), pooling=["task", "learner"])
-    >>> [variable.name for variable in bl.build(model, train).free_RVs]
+    >>> [variable.name for variable in graph.build(model, train).free_RVs]
     ['spread', 'center', 'effects', 'theta']
     """
     bound = bind(model, runs)

@@ -83,7 +83,7 @@ class Brownian(Discrepancy):
 
         Examples
         --------
-        >>> Brownian().describe()[:54]
+        >>> Brownian().describe()[:53]
         'Brownian motion in the logarithm of the size is added'
         """
         return (
