@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import xarray as xr
 from bayeslaw._inference.coordinates import Coordinates
 from bayeslaw._kernels.group_effects import gather_effects
 from bayeslaw._law.roles import Role
+from bayeslaw._suggestions import did_you_mean
 from bayeslaw.model.model import Model
 
 __all__ = [
@@ -126,8 +126,7 @@ def _grouping(requested: tuple[str, ...], curves: xr.Dataset) -> Grouping:
 def _levels_and_codes(group: str, curves: xr.Dataset) -> tuple[tuple[str, ...], np.ndarray]:
     known = [str(name) for name in curves.coords if name != "curve"]
     if group not in known:
-        near = difflib.get_close_matches(group, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
+        hint = did_you_mean(group, known)
         raise ValueError(
             f"pooling over {group!r}: the runs have no such group{hint} There are {known}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw._arguments import shown
+from bayeslaw._suggestions import did_you_mean
 from bayeslaw.data.checks import number_in, require, shorten, warn
 from bayeslaw.data.table import label
 from bayeslaw.data.table_files import open_table, parse_json
@@ -248,8 +248,7 @@ def _joined(rows: pd.DataFrame, about: pd.DataFrame, name: str) -> pd.DataFrame:
     require(not repeated, f"the table about the runs has two rows for {shorten(repeated)}")
     runs = rows[name].unique().tolist()
     for run in runs:
-        near = difflib.get_close_matches(run, names, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(run, names, "")
         require(run in names, f"run {run!r} is not in the table about the runs{hint}")
     missing = [run for run in names if run not in runs]
     if missing:

@@ -201,18 +201,18 @@ def check_noise(bound: BoundModel, laplace: LaplaceApproximation) -> None:
         return
     response, law = bound.runs.attrs["response"], bound.model.law.name
     example = str(bound.run_arrays.curves["curve"].values[exact][0])
-    found = (
+    exactness = (
         f"the {response} of {exact.sum()} of {exact.size} curve(s), first {example!r}, follows "
         f"law {law!r} to "
         f"{laplace.residual_scale[exact].max():.0e} of its size, as values of a formula do"
     )
     if bound.hierarchy is not None:
         raise RunsError(
-            f"{found}; without noise, pooled curves cannot be sampled: add the noise of your "
+            f"{exactness}; without noise, pooled curves cannot be sampled: add the noise of your "
             f"measurements, such as {response} * np.exp(0.01 * rng.normal(size=len({response}))), "
             "or fit each curve by itself, pooling=None"
         )
-    warn(f"{found}: the noise that the fit reports is that of its prior")
+    warn(f"{exactness}: the noise that the fit reports is that of its prior")
 
 
 def _require_names_differ(model: Model, runs: xr.Dataset) -> None:

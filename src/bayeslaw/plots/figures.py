@@ -6,12 +6,13 @@ in `FIGURES`.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from bayeslaw._suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,8 +58,7 @@ class ResultFigure:
 def find_figure(name: str) -> FitFigure | ResultFigure:
     """A figure by its name."""
     if name not in FIGURES:
-        near = difflib.get_close_matches(name, FIGURES, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
+        hint = did_you_mean(name, FIGURES)
         listed = " ".join(f"{each}: {caption}" for each, caption in FIGURES.items())
         raise ValueError(f"there is no figure {name!r}{hint} There are: {listed}")
     return import_module(f"bayeslaw.plots.{name}").FIGURE

@@ -6,7 +6,6 @@ arXiv:2502.18969, in our own words. Authors give further answers by the names of
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import xarray as xr
 
 from bayeslaw._law.latex import plain_formula
 from bayeslaw._sampling.gate import Gate
+from bayeslaw._suggestions import did_you_mean
 from bayeslaw.data.checks import notes
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import predictor_names, response_values
@@ -79,8 +79,7 @@ def _require_known(given: Mapping[str, str]) -> None:
     known = [item.name for item in ITEMS]
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
+            hint = did_you_mean(name, known)
             raise ValueError(f"the checklist does not ask {name!r}{hint} It asks {known}")
 
 
