@@ -11,11 +11,12 @@ level, and logs of exponent, noise and discrepancy.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
+from bayeslaw._inference.printed_functions import frame_names, run_names
 from bayeslaw._kernels.brownian import FilterOrder
 from bayeslaw._kernels.group_effects import (
     partially_centred_effects,
@@ -52,16 +53,18 @@ class Given(NamedTuple):
 
 def given_of(compiled: CompiledDensity) -> Given:
     """From a compiled density of the same model."""
+    if list(compiled.bound.roles) != ROWS:
+        raise ValueError(f"written for {ROWS}, not for {list(compiled.bound.roles)}")
+    data = compiled.model_data
     same = ["center_mean", "center_sd", "spread_scale", "spread_of_level", "codes", "bounds"]
     same += ["mode", "information", "pivot_mode", "pivot_information"]
-    model_data: Any = compiled.model_data
-    if list(model_data.coords["parameter"]) != ROWS:
-        raise ValueError(f"written for {ROWS}, not for {model_data.coords['parameter']}")
-    names = [*same, "pivot_0", "predictor_0", "observed", "known_error"]
-    arrays = {name: np.ascontiguousarray(model_data[name]) for name in names}
-    logs = [np.log(arrays.pop(name)) for name in ("pivot_0", "predictor_0", "observed")]
-    where = [model_data[f"discrepancy_{name}"] for name in FilterOrder._fields]
-    return Given(*(arrays[name] for name in same), *logs, arrays["known_error"] ** 2, *where)
+    runs = dict(zip(run_names(["N"]), data["run_values"], strict=True))
+    log_pivot = data["frame"][frame_names(["N"]).index("log_pivot_0")]
+    where = [data[f"discrepancy_{name}"] for name in FilterOrder._fields]
+    return Given(
+        *(data[name] for name in same), log_pivot, runs["log_N"], runs["value"],
+        runs["known_error"] ** 2, *where,
+    )  # fmt: skip
 
 
 @numba.njit(cache=True, error_model="numpy")

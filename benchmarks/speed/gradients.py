@@ -7,7 +7,6 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,8 +15,8 @@ import bayeslaw as bl
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.laplace import laplace_approximation
 from bayeslaw._inference.model_data import ModelData, model_data_of
-from bayeslaw._sampling.compile_cache import compiled_density_of as cached_density_of
 from bayeslaw._sampling.compiled import CompiledDensity
+from bayeslaw._sampling.compiled import compiled_density_of as cached_density_of
 from benchmarks.speed import by_hand
 from benchmarks.speed.cases import GROUPS, ROWS, SHAPES, crossed, dozen, images
 from benchmarks.speed.measure import Row, process
@@ -125,10 +124,10 @@ def _difference(compiled: CompiledDensity) -> float:
 
     With curves of no information, both have the same coordinates except for the population.
     """
-    model_data: Any = compiled.model_data
+    model_data = compiled.model_data
     arrays = dict(model_data.arrays)
     for name in ("information", "pivot_information", "typical_information"):
-        arrays[name] = NOTHING * np.ones_like(arrays[name][0]), arrays[name][1]
+        arrays[name] = NOTHING * np.ones_like(arrays[name])
     plain = compiled.with_data(replace(model_data, arrays=arrays))
     entry = _entry(plain)
     entry()

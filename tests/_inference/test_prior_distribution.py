@@ -10,11 +10,12 @@ import preliz
 import pymc as pm
 import pytest
 import xarray as xr
+from pymc_oracle import values_of_variables
 from scipy import stats
 
 from bayeslaw._inference.bound_model import bind
-from bayeslaw._inference.graph import build
 from bayeslaw._inference.prior_distribution import UNCOMPILED, prior_draws
+from bayeslaw._inference.pymc_model import build
 from bayeslaw.data.runs import read_runs
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
@@ -44,15 +45,16 @@ def runs() -> xr.Dataset:
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_draws_have_the_distribution_of_the_pymc_model(model: Model, runs: xr.Dataset) -> None:
-    ours = prior_draws(bind(model, runs), DRAWS, np.random.default_rng(1))
-    graph = build(model, runs)
-    assert set(ours) == {"center", "spread", "effects", "theta"} & set(graph.named_vars)
-    variables = [graph[name] for name in ours]
+    bound, graph = bind(model, runs), build(model, runs)
+    ours = prior_draws(bound, DRAWS, np.random.default_rng(1))
+    rows = {name: np.moveaxis(values[0], 0, -1) for name, values in ours.items()}
+    named = {n: v for n, v in values_of_variables(bound, rows) if n in graph.named_vars}
+    variables = [graph[name] for name in named]
     theirs = pm.draw(variables, draws=DRAWS, mode=UNCOMPILED, random_seed=2)
     p_values = [
         stats.ks_2samp(a, b).pvalue
-        for values, expected in zip(ours.values(), theirs, strict=True)
-        for a, b in zip(_columns(values[0]), _columns(expected), strict=True)
+        for values, expected in zip(named.values(), theirs, strict=True)
+        for a, b in zip(_columns(np.moveaxis(values, -1, 0)), _columns(expected), strict=True)
     ]
     assert min(p_values) > 1e-3 / len(p_values)
 

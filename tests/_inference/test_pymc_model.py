@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,11 @@ import pytensor
 import pytest
 import xarray as xr
 from hand_written import GROUPS, HAND, RUNS, Hand, by_hand, read
+from model_table import MODELS, Laplace
 from pymc_oracle import PYTHON, Oracle
 from scipy import stats
 
 from bayeslaw import laws
-from bayeslaw._inference import graph
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.posterior import law_values, to_user_units
 from bayeslaw._inference.prior_distribution import prior_draws
@@ -28,23 +27,8 @@ from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian, StudentT, Undertuned
-from bayeslaw.model.noise_kind import Noise
-from bayeslaw.priors import Fixed, HalfNormal, LinkNormal, LogitNormal, LogNormal
-from bayeslaw.response_scales import LogitScale, LogScale, RawScale, ResponseScale
-
-
-@dataclass(frozen=True)
-class Laplace(Noise):
-    """A noise of one's own."""
-
-    scale: ResponseScale = LogScale()
-    varies_with: str | None = None
-
-    def log_density(self, residual: Any, sigma: Any, parameters: Any) -> Any:
-        return -np.abs(residual) / sigma - np.log(2 * sigma)
-
-    def draw(self, rng: np.random.Generator, sigma: Any, parameters: Any) -> Any:
-        return rng.laplace(0.0, sigma, np.shape(sigma))
+from bayeslaw.priors import Fixed, HalfNormal
+from bayeslaw.response_scales import LogitScale, RawScale
 
 
 def points_of(bound: BoundModel, n: int, seed: int = 3) -> list[dict[str, np.ndarray]]:
@@ -85,83 +69,6 @@ def test_gradient_is_that_of_finite_differences() -> None:
     ]
     expected = sum(np.sum(gradient[name] * direction[name]) for name in point)
     assert (ends[0] - ends[1]) / 2 == pytest.approx(expected, rel=1e-5)
-
-
-FIT = {  # models that are not in the table by hand
-    "chinchilla, approximate knots": Model(
-        laws.chinchilla, pooling=["data"], discrepancy=Brownian(knots=1)
-    ),
-    "chinchilla, tied": Model(laws.chinchilla, pooling=["task"], tie={"beta": "alpha"}),
-    "curvature": Model(laws.curvature, pooling=["task"], discrepancy=None),
-    "curvature, discrepancy": Model(laws.curvature, pooling=None),
-    "log-linear, latent": Model(laws.log_linear, pooling=["data"], noise=StudentT(5.0)),
-    "single term": Model(laws.pure_power, pooling=GROUPS),
-    "links": Model(laws.sigmoid, discrepancy=None, noise=StudentT(varies_with="N")),
-    "fixed floor": Model(
-        laws.power, pooling=["task"], noise=Undertuned(), priors={"L0": Fixed(0.9)}
-    ),
-    "priors": Model(
-        laws.power,
-        pooling={"alpha": ["task"]},
-        priors={
-            "alpha": pz.Gamma(4.0, 10.0),
-            "L0": LogNormal(1.0, 1.5),
-            "sd_alpha": LogNormal(0.1, 2.0),
-            "sd_sigma": Fixed(0.2),
-        },
-    ),
-    "priors, unpooled": Model(
-        laws.power,
-        pooling=None,
-        priors={"alpha": pz.Gamma(4.0, 10.0), "sigma": LinkNormal(-4.0, 0.5)},
-    ),
-    "prior of a fraction": Model(
-        laws.sigmoid, discrepancy=None, priors={"g": pz.Beta(2, 5), "h": LogitNormal(0.6, 1.0)}
-    ),
-    "own noise": Model(laws.power, noise=Laplace(), discrepancy=None),
-}
-
-
-@pytest.mark.parametrize("model", FIT.values(), ids=FIT)
-def test_density_is_that_of_fit(model: Model) -> None:
-    oracle, before = Oracle(model, RUNS), graph.build(model, RUNS)
-    points = list(recorded_at_random(before, 5))
-    actual = [oracle.log_density_at(point) for point, *_ in points]
-    own = log_jacobian_by_hand(oracle.bound, [point for point, *_ in points])
-    likelihood = [likelihood for _, _, likelihood in points]
-    np.testing.assert_allclose([each.likelihood for each in actual], likelihood, rtol=1e-9)
-    # PyMC keeps constants of half-normal densities in single precision: they cancel in differences.
-    prior, expected = [each.prior for each in actual] - own, [prior for _, prior, _ in points]
-    np.testing.assert_allclose(prior, expected, atol=1e-5)
-    np.testing.assert_allclose(np.diff(prior), np.diff(expected), rtol=1e-9)
-
-
-def recorded_at_random(built: pm.Model, n: int) -> Any:
-    """Recorded variables, log prior and log likelihood of the model of `fit`, at random points."""
-    names = [name for name in ("center", "spread", "effects", "latent", "theta") if name in built]
-    variables = built.replace_rvs_by_values([built[name] for name in names])
-    densities = [built.logp(vars=v, jacobian=False) for v in (built.free_RVs, built.observed_RVs)]
-    evaluate = pytensor.function(built.value_vars, [*variables, *densities], mode=PYTHON)
-    rng, start = np.random.default_rng(3), built.initial_point()
-    for _ in range(n):
-        *values, prior, likelihood = evaluate(
-            **{name: rng.normal(scale=0.7, size=np.shape(x)) for name, x in start.items()}
-        )
-        yield dict(zip(names, values, strict=True)), float(prior), float(likelihood)
-
-
-def log_jacobian_by_hand(bound: BoundModel, points: list[dict[str, np.ndarray]]) -> np.ndarray:
-    """Of priors that are not normal on the link scale, of populations, which `fit` has as such."""
-    rows = {name: row for row, name in enumerate(bound.roles)}
-    if bound.hierarchy is None:
-        return np.zeros(len(points))
-    centers = np.array([point["center"] for point in points])
-    total = np.zeros(len(points))
-    if isinstance(bound.priors.get("alpha"), pz.Gamma):
-        total += centers[:, rows["alpha"]]
-    if isinstance(bound.priors.get("g"), pz.Beta):
-        total += stats.logistic.logpdf(centers[:, rows["g"]])
-    return total
 
 
 def test_discrepancy_on_knots_is_that_of_the_kernel() -> None:
@@ -295,7 +202,7 @@ MATRIX = {
                            discrepancy=Brownian()),
     "undertuned": Model(laws.power, noise=Undertuned(varies_with="N"), discrepancy=None),
     "own noise, raw": Model(laws.pure_power, noise=Laplace(RawScale()), discrepancy=None),
-    "priors": FIT["priors"],
+    "priors": MODELS["priors"],
 }  # fmt: skip
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import nutpie
 import pandas as pd
 import pytest
 import xarray as xr
-from bound_models import model_data
-from graphs import compile_graph, unconstrained
 
 import bayeslaw as bl
-from bayeslaw._inference.bound_model import bind
-from bayeslaw._inference.graph import build
+from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.laplace import laplace_approximation
+from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._sampling.chain_modes import Modes, chain_modes, group_chains
-from bayeslaw._sampling.compiled import CompiledDensity
-from bayeslaw._sampling.flat_layout import FlatLayout
+from bayeslaw._sampling.compiled import CompiledDensity, compiled_density_of
 from bayeslaw._sampling.gate import Gate, check_convergence
 from bayeslaw._sampling.initial_points import with_initial_points
 
@@ -173,28 +169,9 @@ def test_a_fit_with_two_modes_says_so_wherever_it_is_printed(two_fit: bl.Fit) ->
     assert set(bl.summary(two_fit)["verdict"]) == {"NOT CONVERGED"}
 
 
-@dataclass(frozen=True)
-class Uncompiled(CompiledDensity):
-    """A density that has an initial point and variables, which is all that is used."""
-
-    built: Any = None
-
-    def variables(self, points: np.ndarray) -> dict[str, np.ndarray]:
-        names = [
-            name
-            for name in ("spread", "center", "effects", "theta")
-            if name in self.built.named_vars
-        ]
-        return {
-            name: each[0] for name, each in unconstrained(self.built, names, points[None]).items()
-        }
-
-
-def uncompiled(model: bl.Model, runs: xr.Dataset) -> Uncompiled:
-    built = build(model, runs)
-    start = np.concatenate([np.ravel(value) for value in built.initial_point().values()])
-    data = model_data(model, runs)
-    return Uncompiled((), {}, FlatLayout((), (), ()), data, start, built=built)  # type: ignore[arg-type]
+def compiled_of(bound: BoundModel) -> CompiledDensity:
+    """The compiled density, to be started at one point."""
+    return compiled_density_of(bound, model_data_of(bound, laplace_approximation(bound)))
 
 
 @pytest.mark.parametrize(
@@ -206,20 +183,21 @@ def test_chains_start_at_the_modes_of_the_curves(
     tasks: tuple[str, ...], discrepancy: bl.Brownian | None
 ) -> None:
     runs, model = broken_twice(0.02, 3, 0.25, -0.3, tasks), replace(SHARP, discrepancy=discrepancy)
-    bound, compiled = bind(model, runs), uncompiled(model, runs)
+    bound = bind(model, runs)
+    compiled = compiled_of(bound)
     laplace = laplace_approximation(bound)
     curve_modes = laplace.distinct_modes
     assert len(curve_modes) > 1
     points = with_initial_points(compiled, bound, laplace).initial_points
     assert points is not None
-    started = unconstrained(compiled.built, ["theta"], points)["theta"]
+    started = compiled.variables(points)["theta"]
     assert len(started) == len(curve_modes)
     for theta, mode in zip(started, curve_modes, strict=True):
         np.testing.assert_allclose(theta, [*mode.values()], atol=1e-6)
 
 
 def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
-    compiled = compile_graph(build(bl.Model(bl.laws.power, discrepancy=None), lone_runs))
+    compiled = compiled_of(bind(bl.Model(bl.laws.power, discrepancy=None), lone_runs))
     points = compiled.initial_point + np.arange(0, 6, 2)[:, None]
     several_points = replace(compiled, initial_points=points)
     chain_of_seed = several_points.chain_of_seed(5, 4)
@@ -238,6 +216,7 @@ def test_chains_take_the_points_in_turn(lone_runs: xr.Dataset) -> None:
 
 def test_laws_with_one_mode_start_at_one_point(lone_runs: xr.Dataset) -> None:
     model = bl.Model(bl.laws.power)
-    bound, compiled = bind(model, lone_runs), uncompiled(model, lone_runs)
+    bound = bind(model, lone_runs)
+    compiled = compiled_of(bound)
     assert with_initial_points(compiled, bound, laplace_approximation(bound)) is compiled
     assert compiled.chain_of_seed(1, 4) == {}

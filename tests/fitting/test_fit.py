@@ -15,7 +15,7 @@ from scipy import stats
 
 from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.laplace import approximation
-from bayeslaw._sampling import compile_cache
+from bayeslaw._kernels import printed, stage
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import grid, read_runs
@@ -392,16 +392,15 @@ def test_an_interrupt_returns_the_draws_so_far(
     assert jobs[0].handle._sampler.is_empty(ignore_error=True)  # no thread is left
 
 
-def test_modes_are_searched_once_and_no_graph_is_built_for_compiled_code(
+def test_modes_are_searched_once_and_nothing_is_compiled_twice(
     lone_fit: Fit, lone_runs: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searches, find_modes = [], approximation.find_modes
     monkeypatch.setattr(
         approximation, "find_modes", lambda problem: searches.append(1) or find_modes(problem)
     )
-    monkeypatch.setattr(
-        compile_cache, "build_graph", lambda *_: pytest.fail("the code was compiled before")
-    )
+    for module in (printed, stage):
+        monkeypatch.setattr(module, "compiled_source", lambda *_: pytest.fail("compiled twice"))
     fit(LONE, lone_runs, sampler=Sampler(random_seed=1, draws=20, tune=50, progressbar=False))
     assert len(searches) == 1
 

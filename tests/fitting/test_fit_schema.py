@@ -9,8 +9,7 @@ from unsampled_fits import two_curves, unsampled
 
 import bayeslaw as bl
 from bayeslaw._inference.bound_model import bind
-from bayeslaw._inference.graph import build
-from bayeslaw._sampling.compile_cache import recorded_variables
+from bayeslaw._sampling.prepare import prepared_density
 from bayeslaw.errors import StoreError
 from bayeslaw.fitting.fit_schema import _unconstrained, check_fit, reading
 
@@ -29,13 +28,10 @@ MODELS = {
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_the_variables_are_those_that_are_sampled(model: bl.Model) -> None:
-    graph = build(model, two_curves())
-    expected = _unconstrained(bind(model, two_curves()))
-    assert set(expected.data_vars) == set(recorded_variables(graph))
-    lengths = {name: length.eval().item() for name, length in graph.dim_lengths.items()}
-    for name, values in expected.data_vars.items():
-        dims = graph.named_vars_to_dims[str(name)]
-        assert values.shape == (1, 1, *(lengths[dim] for dim in dims))
+    bound = bind(model, two_curves())
+    expected = _unconstrained(bound).data_vars
+    shapes = {str(name): values.shape[2:] for name, values in expected.items()}
+    assert shapes == prepared_density(bound).layout.variables
 
 
 def test_a_fit_that_was_not_sampled_has_runs_only() -> None:

@@ -9,10 +9,12 @@ import numpy as np
 import preliz as pz
 import pytest
 import xarray as xr
+from bound_models import model_data
 
 import bayeslaw as bl
+from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.coordinates import coordinates
-from bayeslaw._inference.graph import build
+from bayeslaw._inference.pymc_model import build
 from bayeslaw.data.runs import reference_sizes
 from bayeslaw.fitting.population import load_population, population, save_population
 from bayeslaw.priors import HalfNormal, LinkNormal, Population
@@ -79,15 +81,14 @@ def test_a_population_can_be_the_priors_of_a_model(
     prior = population(crossed_fit)
     model = bl.Model(bl.laws.power, pooling=None, priors=prior, discrepancy=None)
     assert coordinates(model) == coordinates(bl.Model(bl.laws.power))  # priors are in coordinates
-    built = build(model, crossed_split[0])
-    drawn = built["prior_mean"].get_value()[:, 0]
-    names = list(built.coords["parameter"])
-    assert dict(zip(names, drawn, strict=True)) == pytest.approx(
-        {name: prior[name].mean for name in names}  # type: ignore[attr-defined]
+    bound = bind(model, crossed_split[0])
+    drawn = model_data(model, crossed_split[0])["prior_mean"][:, 0]
+    assert dict(zip(bound.roles, drawn, strict=True)) == pytest.approx(
+        {name: prior[name].mean for name in bound.roles}  # type: ignore[attr-defined]
     )
     mixed = {**prior, "alpha": pz.Gamma(4.0, 12.0)}  # not normal on the scale of its link
     pooled = bl.Model(bl.laws.power, priors=mixed, discrepancy=None)
-    assert "L0_center" in build(pooled, crossed_split[0]).named_vars
+    assert "mu_L0" in build(pooled, crossed_split[0]).named_vars
 
 
 def test_the_reference_has_to_be_the_same(crossed_fit: bl.Fit, lone_runs: xr.Dataset) -> None:

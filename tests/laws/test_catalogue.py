@@ -9,40 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalogue import CATALOGUE, parameters_at, sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayeslaw import laws
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import rescale
-from bayeslaw.diagnostics.check_law import RANGES, check_law
+from bayeslaw.diagnostics.check_law import check_law
 
-OWN_RANGES = {
-    ("annealing", "C"): (0.01, 0.03),  # the annealing area may not cost more than the loss
-    ("loss_to_loss", "E_0"): (0.1, 0.9),  # below every loss
-}
 BOUNDED = {"loss_to_accuracy", "pass_at_k", "sigmoid"}
-CATALOGUE = [laws.find(name) for name in laws.names()]
 # A saved fit recognises its law by this hash of the formula's source, names of helpers included.
 DIGESTS = json.loads((Path(__file__).parent / "files" / "digests_0_1_0.json").read_text())
 every_law = pytest.mark.parametrize("law", CATALOGUE, ids=lambda law: law.name)
-
-
-def parameters_at(law: Law, position: np.ndarray | float) -> dict[str, np.ndarray]:
-    """Parameters somewhere between the ends of their roles' ranges."""
-    return {
-        name: low + (high - low) * np.asarray(position)
-        for name, role in law.parameters.items()
-        for low, high in [OWN_RANGES.get((law.name, name), RANGES[role.name])]
-    }
-
-
-def sample(law: Law, size: int = 8) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-    """Predictors and parameters, different in every element."""
-    rng = np.random.default_rng(4)
-    predictors = [rng.uniform(1, 10, size) for _ in law.predictors]
-    drawn = {name: parameters_at(law, rng.uniform(size=size))[name] for name in law.parameters}
-    return predictors, drawn
 
 
 def test_names_are_those_of_laws() -> None:

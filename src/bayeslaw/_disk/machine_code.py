@@ -16,6 +16,7 @@ import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numba
 from numba.core import caching
@@ -24,7 +25,7 @@ from numba.core.serialize import dumps
 from bayeslaw._disk.compile_folder import compile_folder, warn_unwritten
 from bayeslaw._disk.files import is_intact, replace_file, sha256
 
-__all__ = ["CodeFiles", "KernelLocator"]
+__all__ = ["CodeFiles", "GeneratedCodeLocator", "KernelLocator", "set_cache_key"]
 
 NumbaFiles = caching.IndexDataCacheFile
 
@@ -87,6 +88,39 @@ class KernelLocator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator
         return cls(py_func, py_file) if is_own else None
 
 
+_cache_keys: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of functions without a file
+
+
+def set_cache_key(function: Any, key: str) -> None:
+    """Cache the machine code of a generated function under a key that tells all it depends on."""
+    _cache_keys[function] = key
+
+
+class GeneratedCodeLocator(caching._CacheLocator):
+    """Locates the code of generated functions, which have a key in place of a file."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def get_cache_path(self) -> Path:
+        """The folder."""
+        return compile_folder()
+
+    def get_source_stamp(self) -> str:
+        """The key."""
+        return self._key
+
+    def get_disambiguator(self) -> str:
+        """The start of the key."""
+        return self._key[:12]
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> GeneratedCodeLocator | None:
+        """A locator of a function with a key; None for others."""
+        key = _cache_keys.get(py_func)
+        return None if key is None else cls(key)
+
+
 def _files(cache_path: Any, filename_base: str, source_stamp: Any) -> Any:
     is_own = cache_path == compile_folder()
     return (CodeFiles if is_own else NumbaFiles)(cache_path, filename_base, source_stamp)
@@ -94,4 +128,4 @@ def _files(cache_path: Any, filename_base: str, source_stamp: Any) -> Any:
 
 # Numba has no setting for either; PyTensor adds its locator to the same list.
 caching.IndexDataCacheFile = _files  # pyright: ignore[reportAttributeAccessIssue]
-caching.CacheImpl._locator_classes.insert(0, KernelLocator)
+caching.CacheImpl._locator_classes[:0] = [GeneratedCodeLocator, KernelLocator]

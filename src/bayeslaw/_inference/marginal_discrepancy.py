@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, singledispatch
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from bayeslaw._inference.kernel_operations import brownian_log_density, knots_log_density
 from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._kernels import brownian, knot_layout, knots
+from bayeslaw._kernels.stage import Stage
+from bayeslaw._kernels.stages import likelihood
 from bayeslaw._law.law import Law
 from bayeslaw.model.discrepancy import Brownian, Discrepancy
 from bayeslaw.model.model import Model
@@ -41,12 +42,8 @@ class MarginalDiscrepancy(Protocol):
         ...
 
     @property
-    def signature(self) -> tuple[str, ...]:
-        """Dimensions of the arrays, as in a PyMC signature."""
-        ...
-
-    def log_density(self, residual: Any, noise_variance: Any, tau2: Any, where: Any) -> Any:
-        """Joint log density of the residuals, in a graph."""
+    def likelihood(self) -> Stage:
+        """The stage of the log density that marginalises it."""
         ...
 
     def log_density_by_curve(
@@ -108,13 +105,9 @@ class BrownianDiscrepancy:
         return self._filter_order._asdict()
 
     @property
-    def signature(self) -> tuple[str, ...]:
-        """One number per run."""
-        return ("(r)",) * len(self.arrays)
-
-    def log_density(self, residual: Any, noise_variance: Any, tau2: Any, where: Any) -> Any:
-        """Joint log density in a graph."""
-        return brownian_log_density(residual, noise_variance, tau2[0], *where)
+    def likelihood(self) -> Stage:
+        """By a Kalman filter."""
+        return likelihood.brownian_likelihood
 
     def log_density_by_curve(
         self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray
@@ -169,13 +162,9 @@ class KnotDiscrepancy:
         return self._knots._asdict()
 
     @property
-    def signature(self) -> tuple[str, ...]:
-        """Per run (r), curve boundary (b), predictor (p) and knot (k)."""
-        return "(r)", "(b)", "(p,r)", "(p,r)", "(p,r)", "(b)", "(k)", "(k)", "(k)"
-
-    def log_density(self, residual: Any, noise_variance: Any, tau2: Any, where: Any) -> Any:
-        """Joint log density in a graph."""
-        return knots_log_density(residual, noise_variance, tau2, *where)
+    def likelihood(self) -> Stage:
+        """By one linear system per curve."""
+        return likelihood.knots_likelihood
 
     def log_density_by_curve(
         self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray

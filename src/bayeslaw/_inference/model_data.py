@@ -1,6 +1,7 @@
-"""Model data: everything the log density takes from the runs, as named arrays.
+"""The data of a log density: all that its stages need from runs, prior and Laplace approximation.
 
-One compiled density therefore serves any runs.
+Arrays have the names under which the stages in `bayeslaw._kernels.stages` read them. One compiled
+density serves all runs of the same structure.
 """
 
 from __future__ import annotations
@@ -8,154 +9,134 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from bayeslaw._inference.bound_model import BoundModel
-from bayeslaw._inference.coordinates import Frame
+from bayeslaw._inference.coordinates import Frame, SumOfTerms
 from bayeslaw._inference.hierarchy import HierarchyLayout
 from bayeslaw._inference.laplace import LaplaceApproximation, TypicalCurve
-from bayeslaw._inference.run_arrays import RunArrays
 from bayeslaw._law.roles import link_normal
 from bayeslaw.priors import HalfNormal
 
-__all__ = [
-    "CURVE_WHITENING_ARRAYS",
-    "DISCREPANCY_PREFIX",
-    "FRAME_ENDS",
-    "POPULATION_WHITENING_ARRAYS",
-    "THETA_DIMS",
-    "ModelData",
-    "model_data_of",
-]
+__all__ = ["CURVE_WHITENING_ARRAYS", "ModelData", "model_data_of"]
 
-CURVE_WHITENING_ARRAYS = {  # Laplace approximation that curves are whitened by, with dimensions
-    "pivot_mode": "(p,c)",
-    "pivot_information": "(p,c)",
-    "mode": "(p,c)",
-    "noise_alone": "(l,n,c)",
-    "noise_share": "(l,n,c)",
-    "noise_shift": "(l,c)",
-    "jacobian": "(l,l,c)",
-}
-POPULATION_WHITENING_ARRAYS = {  # what the population is whitened by, with dimensions
-    "typical_mode": "(p,c)",
-    "typical_information": "(p,c)",
-    "curve_mixed": "(c,p,p)",
-    "typical_mixed": "(p,p)",
-    "level_share": "(p,s)",
-    "typical_blocks": "(b,t)",
-}
-FRAME_ENDS = ("pivot", "smallest", "largest")
-THETA_DIMS = ("parameter", "curve")
-DISCREPANCY_PREFIX = "discrepancy_"  # of the names of the discrepancy's arrays
+CURVE_WHITENING_ARRAYS = (  # the Laplace approximation that curves are whitened by
+    "pivot_mode", "pivot_information", "mode", "noise_alone", "noise_share", "noise_shift",
+    "jacobian",
+)  # fmt: skip
 
-type Array = tuple[np.ndarray, str | tuple[str, ...] | None]
+type Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class ModelData:
-    """Named arrays with their dimensions, and the labels along each dimension.
+    """Arrays by name, and the lengths of their dimensions.
 
-    `level` is the log median response, if the density has it as a constant because a prior of the
-    population is not among the arrays. `priors_as_data` names the user's priors whose parameters
-    are arrays, or that the density does not depend on.
+    `own_spreads` names the standard deviations if some have priors of the user's, and `level` is
+    the log median response if the density has it as a constant, because of a prior of the user's.
+    `priors_as_data` names the user's priors whose parameters are arrays, or that the density does
+    not depend on.
     """
 
-    arrays: Mapping[str, Array]
-    coords: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+    sizes: Mapping[str, int]
+    own_spreads: tuple[str, ...] = ()
     level: float | None = None
     priors_as_data: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """An array, or the length of a dimension."""
-        if name in self.arrays:
-            return np.asarray(self.arrays[name][0])
-        return np.asarray(len(self.coords[name]), dtype=np.int64)
+        """An array."""
+        return self.arrays[name]
 
-    @property
-    def names(self) -> frozenset[str]:
-        """Names of arrays and dimensions."""
-        return frozenset(self.arrays) | frozenset(self.coords)
+    def __contains__(self, name: str) -> bool:
+        """Whether there is an array of this name."""
+        return name in self.arrays
 
     @property
     def structure(self) -> tuple[frozenset[str], tuple[str, ...], float | None]:
         """What two models on different runs must share to have the same compiled density."""
-        own_priors = "spread_of" in self.coords and "spread_scale" not in self.arrays
-        return self.names, tuple(self.coords["spread_of"]) if own_priors else (), self.level
+        return frozenset(self.arrays), self.own_spreads, self.level
 
 
 def model_data_of(bound: BoundModel, laplace: LaplaceApproximation) -> ModelData:
     """The data of a model on runs."""
-    run_arrays, roles, layout = bound.run_arrays, bound.roles, bound.hierarchy
-    arrays = _runs(run_arrays) | _curve_whitening(laplace, tuple(roles)) | _discrepancy(bound)
-    curves = run_arrays.curves["curve"].values.tolist()
-    coords = {"run": np.arange(run_arrays.response.size), "curve": curves, "parameter": list(roles)}
+    layout, roles = bound.hierarchy, bound.roles
+    arrays = _runs(bound) | _curve_whitening(laplace, tuple(roles)) | _discrepancy(bound)
+    sizes = {
+        "run": bound.run_arrays.response.size,
+        "curve": bound.run_arrays.n_curves,
+        "parameter": len(roles),
+        "spread": len(layout.spreads if layout else ()),
+        "effect": len(layout.levels if layout else ()),
+    }
+    normal = {n for n, role in roles.items() if link_normal(bound.priors[n], role.link)}
     if layout is None:
-        normal = {n for n, role in roles.items() if link_normal(bound.priors[n], role.link)}
+        arrays |= _unpooled_prior(bound, normal)
         spreads = {f"sd_{name}" for name in bound.model.roles}
-        arrays |= _unpooled_prior(bound)
-        return ModelData(arrays, coords, priors_as_data=frozenset(normal | spreads))
-    coords |= {"spread_of": [" ".join(item) for item in layout.spreads]}
-    coords |= {"effect_of": [" ".join(item) for item in layout.levels]}
+        return ModelData(arrays, sizes, priors_as_data=frozenset(normal | spreads))
+    arrays["is_normal"] = np.ones(len(roles), dtype=np.int64)
     arrays |= _hierarchy_prior(bound, layout) | _population_whitening(bound, layout, laplace)
     as_data = {*roles} if "center_mean" in arrays else set()
     as_data |= {f"sd_{name}" for name in roles} if "spread_scale" in arrays else set()
-    level = None if "center_mean" in arrays else run_arrays.level
-    return ModelData(arrays, coords, level, frozenset(as_data))
+    own = () if "spread_scale" in arrays else tuple(" ".join(item) for item in layout.spreads)
+    level = None if "center_mean" in arrays else bound.run_arrays.level
+    return ModelData(arrays, sizes, own, level, frozenset(as_data))
 
 
-def _discrepancy(bound: BoundModel) -> dict[str, Array]:
+def _discrepancy(bound: BoundModel) -> Arrays:
     arrays = bound.discrepancy.arrays if bound.discrepancy else {}
-    return {f"{DISCREPANCY_PREFIX}{name}": (values, None) for name, values in arrays.items()}
+    return {f"discrepancy_{name}": values for name, values in arrays.items()}
 
 
-def _runs(run_arrays: RunArrays) -> dict[str, Array]:
-    per_run = {f"predictor_{i}": x for i, x in enumerate(run_arrays.predictors)}
-    per_run |= {f"log_{name}": np.log(x) for name, x in per_run.items()}
-    per_run |= {"observed": run_arrays.response, "known_error": run_arrays.known_error}
-    per_run |= {"curve_of_run": run_arrays.curve}
-    per_curve = {
-        f"{end}_{i}": x
-        for end, values in zip(FRAME_ENDS, run_arrays.frame.ends, strict=True)
-        for i, x in enumerate(values)
+def _runs(bound: BoundModel) -> Arrays:
+    """Rows as `run_names` and `frame_names` name them."""
+    run_arrays, scale = bound.run_arrays, bound.model.noise.scale
+    sizes = np.array(run_arrays.predictors)
+    unit = np.full_like(run_arrays.values, run_arrays.unit)
+    slopes = np.log(scale.slope(run_arrays.response, run_arrays.unit))
+    return {
+        "run_values": np.array(
+            [*sizes, *np.log(sizes), run_arrays.values, run_arrays.known_error, unit]
+        ),
+        "curve_of_run": run_arrays.curve,
+        "constant": np.array([slopes.sum()]),
+        "frame": _frame_rows(run_arrays.frame),
     }
-    arrays: dict[str, Array] = {name: (values, "run") for name, values in per_run.items()}
-    arrays |= {name: (values, "curve") for name, values in per_curve.items()}
-    return arrays | {"unit": (np.asarray(run_arrays.unit), None)}
 
 
-def _curve_whitening(laplace: LaplaceApproximation, names: tuple[str, ...]) -> dict[str, Array]:
+def _frame_rows(frame: Frame) -> np.ndarray:
+    rows = np.array([values for end in frame.ends for values in end])
+    return np.concatenate([rows, np.log(rows)])
+
+
+def _curve_whitening(laplace: LaplaceApproximation, names: tuple[str, ...]) -> Arrays:
     """Laplace approximation of the curves, as arrays."""
-    by_name = {
-        key: getattr(laplace, key)
-        for key in ("pivot_mode", "pivot_information", "mode", "information")
-    }
-    rows: dict[str, Array] = {
-        key: (np.array([values[n] for n in names]), THETA_DIMS) for key, values in by_name.items()
-    }
-    return rows | {key: (values, None) for key, values in vars(laplace.expansion).items()}
+    keys = ("pivot_mode", "pivot_information", "mode", "information")
+    rows = {key: np.array([getattr(laplace, key)[name] for name in names]) for key in keys}
+    return rows | dict(vars(laplace.expansion))
 
 
-def _hierarchy_prior(bound: BoundModel, layout: HierarchyLayout) -> dict[str, Array]:
-    arrays: dict[str, Array] = {}
+def _hierarchy_prior(bound: BoundModel, layout: HierarchyLayout) -> Arrays:
+    levels = len(layout.levels)
+    arrays: Arrays = {
+        "spread_of_level": np.array(layout.spread_of_level, dtype=np.int64).reshape(levels),
+        "codes": layout.codes,
+        "bounds": layout.bounds,
+    }
     normals = [link_normal(bound.priors[name], role.link) for name, role in bound.roles.items()]
     if None not in normals:
-        arrays["center_mean"] = np.array([n.mean for n in normals if n]), "parameter"
-        arrays["center_sd"] = np.array([n.sd for n in normals if n]), "parameter"
+        arrays["center_mean"] = np.array([n.mean for n in normals if n])
+        arrays["center_sd"] = np.array([n.sd for n in normals if n])
     if all(isinstance(prior, HalfNormal) for prior in bound.spread_priors):
-        scales = [prior.sd for prior in bound.spread_priors]  # type: ignore[union-attr]
-        arrays["spread_scale"] = np.array(scales), "spread_of"
-    if layout.levels:
-        arrays["spread_of_level"] = np.array(layout.spread_of_level), "effect_of"
-        arrays |= {"codes": (layout.codes, None), "bounds": (layout.bounds, None)}
+        scales = [prior.sd for prior in bound.spread_priors if isinstance(prior, HalfNormal)]
+        arrays["spread_scale"] = np.array(scales)
     return arrays
 
 
 def _population_whitening(
     bound: BoundModel, layout: HierarchyLayout, laplace: LaplaceApproximation
-) -> dict[str, Array]:
+) -> Arrays:
     """Laplace approximation of the curves at a typical curve's pivot, as arrays."""
     system, names = bound.coordinates, tuple(bound.roles)
     pivot, smallest, largest = (
@@ -169,25 +150,42 @@ def _population_whitening(
         share[names.index(layout.spreads[i][0]), i] = 1 / levels[i]
     # The law's parameters are one block; each nuisance parameter is a block of its own.
     ends = [0, *range(len(system.roles), len(names) + 1)]
-    blocks = np.array([*itertools.pairwise(ends)])
-    arrays = dict(
-        zip(
-            POPULATION_WHITENING_ARRAYS,
-            [*typical, typical.jacobian.mean(axis=0), share, blocks],
-            strict=True,
-        )
-    )
-    for end, values in zip(FRAME_ENDS, frame.ends, strict=True):
-        arrays |= {f"typical_{end}_{i}": np.array([x]) for i, x in enumerate(values)}
-    return {name: (values, None) for name, values in arrays.items()}
+    mode, information, curve_mixed = typical
+    return {
+        "typical_mode": mode,
+        "typical_information": information,
+        "curve_mixed": curve_mixed,
+        "typical_mixed": typical.jacobian.mean(axis=0),
+        "level_share": share,
+        "typical_blocks": np.array([*itertools.pairwise(ends)]),
+        "typical_frame": _frame_rows(frame)[:, None],
+        **_pivot_mean(bound, frame),
+    }
 
 
-def _unpooled_prior(bound: BoundModel) -> dict[str, Array]:
+def _pivot_mean(bound: BoundModel, frame: Frame) -> Arrays:
+    """Prior mean of the population at a pivot; only sums of terms reach every population there."""
+    system = bound.coordinates
+    normals = [link_normal(bound.priors[name], role.link) for name, role in bound.roles.items()]
+    if None in normals:
+        return {}
+    mean = np.array([normal.mean for normal in normals if normal])
+    if isinstance(system, SumOfTerms):
+        rows = dict(zip(system.roles, mean, strict=False))
+        at_pivot = system.to_pivot(rows, frame, dict.fromkeys(rows, 1.0))
+        mean[: len(rows)] = [at_pivot[name] for name in rows]
+    return {"center_pivot_mean": mean}
+
+
+def _unpooled_prior(bound: BoundModel, normal: set[str]) -> Arrays:
     """Prior mean and sd of curves that share nothing, approximate where a prior is not normal."""
     normals = [
         link_normal(bound.priors[name], role.link) or link_normal(role.prior, role.link)
         for name, role in bound.roles.items()
     ]
-    mean = np.array([[normal.mean] * bound.run_arrays.n_curves for normal in normals if normal])
-    sd = np.array([normal.sd for normal in normals if normal])
-    return {"prior_mean": (mean, THETA_DIMS), "prior_sd": (sd, "parameter")}
+    means = [[n.mean] * bound.run_arrays.n_curves for n in normals if n]
+    return {
+        "prior_mean": np.array(means),
+        "prior_sd": np.array([n.sd for n in normals if n]),
+        "is_normal": np.array([name in normal for name in bound.roles], dtype=np.int64),
+    }

@@ -18,7 +18,16 @@ from bayeslaw._law.units import rescale
 from bayeslaw.data.runs import group_names
 from bayeslaw.model.model import Model
 
-__all__ = ["law_values", "level_dim", "posterior_dataset", "to_user_units", "unconstrained_dataset"]
+__all__ = [
+    "LATENT",
+    "law_values",
+    "level_dim",
+    "posterior_dataset",
+    "to_user_units",
+    "unconstrained_dataset",
+]
+
+LATENT = "latent"  # variables of runs, given which their noise is Gaussian
 
 # Dimension names that ArviZ and its plots reserve, or that the tree uses.
 RESERVED = frozenset(

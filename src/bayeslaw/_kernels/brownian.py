@@ -31,6 +31,7 @@ __all__ = [
     "smoother",
     "smoother_draws",
     "value_and_gradients",
+    "write_gradients",
 ]
 
 SMALL = 1e-140  # take the logarithm of a product of precisions before it underflows
@@ -107,7 +108,7 @@ def log_density(residual, noise_variance, tau2, order, step, is_first, curve):
 
 
 @kernel
-def _reverse(residual, noise_variance, tau2, layout, out):
+def write_gradients(residual, noise_variance, tau2, layout, out):
     """Return `log_density` and write its gradients to `out`, whose last array starts at zero."""
     order, step, is_first, curve = layout
     residual_bar, noise_variance_bar, tau2_bar = out
@@ -142,7 +143,7 @@ def _reverse(residual, noise_variance, tau2, layout, out):
 def value_and_gradients(residual, noise_variance, tau2, order, step, is_first, curve):
     """`log_density` and its gradients with respect to residual, noise variance and tau2."""
     out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
-    total = _reverse(residual, noise_variance, tau2, (order, step, is_first, curve), out)
+    total = write_gradients(residual, noise_variance, tau2, (order, step, is_first, curve), out)
     return np.asarray(total), out[0], out[1], out[2]
 
 
@@ -152,7 +153,9 @@ def gradients(residual, noise_variance, tau2, order, step, is_first, curve):
     layout = (order, step, is_first, curve)
     out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
     for s in range(residual.shape[0]):
-        _reverse(residual[s], noise_variance[s], tau2[s], layout, (out[0][s], out[1][s], out[2][s]))
+        write_gradients(
+            residual[s], noise_variance[s], tau2[s], layout, (out[0][s], out[1][s], out[2][s])
+        )
     return out
 
 

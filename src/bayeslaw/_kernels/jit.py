@@ -1,18 +1,21 @@
-"""Compilation of the kernels by Numba, with machine code on disk."""
+"""Compilation by Numba, with machine code on disk."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numba
 
-__all__ = ["SOURCE_HASH", "kernel"]
+from bayeslaw._disk.machine_code import set_cache_key
 
-_FILES = sorted(Path(__file__).parent.glob("*.py"))
+__all__ = ["SOURCE_HASH", "compiled_source", "kernel"]
+
+_FILES = sorted(Path(__file__).parent.rglob("*.py"))
 SOURCE_HASH = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()
+OPTIONS: Mapping[str, Any] = {"error_model": "numpy"}  # division by zero is infinite
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -20,4 +23,19 @@ def kernel(function: Callable[..., Any]) -> Any:
     # Numba compares the function's own file only: it would go on running machine code that
     # contains a function of another file as it was before a change.
     function.__qualname__ += f"_{SOURCE_HASH[:12]}"
-    return numba.njit(cache=True, error_model="numpy")(function)
+    return numba.njit(cache=True, **OPTIONS)(function)
+
+
+def compiled_source(
+    source: str, name: str, names: Mapping[str, Any], signature: Any, what: str
+) -> Any:
+    """A C function from source text, cached on disk under the text and the source of all kernels.
+
+    `names` are what the text refers to beside `carray` and `math`; `what` says which they are.
+    """
+    key = hashlib.sha256("\0".join([source, what, SOURCE_HASH]).encode()).hexdigest()
+    namespace = {"carray": numba.carray, "__name__": __name__, **names}
+    exec(compile(source, f"<{what}>", "exec"), namespace)
+    function = namespace[name]
+    set_cache_key(function, key)
+    return numba.cfunc(signature, cache=True, **OPTIONS)(function)

@@ -28,6 +28,7 @@ __all__ = [
     "log_density",
     "log_density_by_curve",
     "value_and_gradients",
+    "write_gradients",
 ]
 
 
@@ -250,7 +251,7 @@ def _increment_variance_slope(score, z, gram, inverse, scale, k):
 
 
 @kernel
-def _reverse(residual, noise_variance, tau2, layout, out):
+def write_gradients(residual, noise_variance, tau2, layout, out):
     """Return `log_density` and write its gradients to `out`, whose last array starts at zero."""
     total = 0.0
     order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor = layout
@@ -290,7 +291,7 @@ def value_and_gradients(
     """`log_density` and its gradients with respect to residual, noise variance and tau2."""
     layout = order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor
     out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
-    total = _reverse(residual, noise_variance, tau2, layout, out)
+    total = write_gradients(residual, noise_variance, tau2, layout, out)
     return np.asarray(total), out[0], out[1], out[2]
 
 
@@ -299,7 +300,9 @@ def gradients(residual, noise_variance, tau2, *layout):
     """Gradients for many draws: arrays (draws, runs), tau2 (draws, predictors, curves)."""
     out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
     for s in range(residual.shape[0]):
-        _reverse(residual[s], noise_variance[s], tau2[s], layout, (out[0][s], out[1][s], out[2][s]))
+        write_gradients(
+            residual[s], noise_variance[s], tau2[s], layout, (out[0][s], out[1][s], out[2][s])
+        )
     return out
 
 

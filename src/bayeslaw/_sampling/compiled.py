@@ -6,6 +6,7 @@ import ctypes
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -13,9 +14,15 @@ import numpy as np
 import nutpie
 from nutpie.compile_pymc import CompiledPyMCModel
 
-from bayeslaw._sampling.flat_layout import ArraySource, FlatLayout
+from bayeslaw._inference.bound_model import BoundModel
+from bayeslaw._inference.model_data import ModelData
+from bayeslaw._kernels.entry_points import density_entry_point, variables_entry_point
+from bayeslaw._progress import progress
+from bayeslaw._sampling.flat_layout import FlatLayout
+from bayeslaw._sampling.program import Program, initial_point, layout_of, program_of
+from bayeslaw._sampling.tape import Tape, tape_of
 
-__all__ = ["DOUBLES", "DRAW", "INTEGERS", "CompiledDensity"]
+__all__ = ["DOUBLES", "DRAW", "INTEGERS", "CompiledDensity", "compiled_density_of"]
 
 DRAW = "flat_variables"  # the one variable that nutpie sees: all recorded variables in a vector
 JITTER = 0.5  # of initial points, in the sampler's units
@@ -28,48 +35,51 @@ class CompiledDensity:
 
     Parameters
     ----------
-    entry_points : tuple
-        C functions for density and gradient and for the recorded variables, and what both call.
-    dtypes : mapping of str to dtype
-        Data that the density takes, in order.
-    layout : FlatLayout
-        Order of the variables.
-    model_data : ArraySource
+    bound : BoundModel
+        The model, on runs of the structure for which it was compiled.
+    tape : Tape
+        Compiled stages.
+    model_data : ModelData
         The data.
-    initial_point : array (unknowns,)
-        A point of the unconstrained space to start near.
     initial_points : array (points, unknowns), optional
         Several points for the chains to start near, in turn.
     """
 
-    entry_points: tuple[Any, Any, Any]
-    dtypes: Mapping[str, np.dtype]
-    layout: FlatLayout
-    model_data: ArraySource
-    initial_point: np.ndarray
+    bound: BoundModel
+    tape: Tape
+    model_data: ModelData
     initial_points: np.ndarray | None = None
 
-    def with_data(self, model_data: ArraySource) -> CompiledDensity:
+    @cached_property
+    def layout(self) -> FlatLayout:
+        """Order of the variables."""
+        return layout_of(self.tape, self.model_data)
+
+    @cached_property
+    def initial_point(self) -> np.ndarray:
+        """A point of the unconstrained space to start near."""
+        return initial_point(self.tape, self.model_data)
+
+    @cached_property
+    def program(self) -> Program:
+        """What the entry points run."""
+        return program_of(self.bound, self.tape, self.model_data)
+
+    def with_data(self, model_data: ModelData) -> CompiledDensity:
         """The density for other runs of the same model; raises ValueError if the groups differ."""
-        missing = sorted(self.dtypes.keys() - model_data.names)
-        if missing:
+        if self.model_data.structure != model_data.structure:
             raise ValueError(
-                f"these runs need another compilation: their model has no {missing[0]!r}, so they "
-                "differ in the groups that can be pooled"
+                "these runs need another compilation: they differ in the groups that can be "
+                "pooled, or in the level of the responses, which priors of yours depend on"
             )
-        initial_point = self.layout.initial_point(model_data)
-        return replace(
-            self, model_data=model_data, initial_point=initial_point, initial_points=None
-        )
+        return CompiledDensity(self.bound, self.tape, model_data)
 
     def nutpie_model(
         self, chain_of_seed: Mapping[int, int] = MappingProxyType({})
     ) -> CompiledPyMCModel:
         """The model that nutpie samples; see `chain_of_seed` for the argument."""
-        size, width = self.initial_point.size, self.layout.width(self.model_data)
+        size, width = self.layout.n_unknowns, self.layout.width
         points = self.initial_point[None] if self.initial_points is None else self.initial_points
-        arrays = [np.array(self.model_data[n], kind, order="C") for n, kind in self.dtypes.items()]
-        table = np.array([n for x in arrays for n in (x.ctypes.data, *x.shape)], dtype=np.int64)
 
         def jittered(seed: Any) -> np.ndarray:
             point = points[chain_of_seed.get(seed, 0) % len(points)]
@@ -77,12 +87,12 @@ class CompiledDensity:
 
         return CompiledPyMCModel(
             dims={DRAW: (f"{DRAW}_index",)},
-            compiled_logp_func=self.entry_points[0],
-            compiled_expand_func=self.entry_points[1],
+            compiled_logp_func=density_entry_point(),
+            compiled_expand_func=variables_entry_point(),
             initial_point_func=jittered,
-            shared_data=dict(zip(self.dtypes, arrays, strict=True)),
+            shared_data={str(i): values for i, values in enumerate(self.program.arrays)},
             shared_var_keys={},
-            user_data=table,
+            user_data=self.program.table,
             n_expanded=width,
             shape_info=([DRAW], [slice(0, width)], [(width,)]),
             logp_func=None,
@@ -118,14 +128,14 @@ class CompiledDensity:
 
     def variables(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Recorded variables at points (..., unknowns), each (..., shape of the variable)."""
-        return self.layout.split(self.flat_variables(points), self.model_data)
+        return self.layout.split(self.flat_variables(points))
 
     def flat_variables(self, points: np.ndarray) -> np.ndarray:
         """Recorded variables (..., width) at points (..., unknowns)."""
-        width = self.layout.width(self.model_data)
+        width = self.layout.width
         points = np.ascontiguousarray(points, dtype=float)
         rows = np.empty((*points.shape[:-1], width))
-        self._call(self.entry_points[1], (self.initial_point.size, width), points, rows)
+        self._call(variables_entry_point(), (self.layout.n_unknowns, width), points, rows)
         return rows
 
     def log_density(self, points: np.ndarray) -> np.ndarray:
@@ -136,16 +146,25 @@ class CompiledDensity:
         """Log density (...) and gradient (..., unknowns), arbitrary where it is undefined."""
         points = np.ascontiguousarray(points, dtype=float)
         values, gradients = np.empty(points.shape[:-1]), np.empty_like(points)
-        entry_point, size = self.entry_points[0], self.initial_point.size
-        self._call(entry_point, (size,), points, gradients, values[..., None])
+        sizes = (self.layout.n_unknowns,)
+        self._call(density_entry_point(), sizes, points, gradients, values[..., None])
         return np.where(np.isfinite(values), values, -np.inf), gradients
 
     def _call(self, entry_point: Any, sizes: tuple[int, ...], *arrays: np.ndarray) -> None:
         """Call an entry point with each row of contiguous arrays."""
-        model = self.nutpie_model()  # it owns the data
-        table = model.user_data.ctypes.data_as(INTEGERS)
+        table = self.program.table.ctypes.data_as(INTEGERS)
         for rows in zip(*map(_row_pointers, arrays), strict=True):
             entry_point.ctypes(*sizes, *rows, table)
+
+
+def compiled_density_of(
+    bound: BoundModel, model_data: ModelData, progressbar: bool = False
+) -> CompiledDensity:
+    """The compiled log density of a model on runs."""
+    with progress("Compiling, once for a law", None, shown=progressbar):
+        compiled = CompiledDensity(bound, tape_of(bound, model_data), model_data)
+        compiled.program  # noqa: B018 (compiles)
+    return compiled
 
 
 def _row_pointers(rows: np.ndarray) -> Iterator[Any]:

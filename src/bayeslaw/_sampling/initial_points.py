@@ -10,7 +10,7 @@ from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.hierarchy import mean_given_population
 from bayeslaw._inference.laplace import LaplaceApproximation
 from bayeslaw._inference.model_data import CURVE_WHITENING_ARRAYS
-from bayeslaw._inference.whitening import CurveWhitening
+from bayeslaw._inference.whitening import whitened
 from bayeslaw._sampling.compiled import CompiledDensity
 
 __all__ = ["with_initial_points"]
@@ -40,14 +40,13 @@ def _points_at(
     spread = variables["spread"][:n] if "spread" in variables else model_data["prior_sd"]
     mean = (
         model_data["prior_mean"]
-        if "prior_mean" in model_data.names
+        if "prior_mean" in model_data
         else _curve_means(compiled, variables)
     )
     arrays = {name: model_data[name] for name in CURVE_WHITENING_ARRAYS}
     frame = bound.run_arrays.frame
-    whitening = CurveWhitening(bound.coordinates, mean, spread[:, None], arrays, frame)
     with np.errstate(all="ignore"):
-        values = [whitening.inverse(theta) for theta in thetas]
+        values = [whitened(at, bound.coordinates, mean, spread, arrays, frame) for at in thetas]
     # The curves are the last variable of the model.
     points = np.tile(compiled.initial_point, (len(thetas), 1))
     points[:, -n * curves :] = np.reshape(values, (len(thetas), -1))

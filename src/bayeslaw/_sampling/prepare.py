@@ -5,8 +5,7 @@ from __future__ import annotations
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.laplace import laplace_approximation
 from bayeslaw._inference.model_data import model_data_of
-from bayeslaw._sampling.compile_cache import compiled_density_of
-from bayeslaw._sampling.compiled import CompiledDensity
+from bayeslaw._sampling.compiled import CompiledDensity, compiled_density_of
 from bayeslaw._sampling.initial_points import with_initial_points
 
 __all__ = ["prepared_density"]

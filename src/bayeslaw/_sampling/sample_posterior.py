@@ -76,7 +76,7 @@ def sample_posterior(
     limit = limit or TimeLimit(sampler.max_seconds)
 
     def from_flat(rows: np.ndarray, sample_stats: xr.Dataset) -> PosteriorDraws:
-        draws = compiled.layout.split(rows, compiled.model_data)
+        draws = compiled.layout.split(rows)
         unconstrained = unconstrained_dataset(bound, draws)
         posterior = posterior_dataset(bound, unconstrained)
         seconds = time.perf_counter() - started

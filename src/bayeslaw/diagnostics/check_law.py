@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.coordinates import Frame, coordinates
-from bayeslaw._inference.law_tensors import values_and_gradient
+from bayeslaw._inference.law_derivatives import values_and_gradient
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import rescale
 from bayeslaw.model.model import Model

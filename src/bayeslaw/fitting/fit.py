@@ -13,13 +13,12 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.bound_model import BoundModel, bind
-from bayeslaw._inference.graph import LATENT
 from bayeslaw._inference.laplace import LaplaceApproximation, laplace_approximation
 from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._inference.pointwise import DrawsAtRuns
-from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
+from bayeslaw._inference.posterior import LATENT, posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.prior_distribution import prior_draws
-from bayeslaw._sampling.compile_cache import compiled_density_of
+from bayeslaw._sampling.compiled import compiled_density_of
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler

@@ -20,8 +20,7 @@ from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.laplace import laplace_approximation
 from bayeslaw._inference.model_data import ModelData, model_data_of
 from bayeslaw._progress import progress
-from bayeslaw._sampling.compile_cache import compiled_density_of
-from bayeslaw._sampling.compiled import CompiledDensity
+from bayeslaw._sampling.compiled import CompiledDensity, compiled_density_of
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayeslaw._inference.bound_model import bind
-from bayeslaw._inference.graph import LATENT
 from bayeslaw._inference.pointwise import (
     DrawsAtRuns,
     PredictionPoints,
@@ -15,7 +14,7 @@ from bayeslaw._inference.pointwise import (
     response_distribution,
     tau_by_predictor,
 )
-from bayeslaw._inference.posterior import law_values
+from bayeslaw._inference.posterior import LATENT, law_values
 from bayeslaw._inference.run_arrays import response_unit
 from bayeslaw._law.units import predictor_scales
 from bayeslaw.fitting.fit import Fit

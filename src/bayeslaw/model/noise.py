@@ -147,7 +147,7 @@ class StudentT(Noise):
         """Residuals on the scale, of the shape of `sigma`."""
         return sigma * rng.standard_t(self.nu, size=np.shape(sigma))
 
-    def latent(self, name: str, dims: str) -> Any:
+    def latent(self, name: str, dims: str | None) -> Any:
         """The weight of each run: gamma with mean one."""
         import pymc as pm
 
@@ -223,7 +223,7 @@ class Undertuned(Noise):
             shape
         )
 
-    def latent(self, name: str, dims: str) -> Any:
+    def latent(self, name: str, dims: str | None) -> Any:
         """The excess of each run relative to the mean excess."""
         import pymc as pm
 

@@ -102,7 +102,7 @@ class Noise(ABC):
     def draw(self, rng: np.random.Generator, sigma: Any, parameters: Mapping[str, Any]) -> Any:
         """Residuals on the scale, of the shape of `sigma`."""
 
-    def latent(self, name: str, dims: str) -> Any:
+    def latent(self, name: str, dims: str | None) -> Any:
         """Register the latent variable of each run in the PyMC model on the context stack."""
         raise NotImplementedError(f"{type(self).__name__} has no latent variable")
 
