@@ -7,18 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw._kernels.stage import ROW, Stage
+from bayeslaw._kernels.stage import Place, Stage
 
 
 def table_of(
     stage: Stage, data: Mapping[str, np.ndarray], scratch: Mapping[str, tuple[int, Any]]
 ) -> np.ndarray:
     """Table of a stage's arguments: `scratch` has the index of their first number and the shape."""
-    table = np.zeros((len(stage.arguments), ROW), dtype=np.int64)
-    for row, name in zip(table, stage.arguments, strict=True):
-        if name in data:
-            row[: data[name].ndim + 1] = data[name].ctypes.data, *data[name].shape
-        else:
-            start, shape = scratch[name]
-            row[: len(shape) + 1] = -1 - 8 * start, *shape
-    return table
+    places = {name: Place(values.ctypes.data, values.shape) for name, values in data.items()}
+    offsets = {name: Place(-1 - 8 * start, shape) for name, (start, shape) in scratch.items()}
+    return stage.table(places | offsets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -10,16 +11,12 @@ from bayeslaw._kernels.printed import compiled_function
 from bayeslaw._kernels.stage import Stage
 
 type Arrays = Mapping[str, np.ndarray]
+type Shapes = Mapping[str, tuple[int, ...]]
 
 STEP = 1e-3
 # Weights of central differences of sixth order.
 CENTRAL = {3: 1 / 60, 2: -3 / 20, 1: 3 / 4, -1: -3 / 4, -2: 3 / 20, -3: -1 / 60}
 TOTALS = ("log_prior", "log_likelihood")  # to which stages add
-
-
-def run(stage: Stage, arrays: Arrays) -> None:
-    """Run a stage on arrays by name."""
-    stage(*(arrays[name] for name in stage.arguments))
 
 
 def addresses(*sources: str) -> list[int]:
@@ -33,12 +30,13 @@ def assert_adjoint(
     arrays: Arrays,
     outputs: Sequence[str] = (),
     added: Sequence[str] = (),
+    scratch: Shapes = MappingProxyType({}),
 ) -> None:
     """Compare an adjoint of some stages with finite differences at random cotangents.
 
     `arrays` are inputs and places for outputs. `outputs` have cotangents; that of a log density is
     one. The adjoints of the inputs named in `added` are added to what is there, others written.
-    Adjoints among `arrays` are not compared.
+    Adjoints among `arrays` are not compared; what is missing is scratch memory.
     """
     rng = np.random.default_rng(1)
     here = {name: values.copy() for name, values in arrays.items()}
@@ -49,18 +47,19 @@ def assert_adjoint(
     written = [name for name in adjoint.arguments if name.endswith("_bar") and name not in bars]
     inputs = [name.removesuffix("_bar") for name in written if name.removesuffix("_bar") in arrays]
     here |= {f"{name}_bar": rng.normal(size=arrays[name].shape) for name in inputs}
+    here |= {name: np.full(scratch[name], np.nan) for name in scratch if name not in here}
     start = {name: values.copy() for name, values in here.items()}
 
     def value(name: str, at: np.ndarray) -> float:
         changed = {n: v.copy() for n, v in start.items()} | {name: at}
         for stage in forward:
-            run(stage, changed)
+            stage(changed)
         sums = [float(np.sum(start[f"{n}_bar"] * changed[n])) for n in outputs]
         return sum(sums) + sum(float(changed[n][0] - start[n][0]) for n in TOTALS)
 
     for stage in forward:
-        run(stage, here)
-    run(adjoint, here)
+        stage(here)
+    adjoint(here)
     assert inputs
     for name in inputs:
         bar = here[f"{name}_bar"] - (start[f"{name}_bar"] if name in added else 0)

@@ -3,7 +3,7 @@
 One law, pooled over groups, with log-Gaussian noise and Brownian discrepancy, in scalar code
 with one exponential and two logarithms per run. Its coordinates are simpler than the package's: the
 whitening of curves uses the information at their modes, whatever the noise, and the population is
-not whitened. Only the kernel of the group effects, which is scalar code already, is the package's.
+not whitened.
 Unknowns are center, log spread, effects and curves, each with the rows: logit of the floor's share,
 level, and logs of exponent, noise and discrepancy.
 """
@@ -18,11 +18,11 @@ import numpy as np
 
 from bayeslaw._inference.printed_functions import frame_names, run_names
 from bayeslaw._kernels.brownian import FilterOrder
-from bayeslaw._kernels.group_effects import (
+from bayeslaw._sampling.compiled import CompiledDensity
+from benchmarks.speed.group_effects_by_hand import (
     partially_centred_effects,
     partially_centred_effects_adjoint,
 )
-from bayeslaw._sampling.compiled import CompiledDensity
 
 HALF_LOG_2PI = math.log(2 * math.pi) / 2
 ROWS = ["L0", "k", "alpha", "sigma", "tau"]

@@ -114,7 +114,9 @@ def test_layout_of_spreads_and_levels() -> None:
         *[("alpha", *label) for label in labels[2:]],
     ]
     assert layout.spread_of_level == [3, 3, 4, 4, 4, 5, 5, 5]
-    np.testing.assert_array_equal(layout.bounds, [[0, 2, 0, 5], [2, 2, 5, 5], [2, 3, 5, 8]])
+    np.testing.assert_array_equal(
+        layout.bounds, [[0, 2, 0, 5, 2], [2, 2, 5, 5, 5], [2, 3, 5, 8, 8]]
+    )
     np.testing.assert_array_equal(
         layout.codes, [[0, 0, 0, 1, 1, 1], [2, 3, 4, 2, 3, 4], [5, 6, 7, 5, 6, 7]]
     )
@@ -122,7 +124,7 @@ def test_layout_of_spreads_and_levels() -> None:
 
 def test_layout_agrees_with_labels_of_the_curves() -> None:
     layout = hierarchy_layout(groupings_of(["task", "data"]), ["L0", "k", "alpha", "sigma"])
-    for row, (first, last, low, high) in enumerate(layout.bounds):
+    for row, (first, last, low, high, _) in enumerate(layout.bounds):
         for codes in layout.codes[first:last]:
             assert np.all((low <= codes) & (codes < high))
             for curve, code in enumerate(codes):

@@ -7,11 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytensor
-import pytensor.tensor as pt
 import pytest
 from dense import brownian
-from pytensor.compile.mode import Mode
 from scipy.stats import multivariate_normal
 
 from bayeslaw import laws
@@ -28,7 +25,6 @@ from bayeslaw.data.runs import read_runs
 from bayeslaw.model.discrepancy import Brownian, Discrepancy
 from bayeslaw.model.model import Model
 
-PYTHON = Mode(linker="py", optimizer=None)
 RUNS, CURVES, DRAWS = 11, 2, 3
 
 
@@ -96,21 +92,6 @@ PROBLEMS = {
     "two on knots": problem(2, False),
 }
 every_problem = pytest.mark.parametrize("p", PROBLEMS.values(), ids=PROBLEMS)
-
-
-@every_problem
-def test_density_in_a_graph_is_the_dense_one(p: Problem) -> None:
-    symbols = pt.dvector("residual"), pt.dvector("variance"), pt.dmatrix("tau2")
-    value = p.discrepancy.log_density(*symbols, list(p.discrepancy.arrays.values()))
-    gradients = pt.grad(value, symbols)
-    function = pytensor.function(symbols, [value, *gradients], mode=PYTHON)
-    draws = p.discrepancy.gradients(p.residual, p.variance, p.fitted_tau2)
-    for s in range(DRAWS):
-        outputs = function(p.residual[s], p.variance[s], p.fitted_tau2[s])
-        expected = multivariate_normal(cov=p.covariance(s)).logpdf(p.residual[s])
-        np.testing.assert_allclose(outputs[0], expected, rtol=1e-9)
-        for gradient, draw in zip(outputs[1:], draws, strict=True):
-            np.testing.assert_allclose(gradient, draw[s], rtol=1e-9, atol=1e-12)
 
 
 @every_problem
@@ -186,17 +167,6 @@ def test_points_do_not_depend_on_their_order(p: Problem) -> None:
     )
     for moments, expected in zip(other[:2], one[:2], strict=True):
         np.testing.assert_allclose(moments, expected[:, order], rtol=1e-12, atol=1e-12)
-
-
-@every_problem
-def test_the_signature_is_that_of_the_arrays(p: Problem) -> None:
-    arrays, sizes = p.discrepancy.arrays, {"r": RUNS, "p": len(p.position), "b": CURVES + 1}
-    assert len(p.discrepancy.signature) == len(arrays)
-    for dims, array in zip(p.discrepancy.signature, arrays.values(), strict=True):
-        names = dims.strip("()").split(",")
-        assert array.ndim == len(names)
-        for name, size in zip(names, array.shape, strict=True):
-            assert sizes.setdefault(name, size) == size
 
 
 def arrays_of(model: Model) -> RunArrays:

@@ -11,7 +11,7 @@ import pytest
 from crossed_curves import crossed_curves, density_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stage_adjoints import addresses, run
+from stage_adjoints import addresses
 
 from bayeslaw import laws
 from bayeslaw._inference.coordinates import Coordinates, Frame, coordinates
@@ -19,6 +19,7 @@ from bayeslaw._inference.printed_functions import from_pivot, to_pivot
 from bayeslaw._inference.whitening import whitened
 from bayeslaw._kernels.stages.curves import curves
 from bayeslaw._kernels.stages.population import whitened_center
+from bayeslaw._kernels.stages.scratch import curve_shapes, population_shapes
 from bayeslaw._sampling import initial_points
 from bayeslaw.model.model import Model
 from bayeslaw.priors import LogNormal
@@ -49,23 +50,20 @@ class Whitening:
     def forward(self, z: np.ndarray) -> np.ndarray:
         """Reference coordinates, by the stage."""
         ends = np.array([values for end in self.frame.ends for values in end])
-        theta = np.empty(z.shape)
-        run(
-            curves,
-            {
-                **self.laplace,
-                "z_theta": z,
-                "mean": self.mean,
-                "spread": self.spread,
-                "frame": np.concatenate([ends, np.log(ends)]),
-                "of_coordinates": self.maps,
-                "is_normal": np.ones(len(z), dtype=np.int64),
-                "theta": theta,
-                "pivot_state": np.empty((3 * len(self.system.roles), CURVES)),
-                "log_prior": np.zeros(1),
-            },
-        )
-        return theta
+        shapes = curve_shapes(len(self.system.roles), *z.shape)
+        arrays = {
+            **{name: np.empty(shape) for name, shape in shapes.items()},
+            **self.laplace,
+            "z_theta": z,
+            "mean": self.mean,
+            "spread": self.spread,
+            "frame": np.concatenate([ends, np.log(ends)]),
+            "of_coordinates": self.maps,
+            "is_normal": np.ones(len(z), dtype=np.int64),
+            "log_prior": np.zeros(1),
+        }
+        curves(arrays)
+        return arrays["theta"]
 
     def inverse(self, theta: np.ndarray) -> np.ndarray:
         """Whitened coordinates."""
@@ -149,13 +147,16 @@ def center_at(z: np.ndarray, spread: float) -> np.ndarray:
     size, groups, rng = 2 + NOISE, 2, np.random.default_rng(1)
     jacobian = np.eye(size) + np.diag(rng.normal(0, 0.3, size - 1), 1)
     jacobian[size - NOISE - 1, size - NOISE] = jacobian[-2, -1] = 0
+    precision = np.linalg.inv(jacobian * SD**2 @ jacobian.T)
+    shapes = population_shapes(size - NOISE, size, CURVES, size + groups)
     center = np.empty(size)
-    run(
-        whitened_center,
+    whitened_center(
         {
+            **{name: np.empty(shape) for name, shape in shapes.items()},
             "z_center": z,
             "spread": spread * np.exp(rng.normal(0, 0.3, size + groups)),
-            "center_pivot_mean": rng.normal(-1, 0.3, size),
+            "prior_precision": precision,
+            "prior_score": precision @ rng.normal(-1, 0.3, size),
             "center_mean": rng.normal(-1, 0.3, size),
             "center_sd": SD,
             "typical_mode": rng.normal(-1, 0.3, (size, CURVES)),
@@ -168,7 +169,7 @@ def center_at(z: np.ndarray, spread: float) -> np.ndarray:
             "of_population": np.array([0, 2, 0]),
             "center": center,
             "log_prior": np.zeros(1),
-        },
+        }
     )
     return center
 

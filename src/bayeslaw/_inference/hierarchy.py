@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.coordinates import Coordinates
-from bayeslaw._kernels.group_effects import gather_effects
 from bayeslaw._law.roles import Role
 from bayeslaw._suggestions import did_you_mean
 from bayeslaw.model.model import Model
@@ -56,8 +55,8 @@ class HierarchyLayout:
     `spreads` has one (parameter, group) per standard deviation; the spreads between curves come
     first, under the group "own". `levels` has one (parameter, group, level) per group effect, and
     `spread_of_level` the index of its spread. `codes` (groupings, curves) give the level of each
-    curve. `bounds` (parameters, 4) hold the first grouping of each parameter, one past its last,
-    its first level and one past its last.
+    curve. `bounds` (parameters, 5) hold the first grouping of each parameter, one past its last,
+    its first level, one past its last, and the first level of its second grouping.
     """
 
     spreads: list[tuple[str, str]]
@@ -79,7 +78,8 @@ def hierarchy_layout(groupings: Mapping[str, Grouping], names: list[str]) -> Hie
             spreads.append((name, group))
             levels += [(name, group, label) for label in labels]
         first = sum(map(len, codes))
-        bounds.append((first, first + len(grouping.groups), start, len(levels)))
+        dense = start + len(grouping.levels[0]) if grouping.groups else start
+        bounds.append((first, first + len(grouping.groups), start, len(levels), dense))
         codes.append(grouping.codes + start)
     return HierarchyLayout(
         spreads, levels, spread_of_level, np.concatenate(codes), np.array(bounds)
@@ -153,4 +153,5 @@ def mean_given_population(
 
     `center` is (parameters,); `effects` (levels,) are group effects on the link scale.
     """
-    return center[:, None] + gather_effects(effects, codes, bounds)
+    sums = [effects[codes[first:last]].sum(axis=0) for first, last, *_ in bounds]
+    return center[:, None] + np.array(sums)

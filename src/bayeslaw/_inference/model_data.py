@@ -151,20 +151,24 @@ def _population_whitening(
     # The law's parameters are one block; each nuisance parameter is a block of its own.
     ends = [0, *range(len(system.roles), len(names) + 1)]
     mode, information, curve_mixed = typical
+    mixed = typical.jacobian.mean(axis=0)
     return {
         "typical_mode": mode,
         "typical_information": information,
         "curve_mixed": curve_mixed,
-        "typical_mixed": typical.jacobian.mean(axis=0),
+        "typical_mixed": mixed,
         "level_share": share,
         "typical_blocks": np.array([*itertools.pairwise(ends)]),
         "typical_frame": _frame_rows(frame)[:, None],
-        **_pivot_mean(bound, frame),
+        **_prior_at_pivot(bound, frame, mixed),
     }
 
 
-def _pivot_mean(bound: BoundModel, frame: Frame) -> Arrays:
-    """Prior mean of the population at a pivot; only sums of terms reach every population there."""
+def _prior_at_pivot(bound: BoundModel, frame: Frame, mixed: np.ndarray) -> Arrays:
+    """Prior precision of the population at a pivot, and its product with the mean.
+
+    Only sums of terms reach every population at a pivot.
+    """
     system = bound.coordinates
     normals = [link_normal(bound.priors[name], role.link) for name, role in bound.roles.items()]
     if None in normals:
@@ -174,7 +178,9 @@ def _pivot_mean(bound: BoundModel, frame: Frame) -> Arrays:
         rows = dict(zip(system.roles, mean, strict=False))
         at_pivot = system.to_pivot(rows, frame, dict.fromkeys(rows, 1.0))
         mean[: len(rows)] = [at_pivot[name] for name in rows]
-    return {"center_pivot_mean": mean}
+    sd = np.array([normal.sd for normal in normals if normal])
+    precision = np.linalg.inv(mixed * sd**2 @ mixed.T)
+    return {"prior_precision": precision, "prior_score": precision @ mean}
 
 
 def _unpooled_prior(bound: BoundModel, normal: set[str]) -> Arrays:

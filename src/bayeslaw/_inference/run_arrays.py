@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._inference.coordinates import Frame
-from bayeslaw._kernels.group_effects import sums_by_curve
 from bayeslaw._law.roles import LEVEL, Role
 from bayeslaw._law.units import predictor_scales
 from bayeslaw.data.curves import curve_index, curves_in
@@ -66,9 +65,8 @@ class RunArrays:
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sum over the runs of each curve; (..., runs) to (..., curves)."""
         flat = np.ascontiguousarray(values, dtype=float).reshape(-1, self.curve.size)
-        return sums_by_curve(flat, self.curve, self.n_curves).reshape(
-            *values.shape[:-1], self.n_curves
-        )
+        sums = [np.bincount(self.curve, row, self.n_curves) for row in flat]
+        return np.reshape(sums, (*values.shape[:-1], self.n_curves))
 
     def select_curves(self, curves: np.ndarray) -> RunArrays:
         """The runs of some curves, by index; a curve may be repeated."""

@@ -55,8 +55,8 @@ FORMS = {
 }  # fmt: skip
 
 USABLE = (
-    "laws, noise and priors may use + - * / ** and comparisons of numbers, NumPy's exp, log, log1p, "
-    "expm1, sqrt, abs, floor, tanh and the like, bl.maximum and bl.minimum"
+    "laws, noise and priors may use + - * / ** and comparisons of numbers, NumPy's exp, log, "
+    "log1p, expm1, sqrt, abs, floor, tanh and the like, bl.maximum and bl.minimum"
 )
 
 type Columns = Mapping[str, Any]  # variables by name, one per row of an array

@@ -16,7 +16,8 @@ import numpy as np
 
 from bayeslaw._inference.coordinates import Coordinates, Frame
 from bayeslaw._inference.model_data import CURVE_WHITENING_ARRAYS
-from bayeslaw._kernels.curve_whitening import transform_curves
+from bayeslaw._kernels.stages.curves import curves
+from bayeslaw._kernels.stages.scratch import curve_shapes
 
 __all__ = ["whitened"]
 
@@ -35,26 +36,31 @@ def whitened(
     `spread` (parameters,) the standard deviation of curves about it; `laplace` has
     `CURVE_WHITENING_ARRAYS` by name, `frame` is where the curves were observed.
     """
-    size = len(system.roles)
-    mode, information = laplace["pivot_mode"], laplace["pivot_information"]
-    pivot_mean = np.concatenate(
-        [_stack(system.to_pivot(_rows(system, mean), frame, _zeros(system))), mean[size:]]
-    )
+    size, n_curves = len(system.roles), theta.shape[1]
+    arrays = {n: np.empty(shape) for n, shape in curve_shapes(size, *theta.shape).items()}
+    arrays |= {name: laplace[name] for name in CURVE_WHITENING_ARRAYS}
+    arrays |= {"mean": mean, "spread": spread, "frame": np.empty((0, n_curves))}
+    arrays |= {"is_normal": np.zeros(len(theta), dtype=np.int64), "log_prior": np.zeros(1)}
+    # Pivot coordinates are left as they are; the mean at the pivot is that at the reference.
+    arrays["of_coordinates"] = np.array([0, size, 0, 0, 0])
 
-    def to_pivot(z: np.ndarray) -> tuple[np.ndarray, ...]:
-        return transform_curves(
-            z, theta[size:] - mode[size:], pivot_mean, mean, spread[:, None],
-            *(laplace[name] for name in CURVE_WHITENING_ARRAYS),
-        )  # fmt: skip
+    def at(z: np.ndarray) -> np.ndarray:
+        curves({**arrays, "z_theta": z})
+        return arrays["theta"].copy()
 
-    middle, weight, near, _ = to_pivot(np.zeros_like(theta))
-    scale = to_pivot(np.ones_like(theta))[0] - middle
-    at = replace(frame, near=_rows(system, near))
-    eta = _stack(system.to_pivot(_rows(system, theta), at, _rows(system, weight)))
-    precision = 1 + spread[size:, None] ** 2 * information[size:]
-    noise_middle = mode[size:] + (mean[size:] - mode[size:]) / precision
-    noise_scale = spread[size:, None] / np.sqrt(precision)
-    return np.concatenate([(eta - middle) / scale, (theta[size:] - noise_middle) / noise_scale])
+    z = np.zeros_like(theta)
+    scale = at(np.ones_like(theta)) - at(z)
+    z[size:] = ((theta - at(z)) / scale)[size:]
+    middle = at(z)
+    weight, near = (arrays["pivot_state"][i * size : (i + 1) * size].copy() for i in (1, 2))
+    z[:size] = 1.0
+    scale = (at(z) - middle)[:size]
+    pivot_mean = _stack(system.to_pivot(_rows(system, mean), frame, _zeros(system)))
+    middle = middle[:size] + (1 - weight) * (pivot_mean - mean[:size])
+    near_frame = replace(frame, near=_rows(system, near))
+    eta = _stack(system.to_pivot(_rows(system, theta), near_frame, _rows(system, weight)))
+    z[:size] = (eta - middle) / scale
+    return z
 
 
 def _zeros(system: Coordinates) -> dict[str, float]:

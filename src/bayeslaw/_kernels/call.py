@@ -9,16 +9,22 @@ nothing but the law.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 from bayeslaw._kernels.jit import kernel
 
-__all__ = ["apply", "apply_by_curve", "call_stage", "integers_at", "reals_at"]
+__all__ = [
+    "ROW", "apply", "apply_by_curve", "arrays_in", "call_stage", "integers_at", "reals_at",
+]  # fmt: skip
+
+ROW = 4  # integers per argument of a stage: address or offset, and up to three lengths
 
 
 def _pointer(element: Any) -> Any:
@@ -32,6 +38,42 @@ def _pointer(element: Any) -> Any:
         return types.CPointer(element)(types.int64), generate
 
     return pointer
+
+
+def arrays_in(kinds: Sequence[Any]) -> Any:
+    """A function in compiled code from the table of a stage's arguments to arrays of these types.
+
+    A row of the table is the address of an array, or -1 - its offset in the scratch memory, and its
+    lengths.
+    """
+
+    @intrinsic
+    def arrays(typing_context: Any, table: Any, scratch: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            integer = ir.IntType(64)
+            first = builder.inttoptr(values[0], integer.as_pointer())
+
+            def number(row: int, column: int) -> Any:
+                return builder.load(builder.gep(first, [integer(ROW * row + column)]))
+
+            def array(row: int, kind: Any) -> Any:
+                at, out = number(row, 0), context.make_array(kind)(context, builder)
+                offset = builder.sub(builder.sub(values[1], integer(1)), at)
+                is_offset = builder.icmp_signed("<", at, integer(0))
+                address = builder.select(is_offset, offset, at)
+                shape, strides = [number(row, 1 + d) for d in range(kind.ndim)], [integer(8)]
+                for length in reversed(shape[1:]):
+                    strides.insert(0, builder.mul(strides[0], length))
+                data = builder.inttoptr(address, out.data.type)
+                populate_array(out, data, shape, strides, integer(8), meminfo=None)
+                return out._getvalue()
+
+            arrays = [array(row, kind) for row, kind in enumerate(kinds)]
+            return context.make_tuple(builder, signature.return_type, arrays)
+
+        return types.Tuple(kinds)(types.int64, types.int64), generate
+
+    return arrays
 
 
 def _call(n_arguments: int) -> Any:

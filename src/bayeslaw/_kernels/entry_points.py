@@ -16,7 +16,7 @@ import numba
 import numpy as np
 
 from bayeslaw._kernels.call import call_stage
-from bayeslaw._kernels.jit import compiled_source, kernel
+from bayeslaw._kernels.jit import compiled_source, inner_kernel
 
 __all__ = ["HEAD", "density_entry_point", "variables_entry_point"]
 
@@ -26,14 +26,14 @@ SIZE, STATUS = numba.types.uint64, numba.types.int64
 NOT_FINITE = 3  # status that nutpie takes for a divergence
 
 
-@kernel
+@inner_kernel
 def _run(program, first, last, scratch):
     """Run some of the stages."""
     for k in range(first, last):
         call_stage(program[HEAD + 2 * k], (program[HEAD + 2 * k + 1], scratch.ctypes.data))
 
 
-@kernel
+@inner_kernel
 def _scratch(program, point):
     """Scratch memory that begins with a point."""
     scratch = np.empty(program[0])
@@ -44,7 +44,7 @@ def _scratch(program, point):
     return scratch
 
 
-@kernel
+@inner_kernel
 def run_density(n, point, gradient, value, program):
     """Write log density and gradient; the status is not zero where they are not finite."""
     scratch = _scratch(program, point)
@@ -57,7 +57,7 @@ def run_density(n, point, gradient, value, program):
     return 0 if finite else NOT_FINITE
 
 
-@kernel
+@inner_kernel
 def run_variables(n, point, out, program):
     """Write the recorded variables."""
     scratch = _scratch(program, point)

@@ -10,30 +10,30 @@ import numba
 import numpy as np
 
 from bayeslaw._kernels.call import integers_at, reals_at
-from bayeslaw._kernels.jit import compiled_source, kernel
+from bayeslaw._kernels.jit import compiled_source, inner_kernel
 
 __all__ = ["compiled_function"]
 
 PRINTED = numba.types.void(*[numba.types.int64] * 7)
 
 
-@kernel
+@inner_kernel
 def _sign(x):
     return math.copysign(1.0, x) if abs(x) > 0 else x
 
 
-@kernel
+@inner_kernel
 def _softplus(x):
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-@kernel
+@inner_kernel
 def _log1mexp(x):
     """Log of 1 - exp(x), for negative x."""
     return math.log(-math.expm1(x)) if x > -0.6931471805599453 else math.log1p(-math.exp(x))
 
 
-@kernel
+@inner_kernel
 def _digamma(x):
     """Derivative of the log gamma function of a positive number: recurrence, asymptotic series."""
     if not x > 0:

@@ -10,21 +10,26 @@ which belongs to one evaluation, and of which the table has offsets.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
-import numba
 import numpy as np
+from numba import types
 
-from bayeslaw._kernels.call import integers_at, reals_at
-from bayeslaw._kernels.jit import compiled_source, kernel
+from bayeslaw._kernels.call import ROW, arrays_in
+from bayeslaw._kernels.jit import compiled_source, inner_kernel
 
-__all__ = ["ROW", "Cube", "IndexMatrix", "Indices", "Matrix", "Stage", "Vector", "stage"]
+__all__ = [
+    "Cube", "IndexMatrix", "Indices", "Matrix", "Place", "Stage", "Vector", "stage",
+]  # fmt: skip
 
-ROW = 4  # integers per argument: address or offset, and up to three lengths
-STAGE = numba.types.void(numba.types.int64, numba.types.int64)
+STAGE = types.void(types.int64, types.int64)
+ENTRY = """
+def entry(table, scratch):
+    kernel(*arrays_in(table, scratch))
+"""
 
 
 class ArrayType(NamedTuple):
@@ -41,6 +46,13 @@ Indices = Annotated[np.ndarray, ArrayType("int64", 1)]
 IndexMatrix = Annotated[np.ndarray, ArrayType("int64", 2)]
 
 
+class Place(NamedTuple):
+    """Where an array is, as an address or -1 - offset in scratch memory, and its shape."""
+
+    at: int
+    shape: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Stage:
     """A kernel that writes to some of its arguments, and the types of its arguments by name."""
@@ -48,9 +60,25 @@ class Stage:
     kernel: Any
     arguments: dict[str, ArrayType]
 
-    def __call__(self, *arguments: np.ndarray) -> None:
-        """Run the kernel on arrays."""
-        self.kernel(*arguments)
+    def __call__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Run the kernel on contiguous arrays by name."""
+        for name, kind in self.arguments.items():
+            if arrays[name].dtype != kind.dtype or not arrays[name].flags.c_contiguous:
+                raise ValueError(f"{self.name}: {name} is not contiguous {kind.dtype}")
+        places = {name: Place(values.ctypes.data, values.shape) for name, values in arrays.items()}
+        self.compiled.ctypes(self.table(places).ctypes.data, 0)
+
+    def table(self, places: Mapping[str, Place]) -> np.ndarray:
+        """Table of its arguments: place and shape of each."""
+        rows = np.zeros((len(self.arguments), ROW), dtype=np.int64)
+        for row, (name, kind) in zip(rows, self.arguments.items(), strict=True):
+            at, shape = places[name]
+            if len(shape) != kind.ndim:
+                raise ValueError(
+                    f"{self.name}: {name} has shape {shape}, not {kind.ndim} dimensions"
+                )
+            row[: kind.ndim + 1] = at, *shape
+        return rows
 
     @property
     def name(self) -> str:
@@ -60,31 +88,13 @@ class Stage:
     @cached_property
     def compiled(self) -> Any:
         """A C function of the addresses of the stage's table and of the scratch memory."""
-        names = {"kernel": self.kernel, "reals_at": reals_at, "integers_at": integers_at}
-        return compiled_source(_source(self.arguments), "entry", names, STAGE, self.name)
+        kinds = [types.Array(getattr(types, a.dtype), a.ndim, "C") for a in self.arguments.values()]
+        names = {"kernel": self.kernel, "arrays_in": arrays_in(kinds)}
+        return compiled_source(ENTRY, "entry", names, STAGE, self.name)
 
 
 def stage(function: Callable[..., None]) -> Stage:
     """A stage from a function whose annotations are types of arrays."""
     hints = get_type_hints(function, include_extras=True)
     names = inspect.signature(function).parameters
-    return Stage(kernel(function), {name: hints[name].__metadata__[0] for name in names})
-
-
-def _source(arguments: dict[str, ArrayType]) -> str:
-    lines = []
-    for i, (name, (dtype, ndim)) in enumerate(arguments.items()):
-        row = [f"table[{ROW * i + j}]" for j in range(ndim + 1)]
-        pointer = "reals_at" if dtype == "float64" else "integers_at"
-        # Offsets are negative: -1 is the first byte of the scratch memory.
-        lines += [
-            f"    at = {row[0]} if {row[0]} >= 0 else scratch - 1 - {row[0]}",
-            f"    {name} = carray({pointer}(at), ({', '.join(row[1:])},))",
-        ]
-    body = "\n".join(lines)
-    return f"""
-def entry(table_address, scratch):
-    table = carray(integers_at(table_address), ({ROW * len(arguments)},))
-{body}
-    kernel({", ".join(arguments)})
-"""
+    return Stage(inner_kernel(function), {name: hints[name].__metadata__[0] for name in names})

@@ -7,15 +7,14 @@ of arguments.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.model_data import ModelData
-from bayeslaw._kernels.stage import ROW, Stage
+from bayeslaw._kernels.stage import Place
+from bayeslaw._kernels.stages.scratch import scratch_shapes
 from bayeslaw._sampling.flat_layout import FlatLayout
 from bayeslaw._sampling.tape import Tape
 
@@ -24,14 +23,9 @@ __all__ = ["Program", "initial_point", "layout_of", "program_of"]
 UNKNOWNS = ("latent", "spread", "center", "effects", "theta")  # in the order of a point
 VARIABLES = ("center", "spread", "effects", "latent", "theta")  # in the order of a draw
 
+ADDED = ("spread_bar", "center_bar", "theta_bar", "latent_bar")
+
 type Shapes = dict[str, tuple[int, ...]]
-
-
-class Place(NamedTuple):
-    """Where an array is, as an address or -1 - offset in scratch memory, and its shape."""
-
-    at: int
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -80,8 +74,9 @@ def program_of(bound: BoundModel, tape: Tape, model_data: ModelData) -> Program:
     }
     forward, adjoint = tape.compiled
     tables, table = [], [size, zeros, len(forward), len(forward) + len(adjoint), tape.to_variables]
+    places = scratch | {name: Place(v.ctypes.data, v.shape) for name, v in owned.items()}
     for stage, function in zip([*tape.forward, *tape.adjoint], [*forward, *adjoint], strict=True):
-        tables.append(_arguments(stage, owned, scratch))
+        tables.append(stage.table(places))
         table += [function.address, tables[-1].ctypes.data]
     return Program(np.array(table, dtype=np.int64), (*owned.values(), *tables))
 
@@ -90,50 +85,28 @@ def _is_integer(values: np.ndarray) -> bool:
     return np.issubdtype(values.dtype, np.integer)
 
 
-def _arguments(
-    stage: Stage, owned: Mapping[str, np.ndarray], scratch: Mapping[str, Place]
-) -> np.ndarray:
-    """Table of a stage's arguments: address, or -1 - offset in bytes, and shape of each."""
-    rows = np.zeros((len(stage.arguments), ROW), dtype=np.int64)
-    for row, (name, kind) in zip(rows, stage.arguments.items(), strict=True):
-        array = owned.get(name)
-        place = scratch[name] if array is None else Place(array.ctypes.data, array.shape)
-        if len(place.shape) != kind.ndim:
-            raise ValueError(
-                f"{stage.name}: {name} has shape {place.shape}, not {kind.ndim} dimensions"
-            )
-        row[: kind.ndim + 1] = [place.at, *place.shape]
-    return rows
-
-
 def _scratch(
     bound: BoundModel, tape: Tape, model_data: ModelData, layout: FlatLayout
 ) -> tuple[Shapes, Shapes]:
     """Arrays of an evaluation: those that start at zero, in order, and the others."""
-    model, n_law = bound.model, len(bound.coordinates.roles)
-    n_parameters = len(model.law.parameters) + len(model.nuisance_roles)
-    n_tau = len(bound.discrepancy.names) if bound.discrepancy else 0
-    outputs = 2 if bound.discrepancy else 1
-    curves, runs, rows = (model_data.sizes[n] for n in ("curve", "run", "parameter"))
-    own_rows = 2 * int((model_data["is_normal"] == 0).sum())
+    sizes, bounds = dict(model_data.sizes), model_data.arrays.get("bounds", np.zeros((1, 4)))
+    sizes |= {
+        "law": len(bound.coordinates.roles),
+        "level": int(np.max(bounds[:, 3] - bounds[:, 2])),
+        "spread": sizes["spread"] or sizes["parameter"],
+        "all_parameter": len(bound.model.law.parameters) + len(bound.model.nuisance_roles),
+        "tau": len(bound.discrepancy.names) if bound.discrepancy else 0,
+        "output": 2 if bound.discrepancy else 1,
+        "derivative": tape.addresses["derivatives"].shape[1],
+        "own": int((model_data["is_normal"] == 0).sum()),
+    }
+    shapes = scratch_shapes(sizes)
     unknowns = {f"z_{name}": shape for name, shape in layout.unknowns.items()}
     gradient = {f"{name}_bar": shape for name, shape in unknowns.items()}
-    spread = (model_data.sizes["spread"] or rows,)
-    first = {
-        **unknowns, **gradient, "log_prior": (1,), "log_likelihood": (1,), **layout.variables,
-        "spread_bar": spread, "center_bar": (rows,), "theta_bar": (rows, curves),
-        **({"latent_bar": (runs,)} if "latent" in layout.variables else {}),
-    }  # fmt: skip
-    others = {
-        "spread": spread, "effects": (0,), "z_effects": (0,), "z_effects_bar": (0,), "latent": (0,),
-        "mean": (rows, curves), "mean_bar": (rows, curves), "pivot_state": (3 * n_law, curves),
-        "parameters": (n_parameters, curves), "parameters_bar": (n_parameters, curves),
-        "response": (outputs + tape.addresses["derivatives"].shape[1], runs),
-        "outputs_bar": (outputs, runs), "tau2": (n_tau, curves), "tau_bar": (n_tau, curves),
-        "latent_rows": (4, runs), "latent_bar": (0,),
-        "own": (own_rows, curves),
-    }  # fmt: skip
-    return first, {name: shape for name, shape in others.items() if name not in first}
+    first = {**unknowns, **gradient, "log_prior": (1,), "log_likelihood": (1,), **layout.variables}
+    # Adjoints to which stages add, before the first of them writes.
+    first |= {name: shapes[name] for name in ADDED}
+    return first, {name: shape for name, shape in shapes.items() if name not in first}
 
 
 def _places(shapes: tuple[Shapes, Shapes]) -> tuple[dict[str, Place], list[int]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from stage_adjoints import addresses, assert_adjoint, run
+from stage_adjoints import addresses, assert_adjoint
 
 from bayeslaw import laws
 from bayeslaw._inference.coordinates import coordinates
 from bayeslaw._inference.printed_functions import from_pivot, to_pivot
 from bayeslaw._kernels.stages.curves import curves, curves_adjoint
+from bayeslaw._kernels.stages.scratch import curve_shapes
 from bayeslaw._law.law import Law
 from bayeslaw.model.model import Model
 
@@ -65,8 +66,12 @@ def arguments(
         "of_coordinates": of_coordinates,
         "is_normal": is_normal,
         "theta": np.empty((rows, CURVES)),
-        "pivot_state": np.empty((3 * size, CURVES)),
     }
+
+
+def scratch(arrays: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    size, rows = len(arrays["noise_shift"]), len(arrays["mean"])
+    return curve_shapes(size, rows, CURVES)
 
 
 @every_law
@@ -74,12 +79,12 @@ def arguments(
 @pytest.mark.parametrize("not_normal", [(), (1,)])
 def test_adjoint(law: Law | None, noise: int, not_normal: tuple[int, ...]) -> None:
     arrays = arguments(law, noise, not_normal)
-    assert_adjoint([curves], curves_adjoint, arrays, outputs=["theta"], added=["spread"])
+    assert_adjoint([curves], curves_adjoint, arrays, ["theta"], ["spread"], scratch(arrays))
 
 
 def test_adjoint_if_no_prior_is_normal() -> None:
     arrays = arguments(laws.power, 2, tuple(range(5)))
-    assert_adjoint([curves], curves_adjoint, arrays, outputs=["theta"], added=["spread"])
+    assert_adjoint([curves], curves_adjoint, arrays, ["theta"], ["spread"], scratch(arrays))
 
 
 @every_law
@@ -87,11 +92,12 @@ def test_adjoint_if_no_prior_is_normal() -> None:
 def test_prior_is_normal_with_the_jacobian(law: Law | None, not_normal: tuple[int, ...]) -> None:
     arrays = arguments(law, 2, not_normal)
     z, log_prior = arrays["z_theta"], np.zeros(1)
+    arrays = {name: np.empty(shape) for name, shape in scratch(arrays).items()} | arrays
 
     def theta_at(point: np.ndarray) -> np.ndarray:
         log_prior[0] = 7.0
         changed = arrays | {"z_theta": point, "log_prior": log_prior, "theta": np.empty(z.shape)}
-        run(curves, changed)
+        curves(changed)
         return changed["theta"]
 
     steps = 1e-5 * np.eye(z.size).reshape(z.size, *z.shape)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dense import brownian as brownian_covariance
 from scipy import stats
-from stage_adjoints import addresses, assert_adjoint, run
+from stage_adjoints import addresses, assert_adjoint
 
 from bayeslaw import laws
 from bayeslaw._inference.printed_functions import response_function
@@ -110,7 +110,7 @@ class Case:
 
     def log_likelihood(self) -> float:
         arrays = self.arrays | {"log_likelihood": np.array([5.0])}
-        run(self.stage, arrays)
+        self.stage(arrays)
         return float(arrays["log_likelihood"][0]) - 5.0 - 0.7  # it adds, and the constant
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from stage_adjoints import addresses, assert_adjoint, run
+from stage_adjoints import addresses, assert_adjoint
 
 from bayeslaw._inference.printed_functions import curve_priors, prior_functions, unknown_of
 from bayeslaw._kernels.stage import Stage
@@ -49,11 +49,11 @@ def test_fixed_values_are_in_their_rows(
     name: str, stages: tuple[Stage, Stage], priors: list[Prior], unknown: list[int]
 ) -> None:
     arrays = vector(name, priors, unknown) | {"log_prior": np.array([3.0])}
-    run(stages[0], arrays)
+    stages[0](arrays)
     np.testing.assert_allclose(arrays[name][1], np.log(priors[1].value), rtol=1e-15)  # type: ignore[attr-defined]
     assert bool(unknown) == (arrays["log_prior"][0] != 3.0)
     bars = {f"{name}_bar": np.ones(len(priors)), f"z_{name}_bar": np.empty(len(unknown))}
-    run(stages[1], arrays | bars)
+    stages[1](arrays | bars)
     assert np.all(np.isfinite(bars[f"z_{name}_bar"]))
 
 
@@ -61,7 +61,7 @@ def test_independent_curves_have_the_means_of_their_priors() -> None:
     rng = np.random.default_rng(1)
     arrays = {"prior_mean": rng.normal(size=(3, CURVES)), "prior_sd": rng.uniform(size=3)}
     arrays |= {"mean": np.empty((3, CURVES)), "spread": np.empty(3)}
-    run(own_priors.independent_curves, arrays)
+    own_priors.independent_curves(arrays)
     np.testing.assert_array_equal(arrays["mean"], arrays["prior_mean"])
     np.testing.assert_array_equal(arrays["spread"], arrays["prior_sd"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from stage_adjoints import addresses, assert_adjoint, run
+from stage_adjoints import addresses, assert_adjoint
 
 from bayeslaw import laws
 from bayeslaw._inference.coordinates import coordinates
@@ -38,15 +38,15 @@ def arguments(model: Model) -> dict[str, np.ndarray]:
 @every_model
 def test_adjoint(model: Model) -> None:
     arrays = arguments(model)
-    assert_adjoint(
-        [parameters], parameters_adjoint, arrays, outputs=["parameters"], added=["theta"]
-    )
+    rows, everything = len(arrays["theta"]), len(arrays["parameters"])
+    scratch = {"parameter_state": (rows + everything, CURVES), "parameter_out": (rows, CURVES)}
+    assert_adjoint([parameters], parameters_adjoint, arrays, ["parameters"], ["theta"], scratch)
 
 
 def test_fixed_and_tied_parameters_are_among_all() -> None:
     model = MODELS["tied and fixed"]
     arrays = arguments(model)
-    run(parameters, arrays)
+    parameters(arrays)
     rows = dict(zip(model.roles, arrays["parameters"], strict=True))
     np.testing.assert_array_equal(rows["E"], 1.7)
     np.testing.assert_array_equal(rows["tau_N"], 0.01)

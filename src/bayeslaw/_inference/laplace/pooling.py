@@ -27,7 +27,7 @@ def population_mean(
     means, layout = {}, bound.hierarchy
     likelihood_modes = likelihood_only(bound, problem, modes)[1]
     for row, (name, role) in enumerate(bound.roles.items()):
-        first, last, low, high = layout.bounds[row]
+        first, last, low, high, _ = layout.bounds[row]
         indicators = np.zeros((problem.run_arrays.n_curves, high - low))
         for codes in layout.codes[first:last]:
             indicators[np.arange(len(indicators)), codes - low] = 1

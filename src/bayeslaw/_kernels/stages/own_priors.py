@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayeslaw._kernels.call import apply
-from bayeslaw._kernels.jit import kernel
+from bayeslaw._kernels.jit import inner_kernel
 from bayeslaw._kernels.stage import Indices, Matrix, Vector, stage
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-@kernel
+@inner_kernel
 def _vector(of_priors, z, value, log_prior):
     """Values of a vector, some of them constant, from its unknowns; adds to the log density."""
     state = z.reshape((z.shape[0], 1))
@@ -37,7 +37,7 @@ def _vector(of_priors, z, value, log_prior):
         log_prior[0] += out[value.shape[0] + i, 0]
 
 
-@kernel
+@inner_kernel
 def _vector_adjoint(of_priors, z, value_bar, z_bar):
     """Adjoint of `_vector`; the index of each unknown's value follows the address."""
     state, size = z.reshape((z.shape[0], 1)), z.shape[0]

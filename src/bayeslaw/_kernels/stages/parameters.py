@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from bayeslaw._kernels.call import apply
 from bayeslaw._kernels.stage import Indices, Matrix, stage
 
@@ -18,13 +16,17 @@ def parameters(theta: Matrix, of_parameters: Indices, parameters: Matrix) -> Non
 
 @stage
 def parameters_adjoint(
-    theta: Matrix, of_parameters: Indices, parameters_bar: Matrix, theta_bar: Matrix
-) -> None:
+    theta: Matrix, of_parameters: Indices, parameters_bar: Matrix, parameter_state: Matrix,
+    parameter_out: Matrix, theta_bar: Matrix,
+) -> None:  # fmt: skip
     """Adjoint of `parameters`, added to that of the coordinates."""
     rows = theta.shape[0]
-    state, out = np.empty((rows + parameters_bar.shape[0], theta.shape[1])), np.empty(theta.shape)
-    state[:rows], state[rows:] = theta, parameters_bar
-    apply(of_parameters[1], theta, state, out)
+    for g in range(theta.shape[1]):
+        for p in range(rows):
+            parameter_state[p, g] = theta[p, g]
+        for p in range(parameters_bar.shape[0]):
+            parameter_state[rows + p, g] = parameters_bar[p, g]
+    apply(of_parameters[1], theta, parameter_state, parameter_out)
     for p in range(rows):
         for g in range(theta.shape[1]):
-            theta_bar[p, g] += out[p, g]
+            theta_bar[p, g] += parameter_out[p, g]

@@ -1,4 +1,4 @@
-"""Partially centred parametrisation of the group effects, with gradients.
+"""Partially centred group effects by hand: one function with arrays of its own, and its adjoint.
 
 Given the scales, the group effects have a joint Gaussian posterior if the likelihood of each curve
 is approximated as Gaussian. With the Cholesky factor ``L L' = I + T Z' W Z T`` (T the scales of the
@@ -19,25 +19,13 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 
-from bayeslaw._kernels.jit import kernel
-
-__all__ = [
-    "cholesky",
-    "cholesky_adjoint",
-    "gather_effects",
-    "inverse_of_lower",
-    "partially_centred_effects",
-    "partially_centred_effects_adjoint",
-    "scatter_effects",
-    "solve_lower",
-    "solve_lower_transposed",
-    "sums_by_curve",
-]
+__all__ = ["partially_centred_effects", "partially_centred_effects_adjoint"]
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def cholesky(lower, dense):
     """Overwrite the lower triangle of a positive definite matrix with its Cholesky factor.
 
@@ -50,7 +38,7 @@ def cholesky(lower, dense):
             lower[i, j] = math.sqrt(lower[i, i]) if i == j else lower[i, j] / lower[j, j]
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def _posterior_factor(weight, scale, codes, bound, row):
     """Z'WZ, the Cholesky factor of I + T Z'WZ T, and its first row that is not diagonal.
 
@@ -73,7 +61,7 @@ def _posterior_factor(weight, scale, codes, bound, row):
     return gram, lower, dense
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def _weighted_sums(weight, residual, codes, bound, row):
     """Weighted residuals summed over the curves of each level, Z' W r."""
     out = np.zeros(bound[3] - bound[2])
@@ -83,7 +71,7 @@ def _weighted_sums(weight, residual, codes, bound, row):
     return out
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def solve_lower(lower, dense, vector):
     """L^-1 vector, in place."""
     for i in range(vector.shape[0]):
@@ -92,7 +80,7 @@ def solve_lower(lower, dense, vector):
         vector[i] /= lower[i, i]
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def solve_lower_transposed(lower, dense, vector):
     """L^-T vector, in place."""
     for i in range(vector.shape[0] - 1, -1, -1):
@@ -101,7 +89,7 @@ def solve_lower_transposed(lower, dense, vector):
             vector[k] -= lower[i, k] * vector[i]
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def partially_centred_effects(z, weight, residual, scale, codes, bounds):
     """Standardised effects (levels,) of whitened z (levels,), and the log determinant of all L.
 
@@ -126,7 +114,7 @@ def partially_centred_effects(z, weight, residual, scale, codes, bounds):
     return effects, np.asarray(log_det)
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def inverse_of_lower(lower, dense):
     """L^-1."""
     size = lower.shape[0]
@@ -140,7 +128,7 @@ def inverse_of_lower(lower, dense):
     return out
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def cholesky_adjoint(inverse, dense, z, z_bar, log_det_bar):
     """Symmetric adjoint of a matrix L L', from those of log det L and of L^-T z.
 
@@ -166,7 +154,7 @@ def cholesky_adjoint(inverse, dense, z, z_bar, log_det_bar):
     return out
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def partially_centred_effects_adjoint(
     z, weight, residual, scale, codes, bounds, effects_bar, log_det_bar
 ):
@@ -203,7 +191,7 @@ def partially_centred_effects_adjoint(
     return z_bar, weight_bar, residual_bar, scale_bar
 
 
-@kernel
+@numba.njit(cache=True, error_model="numpy")
 def _add_curve_adjoints(
     weight, residual, scale, codes, bound, row, solved, matrix_bar, weight_bar, residual_bar
 ):
@@ -218,35 +206,3 @@ def _add_curve_adjoints(
             for k in range(bound[0], bound[1]):
                 b = codes[k, g] - low
                 weight_bar[row, g] += matrix_bar[a, b] * scale[low + a] * scale[low + b]
-
-
-@kernel
-def gather_effects(effects, codes, bounds):
-    """Sum of the group effects of each parameter and curve, shape (parameters, curves)."""
-    out = np.zeros((bounds.shape[0], codes.shape[1]))
-    for p in range(bounds.shape[0]):
-        for j in range(bounds[p, 0], bounds[p, 1]):
-            for g in range(codes.shape[1]):
-                out[p, g] += effects[codes[j, g]]
-    return out
-
-
-@kernel
-def scatter_effects(effects, sums_bar, codes, bounds):
-    """Adjoint of `gather_effects`: sums over the curves of each level, shaped like `effects`."""
-    out = np.zeros(effects.shape[0])
-    for p in range(bounds.shape[0]):
-        for j in range(bounds[p, 0], bounds[p, 1]):
-            for g in range(codes.shape[1]):
-                out[codes[j, g]] += sums_bar[p, g]
-    return out
-
-
-@kernel
-def sums_by_curve(values, curve, n_curves):
-    """Sums over the runs of each curve, shape (rows, curves), of values (rows, runs)."""
-    out = np.zeros((values.shape[0], n_curves))
-    for row in range(values.shape[0]):
-        for i in range(curve.shape[0]):
-            out[row, curve[i]] += values[row, i]
-    return out
