@@ -282,11 +282,10 @@ ANY_PRIOR = "must be a distribution, such as bl.LogNormal(1.0, 2.0), or bl.Fixed
                         power,
                         name,
                         value,
-                        f"spread, {name!r}, must be finite and above 0, such as 0.001 for curves "
-                        "that hardly differ",
+                        f"spread, {name!r}, must be finite and at or above 0",
                         f"Fixed(value={value})",
                     )
-                    for name, value in [("sd_k", -1), ("sd_sigma", 0.0), ("sd_tau", np.nan)]
+                    for name, value in [("sd_k", -1), ("sd_sigma", np.inf), ("sd_tau", np.nan)]
                 ),
             ]
         ),

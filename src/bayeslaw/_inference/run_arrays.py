@@ -20,11 +20,12 @@ from bayeslaw.data.runs import (
     scaled_predictors,
 )
 from bayeslaw.model.model import Model
-from bayeslaw.priors import Normal, Population, Prior
+from bayeslaw.priors import Fixed, Normal, Population, Prior
 from bayeslaw.response_scales import ResponseScale
 
 __all__ = ["RunArrays", "population_prior", "response_unit", "run_arrays_of", "spread_prior"]
 
+NO_SPREAD = Fixed(1e-6)  # for zero, of which the sampler would take the logarithm
 IN_RESPONSE_UNITS = ("Floor", "Amplitude", "Rate")  # default priors scale with the median response
 
 
@@ -176,4 +177,5 @@ def population_prior(model: Model, name: str, role: Role, level: float) -> Prior
 
 def spread_prior(model: Model, name: str, role: Role) -> Prior:
     """Prior of a coordinate's standard deviation between curves and between group levels."""
-    return model.priors.get(f"sd_{name}", role.spread)
+    prior = model.priors.get(f"sd_{name}", role.spread)
+    return NO_SPREAD if prior == Fixed(0.0) else prior

@@ -33,6 +33,7 @@ from bayeslaw.data.checks import warn
 from bayeslaw.data.curves import curves_in, warn_thin_groups
 from bayeslaw.data.runs import check_runs, group_names, has_response, response_values
 from bayeslaw.errors import Interrupted, RunsError
+from bayeslaw.fitting.identified import identified_model
 from bayeslaw.model.model import Model
 
 __all__ = [
@@ -110,6 +111,9 @@ def fit(
     divergences and BFMI pass the gate of `bayeslaw.diagnose`, or ``max_seconds`` of the sampler are
     over. A fit that does not pass is returned all the same, and says so wherever it is printed.
 
+    Parameters that no curve can tell apart, as each has one size of a predictor, differ between
+    curves in one of them only; a warning says which, and the fit's model has it among its priors.
+
     Parameters
     ----------
     model : Model
@@ -148,7 +152,7 @@ def fit(
     """
     check_fittable(model, runs)
     sampler = _sampler_of(random_seed, sampler)
-    bound = bind(model, runs)
+    bound = bind(identified_model(model, runs), runs)
     require_memory_for(sampler, bound)
     laplace = laplace_approximation(bound)
     check_noise(bound, laplace)

@@ -29,6 +29,7 @@ from bayeslaw._sampling.time_limit import TimeLimit
 from bayeslaw.fitting.announce import announced_fits
 from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable, check_noise
 from bayeslaw.fitting.fit_store import FitStore, store_key
+from bayeslaw.fitting.identified import identified_model
 from bayeslaw.model.model import Model
 
 __all__ = ["refit"]
@@ -100,7 +101,8 @@ def refit(
         check_fittable(model, runs)
         seed, cores = sampler.random_seed + i, 1 if sampler.max_seconds is None else None
         own = replace(sampler, random_seed=seed, cores=cores, progressbar=False)
-        jobs.append(_RefitJob(model, runs, own, None if store is None else os.fspath(store)))
+        path = None if store is None else os.fspath(store)
+        jobs.append(_RefitJob(identified_model(model, runs), runs, own, path))
     fits = _stored_fits(jobs)
     missing = {i: job for i, job in enumerate(jobs) if i not in fits}
     to_make = [(model, job.runs) for job in missing.values()]

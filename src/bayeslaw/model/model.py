@@ -25,10 +25,7 @@ type Pooling = Sequence[str] | Mapping[str, Sequence[str]] | None
 # Support of fixed values, by the name of the role, else of the link.
 SUPPORTS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "Floor": ("finite and at or above 0", lambda value: value >= 0),
-    "spread": (  # the sampler takes its logarithm
-        "finite and above 0, such as 0.001 for curves that hardly differ",
-        lambda value: value > 0,
-    ),
+    "spread": ("finite and at or above 0", lambda value: value >= 0),
     "log": ("finite and above 0", lambda value: value > 0),
     "logit": ("strictly between 0 and 1", lambda value: 0 < value < 1),
     "identity": ("finite", lambda value: True),
@@ -63,8 +60,9 @@ class Model:
     priors : mapping of str to Prior
         Priors of the population's parameters, at the reference scale, instead of the defaults of
         their roles; ``"sd_alpha"`` is the standard deviation of ``alpha`` between curves and
-        groups. The prior of a `Scale` is in multiples of the reference size, so that the default
-        is centred on the middle of the runs unless `read_runs` is given another reference.
+        groups: with ``bl.Fixed(0)`` it is the same in all curves. The prior of a `Scale` is in
+        multiples of the reference size, so that the default is centred on the middle of the runs
+        unless `read_runs` is given another reference.
     tie : mapping of str to str
         Parameters that equal another parameter of the same role, in any units.
 
