@@ -61,11 +61,8 @@ def test_priors_that_are_not_usual_have_no_arrays(
     train = crossed_split[0]
     usual = model_data(MODELS["pooled"], train).arrays.keys()
     odd = Model(power, pooling=GROUPS, priors={"alpha": HalfNormal(1.0)})
-    assert usual - model_data(odd, train).arrays.keys() == {
-        "center_mean",
-        "center_sd",
-        "center_pivot_mean",
-    }
+    of_center = {"center_mean", "center_sd", "prior_precision", "prior_score"}
+    assert usual - model_data(odd, train).arrays.keys() == of_center
     assert usual - model_data(MODELS["other priors"], train).arrays.keys() == {"spread_scale"}
     known = Model(power, pooling=GROUPS, priors={"alpha": LogNormal(0.3, 1.2)})
     row = list(bind(known, train).roles).index("alpha")

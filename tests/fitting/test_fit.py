@@ -465,12 +465,14 @@ EXACT = 2 + 300 * FIVE_SIZES**-0.4
 NOISY = EXACT * [1.01, 0.99, 1.02, 0.98, 1.01]
 
 
-def noise_checked(second: np.ndarray, n: int = 5, **options: Any) -> None:
+def noise_checked(
+    second: np.ndarray, n: int = 5, first: np.ndarray = EXACT, **options: Any
+) -> None:
     """Check two curves, the first without noise, up to a number of sizes; pooled by default."""
     columns = {"N": FIVE_SIZES[:n], "stderr": 0.01}
     parts = [
         pd.DataFrame({**columns, "loss": loss[:n], "task": task})
-        for task, loss in (("a", EXACT), ("b", second))
+        for task, loss in (("a", first), ("b", second))
     ]
     stderr = options.pop("stderr", None)
     runs = read_runs(pd.concat(parts), predictors=["N"], groups=["task"], stderr=stderr)
@@ -494,6 +496,11 @@ def test_pooled_curves_without_noise_are_refused_before_sampling(
         "of your measurements, such as loss * np.exp(0.01 * rng.normal(size=len(loss))), or fit "
         "each curve by itself, pooling=None"
     )
+
+
+def test_pooled_curves_of_one_response_are_refused() -> None:
+    with pytest.raises(RunsError, match=r"1 of 2 curve\(s\), first 'b', is the same in all runs"):
+        noise_checked(np.full(5, 2.0), first=NOISY)
 
 
 def test_curves_without_noise_are_warned_of_where_they_are_not_pooled() -> None:

@@ -199,16 +199,20 @@ def check_noise(bound: BoundModel, laplace: LaplaceApproximation) -> None:
 
     The posterior of pooled curves is then so narrow that the sampler hardly moves.
     """
-    exact = laplace.is_determined & (laplace.residual_scale < NO_NOISE)
+    is_constant = _is_constant(bound)
+    exact = is_constant | laplace.is_determined & (laplace.residual_scale < NO_NOISE)
     if not exact.any() or "sigma" in bound.model.fixed or "stderr" in bound.runs:
         return
     response, law = bound.runs.attrs["response"], bound.model.law.name
     example = str(bound.run_arrays.curves["curve"].values[exact][0])
-    exactness = (
-        f"the {response} of {exact.sum()} of {exact.size} curve(s), first {example!r}, follows "
-        f"law {law!r} to "
-        f"{laplace.residual_scale[exact].max():.0e} of its size, as values of a formula do"
+    how = (
+        "is the same in all runs"
+        if is_constant.any()
+        else f"follows law {law!r} to {laplace.residual_scale[exact].max():.0e} of its size, as "
+        "values of a formula do"
     )
+    curves = f"{exact.sum()} of {exact.size} curve(s), first {example!r}"
+    exactness = f"the {response} of {curves}, {how}"
     if bound.hierarchy is not None:
         raise RunsError(
             f"{exactness}; without noise, pooled curves cannot be sampled: add the noise of your "
@@ -216,6 +220,14 @@ def check_noise(bound: BoundModel, laplace: LaplaceApproximation) -> None:
             "or fit each curve by itself, pooling=None"
         )
     warn(f"{exactness}: the noise that the fit reports is that of its prior")
+
+
+def _is_constant(bound: BoundModel) -> np.ndarray:
+    """Whether all runs of a curve, at least three, have one response."""
+    response, sums = bound.run_arrays.response, bound.run_arrays.sums
+    count = sums(np.ones_like(response))
+    deviation = np.abs(response - (sums(response) / count)[bound.run_arrays.curve])
+    return (count > 2) & (sums(deviation) < NO_NOISE * sums(np.abs(response)))
 
 
 def _require_names_differ(model: Model, runs: xr.Dataset) -> None:
