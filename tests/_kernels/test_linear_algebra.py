@@ -87,19 +87,26 @@ def test_products(case: Case) -> None:
     np.testing.assert_allclose(form, case.vector @ case.matrix @ case.vector, atol=1e-12)
 
 
-@given(case=cases)
-def test_adjoint_of_a_matrix_through_its_factor(case: Case) -> None:
+@given(case=cases, of_inverse=st.booleans(), log_det_bar=st.sampled_from([-1.0, 1.0]))
+def test_adjoint_of_a_matrix_through_its_factor(
+    case: Case, of_inverse: bool, log_det_bar: float
+) -> None:
     size = len(case.matrix)
 
     def value(matrix: np.ndarray) -> float:
         lower = np.linalg.cholesky(matrix)
-        return case.other @ np.linalg.solve(lower.T, case.vector) - np.log(np.diag(lower)).sum()
+        product = np.linalg.solve(lower.T, case.vector) if of_inverse else lower @ case.vector
+        return case.other @ product + log_det_bar * np.log(np.diag(lower)).sum()
 
     inverse, out = np.linalg.inv(case.factor), case.embedded(np.zeros((size, size)))
-    z, z_bar = case.embedded(case.vector), case.embedded(inverse @ case.other)
+    if of_inverse:
+        left, right = case.embedded(-case.vector), case.embedded(inverse @ case.other)
+    else:
+        left, right = case.embedded(case.factor.T @ case.other), case.embedded(case.vector)
     linear_algebra.add_cholesky_adjoint.py_func(
-        case.embedded(inverse), case.low, case.high, case.dense, z, z_bar, np.empty_like(z), out
-    )
+        case.embedded(inverse), case.low, case.high, case.dense, left, right, log_det_bar,
+        np.empty_like(left), out,
+    )  # fmt: skip
     for i, j in np.ndindex(size, size):
         if i != j and max(i, j) < case.dense - MARGIN:
             continue  # the factor is diagonal there, whatever the matrix is

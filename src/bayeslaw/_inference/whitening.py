@@ -53,13 +53,18 @@ def whitened(
     z[size:] = ((theta - at(z)) / scale)[size:]
     middle = at(z)
     weight, near = (arrays["pivot_state"][i * size : (i + 1) * size].copy() for i in (1, 2))
-    z[:size] = 1.0
-    scale = (at(z) - middle)[:size]
     pivot_mean = _stack(system.to_pivot(_rows(system, mean), frame, _zeros(system)))
+    slopes = []
+    for i in range(size):
+        z[i] = 1.0
+        slopes.append((at(z) - middle)[:size])
+        z[i] = 0.0
     middle = middle[:size] + (1 - weight) * (pivot_mean - mean[:size])
     near_frame = replace(frame, near=_rows(system, near))
     eta = _stack(system.to_pivot(_rows(system, theta), near_frame, _rows(system, weight)))
-    z[:size] = (eta - middle) / scale
+    # A map (coordinates, whitened coordinates) for each curve.
+    maps = np.moveaxis(np.array(slopes), (0, 1, 2), (2, 1, 0))
+    z[:size] = np.linalg.solve(maps, (eta - middle).T[..., None])[..., 0].T
     return z
 
 

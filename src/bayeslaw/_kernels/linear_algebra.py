@@ -68,20 +68,21 @@ def write_inverse_of_lower(lower, low, high, dense, out):
 
 
 @inner_kernel
-def add_cholesky_adjoint(inverse, low, high, dense, z, z_bar, below, out):
-    """Add the symmetric adjoint of a matrix L L' in -log det L and L^-T z.
+def add_cholesky_adjoint(inverse, low, high, dense, left, right, log_det_bar, below, out):
+    """Add the symmetric adjoint of a matrix L L', from those of log det L and of a product with L.
 
-    `inverse` is L^-1 and `z_bar` the adjoint of z. With rows l of L^-1, the adjoint of L^-T z is
-    the symmetric part of a sum of the outer products of z_i l_i and z_bar_j l_j, j up to i, with
-    half of the diagonal; `below` is the running sum of z_bar_j l_j.
+    `inverse` is L^-1. For L^-T z, `left` is -z and `right` the adjoint of z; for L z, `left` is the
+    adjoint of z and `right` is z. With rows l of L^-1, the adjoint is the symmetric part of a sum
+    of the outer products of left_i l_i and right_j l_j, j up to i, with half of the diagonal;
+    `below` is the running sum of right_j l_j.
     """
     for j in range(low, high):
         below[j] = 0.0
     for i in range(low, high):
         for j in range(low, i + 1):
             step = inverse[i, j] if i >= dense or i == j else 0.0
-            half = -(z[i] * (below[j] + z_bar[i] * step / 2) + step / 2) / 2
-            below[j] += z_bar[i] * step
+            half = (left[i] * (below[j] + right[i] * step / 2) + log_det_bar * step / 2) / 2
+            below[j] += right[i] * step
             for k in range(low if i >= dense else i, i + 1):
                 out[j, k] += half * inverse[i, k]
                 out[k, j] += half * inverse[i, k]

@@ -6,8 +6,9 @@ import numpy as np
 
 from bayeslaw._inference.map_mode.problem import MapProblem
 
-__all__ = ["marginal_information"]
+__all__ = ["marginal_information", "posterior_correlation"]
 
+SHRINKAGE = 1e-3  # of correlations, which keeps their matrix away from a singular one
 MIN_INFORMATION = 1e-3  # relative to the prior's precision
 
 
@@ -26,6 +27,14 @@ def marginal_information(
         np.einsum("ppg->pg", reference_covariance),
     )
     return _beyond_prior(problem, pivot), _beyond_prior(problem, reference)
+
+
+def posterior_correlation(hessian: np.ndarray) -> np.ndarray:
+    """Correlations (curves, parameters, parameters) from the Hessian (parameters, ..., curves)."""
+    covariance = np.linalg.inv(np.moveaxis(hessian, -1, 0))
+    sd = np.sqrt(np.einsum("gpp->gp", covariance))
+    correlation = covariance / (sd[:, :, None] * sd[:, None])
+    return (1 - SHRINKAGE) * correlation + SHRINKAGE * np.eye(len(hessian))
 
 
 def _beyond_prior(problem: MapProblem, variance: np.ndarray) -> dict[str, np.ndarray]:

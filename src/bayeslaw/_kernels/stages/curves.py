@@ -11,6 +11,11 @@ import math
 
 from bayeslaw._kernels.call import apply
 from bayeslaw._kernels.jit import inner_kernel
+from bayeslaw._kernels.linear_algebra import (
+    add_cholesky_adjoint,
+    cholesky,
+    write_inverse_of_lower,
+)
 from bayeslaw._kernels.stage import Cube, Indices, Matrix, Vector, stage
 
 __all__ = ["curves", "curves_adjoint", "information_ratio"]
@@ -105,9 +110,9 @@ def _write_pivot_mean(mean, frame, of_coordinates, pivot_mean):
 def curves(
     z_theta: Matrix, mean: Matrix, spread: Vector, pivot_mode: Matrix, pivot_information: Matrix,
     mode: Matrix, noise_alone: Cube, noise_share: Cube, noise_shift: Matrix, jacobian: Cube,
-    frame: Matrix, of_coordinates: Indices, is_normal: Indices, noise_variance: Matrix,
-    curve_information: Cube, pivot_mean: Matrix, pivot_state: Matrix, pivot_out: Matrix,
-    theta: Matrix, log_prior: Vector,
+    correlation: Cube, frame: Matrix, of_coordinates: Indices, is_normal: Indices,
+    noise_variance: Matrix, curve_information: Cube, curve_factor: Cube, pivot_mean: Matrix,
+    pivot_state: Matrix, pivot_out: Matrix, theta: Matrix, log_prior: Vector,
 ) -> None:  # fmt: skip
     """Reference coordinates (parameters, curves) of all curves; prior about their means.
 
@@ -116,6 +121,7 @@ def curves(
     """
     from_pivot, size = of_coordinates[0], of_coordinates[1]
     shift, total, score = curve_information[1], curve_information[2], curve_information[3]
+    scale = curve_information[4]
     log_det = _write_noise(
         z_theta, mean, spread, pivot_mode, pivot_information, noise_variance, theta
     )
@@ -127,13 +133,16 @@ def curves(
     for j in range(size):
         for g in range(theta.shape[1]):
             precision = 1 + spread[j] ** 2 * total[j, g]  # relative to that of the population
-            scale, weight = spread[j] / math.sqrt(precision), 1 - 1 / precision
+            scale[j, g], weight = spread[j] / math.sqrt(precision), 1 - 1 / precision
             target = pivot_mode[j, g] + shift[j, g] * noise_shift[j, g] + score[j, g] / total[j, g]
-            middle = pivot_mean[j, g] + weight * (target - pivot_mean[j, g])
-            theta[j, g] = pivot_state[j, g] = middle + scale * z_theta[j, g]
+            pivot_state[j, g] = pivot_mean[j, g] + weight * (target - pivot_mean[j, g])
             pivot_state[size + j, g] = weight
             pivot_state[2 * size + j, g] = mean[j, g] - weight * (mean[j, g] - mode[j, g])
-            log_det += math.log(scale)
+            log_det += math.log(scale[j, g])
+    log_det += _add_correlated(z_theta, scale, correlation, curve_factor, pivot_state)
+    for j in range(size):
+        for g in range(theta.shape[1]):
+            theta[j, g] = pivot_state[j, g]
     if from_pivot != 0:
         apply(from_pivot, frame, pivot_state, pivot_out)
         for g in range(theta.shape[1]):
@@ -141,6 +150,62 @@ def curves(
             for j in range(size):
                 theta[j, g] = pivot_out[j, g]
     log_prior[0] += log_det + _log_normal(theta, mean, spread, is_normal)
+
+
+@inner_kernel
+def _add_correlated(z, scale, correlation, curve_factor, state):
+    """Add deviations to pivot coordinates, as correlated as the data say; return log determinant.
+
+    `correlation` (curves, law parameters, law parameters) is that of a curve's posterior given the
+    data alone. Coordinates that have no weight on the data, which is in the rows of `state` after
+    the coordinates, are independent.
+    """
+    size, log_det, zero = scale.shape[0], 0.0, 0
+    for g in range(scale.shape[1]):
+        factor = curve_factor[g]
+        for i in range(size):
+            for j in range(i):
+                weights = state[size + i, g] * state[size + j, g]
+                factor[i, j] = correlation[g, i, j] * math.sqrt(weights)
+            factor[i, i] = 1.0
+        cholesky(factor, zero, size, zero)
+        for i in range(size):
+            deviation = 0.0
+            for j in range(i + 1):
+                deviation += factor[i, j] * z[j, g]
+            state[i, g] += scale[i, g] * deviation
+            log_det += math.log(factor[i, i])
+    return log_det
+
+
+@inner_kernel
+def _correlated_adjoint(
+    z, scale, correlation, curve_factor, state, bar, matrices, vectors, z_bar, weight_bar, scale_bar
+):  # fmt: skip
+    """Write adjoints of whitened coordinates, weights, and logarithms of scales."""
+    size, zero = scale.shape[0], 0
+    inverse, factor_bar, left, right, below = (
+        matrices[0], matrices[1], vectors[0], vectors[1], vectors[2],
+    )  # fmt: skip
+    for g in range(scale.shape[1]):
+        factor = curve_factor[g]
+        for i in range(size):
+            left[i], right[i], scale_bar[i, g] = 0.0, z[i, g], 0.0
+            for j in range(size):
+                factor_bar[i, j] = 0.0
+                if j >= i:
+                    left[i] += factor[j, i] * bar[j, g] * scale[j, g]
+                if j <= i:
+                    scale_bar[i, g] += bar[i, g] * scale[i, g] * factor[i, j] * z[j, g]
+            z_bar[i, g] = left[i]
+        write_inverse_of_lower(factor, zero, size, zero, inverse)
+        add_cholesky_adjoint(inverse, zero, size, zero, left, right, 1.0, below, factor_bar)
+        for i in range(size):
+            weight_bar[i, g] = 0.0
+            for j in range(size):
+                if i != j:
+                    ratio = math.sqrt(state[size + j, g] / state[size + i, g])
+                    weight_bar[i, g] += factor_bar[i, j] * correlation[g, i, j] * ratio
 
 
 @inner_kernel
@@ -173,8 +238,9 @@ def _log_normal_adjoint(theta, mean, spread, is_normal, theta_bar, mean_bar, spr
 def curves_adjoint(
     z_theta: Matrix, mean: Matrix, spread: Vector, pivot_mode: Matrix, pivot_information: Matrix,
     mode: Matrix, noise_alone: Cube, noise_share: Cube, noise_shift: Matrix, jacobian: Cube,
-    frame: Matrix, of_coordinates: Indices, is_normal: Indices, noise_variance: Matrix,
-    curve_information: Cube, curve_information_bar: Cube, pivot_mean: Matrix,
+    correlation: Cube, frame: Matrix, of_coordinates: Indices, is_normal: Indices,
+    noise_variance: Matrix, curve_information: Cube, curve_information_bar: Cube,
+    curve_factor: Cube, curve_matrices: Cube, curve_vectors: Matrix, pivot_mean: Matrix,
     pivot_mean_bar: Matrix, pivot_state: Matrix, pivot_out: Matrix, pivot_mean_state: Matrix,
     theta: Matrix, theta_bar: Matrix, z_theta_bar: Matrix, mean_bar: Matrix, spread_bar: Vector,
 ) -> None:  # fmt: skip
@@ -182,22 +248,26 @@ def curves_adjoint(
     size = of_coordinates[1]
     shift, total, score = curve_information[1], curve_information[2], curve_information[3]
     shift_bar, total_bar = curve_information_bar[0], curve_information_bar[1]
-    score_bar = curve_information_bar[2]
+    score_bar, weight_bars = curve_information_bar[2], curve_information_bar[3]
+    log_scale_bars, scales = curve_information_bar[4], curve_information[4]
     _log_normal_adjoint(theta, mean, spread, is_normal, theta_bar, mean_bar, spread_bar)
     _from_pivot_adjoint(frame, of_coordinates, theta_bar, pivot_state, pivot_out)
+    _correlated_adjoint(
+        z_theta, scales, correlation, curve_factor, pivot_state, pivot_out, curve_matrices,
+        curve_vectors, z_theta_bar, weight_bars, log_scale_bars,
+    )  # fmt: skip
     for j in range(size):
         for g in range(theta.shape[1]):
             precision, bar = 1 + spread[j] ** 2 * total[j, g], pivot_out[j, g]
-            scale, weight, pull = (
-                spread[j] / math.sqrt(precision), 1 - 1 / precision, score[j, g] / total[j, g]
-            )  # fmt: skip
+            weight, pull = 1 - 1 / precision, score[j, g] / total[j, g]
             target = pivot_mode[j, g] + shift[j, g] * noise_shift[j, g] + pull
             near_bar = pivot_out[2 * size + j, g]
-            weight_bar = pivot_out[size + j, g] + bar * (target - pivot_mean[j, g])
+            weight_bar = pivot_out[size + j, g] + weight_bars[j, g]
+            weight_bar += bar * (target - pivot_mean[j, g])
             weight_bar -= near_bar * (mean[j, g] - mode[j, g])
-            log_scale_bar = bar * scale * z_theta[j, g] + 1
+            log_scale_bar = log_scale_bars[j, g] + 1
             precision_bar = (weight_bar / precision - log_scale_bar / 2) / precision
-            z_theta_bar[j, g], pivot_mean_bar[j, g] = bar * scale, bar * (1 - weight)
+            pivot_mean_bar[j, g] = bar * (1 - weight)
             mean_bar[j, g] += near_bar * (1 - weight)
             spread_bar[j] += log_scale_bar / spread[j] + 2 * spread[j] * precision_bar * total[j, g]
             shift_bar[j, g] = bar * weight * noise_shift[j, g]

@@ -98,7 +98,7 @@ def group_effects_adjoint(
     """Adjoint of `group_effects`."""
     inverse, factor_bar = level_matrices[0], level_matrices[1]
     mean, bar, below = level_vectors[0], level_vectors[1], level_vectors[2]
-    z, z_bar = level_vectors[3], level_vectors[4]
+    left, z_bar = level_vectors[3], level_vectors[4]
     for p in range(mean_bar.shape[0]):
         low, size = bounds[p, 2], bounds[p, 3] - bounds[p, 2]
         zero, dense = 0, bounds[p, 4] - low
@@ -108,7 +108,7 @@ def group_effects_adjoint(
             level, of_spread = low + i, spread_of_level[low + i]
             spread_bar[of_spread] += effects[level] * bar[i]
             bar[i] = bar[i] * spread[of_spread] - effects[level]  # the prior is standard normal
-            z[i], z_bar[i], mean[i] = z_effects[level], bar[i], spread[of_spread] * sums[i]
+            left[i], z_bar[i], mean[i] = -z_effects[level], bar[i], spread[of_spread] * sums[i]
         solve_lower(factor, zero, size, dense, mean)
         solve_lower_transposed(factor, zero, size, dense, mean)
         solve_lower(factor, zero, size, dense, z_bar)
@@ -119,7 +119,7 @@ def group_effects_adjoint(
             for j in range(size):  # through the posterior mean of the effects
                 factor_bar[i, j] = -(bar[i] * mean[j] + mean[i] * bar[j]) / 2
         write_inverse_of_lower(factor, zero, size, dense, inverse)
-        add_cholesky_adjoint(inverse, zero, size, dense, z, z_bar, below, factor_bar)
+        add_cholesky_adjoint(inverse, zero, size, dense, left, z_bar, -1.0, below, factor_bar)
         for i in range(size):
             total = bar[i] * sums[i]
             for j in range(size):

@@ -176,16 +176,16 @@ def _to_reference_adjoint(frame, of_population, state, out, center_bar):
 def _posterior_adjoint(low, high, lower, data_precision, curves_covariance, z, vectors, matrices):
     """Adjoints of the precision given the data, and of what each curve contributes.
 
-    `vectors` are estimate, mean, the adjoint of the center, L^-1 times that, and two to write:
-    the adjoint of the curves' sum of modes, and one to work with.
+    `vectors` are estimate, mean, the adjoint of the center, L^-1 times that, and three to write:
+    the adjoint of the curves' sum of modes, and two to work with.
     """
-    estimate, mean, bar, half_solved, modes_bar, work = vectors
+    estimate, mean, bar, half_solved, modes_bar, work, left = vectors
     inverse, data_bar, product, total_bar = matrices
     for i in range(low, high):
         half_solved[i] = bar[i]
     solve_lower(lower, low, high, low, half_solved)
     for i in range(low, high):
-        bar[i] = half_solved[i]
+        bar[i], left[i] = half_solved[i], -z[i]
     solve_lower_transposed(lower, low, high, low, bar)
     for i in range(low, high):
         for j in range(low, high):
@@ -194,7 +194,7 @@ def _posterior_adjoint(low, high, lower, data_precision, curves_covariance, z, v
             for k in range(low, high):
                 product[i, j] += curves_covariance[i, k] * data_precision[k, j]
     write_inverse_of_lower(lower, low, high, low, inverse)
-    add_cholesky_adjoint(inverse, low, high, low, z, half_solved, work, data_bar)
+    add_cholesky_adjoint(inverse, low, high, low, left, half_solved, -1.0, work, data_bar)
     multiply(product, low, high, bar, modes_bar)
     for i in range(low, high):
         for j in range(low, high):
@@ -237,7 +237,7 @@ def whitened_center_adjoint(
         low, high = typical_blocks[block, 0], typical_blocks[block, 1]
         _posterior_adjoint(
             low, high, center_factor, data_precision, curves_covariance, z_center,
-            (estimate, mean, center_bar, z_center_bar, modes_bar, work),
+            (estimate, mean, center_bar, z_center_bar, modes_bar, work, center_vectors[4]),
             (center_matrices[0], data_bar, center_matrices[2], total_bar),
         )  # fmt: skip
         for m in range(low, high):
