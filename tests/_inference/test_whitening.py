@@ -93,7 +93,7 @@ def whitening(name: str, seed: int, spread: float = 0.3) -> Whitening:
         "noise_share": rng.uniform(0, 0.4, (law, NOISE, CURVES)),
         "noise_shift": rng.normal(0, 0.1, (law, CURVES)),
         "jacobian": rng.normal(0, 0.3, (law, law, CURVES)) * (1 - np.eye(law))[..., None],
-        "correlation": np.full((CURVES, law, law), 0.4) + 0.6 * np.eye(law),
+        "fisher": np.full((CURVES, law, law), 2.0) + 5.0 * np.eye(law),
     }
     frame = Frame(tuple(np.sqrt(low * high)), tuple(low), tuple(high))
     spreads = spread * np.exp(rng.normal(0, 0.3, law + NOISE))

@@ -23,7 +23,7 @@ __all__ = ["CURVE_WHITENING_ARRAYS", "ModelData", "model_data_of"]
 
 CURVE_WHITENING_ARRAYS = (  # the Laplace approximation that curves are whitened by
     "pivot_mode", "pivot_information", "mode", "noise_alone", "noise_share", "noise_shift",
-    "jacobian", "correlation",
+    "jacobian", "fisher",
 )  # fmt: skip
 
 type Arrays = dict[str, np.ndarray]

@@ -40,12 +40,10 @@ def functions(law: Law | None) -> tuple[int, np.ndarray]:
     return size, np.array([f, size, f_adjoint, t, t_adjoint])
 
 
-def correlations(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Correlation matrices of the curves."""
+def fisher_information(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Positive definite matrices of the curves."""
     factor = rng.normal(size=(CURVES, size, size)) + 2 * np.eye(size)
-    covariance = factor @ factor.transpose(0, 2, 1)
-    sd = np.sqrt(np.einsum("gpp->gp", covariance))
-    return covariance / (sd[:, :, None] * sd[:, None])
+    return factor @ factor.transpose(0, 2, 1)
 
 
 def arguments(
@@ -70,7 +68,7 @@ def arguments(
         "noise_share": rng.uniform(0, 0.4, (size, noise, CURVES)),
         "noise_shift": rng.normal(0, 0.1, (size, CURVES)),
         "jacobian": rng.normal(0, 0.3, (size, size, CURVES)) * (1 - np.eye(size))[..., None],
-        "correlation": correlations(rng, size),
+        "fisher": fisher_information(rng, size),
         "frame": np.concatenate([ends, np.log(ends)]),
         "of_coordinates": of_coordinates,
         "is_normal": is_normal,

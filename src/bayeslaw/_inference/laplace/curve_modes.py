@@ -15,7 +15,7 @@ from bayeslaw._inference.laplace.local_expansion import (
     noise_shares,
 )
 from bayeslaw._inference.map_mode.gls import GlsExpansion, gls_mode
-from bayeslaw._inference.map_mode.information import marginal_information, posterior_correlation
+from bayeslaw._inference.map_mode.information import fisher_information, marginal_information
 from bayeslaw._inference.map_mode.problem import MapProblem
 from bayeslaw._inference.map_mode.student_t import (
     expected_hessian,
@@ -53,7 +53,7 @@ class _NoiseMode(NamedTuple):
     reference_information: NamedArrays
     shares: NoiseShares
     shift: np.ndarray
-    correlation: np.ndarray
+    fisher: np.ndarray
 
 
 def curve_modes(
@@ -78,7 +78,7 @@ def curve_modes(
         {**law, **modes},
         {**noise.pivot_information, **information},
         {**noise.reference_information, **information},
-        LocalExpansion(*noise.shares, noise.shift, jacobian, noise.correlation),
+        LocalExpansion(*noise.shares, noise.shift, jacobian, noise.fisher),
         log_scales,
     )
 
@@ -90,10 +90,8 @@ def _independent_noise(problem: MapProblem, eta: np.ndarray) -> _NoiseMode:
     sigma = sigma_mode(problem, problem.law.residual(eta))
     shares = noise_shares(problem, ("sigma",), lambda log_ratios: information(log_ratios)[0])
     mode, on_sigma = {"sigma": np.log(sigma)}, {"sigma": information_on_sigma(problem)}
-    correlation = posterior_correlation(expected_hessian(problem, eta, 0.0))
-    return _NoiseMode(
-        mode, on_sigma, *information(np.zeros(1)), shares, np.zeros_like(eta), correlation
-    )
+    fisher = fisher_information(problem, eta, expected_hessian(problem, eta))
+    return _NoiseMode(mode, on_sigma, *information(np.zeros(1)), shares, np.zeros_like(eta), fisher)
 
 
 def _with_discrepancy(
@@ -110,8 +108,8 @@ def _with_discrepancy(
     expansion = GlsExpansion(problem, discrepancy, gls.eta, gls.log_scales)
     shares = noise_shares(problem, names, expansion.information)
     shift = expansion.mode(LOG_NO_NOISE * np.eye(len(names))[0]) - gls.eta
-    correlation = posterior_correlation(gls.hessian)
-    noise = _NoiseMode(mode, information, pivot, reference, shares, shift, correlation)
+    fisher = fisher_information(problem, gls.eta, gls.hessian)
+    noise = _NoiseMode(mode, information, pivot, reference, shares, shift, fisher)
     return gls.eta, gls.log_scales, noise
 
 

@@ -31,15 +31,15 @@ class LocalExpansion:
         Shift of the mode when only the first part of the information is left.
     jacobian : array (law parameters, law parameters, curves)
         Derivatives of each reference coordinate with respect to the other pivot coordinates.
-    correlation : array (curves, law parameters, law parameters)
-        Correlations of the posterior at the pivot.
+    fisher : array (curves, law parameters, law parameters)
+        Fisher information at the pivot.
     """
 
     noise_alone: np.ndarray
     noise_share: np.ndarray
     noise_shift: np.ndarray
     jacobian: np.ndarray
-    correlation: np.ndarray
+    fisher: np.ndarray
 
 
 def noise_shares(

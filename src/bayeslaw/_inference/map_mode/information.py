@@ -6,9 +6,8 @@ import numpy as np
 
 from bayeslaw._inference.map_mode.problem import MapProblem
 
-__all__ = ["marginal_information", "posterior_correlation"]
+__all__ = ["fisher_information", "marginal_information"]
 
-SHRINKAGE = 1e-3  # of correlations, which keeps their matrix away from a singular one
 MIN_INFORMATION = 1e-3  # relative to the prior's precision
 
 
@@ -29,12 +28,10 @@ def marginal_information(
     return _beyond_prior(problem, pivot), _beyond_prior(problem, reference)
 
 
-def posterior_correlation(hessian: np.ndarray) -> np.ndarray:
-    """Correlations (curves, parameters, parameters) from the Hessian (parameters, ..., curves)."""
-    covariance = np.linalg.inv(np.moveaxis(hessian, -1, 0))
-    sd = np.sqrt(np.einsum("gpp->gp", covariance))
-    correlation = covariance / (sd[:, :, None] * sd[:, None])
-    return (1 - SHRINKAGE) * correlation + SHRINKAGE * np.eye(len(hessian))
+def fisher_information(problem: MapProblem, eta: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    """The Hessian without the prior's part, as (curves, parameters, parameters)."""
+    prior = problem.prior.hessian(problem.coordinate_jacobian(eta))
+    return np.ascontiguousarray(np.moveaxis(hessian - prior, -1, 0))
 
 
 def _beyond_prior(problem: MapProblem, variance: np.ndarray) -> dict[str, np.ndarray]:

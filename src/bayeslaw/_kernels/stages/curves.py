@@ -14,6 +14,8 @@ from bayeslaw._kernels.jit import inner_kernel
 from bayeslaw._kernels.linear_algebra import (
     add_cholesky_adjoint,
     cholesky,
+    solve_lower,
+    solve_lower_transposed,
     write_inverse_of_lower,
 )
 from bayeslaw._kernels.stage import Cube, Indices, Matrix, Vector, stage
@@ -110,9 +112,9 @@ def _write_pivot_mean(mean, frame, of_coordinates, pivot_mean):
 def curves(
     z_theta: Matrix, mean: Matrix, spread: Vector, pivot_mode: Matrix, pivot_information: Matrix,
     mode: Matrix, noise_alone: Cube, noise_share: Cube, noise_shift: Matrix, jacobian: Cube,
-    correlation: Cube, frame: Matrix, of_coordinates: Indices, is_normal: Indices,
-    noise_variance: Matrix, curve_information: Cube, curve_factor: Cube, pivot_mean: Matrix,
-    pivot_state: Matrix, pivot_out: Matrix, theta: Matrix, log_prior: Vector,
+    fisher: Cube, frame: Matrix, of_coordinates: Indices, is_normal: Indices,
+    noise_variance: Matrix, curve_information: Cube, curve_factors: Cube, curve_vectors: Matrix,
+    pivot_mean: Matrix, pivot_state: Matrix, pivot_out: Matrix, theta: Matrix, log_prior: Vector,
 ) -> None:  # fmt: skip
     """Reference coordinates (parameters, curves) of all curves; prior about their means.
 
@@ -121,7 +123,6 @@ def curves(
     """
     from_pivot, size = of_coordinates[0], of_coordinates[1]
     shift, total, score = curve_information[1], curve_information[2], curve_information[3]
-    scale = curve_information[4]
     log_det = _write_noise(
         z_theta, mean, spread, pivot_mode, pivot_information, noise_variance, theta
     )
@@ -133,13 +134,15 @@ def curves(
     for j in range(size):
         for g in range(theta.shape[1]):
             precision = 1 + spread[j] ** 2 * total[j, g]  # relative to that of the population
-            scale[j, g], weight = spread[j] / math.sqrt(precision), 1 - 1 / precision
+            weight = 1 - 1 / precision
             target = pivot_mode[j, g] + shift[j, g] * noise_shift[j, g] + score[j, g] / total[j, g]
             pivot_state[j, g] = pivot_mean[j, g] + weight * (target - pivot_mean[j, g])
             pivot_state[size + j, g] = weight
             pivot_state[2 * size + j, g] = mean[j, g] - weight * (mean[j, g] - mode[j, g])
-            log_det += math.log(scale[j, g])
-    log_det += _add_correlated(z_theta, scale, correlation, curve_factor, pivot_state)
+    log_det += _add_deviations(
+        z_theta, spread, curve_information[0], pivot_information, fisher, jacobian, curve_factors,
+        curve_vectors[0], pivot_state,
+    )  # fmt: skip
     for j in range(size):
         for g in range(theta.shape[1]):
             theta[j, g] = pivot_state[j, g]
@@ -153,59 +156,51 @@ def curves(
 
 
 @inner_kernel
-def _add_correlated(z, scale, correlation, curve_factor, state):
-    """Add deviations to pivot coordinates, as correlated as the data say; return log determinant.
+def _add_deviations(
+    z, spread, information, pivot_information, fisher, jacobian, factors, work, state
+):
+    """Add deviations to pivot coordinates as their posterior has them; return log determinant.
 
-    `correlation` (curves, law parameters, law parameters) is that of a curve's posterior given the
-    data alone. Coordinates that have no weight on the data, which is in the rows of `state` after
-    the coordinates, are independent.
+    The precision of a curve's coordinates has parts from its data, from the population, and from
+    the population's constraints of reference coordinates that depend on several pivot coordinates.
     """
-    size, log_det, zero = scale.shape[0], 0.0, 0
-    for g in range(scale.shape[1]):
-        factor = curve_factor[g]
+    size, log_det, zero = information.shape[0], 0.0, 0
+    for g in range(information.shape[1]):
+        factor = factors[g]
         for i in range(size):
-            for j in range(i):
-                weights = state[size + i, g] * state[size + j, g]
-                factor[i, j] = correlation[g, i, j] * math.sqrt(weights)
-            factor[i, i] = 1.0
+            work[i] = math.sqrt(information[i, g] / pivot_information[i, g])
+            for j in range(i + 1):
+                factor[i, j] = work[i] * work[j] * fisher[g, i, j]
+                for k in range(size):
+                    marginal = information[k, g] / (1 + spread[k] ** 2 * information[k, g])
+                    factor[i, j] += jacobian[k, i, g] * marginal * jacobian[k, j, g]
+            factor[i, i] += 1 / spread[i] ** 2
         cholesky(factor, zero, size, zero)
         for i in range(size):
-            deviation = 0.0
-            for j in range(i + 1):
-                deviation += factor[i, j] * z[j, g]
-            state[i, g] += scale[i, g] * deviation
-            log_det += math.log(factor[i, i])
+            work[i] = z[i, g]
+            log_det -= math.log(factor[i, i])
+        solve_lower_transposed(factor, zero, size, zero, work)
+        for i in range(size):
+            state[i, g] += work[i]
     return log_det
 
 
 @inner_kernel
-def _correlated_adjoint(
-    z, scale, correlation, curve_factor, state, bar, matrices, vectors, z_bar, weight_bar, scale_bar
-):  # fmt: skip
-    """Write adjoints of whitened coordinates, weights, and logarithms of scales."""
-    size, zero = scale.shape[0], 0
-    inverse, factor_bar, left, right, below = (
-        matrices[0], matrices[1], vectors[0], vectors[1], vectors[2],
-    )  # fmt: skip
-    for g in range(scale.shape[1]):
-        factor = curve_factor[g]
+def _deviations_adjoint(z, bar, factors, inverse, vectors, z_bar, precision_bars):
+    """Write adjoints of whitened coordinates and of precisions (curves, size, size)."""
+    size, zero = bar.shape[0], 0
+    left, right, below = vectors[0], vectors[1], vectors[2]
+    for g in range(bar.shape[1]):
+        factor, precision_bar = factors[g], precision_bars[g]
         for i in range(size):
-            left[i], right[i], scale_bar[i, g] = 0.0, z[i, g], 0.0
+            left[i], right[i] = -z[i, g], bar[i, g]
             for j in range(size):
-                factor_bar[i, j] = 0.0
-                if j >= i:
-                    left[i] += factor[j, i] * bar[j, g] * scale[j, g]
-                if j <= i:
-                    scale_bar[i, g] += bar[i, g] * scale[i, g] * factor[i, j] * z[j, g]
-            z_bar[i, g] = left[i]
+                precision_bar[i, j] = 0.0
+        solve_lower(factor, zero, size, zero, right)
+        for i in range(size):
+            z_bar[i, g] = right[i]
         write_inverse_of_lower(factor, zero, size, zero, inverse)
-        add_cholesky_adjoint(inverse, zero, size, zero, left, right, 1.0, below, factor_bar)
-        for i in range(size):
-            weight_bar[i, g] = 0.0
-            for j in range(size):
-                if i != j:
-                    ratio = math.sqrt(state[size + j, g] / state[size + i, g])
-                    weight_bar[i, g] += factor_bar[i, j] * correlation[g, i, j] * ratio
+        add_cholesky_adjoint(inverse, zero, size, zero, left, right, -1.0, below, precision_bar)
 
 
 @inner_kernel
@@ -238,23 +233,22 @@ def _log_normal_adjoint(theta, mean, spread, is_normal, theta_bar, mean_bar, spr
 def curves_adjoint(
     z_theta: Matrix, mean: Matrix, spread: Vector, pivot_mode: Matrix, pivot_information: Matrix,
     mode: Matrix, noise_alone: Cube, noise_share: Cube, noise_shift: Matrix, jacobian: Cube,
-    correlation: Cube, frame: Matrix, of_coordinates: Indices, is_normal: Indices,
+    fisher: Cube, frame: Matrix, of_coordinates: Indices, is_normal: Indices,
     noise_variance: Matrix, curve_information: Cube, curve_information_bar: Cube,
-    curve_factor: Cube, curve_matrices: Cube, curve_vectors: Matrix, pivot_mean: Matrix,
-    pivot_mean_bar: Matrix, pivot_state: Matrix, pivot_out: Matrix, pivot_mean_state: Matrix,
+    curve_factors: Cube, curve_precisions_bar: Cube, curve_inverse: Matrix, curve_vectors: Matrix,
+    pivot_mean: Matrix, pivot_mean_bar: Matrix, pivot_state: Matrix, pivot_out: Matrix, pivot_mean_state: Matrix,
     theta: Matrix, theta_bar: Matrix, z_theta_bar: Matrix, mean_bar: Matrix, spread_bar: Vector,
 ) -> None:  # fmt: skip
     """Adjoint of `curves`; overwrites `theta_bar`."""
     size = of_coordinates[1]
     shift, total, score = curve_information[1], curve_information[2], curve_information[3]
     shift_bar, total_bar = curve_information_bar[0], curve_information_bar[1]
-    score_bar, weight_bars = curve_information_bar[2], curve_information_bar[3]
-    log_scale_bars, scales = curve_information_bar[4], curve_information[4]
+    score_bar = curve_information_bar[2]
     _log_normal_adjoint(theta, mean, spread, is_normal, theta_bar, mean_bar, spread_bar)
     _from_pivot_adjoint(frame, of_coordinates, theta_bar, pivot_state, pivot_out)
-    _correlated_adjoint(
-        z_theta, scales, correlation, curve_factor, pivot_state, pivot_out, curve_matrices,
-        curve_vectors, z_theta_bar, weight_bars, log_scale_bars,
+    _deviations_adjoint(
+        z_theta, pivot_out[:size], curve_factors, curve_inverse, curve_vectors, z_theta_bar,
+        curve_precisions_bar,
     )  # fmt: skip
     for j in range(size):
         for g in range(theta.shape[1]):
@@ -262,20 +256,20 @@ def curves_adjoint(
             weight, pull = 1 - 1 / precision, score[j, g] / total[j, g]
             target = pivot_mode[j, g] + shift[j, g] * noise_shift[j, g] + pull
             near_bar = pivot_out[2 * size + j, g]
-            weight_bar = pivot_out[size + j, g] + weight_bars[j, g]
-            weight_bar += bar * (target - pivot_mean[j, g])
+            weight_bar = pivot_out[size + j, g] + bar * (target - pivot_mean[j, g])
             weight_bar -= near_bar * (mean[j, g] - mode[j, g])
-            log_scale_bar = log_scale_bars[j, g] + 1
-            precision_bar = (weight_bar / precision - log_scale_bar / 2) / precision
+            precision_bar = weight_bar / precision / precision
             pivot_mean_bar[j, g] = bar * (1 - weight)
             mean_bar[j, g] += near_bar * (1 - weight)
-            spread_bar[j] += log_scale_bar / spread[j] + 2 * spread[j] * precision_bar * total[j, g]
+            spread_bar[j] += 2 * spread[j] * precision_bar * total[j, g]
+            spread_bar[j] -= 2 * curve_precisions_bar[g, j, j] / spread[j] ** 3
             shift_bar[j, g] = bar * weight * noise_shift[j, g]
             score_bar[j, g] = bar * weight / total[j, g]
             total_bar[j, g] = spread[j] ** 2 * precision_bar - score_bar[j, g] * pull
     _information_adjoint(
         mean, spread, pivot_information, mode, noise_variance, noise_alone, noise_share, jacobian,
-        curve_information[0], shift_bar, total_bar, score_bar, theta_bar, mean_bar, spread_bar,
+        fisher, curve_precisions_bar, curve_information[0], shift_bar, total_bar, score_bar,
+        theta_bar, mean_bar, spread_bar,
     )  # fmt: skip
     _add_pivot_mean_adjoint(mean, frame, of_coordinates, pivot_mean_bar, pivot_mean_state, mean_bar)
     for p in range(size, theta.shape[0]):
@@ -294,18 +288,27 @@ def curves_adjoint(
 @inner_kernel
 def _information_adjoint(
     mean, spread, pivot_information, mode, noise_variance, noise_alone, noise_share, jacobian,
-    information, shift_bar, total_bar, score_bar, theta_bar, mean_bar, spread_bar,
+    fisher, precisions_bar, information, shift_bar, total_bar, score_bar, theta_bar, mean_bar,
+    spread_bar,
 ):  # fmt: skip
-    """Add the adjoints of `_write_information` to those of noise parameters, means and spreads."""
+    """Add the adjoints of `_write_information` to those of noise parameters, means and spreads.
+
+    `precisions_bar` are the adjoints of `_add_deviations`.
+    """
     size = total_bar.shape[0]
     for i in range(size):
         variance = spread[i] ** 2
         for g in range(total_bar.shape[1]):
             relative, marginal_bar, pull_bar = 1 + variance * information[i, g], 0.0, 0.0
-            marginal = information[i, g] / relative
+            marginal, ratio_bar = information[i, g] / relative, 0.0
+            root = math.sqrt(information[i, g] / pivot_information[i, g])
             for j in range(size):
                 slope = jacobian[i, j, g]
                 marginal_bar += slope * slope * total_bar[j, g]
+                for k in range(size):
+                    marginal_bar += slope * precisions_bar[g, j, k] * jacobian[i, k, g]
+                other = math.sqrt(information[j, g] / pivot_information[j, g])
+                ratio_bar += precisions_bar[g, i, j] * fisher[g, i, j] * other / root
                 pull_bar += slope * score_bar[j, g]
             marginal_bar += pull_bar * (mean[i, g] - mode[i, g])
             mean_bar[i, g] += marginal * pull_bar
@@ -315,7 +318,7 @@ def _information_adjoint(
                 i, g, noise_variance, noise_alone, noise_share
             )
             bar = shift_bar[i, g] / left / ratio
-            ratio_bar = pivot_information[i, g] * information_bar - bar * scaled / ratio
+            ratio_bar += pivot_information[i, g] * information_bar - bar * scaled / ratio
             rest_bar = -ratio_bar * left / (rest * rest)
             for k in range(noise_variance.shape[0]):
                 square = noise_variance[k, g]

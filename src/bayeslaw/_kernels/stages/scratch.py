@@ -61,9 +61,10 @@ def curve_shapes(law: int, rows: int, curves: int) -> Shapes:
     per_curve, of_law = (rows, curves), (law, curves)
     return {
         "mean": per_curve, "mean_bar": per_curve, "theta": per_curve, "theta_bar": per_curve,
-        "noise_variance": (rows - law, curves), "curve_information": (5, *of_law),
-        "curve_information_bar": (5, *of_law), "curve_factor": (curves, law, law),
-        "curve_matrices": (2, law, law), "curve_vectors": (3, law),
+        "noise_variance": (rows - law, curves), "curve_information": (4, *of_law),
+        "curve_information_bar": (3, *of_law), "curve_factors": (curves, law, law),
+        "curve_precisions_bar": (curves, law, law), "curve_inverse": (law, law),
+        "curve_vectors": (3, law),
         "pivot_mean": of_law, "pivot_mean_bar": of_law,
         "pivot_mean_state": (2 * law, curves), "pivot_state": (4 * law + 1, curves),
         "pivot_out": (3 * law + 1, curves),
