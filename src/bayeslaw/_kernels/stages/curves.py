@@ -236,8 +236,9 @@ def curves_adjoint(
     fisher: Cube, frame: Matrix, of_coordinates: Indices, is_normal: Indices,
     noise_variance: Matrix, curve_information: Cube, curve_information_bar: Cube,
     curve_factors: Cube, curve_precisions_bar: Cube, curve_inverse: Matrix, curve_vectors: Matrix,
-    pivot_mean: Matrix, pivot_mean_bar: Matrix, pivot_state: Matrix, pivot_out: Matrix, pivot_mean_state: Matrix,
-    theta: Matrix, theta_bar: Matrix, z_theta_bar: Matrix, mean_bar: Matrix, spread_bar: Vector,
+    pivot_mean: Matrix, pivot_mean_bar: Matrix, pivot_state: Matrix, pivot_out: Matrix,
+    pivot_mean_state: Matrix, theta: Matrix, theta_bar: Matrix, z_theta_bar: Matrix,
+    mean_bar: Matrix, spread_bar: Vector,
 ) -> None:  # fmt: skip
     """Adjoint of `curves`; overwrites `theta_bar`."""
     size = of_coordinates[1]
