@@ -16,7 +16,6 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 PARTS = {  # functions that `fit` calls, and the part of a fit that each is in
@@ -60,6 +59,8 @@ def fit(which: str) -> dict[str, Any]:
 
 def memory(curves: str, draws: str) -> dict[str, Any]:
     """Peak memory before and during a short sampling."""
+    import nutpie
+
     import bayeslaw as bl
     from bayeslaw._inference.bound_model import bind
     from bayeslaw._sampling.nuts import Sampler
@@ -73,8 +74,7 @@ def memory(curves: str, draws: str) -> dict[str, Any]:
     forget_peak()
     how = Sampler(1, int(draws) // 2, 10, 2, None, 0.9, progressbar=False, max_draws_factor=1)
     # Short trajectories: what draws hold does not depend on how they are made.
-    sampling = importlib.import_module("bayeslaw._sampling.nuts")
-    sampling.nutpie = SimpleNamespace(sample=partial(sampling.nutpie.sample, maxdepth=SHORT))
+    nutpie.sample = partial(nutpie.sample, maxdepth=SHORT)
     sample_posterior(bound, compiled, how)
     return {"GB before": before, "GB": peak_memory()}
 

@@ -14,7 +14,7 @@ from pymc_oracle import values_of_variables
 from scipy import stats
 
 from bayeslaw._inference.bound_model import bind
-from bayeslaw._inference.prior_distribution import UNCOMPILED, prior_draws
+from bayeslaw._inference.prior_distribution import prior_draws, uncompiled
 from bayeslaw._inference.pymc_model import build
 from bayeslaw.data.runs import read_runs
 from bayeslaw.laws import power
@@ -50,7 +50,7 @@ def test_draws_have_the_distribution_of_the_pymc_model(model: Model, runs: xr.Da
     rows = {name: np.moveaxis(values[0], 0, -1) for name, values in ours.items()}
     named = {n: v for n, v in values_of_variables(bound, rows) if n in graph.named_vars}
     variables = [graph[name] for name in named]
-    theirs = pm.draw(variables, draws=DRAWS, mode=UNCOMPILED, random_seed=2)
+    theirs = pm.draw(variables, draws=DRAWS, mode=uncompiled(), random_seed=2)
     p_values = [
         stats.ks_2samp(a, b).pvalue
         for values, expected in zip(named.values(), theirs, strict=True)

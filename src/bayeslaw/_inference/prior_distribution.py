@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-import pymc as pm
-from pytensor.compile.mode import Mode
 
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.hierarchy import HierarchyLayout, mean_given_population
 from bayeslaw._law.roles import IDENTITY, Link, link_normal
 from bayeslaw.priors import HalfNormal, Prior
 
-__all__ = ["prior_draws", "prior_log_density"]
-
-# For one evaluation compiling would take longer than interpreting.
-UNCOMPILED = Mode(linker="py", optimizer=None)  # pyright: ignore[reportArgumentType]
+__all__ = ["prior_draws", "prior_log_density", "uncompiled"]
 
 
 def prior_draws(bound: BoundModel, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -58,14 +54,25 @@ def _draw(prior: Prior, link: Link, shape: tuple[int, ...], rng: np.random.Gener
         return rng.normal(normal.mean, normal.sd, shape)
     if isinstance(prior, HalfNormal):
         return np.asarray(link.forward(np.abs(rng.normal(0, prior.sd, shape))))
+    import pymc as pm  # slow to import
+
     with pm.Model(check_bounds=False):
         variable = prior.to_pymc("x")
-    draws = pm.draw(variable, draws=math.prod(shape), mode=UNCOMPILED, random_seed=rng)
+    draws = pm.draw(variable, draws=math.prod(shape), mode=uncompiled(), random_seed=rng)
     return np.asarray(link.forward(np.reshape(draws, shape)))
 
 
 def prior_log_density(prior: Prior, values: np.ndarray) -> np.ndarray:
     """Log density of a prior at values, elementwise."""
+    import pymc as pm  # slow to import
+
     with pm.Model(check_bounds=False):
         density = pm.logp(prior.to_pymc("x"), values)
-    return np.asarray(density.eval(mode=UNCOMPILED))
+    return np.asarray(density.eval(mode=uncompiled()))
+
+
+def uncompiled() -> Any:
+    """A mode that interprets: for one evaluation, compiling would take longer."""
+    from pytensor.compile.mode import Mode
+
+    return Mode(linker="py", optimizer=None)  # pyright: ignore[reportArgumentType]

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
+
+from bayeslaw._sampling.convergence import convergence
 
 __all__ = ["Modes", "chain_modes", "group_chains"]
 
@@ -119,13 +120,9 @@ def _disjoint(draws: np.ndarray) -> np.ndarray:
 def _is_stationary(draws: np.ndarray) -> bool:
     """Whether the two halves of each chain (chain, draw) agree."""
     half = draws.shape[1] // 2
-    for chain in draws:
-        halves = np.stack([chain[:half], chain[-half:]])
-        with np.errstate(invalid="ignore"):
-            r_hat = float(az.rhat(halves))  # NaN for constant draws
-        if not r_hat < STATIONARY:
-            return False
-    return True
+    halves = np.stack([draws[:, :half], draws[:, -half:]], axis=1)
+    r_hat = convergence(halves).r_hat  # NaN for constant draws
+    return bool((r_hat < STATIONARY).all())
 
 
 def _connected(near: np.ndarray) -> list[Group]:

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import nutpie
-from nutpie.compile_pymc import CompiledPyMCModel
 
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.model_data import ModelData
@@ -21,6 +19,9 @@ from bayeslaw._progress import progress
 from bayeslaw._sampling.flat_layout import FlatLayout
 from bayeslaw._sampling.program import Program, initial_point, layout_of, program_of
 from bayeslaw._sampling.tape import Tape, tape_of
+
+if TYPE_CHECKING:
+    from nutpie.compile_pymc import CompiledPyMCModel
 
 __all__ = ["DOUBLES", "DRAW", "INTEGERS", "CompiledDensity", "compiled_density_of"]
 
@@ -78,6 +79,8 @@ class CompiledDensity:
         self, chain_of_seed: Mapping[int, int] = MappingProxyType({})
     ) -> CompiledPyMCModel:
         """The model that nutpie samples; see `chain_of_seed` for the argument."""
+        from nutpie.compile_pymc import CompiledPyMCModel  # slow to import
+
         size, width = self.layout.n_unknowns, self.layout.width
         points = self.initial_point[None] if self.initial_points is None else self.initial_points
 
@@ -112,6 +115,8 @@ class CompiledDensity:
         """
         if self.initial_points is None:
             return {}
+        import nutpie  # slow to import
+
         seeds, model = [], self.nutpie_model()
 
         def recorded(seed: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, special, stats
+from scipy import fft, special
 
 __all__ = ["Convergence", "convergence"]
 
@@ -59,18 +59,25 @@ def _split(draws: np.ndarray) -> np.ndarray:
 
 def _normal_scores(draws: np.ndarray) -> np.ndarray:
     """Rank-normalised draws."""
-    flat = draws.reshape(len(draws), -1)
-    size = flat.shape[1]
-    order = np.argsort(flat, axis=1)
-    ranks = np.empty(flat.shape)
-    np.put_along_axis(ranks, order, np.arange(1.0, size + 1)[None], axis=1)
-    in_order = np.take_along_axis(flat, order, axis=1)
-    tied = np.flatnonzero((in_order[:, 1:] == in_order[:, :-1]).any(axis=1))
-    if tied.size:
-        ranks[tied] = stats.rankdata(flat[tied], axis=1)
+    doubled = _doubled_ranks(draws.reshape(len(draws), -1))
+    size = doubled.shape[1]
     # Ranks are multiples of one half, so the scores of all possible ranks fit in a short table.
     scores = special.ndtri((np.arange(2 * size + 1) / 2 - 0.375) / (size + 0.25))
-    return scores[(2 * ranks).astype(int)].reshape(draws.shape)
+    return scores[doubled].reshape(draws.shape)
+
+
+def _doubled_ranks(rows: np.ndarray) -> np.ndarray:
+    """Twice the ranks of numbers in each row, from 1; equal numbers share their average rank."""
+    order, position = np.argsort(rows, axis=1), np.arange(rows.shape[1])
+    in_order = np.take_along_axis(rows, order, axis=1)
+    is_first = np.ones(rows.shape, dtype=bool)  # of a run of equal numbers
+    is_first[:, 1:] = in_order[:, 1:] != in_order[:, :-1]
+    is_last = np.roll(is_first, -1, axis=1)
+    first = np.maximum.accumulate(np.where(is_first, position, 0), axis=1)
+    last = np.minimum.accumulate(np.where(is_last, position, rows.size)[:, ::-1], axis=1)[:, ::-1]
+    doubled = np.empty_like(order)
+    np.put_along_axis(doubled, order, first + last + 2, axis=1)
+    return doubled
 
 
 def _r_hat(chains: np.ndarray) -> np.ndarray:

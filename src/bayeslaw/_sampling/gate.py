@@ -6,7 +6,6 @@ import json
 import math
 from dataclasses import asdict, dataclass
 
-import arviz as az
 import numpy as np
 import xarray as xr
 
@@ -128,10 +127,17 @@ def check_convergence(posterior: xr.Dataset, sample_stats: xr.Dataset) -> Gate:
         ess_tail=float(np.nan_to_num(result.ess_tail, nan=0.0).min()),
         worst=names[worst],
         divergences=int(sample_stats["diverging"].sum()),
-        bfmi=float(az.bfmi(sample_stats)["energy"].min()) if "energy" in sample_stats else np.inf,
+        bfmi=_lowest_bfmi(sample_stats["energy"]) if "energy" in sample_stats else np.inf,
         draws=posterior.sizes["chain"] * posterior.sizes["draw"],
         modes=1 if r_hat[worst] < R_HAT else len(group_chains(judged)),
     )
+
+
+def _lowest_bfmi(energy: xr.DataArray) -> float:
+    """The lowest Bayesian fraction of missing information of any chain (Betancourt 2016)."""
+    by_chain = energy.transpose("chain", "draw").values
+    steps = np.square(np.diff(by_chain, axis=1)).mean(axis=1)
+    return float((steps / by_chain.var(axis=1, ddof=1)).min())
 
 
 def _quantities(judged: xr.Dataset) -> tuple[np.ndarray, list[str]]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from arviz_stats.base import array_stats
 from scipy import optimize, special
 
 from bayeslaw._sampling.compiled import CompiledDensity
@@ -125,6 +124,8 @@ def _mode_and_curvature(
 
 def _smoothed_weights(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Pareto smoothed and normalised weights, and Pareto k."""
+    from arviz_stats.base import array_stats  # slow to import
+
     smoothed, pareto_k = array_stats.psislw(-log_weights)  # ArviZ expects log inverse weights
     return special.softmax(smoothed), float(pareto_k)
 

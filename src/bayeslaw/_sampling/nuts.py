@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import nutpie
 import xarray as xr
 
 from bayeslaw._arguments import COUNT, POSITIVE, PROBABILITY, SEED
@@ -191,6 +190,8 @@ def _start(
 
     def record_progress(chains: Any) -> None:
         finished[:] = [chain.finished_draws for chain in chains]
+
+    import nutpie  # slow to import
 
     handle = nutpie.sample(
         _nutpie_model(compiled, sampler), draws=draws, tune=sampler.tune, chains=sampler.chains,

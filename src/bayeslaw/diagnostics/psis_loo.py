@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import arviz as az
-
 from bayeslaw.fitting.fit import Fit
 
 __all__ = ["leave_one_out"]
@@ -19,13 +17,15 @@ def leave_one_out(fit: Fit) -> Any:
 
     Raises ValueError where it is not defined.
     """
+    from arviz_stats import loo  # slow to import
+
     with warnings.catch_warnings():
         # Influential runs are counted in every result, so the warning of ArviZ is redundant.
         warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto", UserWarning)
         try:
             if fit.tree["log_likelihood"].sizes["draw"] < FEWEST_DRAWS:
                 raise ValueError(f"chains have fewer than {FEWEST_DRAWS} draws")
-            return az.loo(fit.tree, pointwise=True)
+            return loo(fit.tree, pointwise=True)
         except ValueError as error:
             raise ValueError(
                 f"leave-one-out cannot be estimated: {str(error).lower()}; there are few draws, or "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayeslaw._arguments import PROBABILITY
 from bayeslaw._inference.posterior import level_dim
+from bayeslaw._sampling.convergence import convergence
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.data.runs import group_names
 from bayeslaw.fitting.fit import Fit, require_fit
@@ -88,17 +88,15 @@ def _rows(draws: xr.DataArray, prob: float) -> pd.DataFrame:
     draws = draws.reset_coords(drop=True).rename("x")
     flat = draws.transpose("chain", "draw", "label")
     levels = np.quantile(flat.values, [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=(0, 1))
-    dataset = flat.to_dataset()
-    with np.errstate(invalid="ignore"):  # R-hat of a constant (a fixed parameter) is not defined
-        r_hat = az.rhat(dataset)["x"].values
+    reached = convergence(np.moveaxis(flat.values, 2, 0))
     return pd.DataFrame(
         {
             "median": levels[1],
             "lower": levels[0],
             "upper": levels[2],
             "sd": flat.values.std(axis=(0, 1)),
-            "r_hat": r_hat,
-            "ess_bulk": az.ess(dataset, method="bulk")["x"].values,
+            "r_hat": reached.r_hat,
+            "ess_bulk": reached.ess_bulk,
         },
         index=pd.Index([str(label) for label in flat["label"].values], name="label"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri
 
 from bayeslaw._inference.coordinates import Coordinates, SumOfTerms
 from bayeslaw._inference.map_mode.problem import MapProblem
@@ -94,8 +94,10 @@ def _random_starts(problem: MapProblem, n: int) -> np.ndarray:
 def _standard_normals(n: int, size: int) -> np.ndarray:
     """Quasi-random standard normals (size, n), for n up to `MAX_STARTS`."""
     # Sobol points are even in powers of two, so the whole set is drawn.
-    uniform = stats.qmc.Sobol(size, rng=np.random.default_rng(SEED)).random(MAX_STARTS)
-    return stats.norm.ppf(uniform[:n]).T
+    from scipy.stats import qmc  # slow to import
+
+    uniform = qmc.Sobol(size, rng=np.random.default_rng(SEED)).random(MAX_STARTS)
+    return ndtri(uniform[:n]).T
 
 
 def _levels(problem: MapProblem) -> list[int]:
