@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from bayeslaw._inference import printed_functions
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.coordinates import SumOfTerms
 from bayeslaw._inference.model_data import ModelData
-from bayeslaw._inference.printed_functions import PrintedPrior, unknown_of
 from bayeslaw._kernels.printed import compiled_function
 from bayeslaw._kernels.stage import Stage
 from bayeslaw._kernels.stages import (
@@ -24,7 +22,7 @@ from bayeslaw._kernels.stages import (
     parameters,
     population,
 )
-from bayeslaw._law.roles import IDENTITY, link_normal
+from bayeslaw._sampling.source_files import sources_of
 
 __all__ = ["Tape", "tape_of"]
 
@@ -73,6 +71,7 @@ def tape_of(bound: BoundModel, model_data: ModelData) -> Tape:
 class _Builder:
     def __init__(self, bound: BoundModel, model_data: ModelData) -> None:
         self.bound, self.model_data = bound, model_data
+        self.sources = sources_of(bound, model_data)
         self.forward: list[Stage] = []
         self.adjoint: list[Stage] = []
         self.addresses: dict[str, np.ndarray] = {}
@@ -85,72 +84,54 @@ class _Builder:
         self.adjoint += [adjoint] if adjoint else []
 
     def add_latent(self) -> None:
-        noise = self.bound.model.noise
-        prior = unknown_of(lambda name: noise.latent(name, None), IDENTITY)
-        self._set("of_latent", self._address(printed_functions.prior_functions([prior])))
-        self.starts["latent"] = np.array(prior.start)
+        prior = self.sources.priors["latent"]
+        self._set("of_latent", self._address(prior.text))
+        [self.starts["latent"]] = np.array(prior.starts)
         self.add(own_priors.latent_variables, own_priors.latent_variables_adjoint)
 
     def add_population(self) -> None:
         if "spread_scale" in self.model_data:
             self.add(population.half_normal_spreads, population.half_normal_spreads_adjoint)
         else:
-            spreads = [unknown_of(p.to_pymc, IDENTITY) for p in self.bound.spread_priors]
-            self._add_priors("spread", spreads)
+            self._add_priors("spread")
             self.add(own_priors.own_spreads, own_priors.own_spreads_adjoint)
         if "center_mean" in self.model_data:
             self.add(population.whitened_center, population.whitened_center_adjoint)
         else:
-            roles = self.bound.roles.items()
-            centers = [unknown_of(self.bound.priors[n].to_pymc, role.link) for n, role in roles]
-            self._add_priors("center", centers)
+            self._add_priors("center")
             self.add(own_priors.own_center, own_priors.own_center_adjoint)
         self.add(group_effects.group_effects, group_effects.group_effects_adjoint)
 
     def add_curves(self) -> None:
         system = self.bound.coordinates
         size = len(system.roles)
-        forward, adjoint = self._pair(printed_functions.from_pivot(system))
-        self._set(
-            "of_coordinates",
-            forward,
-            size,
-            adjoint,
-            *self._pair(printed_functions.to_pivot(system)),
-        )
+        forward, adjoint = self._pair(self.sources.from_pivot)
+        to_pivot = self._pair(self.sources.to_pivot)
+        self._set("of_coordinates", forward, size, adjoint, *to_pivot)
         has_pivot = isinstance(system, SumOfTerms)
         self._set("of_population", has_pivot * forward, size, has_pivot * adjoint)
         self.add(curves.curves, curves.curves_adjoint)
-        if not self.model_data["is_normal"].all():
-            self._add_curve_priors()
+        if self.sources.curve_priors is not None:
+            self._add_curve_priors(self.sources.curve_priors)
 
     def add_likelihood(self) -> None:
         model, discrepancy = self.bound.model, self.bound.discrepancy
-        self._set(
-            "of_parameters",
-            *self._pair(printed_functions.parameters(model, self.bound.coordinates)),
-        )
+        self._set("of_parameters", *self._pair(self.sources.parameters))
         self.add(parameters.parameters, parameters.parameters_adjoint)
-        source, self.addresses["derivatives"] = printed_functions.response_function(
-            model, discrepancy is not None
-        )
+        self.addresses["derivatives"] = np.array(self.sources.derivatives, dtype=np.int64)
         first_tau = len(model.law.parameters) + len(model.noise.parameters)
-        self._set("of_likelihood", self._address(source), first_tau)
+        self._set("of_likelihood", self._address(self.sources.response), first_tau)
         stage = discrepancy.likelihood if discrepancy else likelihood.independent_likelihood
         self.add(stage, likelihood.likelihood_adjoint)
 
-    def _add_priors(self, name: str, priors: list[PrintedPrior]) -> None:
-        unknown = [i for i, prior in enumerate(priors) if prior.unknown is not None]
-        function = self._address(printed_functions.prior_functions(priors))
-        self._set(f"of_{name}", function, *unknown)
-        self.starts[name] = np.array([priors[i].start for i in unknown])
+    def _add_priors(self, name: str) -> None:
+        prior = self.sources.priors[name]
+        self._set(f"of_{name}", self._address(prior.text), *prior.unknown)
+        self.starts[name] = np.array(prior.starts)
 
-    def _add_curve_priors(self) -> None:
-        roles, priors = self.bound.roles, self.bound.priors
-        links = {name: role.link for name, role in roles.items()}
-        own = {n: priors[n] for n in roles if link_normal(priors[n], links[n]) is None}
-        rows = [i for i, name in enumerate(roles) if name in own]
-        self._set("of_curves", self._address(printed_functions.curve_priors(own, links)), *rows)
+    def _add_curve_priors(self, source: str) -> None:
+        rows = np.flatnonzero(self.model_data["is_normal"] == 0)
+        self._set("of_curves", self._address(source), *rows)
         self.add(own_priors.own_curve_priors, own_priors.own_curve_priors_adjoint)
 
     def _set(self, name: str, *values: int) -> None:
@@ -161,6 +142,6 @@ class _Builder:
         self.functions.append(function)
         return function.address
 
-    def _pair(self, sources: tuple[str, str] | None) -> tuple[int, int]:
+    def _pair(self, sources: Sequence[str] | None) -> tuple[int, int]:
         """Addresses of a function and its adjoint, zero if the function changes nothing."""
         return (0, 0) if sources is None else (self._address(sources[0]), self._address(sources[1]))
