@@ -17,7 +17,8 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import read_runs
 from bayeslaw.data.splits import split_at
-from bayeslaw.fitting.fit import Fit, fit
+from bayeslaw.fitting.fit import fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.laws import log_linear, power, pure_power
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import StudentT

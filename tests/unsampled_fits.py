@@ -16,7 +16,7 @@ from bayeslaw._law.law import Law, law
 from bayeslaw._law.roles import Amplitude, Exponent, Floor, Scale
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import read_runs
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.model.model import Model
 
 

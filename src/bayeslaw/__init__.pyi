@@ -47,7 +47,6 @@ from .diagnostics.forecast_drivers import forecast_drivers as forecast_drivers
 from .diagnostics.region_probabilities import region_probabilities as region_probabilities
 from .diagnostics.summary import summary as summary
 from .fitting.extend import extend as extend
-from .fitting.fit import Fit as Fit
 from .fitting.fit import fit as fit
 from .fitting.least_squares import least_squares as least_squares
 from .fitting.marginal_likelihood import marginal_likelihood as marginal_likelihood
@@ -55,6 +54,7 @@ from .fitting.population import load_population as load_population
 from .fitting.population import population as population
 from .fitting.population import save_population as save_population
 from .fitting.refit import refit as refit
+from .fitting.result import Fit as Fit
 from .fitting.save import load as load
 from .fitting.save import save as save
 from .forecasting.forecast import forecast as forecast

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bayeslaw._suggestions import missing_name
 
 if TYPE_CHECKING:
-    from bayeslaw.fitting.fit import Fit
+    from bayeslaw.fitting.result import Fit
 
 __all__ = ["FetchError", "Interrupted", "RunsError", "RunsWarning", "StoreError"]
 

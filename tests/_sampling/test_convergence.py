@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.stats import rankdata
 
-from bayeslaw._sampling.convergence import BATCH, _doubled_ranks, convergence
+from bayeslaw._sampling.convergence import BATCH, convergence, doubled_ranks
 
 
 def autoregressive(rho: float, shape: tuple[int, ...], seed: int = 1) -> np.ndarray:
@@ -64,13 +64,13 @@ def test_r_hat_of_constant_or_non_finite_draws_is_nan() -> None:
 
 @given(arrays(float, array_shapes(min_dims=2, max_dims=2), elements=st.integers(-4, 4)))
 def test_equal_draws_share_their_average_rank(rows: np.ndarray) -> None:
-    np.testing.assert_array_equal(_doubled_ranks(rows), 2 * rankdata(rows, axis=1))
+    np.testing.assert_array_equal(doubled_ranks(rows), 2 * rankdata(rows, axis=1))
 
 
 def test_repeated_draws_have_the_ranks_of_scipy() -> None:
     rows = np.repeat(np.concatenate(autoregressive(0.5, (3, 4, 300))), [1, 2, 3] * 100, axis=1)
-    np.testing.assert_array_equal(_doubled_ranks(rows), 2 * rankdata(rows, axis=1))
-    assert np.unique(_doubled_ranks(rows)).size > 300
+    np.testing.assert_array_equal(doubled_ranks(rows), 2 * rankdata(rows, axis=1))
+    assert np.unique(doubled_ranks(rows)).size > 300
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -13,7 +13,7 @@ from bayeslaw import laws
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.data.runs import read_runs
 from bayeslaw.diagnostics.region_probabilities import region_probabilities
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 
 B = np.array([[[0.5, 1.0], [0.9, 1.2], [1.0, 1.3], [1.5, 0.99]]])  # chain, draw, curve
 

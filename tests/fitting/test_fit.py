@@ -20,7 +20,8 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.errors import Interrupted, RunsError, RunsWarning
-from bayeslaw.fitting.fit import Fit, check_fittable, check_noise, fit
+from bayeslaw.fitting.fit import check_fittable, check_noise, fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.laws import broken, double_power, power
 from bayeslaw.model.discrepancy import Brownian
 from bayeslaw.model.model import Model

@@ -18,7 +18,7 @@ import bayeslaw as bl
 from bayeslaw import laws
 from bayeslaw.errors import StoreError
 from bayeslaw.fitting import fit_tree
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.fitting.save import load, save
 from bayeslaw.model.model import Model
 

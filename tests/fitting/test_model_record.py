@@ -26,8 +26,8 @@ from bayeslaw import response_scales as scales
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
 from bayeslaw.fitting import fit_tree
-from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.model_record import model_to_record
+from bayeslaw.fitting.result import Fit
 from bayeslaw.fitting.save import load, save
 from bayeslaw.model import discrepancy, noise
 from bayeslaw.model import serialise as records

@@ -23,7 +23,8 @@ from unsampled_fits import (
 from bayeslaw import laws
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.errors import StoreError
-from bayeslaw.fitting.fit import Fit, fit
+from bayeslaw.fitting.fit import fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.fitting.save import load, save
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed, Normal

@@ -17,7 +17,7 @@ from bayeslaw._inference.posterior import posterior_dataset, unconstrained_datas
 from bayeslaw._law.law import Law
 from bayeslaw._law.units import rescale
 from bayeslaw.data.runs import grid, read_runs
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import CurveParameters, curve_parameters
 from bayeslaw.forecasting.predictive_at import discrepancy_at, response_distribution_at
 from bayeslaw.model.discrepancy import Brownian

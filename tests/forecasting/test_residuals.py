@@ -13,7 +13,7 @@ import xarray as xr
 from bayeslaw import laws
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import read_runs
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.interval import interval
 from bayeslaw.forecasting.residuals import residuals
 from bayeslaw.model.noise import Gaussian

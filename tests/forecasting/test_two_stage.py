@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayeslaw import laws
 from bayeslaw.data.runs import grid, read_runs
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.interval import interval
 from bayeslaw.forecasting.two_stage import two_stage_forecast

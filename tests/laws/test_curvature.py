@@ -13,7 +13,8 @@ from bayeslaw._inference.coordinates import Frame, LinkScale, Recentred, coordin
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import grid, read_runs, reference_sizes
 from bayeslaw.diagnostics.diagnose import diagnose
-from bayeslaw.fitting.fit import Fit, fit
+from bayeslaw.fitting.fit import fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.laws.curvature import curvature
 from bayeslaw.model.model import Model

@@ -18,7 +18,7 @@ from matplotlib.text import Text
 
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import grid, read_runs
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.plots.style import LIGHT
 
 CAVEAT = "Beyond the data these bands hold only if the law does."

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bayeslaw.comparison.compare import compare
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.plots.comparison import plot_comparison
 from bayeslaw.plots.style import LIGHT
 

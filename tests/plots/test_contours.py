@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from bayeslaw import laws
 from bayeslaw.data.runs import grid, read_runs
 from bayeslaw.decisions.plan import plan
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.plots.contours import plot_contours
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.population import load_population
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.new_curve import new_curve
 from bayeslaw.plots.population import plot_population
 

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import grid
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.laws import power
 from bayeslaw.model.model import Model
 from bayeslaw.plots.prior import plot_prior

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -18,7 +19,6 @@ from bayeslaw._inference.hierarchy import (
     hierarchy_layout,
     is_pooled,
 )
-from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy, marginal_discrepancy
 from bayeslaw._inference.run_arrays import (
     RunArrays,
     population_prior,
@@ -29,6 +29,9 @@ from bayeslaw._law.roles import Role
 from bayeslaw._law.units import predictor_scales
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Prior
+
+if TYPE_CHECKING:
+    from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy
 
 __all__ = ["BoundModel", "bind"]
 
@@ -77,6 +80,11 @@ class BoundModel:
     @cached_property
     def discrepancy(self) -> MarginalDiscrepancy | None:
         """The discrepancy on the runs, if the model has one."""
+        if self.model.discrepancy is None:
+            return None
+        # Its kernels are slow to import.
+        from bayeslaw._inference.marginal_discrepancy import marginal_discrepancy
+
         return marginal_discrepancy(self.model, self.run_arrays)
 
     @cached_property

@@ -14,7 +14,6 @@ import numpy as np
 
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.posterior import law_values
-from bayeslaw._kernels.brownian import leave_one_out_moments
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise import Gaussian
 from bayeslaw.model.noise_kind import Noise, sigma_at
@@ -148,6 +147,8 @@ class DrawsAtRuns:
         if discrepancy is None:
             return self.distribution.log_density(run_arrays.response)
         slope = np.log(self.bound.model.noise.scale.slope(run_arrays.response, run_arrays.unit))
+
+        from bayeslaw._kernels.brownian import leave_one_out_moments  # slow to import
 
         def log_density(batch: slice) -> tuple[np.ndarray]:
             residual, variance, tau2 = self._residuals(batch)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from scipy import fft, special
 
-__all__ = ["Convergence", "convergence"]
+__all__ = ["Convergence", "convergence", "doubled_ranks", "mean_ess", "quantities"]
 
 BATCH = 64  # quantities at a time, to bound memory
 FEWEST_DRAWS = 4  # of a chain, whose halves are compared
@@ -38,6 +39,22 @@ def convergence(draws: np.ndarray) -> Convergence:
     return Convergence(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
+def mean_ess(draws: np.ndarray) -> np.ndarray:
+    """Effective sample sizes (quantities,) of the means of draws (quantities, chains, draws)."""
+    parts = [_ess(_split(draws[i : i + BATCH])) for i in range(0, len(draws), BATCH)]
+    return np.concatenate(parts)
+
+
+def quantities(variables: xr.Dataset) -> tuple[np.ndarray, list[str]]:
+    """Draws (quantities, chains, draws) of all variables, and the variable of each quantity."""
+    parts, names = [], []
+    for name, values in variables.items():
+        ordered = values.transpose(..., "chain", "draw").values
+        parts.append(ordered.reshape(-1, *ordered.shape[-2:]))
+        names += [str(name)] * len(parts[-1])
+    return np.concatenate(parts), names
+
+
 def _batch(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     is_finite = np.isfinite(draws).all(axis=(1, 2))
     draws = np.where(is_finite[:, None, None], draws, 0.0)
@@ -59,14 +76,14 @@ def _split(draws: np.ndarray) -> np.ndarray:
 
 def _normal_scores(draws: np.ndarray) -> np.ndarray:
     """Rank-normalised draws."""
-    doubled = _doubled_ranks(draws.reshape(len(draws), -1))
+    doubled = doubled_ranks(draws.reshape(len(draws), -1))
     size = doubled.shape[1]
     # Ranks are multiples of one half, so the scores of all possible ranks fit in a short table.
     scores = special.ndtri((np.arange(2 * size + 1) / 2 - 0.375) / (size + 0.25))
     return scores[doubled].reshape(draws.shape)
 
 
-def _doubled_ranks(rows: np.ndarray) -> np.ndarray:
+def doubled_ranks(rows: np.ndarray) -> np.ndarray:
     """Twice the ranks of numbers in each row, from 1; equal numbers share their average rank."""
     order, position = np.argsort(rows, axis=1), np.arange(rows.shape[1])
     in_order = np.take_along_axis(rows, order, axis=1)

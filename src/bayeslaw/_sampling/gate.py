@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._sampling.chain_modes import group_chains
-from bayeslaw._sampling.convergence import convergence
+from bayeslaw._sampling.convergence import convergence, quantities
 
 __all__ = ["NOT_CONVERGED", "Gate", "check_convergence"]
 
@@ -116,7 +116,7 @@ def check_convergence(posterior: xr.Dataset, sample_stats: xr.Dataset) -> Gate:
     judged = posterior[[name for name in posterior if not str(name).endswith("_effect")]]
     varying = judged.drop_vars([name for name in judged if _is_constant(judged[name])])
     judged = varying if varying.data_vars else judged  # if every chain is stuck, all are judged
-    draws, names = _quantities(judged)
+    draws, names = quantities(judged)
     result = convergence(draws)
     # The R-hat of a quantity that does not vary is NaN: that is a failure, not a missing value.
     r_hat = np.nan_to_num(result.r_hat, nan=np.inf)
@@ -138,16 +138,6 @@ def _lowest_bfmi(energy: xr.DataArray) -> float:
     by_chain = energy.transpose("chain", "draw").values
     steps = np.square(np.diff(by_chain, axis=1)).mean(axis=1)
     return float((steps / by_chain.var(axis=1, ddof=1)).min())
-
-
-def _quantities(judged: xr.Dataset) -> tuple[np.ndarray, list[str]]:
-    """Draws (quantities, chains, draws), and the variable of each quantity."""
-    parts, names = [], []
-    for name, values in judged.items():
-        ordered = values.transpose(..., "chain", "draw").values
-        parts.append(ordered.reshape(-1, *ordered.shape[-2:]))
-        names += [str(name)] * len(parts[-1])
-    return np.concatenate(parts), names
 
 
 def _is_constant(values: xr.DataArray) -> bool:

@@ -133,6 +133,8 @@ class TraceInterrupted(KeyboardInterrupt):
 
 def unconstrained_draws(compiled: CompiledDensity, sampler: Sampler) -> tuple[np.ndarray, int]:
     """Draws (chain, draw, unknowns) in the sampler's space, not gated, and divergences."""
+    import nutpie  # slow to import
+
     trace = nutpie.sample(
         _nutpie_model(compiled, sampler), draws=sampler.draws, tune=sampler.tune,
         chains=sampler.chains, cores=sampler.cores, seed=sampler.random_seed,

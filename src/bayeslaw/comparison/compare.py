@@ -20,7 +20,7 @@ from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import check_runs
 from bayeslaw.diagnostics.psis_loo import leave_one_out
 from bayeslaw.diagnostics.region_probabilities import region_probabilities
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.scores import curve_means, score, score_table, why_infinite
 

@@ -16,7 +16,7 @@ from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import group_names, reference_sizes
 from bayeslaw.decisions.law_slice import LawSlice, slice_along
 from bayeslaw.decisions.results import positive_array
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.caveats import fit_caveats
 from bayeslaw.forecasting.curve_lookup import parameters_at
 from bayeslaw.forecasting.forecast import forecast

@@ -17,9 +17,9 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.data.runs import group_names
 from bayeslaw.diagnostics.curve_likelihood import curve_log_likelihood
-from bayeslaw.diagnostics.diagnose import leave_one_out
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.diagnostics.psis_loo import leave_one_out
 from bayeslaw.fitting.refit import refit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.scores import score
 

@@ -21,8 +21,8 @@ from bayeslaw.comparison.variance_decomposition import variance_shares
 from bayeslaw.data.runs import check_runs, group_names, predictor_names
 from bayeslaw.diagnostics.summary import summary
 from bayeslaw.fitting.announce import announced_fits
-from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.refit import refit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import taken_by
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.model.model import Model

@@ -15,7 +15,7 @@ from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._law.law import Law
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import group_names, predictor_names
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import require_columns, taken_by
 from bayeslaw.model.model import Model
 from bayeslaw.model.noise_kind import Noise

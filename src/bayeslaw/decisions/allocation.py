@@ -15,7 +15,7 @@ from bayeslaw.data.runs import predictor_names, reference_sizes
 from bayeslaw.decisions.autodiff import log_slope
 from bayeslaw.decisions.law_slice import Arguments, LawSlice
 from bayeslaw.decisions.root_finding import REACH, crossing, root, scan
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import At, prediction_grid
 
 __all__ = [

@@ -14,7 +14,7 @@ from bayeslaw.decisions.autodiff import log_slope
 from bayeslaw.decisions.law_slice import LawSlice, slice_along
 from bayeslaw.decisions.results import positive_array, result_dataset
 from bayeslaw.decisions.root_finding import first_crossing, scan
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.caveats import law_caveats
 from bayeslaw.forecasting.curve_lookup import (
     At,

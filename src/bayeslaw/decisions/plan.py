@@ -21,7 +21,7 @@ from bayeslaw.decisions.allocation import (
 )
 from bayeslaw.decisions.law_slice import Arguments
 from bayeslaw.decisions.results import positive_array, result_dataset
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import At, parameters_at
 from bayeslaw.forecasting.observed_range import observed_range
 

@@ -22,7 +22,7 @@ from bayeslaw.decisions.allocation import (
 from bayeslaw.decisions.law_slice import Arguments, LawSlice, slice_along
 from bayeslaw.decisions.results import positive_array, result_dataset
 from bayeslaw.decisions.root_finding import REACH, first_crossing, scan
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import At, parameters_at, prediction_grid
 
 __all__ = ["requirement"]

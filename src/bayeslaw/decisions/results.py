@@ -11,7 +11,7 @@ import xarray as xr
 from bayeslaw._arguments import POSITIVE, shown
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import group_names, predictor_names
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.caveats import law_caveats
 from bayeslaw.forecasting.curve_lookup import with_groups
 

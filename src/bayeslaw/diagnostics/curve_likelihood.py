@@ -8,7 +8,7 @@ import numpy as np
 
 from bayeslaw._inference.bound_model import bind
 from bayeslaw._inference.pointwise import DrawsAtRuns
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 
 __all__ = ["curve_log_likelihood"]
 

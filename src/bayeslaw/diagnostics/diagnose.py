@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,8 @@ from bayeslaw._sampling.chain_modes import chain_modes
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import predictor_names, response_values
-from bayeslaw.diagnostics.psis_loo import leave_one_out
-from bayeslaw.fitting.fit import Fit, require_fit
+from bayeslaw.diagnostics.psis_loo import influence
+from bayeslaw.fitting.result import Fit, require_fit
 
 __all__ = ["Diagnosis", "describe_runs", "diagnose"]
 
@@ -274,15 +273,15 @@ def _noise_free(fit: Fit) -> str:
 def _influence(fit: Fit) -> str:
     """Sentence about runs of high Pareto k."""
     try:
-        loo: Any = leave_one_out(fit)
+        pareto_k, good_k = influence(fit)
     except ValueError as error:
         return f"The influence of runs is unknown: {error}."
-    bad = np.asarray(loo.pareto_k.values) > loo.good_k
+    bad = pareto_k > good_k
     if not bad.any():
-        return f"No run is too influential (Pareto k at most {float(loo.pareto_k.max()):.2f})."
+        return f"No run is too influential (Pareto k at most {pareto_k.max():.2f})."
     names = ", ".join(str(run) for run in fit.runs["run"].values[bad][:5])
     return (
-        f"{int(bad.sum())} of {bad.size} runs are influential (Pareto k above {loo.good_k:.2f}), "
+        f"{int(bad.sum())} of {bad.size} runs are influential (Pareto k above {good_k:.2f}), "
         f"such as run {names}: leave-one-out is rough there."
     )
 

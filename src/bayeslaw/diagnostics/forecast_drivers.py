@@ -18,8 +18,8 @@ from bayeslaw._law.roles import link_normal
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.diagnostics.power_scaling import sensitivity
-from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.least_squares import least_squares, predict
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import with_groups
 from bayeslaw.forecasting.interval import interval
 from bayeslaw.model.model import Model

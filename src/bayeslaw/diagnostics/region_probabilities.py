@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 
 __all__ = ["region_probabilities"]
 

@@ -13,7 +13,7 @@ from bayeslaw._inference.posterior import level_dim
 from bayeslaw._sampling.convergence import convergence
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
 from bayeslaw.data.runs import group_names
-from bayeslaw.fitting.fit import Fit, require_fit
+from bayeslaw.fitting.result import Fit, require_fit
 
 __all__ = ["parameter_draws", "summary"]
 

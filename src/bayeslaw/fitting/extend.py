@@ -22,7 +22,8 @@ from bayeslaw._sampling.sample_posterior import (
 from bayeslaw._suggestions import names_arguments
 from bayeslaw.errors import Interrupted
 from bayeslaw.fitting.announce import announce_draws
-from bayeslaw.fitting.fit import Fit, assemble_fit, complete_fit, require_fit
+from bayeslaw.fitting.fit import assemble_fit, complete_fit
+from bayeslaw.fitting.result import Fit, require_fit
 
 __all__ = ["extend"]
 

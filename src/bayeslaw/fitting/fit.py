@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,7 +17,6 @@ from bayeslaw._inference.pointwise import DrawsAtRuns
 from bayeslaw._inference.posterior import LATENT, posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.prior_distribution import prior_draws
 from bayeslaw._sampling.compiled import compiled_density_of
-from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.initial_points import with_initial_points
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw._sampling.sample_posterior import (
@@ -30,71 +27,24 @@ from bayeslaw._sampling.sample_posterior import (
 )
 from bayeslaw._suggestions import names_arguments, require_kind
 from bayeslaw.data.checks import warn
-from bayeslaw.data.curves import curves_in, warn_thin_groups
+from bayeslaw.data.curves import warn_thin_groups
 from bayeslaw.data.runs import check_runs, group_names, has_response, response_values
 from bayeslaw.errors import Interrupted, RunsError
 from bayeslaw.fitting.identified import identified_model
+from bayeslaw.fitting.result import Fit
 from bayeslaw.model.model import Model
 
 __all__ = [
-    "Fit",
     "assemble_fit",
     "check_fittable",
     "check_noise",
     "complete_fit",
     "fit",
-    "require_fit",
 ]
 
 PRIOR_DRAWS = 500
 PREDICTIVE_DRAWS = 1000
 NO_NOISE = 1e-6  # of the response: no measured one is so close to a law
-
-
-@dataclass(frozen=True, repr=False)
-class Fit:
-    """A model fitted to runs, and the draws of its posterior.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    runs : xarray.Dataset
-        The training runs.
-    tree : xarray.DataTree
-        ArviZ groups: ``posterior`` (parameters in the user's units),
-        ``unconstrained_posterior`` (the sampler's variables), ``sample_stats``,
-        ``log_likelihood`` (of the raw response; with a discrepancy, that of each response given
-        all others), ``posterior_predictive``, ``prior``, ``unconstrained_prior``,
-        ``prior_predictive``, ``observed_data`` and ``constant_data``; provenance in its
-        attributes.
-
-    Examples
-    --------
-    >>> import bayeslaw as bl
-    >>> fit = bl.load("fit.nc")  # doctest: +SKIP
-    >>> fit.tree["posterior"]["alpha"].median(("chain", "draw"))  # doctest: +SKIP
-    """
-
-    model: Model
-    runs: xr.Dataset
-    tree: xr.DataTree
-
-    def __str__(self) -> str:
-        """The sentence of the convergence gate, then the law and the runs."""
-        groups = ", ".join(group_names(self.runs)) or "no groups"
-        size = f"{self.runs.sizes['run']} runs, {curves_in(self.runs).sizes['curve']} curves"
-        verdict = Gate.of(self.tree).sentence if "gate" in self.tree.attrs else "Not sampled."
-        return f"{verdict}\nFit of law {self.model.law.name!r} to {size} ({groups})."
-
-    def __repr__(self) -> str:
-        """The same: the draws would be a hundred lines."""
-        return str(self)
-
-
-def require_fit(fit: Any) -> None:
-    """Raise TypeError unless an argument is a fit."""
-    require_kind("fit", fit, Fit, "a fit, as bl.fit makes it and bl.load opens it")
 
 
 @names_arguments

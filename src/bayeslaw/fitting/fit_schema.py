@@ -17,7 +17,7 @@ from bayeslaw._inference.posterior import posterior_dataset, unconstrained_datas
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import check_runs, has_response, reference_sizes
 from bayeslaw.errors import StoreError
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 
 __all__ = ["check_fit", "reading"]
 

@@ -18,8 +18,8 @@ import xarray as xr
 from bayeslaw._disk.files import require_folder, temporary_folder
 from bayeslaw._sampling.nuts import Sampler
 from bayeslaw.errors import StoreError
-from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.fit_tree import fit_from_tree, fit_to_tree
+from bayeslaw.fitting.result import Fit
 from bayeslaw.model.model import Model
 
 __all__ = ["FitStore", "store_key"]

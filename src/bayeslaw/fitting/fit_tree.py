@@ -13,9 +13,9 @@ import xarray as xr
 
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
-from bayeslaw.fitting.fit import Fit
 from bayeslaw.fitting.fit_schema import check_fit, reading
 from bayeslaw.fitting.model_record import fitted_law, model_from_record, model_to_record
+from bayeslaw.fitting.result import Fit
 
 __all__ = ["fit_from_tree", "fit_to_tree"]
 

@@ -10,7 +10,6 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import optimize
 
 from bayeslaw._arguments import POSITIVE
 from bayeslaw._inference.bound_model import bind
@@ -165,6 +164,8 @@ def _optimum(curve: LawResiduals, start: np.ndarray, huber: float | None) -> Opt
     Exact fits and Huber's loss need more digits than the normal equations of
     `levenberg_marquardt` have, so this is a trust-region method on the Jacobian itself.
     """
+    from scipy import optimize  # slow to import
+
     result = optimize.least_squares(
         partial(_residual, curve),
         start,

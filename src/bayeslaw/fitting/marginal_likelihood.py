@@ -19,7 +19,7 @@ from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.nuts import Sampler, unconstrained_draws
 from bayeslaw._sampling.prepare import prepared_density
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 
 __all__ = ["PRIOR_DEPENDENCE", "MarginalLikelihood", "marginal_likelihood"]
 

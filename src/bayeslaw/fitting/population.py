@@ -17,7 +17,7 @@ from bayeslaw._inference.hierarchy import groupings, hierarchy_layout, is_pooled
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import group_names, reference_sizes
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.model.serialise import from_record, to_record
 from bayeslaw.priors import HalfNormal, LinkNormal, Population
 

@@ -27,9 +27,10 @@ from bayeslaw._sampling.nuts import Sampler
 from bayeslaw._sampling.sample_posterior import require_memory_for, sample_posterior
 from bayeslaw._sampling.time_limit import TimeLimit
 from bayeslaw.fitting.announce import announced_fits
-from bayeslaw.fitting.fit import Fit, assemble_fit, check_fittable, check_noise
+from bayeslaw.fitting.fit import assemble_fit, check_fittable, check_noise
 from bayeslaw.fitting.fit_store import FitStore, store_key
 from bayeslaw.fitting.identified import identified_model
+from bayeslaw.fitting.result import Fit
 from bayeslaw.model.model import Model
 
 __all__ = ["refit"]

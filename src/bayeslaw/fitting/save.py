@@ -11,9 +11,9 @@ import xarray as xr
 from bayeslaw._disk.files import is_intact, sha256, write_file
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
-from bayeslaw.fitting.fit import Fit, require_fit
 from bayeslaw.fitting.fit_schema import check_fit, reading
 from bayeslaw.fitting.fit_tree import fit_from_tree, fit_to_tree
+from bayeslaw.fitting.result import Fit, require_fit
 
 __all__ = ["load", "save"]
 

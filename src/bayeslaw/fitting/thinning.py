@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import xarray as xr
 
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 
 __all__ = ["thin"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bayeslaw._sampling.gate import Gate
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 
 __all__ = ["LAW_ALONE", "NO_DISCREPANCY", "fit_caveats", "law_caveats"]
 

@@ -19,7 +19,7 @@ from bayeslaw._memory import require_memory
 from bayeslaw._suggestions import did_you_mean
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import grid, group_names, has_response, predictor_names
-from bayeslaw.fitting.fit import Fit, require_fit
+from bayeslaw.fitting.result import Fit, require_fit
 
 __all__ = [
     "At",

@@ -17,7 +17,7 @@ from bayeslaw._inference.pointwise import ResponseDistribution
 from bayeslaw._law.units import predictor_scales
 from bayeslaw._suggestions import names_arguments, require_kind
 from bayeslaw.data.runs import group_names
-from bayeslaw.fitting.fit import Fit, require_fit
+from bayeslaw.fitting.result import Fit, require_fit
 from bayeslaw.fitting.thinning import thin
 from bayeslaw.forecasting.caveats import fit_caveats
 from bayeslaw.forecasting.curve_lookup import curve_parameters, require_columns, taken_by

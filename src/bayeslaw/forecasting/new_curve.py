@@ -10,7 +10,7 @@ from bayeslaw._inference.hierarchy import is_pooled
 from bayeslaw._inference.posterior import to_user_units
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import grid, group_names
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import parameters_at
 from bayeslaw.laws import find
 from bayeslaw.model.discrepancy import Brownian

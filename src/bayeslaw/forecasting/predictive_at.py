@@ -17,7 +17,7 @@ from bayeslaw._inference.pointwise import (
 from bayeslaw._inference.posterior import LATENT, law_values
 from bayeslaw._inference.run_arrays import response_unit
 from bayeslaw._law.units import predictor_scales
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import CurveParameters
 
 __all__ = ["DiscrepancyAt", "discrepancy_at", "response_distribution_at"]

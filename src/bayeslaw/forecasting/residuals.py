@@ -10,7 +10,7 @@ import xarray as xr
 from bayeslaw._inference.run_arrays import response_unit
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.runs import response_values
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.response_scales import LogScale, ResponseScale
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 from bayeslaw._sampling.gate import NOT_CONVERGED
 from bayeslaw.data.runs import group_names
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.model.noise_kind import Noise, own_parameters
 from bayeslaw.model.serialise import from_record
 from bayeslaw.weights import POPULATION

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._arguments import SEED
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import CurveParameters, curve_parameters
 from bayeslaw.forecasting.forecast import forecast_dataset
 from bayeslaw.forecasting.predictive_at import (

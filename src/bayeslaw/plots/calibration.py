@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.scores import PERCENTS, curve_means, score, standard_error
 from bayeslaw.plots.figures import FitFigure

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from bayeslaw.data.runs import group_names, predictor_names
 from bayeslaw.decisions.allocation import Cost, training_flops
 from bayeslaw.decisions.plan import plan as draw_plan
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import prediction_grid
 from bayeslaw.forecasting.forecast import forecast as draw_forecast
 from bayeslaw.forecasting.interval import interval

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayeslaw.diagnostics.summary import parameter_draws
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.plots.figures import FitFigure
 from bayeslaw.plots.forest import axis_scale, draw_intervals, interval_quantiles, label_rows
 from bayeslaw.plots.layout import axes_with_notes, evenly_spaced, gate_warnings

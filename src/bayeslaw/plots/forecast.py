@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import response_values
 from bayeslaw.data.splits import join_held_out
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import prediction_grid
 from bayeslaw.forecasting.forecast import forecast as draw_forecast
 from bayeslaw.forecasting.observed_range import observed_range

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from bayeslaw._arguments import COUNT
 from bayeslaw._sampling.gate import NOT_CONVERGED, Gate
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Palette, figure_of, width_in_inches
 
 __all__ = [

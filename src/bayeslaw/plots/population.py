@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.new_curve import new_curve
 from bayeslaw.plots.figures import FitFigure
 from bayeslaw.plots.forest import axis_scale, draw_intervals, interval_quantiles, label_rows

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayeslaw.data.runs import group_names, predictor_names, response_values
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.plots.figures import FitFigure
 from bayeslaw.plots.forecast import draw_runs
 from bayeslaw.plots.forecast_lines import group_rows

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bayeslaw.data.runs import group_names, predictor_names
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.interval import interval
 from bayeslaw.forecasting.residuals import residuals as draw_residuals
 from bayeslaw.plots.figures import FitFigure

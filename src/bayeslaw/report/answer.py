@@ -7,7 +7,7 @@ import pandas as pd
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.diagnostics.diagnose import Diagnosis
 from bayeslaw.diagnostics.region_probabilities import region_probabilities
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.plots.layout import evenly_spaced
 from bayeslaw.plots.numbers import format_number
 from bayeslaw.report.blocks import Items, Section

@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayeslaw.data.curves import curves_in
 from bayeslaw.diagnostics.diagnose import diagnose
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.report.answer import answer_section
 from bayeslaw.report.blocks import Report
 from bayeslaw.report.checklist import checklist_section

@@ -20,7 +20,7 @@ from bayeslaw._suggestions import did_you_mean
 from bayeslaw.data.checks import notes
 from bayeslaw.data.curves import curves_in
 from bayeslaw.data.runs import predictor_names, response_values
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.plots.numbers import format_number
 from bayeslaw.report.blocks import UNKNOWN, Block, Paragraph, Section, Table
 from bayeslaw.report.describe import (

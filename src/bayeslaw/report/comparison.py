@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw.comparison.compare import compare
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.scores import score, score_table
 from bayeslaw.plots.calibration import plot_calibration

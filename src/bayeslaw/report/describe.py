@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayeslaw._inference.hierarchy import groupings, is_pooled
 from bayeslaw.data.curves import curves_in
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.noise_kind import Noise
 from bayeslaw.response_scales import LogitScale, LogScale, RawScale, ResponseScale

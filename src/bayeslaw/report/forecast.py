@@ -13,7 +13,7 @@ from bayeslaw.data.runs import response_values
 from bayeslaw.data.splits import join_held_out
 from bayeslaw.decisions.allocation import training_flops
 from bayeslaw.decisions.plan import plan
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.interval import interval
 from bayeslaw.plots.forecast import plot_forecast

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.diagnostics.summary import summary
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.report.blocks import Block, Paragraph, Section, Table
 from bayeslaw.report.convergence import convergence_mark
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.plots.figures import FIGURES, FitFigure, find_figure
 from bayeslaw.report.blocks import Picture, Section, figure_png
 

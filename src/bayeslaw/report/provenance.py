@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.report.blocks import UNKNOWN, Code, Section, Table
 
 __all__ = ["provenance_section"]

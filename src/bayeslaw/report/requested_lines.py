@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw.data.runs import group_names, response_values
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import prediction_grid
 from bayeslaw.forecasting.forecast import forecast
 from bayeslaw.forecasting.observed_range import observed_range

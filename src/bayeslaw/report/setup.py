@@ -20,7 +20,7 @@ from bayeslaw.data.curves import curves_in, warn_thin_groups
 from bayeslaw.data.runs import group_names, predictor_names, reference_sizes
 from bayeslaw.diagnostics.diagnose import describe_runs
 from bayeslaw.errors import RunsWarning
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.plots.numbers import format_number
 from bayeslaw.priors import Prior
 from bayeslaw.report.blocks import (

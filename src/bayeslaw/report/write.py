@@ -10,7 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from bayeslaw._disk.files import require_writable, write_file
-from bayeslaw.fitting.fit import Fit, require_fit
+from bayeslaw.fitting.result import Fit, require_fit
 from bayeslaw.report.assemble import ReportOptions, assemble
 
 __all__ = ["write_report"]
