@@ -13,7 +13,7 @@ import pytest
 from nbclient import NotebookClient
 
 from bayeslaw import _progress as module
-from bayeslaw._progress import progress
+from bayeslaw._progress import Pace, progress
 
 
 @pytest.fixture
@@ -57,6 +57,43 @@ def test_time_left_is_estimated_from_what_was_done_since_the_start(
     assert capsys.readouterr().err.startswith("Counting: 80%, 4 s left, well\n")
 
 
+def _sample(wait: Callable[[float], None]) -> None:
+    """Two thousand steps, the first half at a tenth of the pace of the second."""
+    pace = Pace(seconds=10.0, least=100, left="left in this round")
+    with progress("Sampling", 2000, pace=pace) as update:
+        for done in range(10, 2010, 10):
+            wait(1.0 if done <= 1000 else 0.1)
+            update(done)
+
+
+def test_time_left_at_the_pace_of_late_once_enough_is_done(
+    wait: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _sample(wait)
+    assert capsys.readouterr().err.splitlines() == [
+        "Sampling: 5%, 3 min left in this round",
+        "Sampling: 12%, 3 min left in this round",
+        "Sampling: 20%, 3 min left in this round",
+        "Sampling: 28%, 2 min left in this round",
+        "Sampling: 35%, 2 min left in this round",
+        "Sampling: 42%, 115 s left in this round",
+        "Sampling: 50%, 100 s left in this round",
+        "Sampling: done in 110 s",
+    ]
+
+
+def test_slow_tasks_are_reported_before_the_time_left_is_known(
+    wait: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress("Sampling", 2000, pace=Pace(least=100)) as update:
+        for done in (20, 40, 60, 120):
+            wait(10)
+            update(done)
+    assert capsys.readouterr().err.splitlines() == [
+        "Sampling: 2%", "Sampling: 6%, 10 min left", "Sampling: done in 40 s",
+    ]  # fmt: skip
+
+
 def test_quick_tasks_are_not_reported(capsys: pytest.CaptureFixture[str]) -> None:
     _count(lambda _: None)
     assert capsys.readouterr() == ("", "")
@@ -87,7 +124,9 @@ def test_nothing_is_reported_unless_shown(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_has_a_bar(
+    monkeypatch: pytest.MonkeyPatch, wait: Callable[[float], None]
+) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -95,7 +134,9 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     monkeypatch.setenv("TERM", "xterm")
     _count(lambda _: None)
+    _sample(wait)
     output = terminal.getvalue()
+    assert "s left in this round" in output
     assert "Counting" in output
     assert "100%" in output
     assert "well" in output

@@ -101,8 +101,8 @@ def test_progress_goes_on_where_chains_are_extended_until_interrupted(
     seen = []
 
     @contextmanager
-    def progress(task: str, total: int, *, shown: bool, done: int) -> Iterator[Any]:
-        seen.append((task, total, shown, done))
+    def progress(task: str, total: int, *, shown: bool, done: int, pace: Any) -> Iterator[Any]:
+        seen.append((task, total, shown, done, pace.left))
         yield lambda done: None
 
     monkeypatch.setattr(nuts, "progress", progress)
@@ -111,4 +111,20 @@ def test_progress_goes_on_where_chains_are_extended_until_interrupted(
     job.limit.interrupted.set()
     with pytest.raises(KeyboardInterrupt):
         nuts._wait_for(job, Sampler(1), 3000, "Sampling")
-    assert seen == [("Sampling", 3000, True, 2000)]
+    assert seen == [("Sampling", 3000, True, 2000, "left in this round")]
+
+
+@pytest.mark.parametrize(
+    ("cores", "finished", "done"),
+    [
+        (None, [200, 100, 300, 150], 100),
+        (4, [200, 100, 300, 150], 100),
+        (2, [2000, 2300, 400, 0], 1100),  # each chain counts up to the steps of the round
+        (1, [500, 0, 0, 0], 125),
+    ],
+)
+def test_progress_of_chains_that_take_turns_is_their_mean(
+    cores: int | None, finished: list[int], done: int
+) -> None:
+    job = nuts._Job(None, finished, TimeLimit())
+    assert job.steps_done(Sampler(1, cores=cores), 2000) == done

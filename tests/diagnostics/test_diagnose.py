@@ -12,7 +12,8 @@ import xarray as xr
 import bayeslaw as bl
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curve_index, curves_in
-from bayeslaw.diagnostics.diagnose import _against_direction, describe_runs, leave_one_out
+from bayeslaw.diagnostics.diagnose import _against_direction, describe_runs
+from bayeslaw.diagnostics.psis_loo import influence, leave_one_out
 
 SPAN = "N: 2.1 decades and 6 distinct sizes in the median of 12 curve(s), at least 2.1 and 6."
 
@@ -105,6 +106,18 @@ def test_influential_runs_are_counted_and_named(crossed_fit: bl.Fit) -> None:
         f"{bad.sum()} of 72 runs are influential (Pareto k above 0.70), such as run {names}: "
         "leave-one-out is rough there."
     ) in bl.diagnose(crossed_fit).sentences
+
+
+def test_pareto_k_is_that_of_arviz(crossed_fit: bl.Fit, lone_fit: bl.Fit) -> None:
+    one_chain = {name: node.to_dataset() for name, node in lone_fit.tree.children.items()}
+    for name in ("posterior", "log_likelihood"):
+        one_chain[name] = one_chain[name].isel(chain=[0])
+    tree = xr.DataTree.from_dict(one_chain)
+    for fit in (crossed_fit, lone_fit, replace(lone_fit, tree=tree)):
+        pareto_k, good_k = influence(fit)
+        loo = leave_one_out(fit)
+        np.testing.assert_allclose(pareto_k, loo.pareto_k.values, rtol=1e-8)
+        assert good_k == loo.good_k
 
 
 def test_spreads_of_prior_and_posterior(crossed_fit: bl.Fit) -> None:

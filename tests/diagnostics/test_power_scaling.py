@@ -9,6 +9,7 @@ import pandas as pd
 import preliz as pz
 import pytest
 import xarray as xr
+from arviz_stats import psense
 from scipy import stats
 
 import bayeslaw as bl
@@ -127,3 +128,16 @@ def test_a_forecast_of_thinned_draws(crossed_fit: bl.Fit) -> None:
         np.testing.assert_allclose(result[name], expected)
     with pytest.raises(ValueError, match="have 700 draws per chain and the fit"):
         sensitivity(crossed_fit, every.isel(draw=np.zeros(700, int)), np.zeros(2, int))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3, -2.0])
+@pytest.mark.parametrize("skew", [False, True], ids=["normal", "skewed"])
+def test_sensitivity_is_that_of_arviz(slope: float, skew: bool) -> None:
+    values = np.random.default_rng(3).normal(size=(4, 300))
+    density = slope * values - values**2 / 2
+    values = np.exp(values) if skew else np.round(values, 2)
+    groups = {"/posterior": values, "/log_prior": density}
+    tree = {name: xr.Dataset({"x": (("chain", "draw"), group)}) for name, group in groups.items()}
+    expected = float(psense(xr.DataTree.from_dict(tree), group="prior")["x"])
+    result = power_scaling.power_sensitivity(values.ravel(), density.ravel())
+    assert result == pytest.approx(expected, rel=1e-9)

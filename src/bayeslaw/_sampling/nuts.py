@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._arguments import COUNT, POSITIVE, PROBABILITY, SEED
-from bayeslaw._progress import progress
+from bayeslaw._progress import Pace, progress
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
 from bayeslaw._sampling.time_limit import TimeLimit, TimeLimitReached
@@ -29,6 +29,8 @@ RANGES = {
     "max_seconds": POSITIVE,
 }
 TARGET_ACCEPT = (0.9, 0.97, 0.995)
+# Tuning and draws differ in pace, and a gate that fails makes another round.
+PACE = Pace(seconds=10.0, least=100, left="left in this round")
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ class Sampler:
             return (self,)
         return tuple(replace(self, target_accept=rate) for rate in TARGET_ACCEPT)
 
+    @property
+    def is_in_turn(self) -> bool:
+        """Whether some chains start when others have ended."""
+        return self.cores is not None and self.cores < self.chains
+
     def to_record(self) -> dict[str, Any]:
         """The settings under their names in files and in the keys of stores."""
         is_unset = {name for name in ADDED_LATER if getattr(self, name) is None}
@@ -158,7 +165,7 @@ def nuts_traces(
     """
     cores = sampler.cores or sampler.chains
     factors = range(1, sampler.max_draws_factor + 1)
-    if cores < sampler.chains:
+    if sampler.is_in_turn:
         # Some chains start when others have ended, so they cannot be extended together: sample
         # again, for longer.
         for factor in factors:
@@ -181,6 +188,12 @@ class _Job:
     finished: list[int]
     limit: TimeLimit
     trace: xr.DataTree | None = None
+
+    def steps_done(self, sampler: Sampler, steps: int) -> int:
+        """Steps of the slowest chain; of all chains on average, where some wait for others."""
+        if sampler.is_in_turn:
+            return sum(min(each, steps) for each in self.finished) // len(self.finished)
+        return min(self.finished)
 
 
 def _start(
@@ -233,14 +246,14 @@ def _task(sampler: Sampler, factor: int, failed: Sequence[Gate]) -> str:
 
 def _wait_for(job: _Job, sampler: Sampler, steps: int, task: str) -> bool:
     """Wait until every chain has made that many steps; False if the time is over before."""
-    done = min(job.finished)
-    with progress(task, steps, shown=sampler.progressbar, done=done) as update:
+    done = job.steps_done(sampler, steps)
+    with progress(task, steps, shown=sampler.progressbar, done=done, pace=PACE) as update:
         while min(job.finished) < steps and not _is_finished(job.handle):
             if job.limit.interrupted.is_set():
                 raise KeyboardInterrupt
             if job.limit.is_over:
                 return False
-            update(min(job.finished))
+            update(job.steps_done(sampler, steps))
         update(steps)
     return True
 

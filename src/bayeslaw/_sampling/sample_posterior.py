@@ -201,12 +201,11 @@ def _attempts(
 
 def _too_early(sampler: Sampler, steps: int) -> str:
     """Why there are no draws when the time is over, and what would help."""
-    in_turn = sampler.cores is not None and sampler.cores < sampler.chains
     return (
         f"max_seconds={sampler.max_seconds:g} ended sampling before there were draws to use: each "
         f"of {sampler.chains} chains takes {sampler.tune} steps of tuning and {FEWEST_DRAWS} "
         f"draws, and the slowest had made {steps} steps; allow more time"
-        + (f", or a core for each chain (cores={sampler.cores})" if in_turn else "")
+        + (f", or a core for each chain (cores={sampler.cores})" if sampler.is_in_turn else "")
         + f", or tune less (tune={sampler.tune})"
     )
 
