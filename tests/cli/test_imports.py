@@ -12,7 +12,7 @@ SLOW = {"pymc", "pytensor", "nutpie", "arviz", "arviz_stats", "scipy.stats", "ma
 COMMANDS = {
     "forecast": ["--at", "N=1e9", "--at", "task=c4", "--at", "dataset=web"],
     "diagnose": [],
-    "requirement": ["--target", "2.2", "--along", "N", "--at", "task=c4"],
+    "requirement": ["--target", "2.2", "--along", "N", "--at", "task=c4", "--at", "dataset=web"],
     "plan": ["--budget", "1e21"],
 }
 

@@ -22,7 +22,7 @@ from bayeslaw._inference.posterior import posterior_dataset, unconstrained_datas
 from bayeslaw._inference.run_arrays import run_arrays_of
 from bayeslaw._sampling.gate import Gate
 from bayeslaw.comparison.leave_one_out import leave_one_curve_out, leave_one_out_exactly
-from bayeslaw.diagnostics.diagnose import leave_one_out
+from bayeslaw.diagnostics.psis_loo import leave_one_out
 
 module = importlib.import_module("bayeslaw.comparison.leave_one_out")
 SIGMA, TAU, OWN, OF_TASK, WIDE = 0.1, 0.2, 0.3, 0.4, 1.0

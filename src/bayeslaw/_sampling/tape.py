@@ -131,7 +131,7 @@ class _Builder:
 
     def _add_curve_priors(self, source: str) -> None:
         rows = np.flatnonzero(self.model_data["is_normal"] == 0)
-        self._set("of_curves", self._address(source), *rows)
+        self._set("of_curves", self._address(source), *rows.tolist())
         self.add(own_priors.own_curve_priors, own_priors.own_curve_priors_adjoint)
 
     def _set(self, name: str, *values: int) -> None:

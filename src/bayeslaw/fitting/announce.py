@@ -24,7 +24,8 @@ RUNS, DRAWS, POWER_OF_RUNS = 36, 8000, 0.5
 IMPORTANCE_SPEEDUP = 8.0
 
 
-FIRST_TIME = "up to a minute for each model that is compiled for the first time"
+# Not in the estimate: 1 to 4 s of processor time per law, and 16 s for what all laws share.
+FIRST_TIME = "some seconds for each model that is compiled for the first time"
 
 _is_announced = ContextVar("_is_announced", default=False)
 
