@@ -39,3 +39,15 @@ def test_commands_on_a_fit_import_no_sampler(command: str, folder: Path, joint: 
 def test_check_imports_no_sampler(folder: Path) -> None:
     columns = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
     assert not modules_after("check", folder / "runs.csv", *columns) & SLOW
+
+
+def test_nothing_is_collected_as_the_process_ends(folder: Path) -> None:
+    """That would take a fifth of the time of a command on a fit."""
+    code = (
+        "import atexit, gc, sys; from bayeslaw.__main__ import main\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 10_000))\n"
+        f"sys.argv[1:] = ['diagnose', {str(folder / 'fit.nc')!r}]\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "True"), done.stderr
