@@ -85,16 +85,25 @@ def _normal_scores(draws: np.ndarray) -> np.ndarray:
 
 def doubled_ranks(rows: np.ndarray) -> np.ndarray:
     """Twice the ranks of numbers in each row, from 1; equal numbers share their average rank."""
-    order, position = np.argsort(rows, axis=1), np.arange(rows.shape[1])
+    order = np.argsort(rows, axis=1)
     in_order = np.take_along_axis(rows, order, axis=1)
-    is_first = np.ones(rows.shape, dtype=bool)  # of a run of equal numbers
-    is_first[:, 1:] = in_order[:, 1:] != in_order[:, :-1]
-    is_last = np.roll(is_first, -1, axis=1)
-    first = np.maximum.accumulate(np.where(is_first, position, 0), axis=1)
-    last = np.minimum.accumulate(np.where(is_last, position, rows.size)[:, ::-1], axis=1)[:, ::-1]
+    differs = in_order[:, 1:] != in_order[:, :-1]
+    ranks = np.broadcast_to(2 * np.arange(1, rows.shape[1] + 1), rows.shape).copy()
+    is_tied = ~differs.all(axis=1)
+    ranks[is_tied] = _shared_ranks(differs[is_tied])
     doubled = np.empty_like(order)
-    np.put_along_axis(doubled, order, first + last + 2, axis=1)
+    np.put_along_axis(doubled, order, ranks, axis=1)
     return doubled
+
+
+def _shared_ranks(differs: np.ndarray) -> np.ndarray:
+    """Twice the ranks of sorted numbers, from whether each differs from the one before."""
+    is_first = np.insert(differs, 0, True, axis=1)  # of a run of equal numbers
+    is_last = np.roll(is_first, -1, axis=1)
+    position = np.arange(is_first.shape[1])
+    first = np.maximum.accumulate(np.where(is_first, position, 0), axis=1)
+    last = np.where(is_last, position, position.size)[:, ::-1]
+    return first + np.minimum.accumulate(last, axis=1)[:, ::-1] + 2
 
 
 def _r_hat(chains: np.ndarray) -> np.ndarray:
