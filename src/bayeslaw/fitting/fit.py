@@ -40,6 +40,8 @@ __all__ = [
     "check_noise",
     "complete_fit",
     "fit",
+    "log_likelihood_dataset",
+    "on_runs",
 ]
 
 PRIOR_DRAWS = 500
@@ -212,11 +214,10 @@ def _predictive_groups(
 ) -> dict[str, xr.Dataset]:
     """Pointwise log likelihood, and responses predicted at the runs."""
     rng, unconstrained = np.random.default_rng([seed, 1]), draws.unconstrained
-    parameters = {name: draws.posterior[name].values for name in bound.model.roles}
-    latent = unconstrained[LATENT].values if LATENT in unconstrained else None
-    log_likelihood = DrawsAtRuns.of(bound, parameters, latent).pointwise_log_likelihood()
-    n_chains, n_draws, _ = log_likelihood.shape
-    step = max(1, n_chains * n_draws // PREDICTIVE_DRAWS)
+    log_likelihood = log_likelihood_dataset(bound, draws.posterior, unconstrained)
+    parameters, latent = _parameters(bound, draws.posterior), _latent(unconstrained)
+    sizes = draws.posterior.sizes
+    step = max(1, sizes["chain"] * sizes["draw"] // PREDICTIVE_DRAWS)
     thinned = {name: values[:, ::step] for name, values in parameters.items()}
     thinned_latent = None if latent is None else latent[:, ::step]
     at_runs = DrawsAtRuns.of(bound, thinned, thinned_latent)
@@ -224,9 +225,25 @@ def _predictive_groups(
     new_responses = DrawsAtRuns.of(bound, thinned).distribution
     predictive = new_responses.draw(rng, at_runs.discrepancy_at_runs(rng))
     return {
-        "/log_likelihood": _on_runs(bound.runs, log_likelihood),
-        "/posterior_predictive": _on_runs(bound.runs, predictive),
+        "/log_likelihood": log_likelihood,
+        "/posterior_predictive": on_runs(bound.runs, predictive),
     }
+
+
+def log_likelihood_dataset(
+    bound: BoundModel, posterior: xr.Dataset, unconstrained: xr.Dataset
+) -> xr.Dataset:
+    """Pointwise log likelihood of the runs given the draws, (chain, draw, run)."""
+    draws = DrawsAtRuns.of(bound, _parameters(bound, posterior), _latent(unconstrained))
+    return on_runs(bound.runs, draws.pointwise_log_likelihood())
+
+
+def _parameters(bound: BoundModel, posterior: xr.Dataset) -> dict[str, np.ndarray]:
+    return {name: posterior[name].values for name in bound.model.roles}
+
+
+def _latent(unconstrained: xr.Dataset) -> np.ndarray | None:
+    return unconstrained[LATENT].values if LATENT in unconstrained else None
 
 
 def _prior_groups(bound: BoundModel, seed: int) -> dict[str, xr.Dataset]:
@@ -234,17 +251,16 @@ def _prior_groups(bound: BoundModel, seed: int) -> dict[str, xr.Dataset]:
     rng = np.random.default_rng([seed, 2])
     unconstrained = unconstrained_dataset(bound, prior_draws(bound, PRIOR_DRAWS, rng))
     prior = posterior_dataset(bound, unconstrained)
-    parameters = {name: prior[name].values for name in bound.model.roles}
-    at_runs = DrawsAtRuns.of(bound, parameters)
+    at_runs = DrawsAtRuns.of(bound, _parameters(bound, prior))
     discrepancy = at_runs.discrepancy_at_runs(rng, is_conditional=False)
     return {
         "/prior": prior,
         "/unconstrained_prior": unconstrained,
-        "/prior_predictive": _on_runs(bound.runs, at_runs.distribution.draw(rng, discrepancy)),
+        "/prior_predictive": on_runs(bound.runs, at_runs.distribution.draw(rng, discrepancy)),
     }
 
 
-def _on_runs(runs: xr.Dataset, values: np.ndarray) -> xr.Dataset:
+def on_runs(runs: xr.Dataset, values: Any) -> xr.Dataset:
     """Responses or log densities (chain, draw, run), named after the response."""
     coords = {"chain": np.arange(values.shape[0]), "draw": np.arange(values.shape[1])}
     return xr.Dataset(

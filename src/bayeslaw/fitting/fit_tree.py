@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,27 +14,38 @@ import xarray as xr
 
 from bayeslaw._law.law import Law
 from bayeslaw.errors import StoreError
+from bayeslaw.fitting.derived_groups import derived_groups, with_derived_groups
 from bayeslaw.fitting.fit_schema import check_fit, reading
 from bayeslaw.fitting.model_record import fitted_law, model_from_record, model_to_record
 from bayeslaw.fitting.result import Fit
 
 __all__ = ["fit_from_tree", "fit_to_tree"]
 
-FORMAT = 2
+FORMAT = 3
 RENAMED = {  # groups of files of format 1
     "/link": "/unconstrained_posterior",
     "/prior_link": "/unconstrained_prior",
 }
 ATTRIBUTE = "bayeslaw"  # of the root: format and model
 SPACED = "coordinates_with_spaces"  # attribute of a group
+ROUNDED = ("/posterior_predictive", "/prior_predictive")
+N_BITS = 20  # of the 52 of a fraction that are kept of rounded values: six digits
 JSON = "json:"  # prefix of attributes that netCDF would not give back as they were
 
 
 def fit_to_tree(fit: Fit) -> xr.DataTree:
-    """Model, runs and draws of a fit as one tree that a file can hold."""
+    """Model, runs and draws of a fit as one tree that a file can hold.
+
+    Groups that follow from the others are left out, and simulated responses are rounded.
+    """
     record = {"format": FORMAT, "version": version("bayeslaw"), "groups": list(fit.tree.children)}
-    record |= model_to_record(fit.model)
-    groups = {node.path: _to_netcdf(node.to_dataset(inherit=False)) for node in fit.tree.subtree}
+    record |= {"derived": derived_groups(fit), **model_to_record(fit.model)}
+    groups = {
+        node.path: _to_netcdf(node.to_dataset(inherit=False))
+        for node in fit.tree.subtree
+        if node.path not in record["derived"]
+    }
+    groups |= {path: groups[path].map(_rounded) for path in ROUNDED if path in groups}
     groups["/"].attrs[ATTRIBUTE] = json.dumps(record, default=_plain)
     return xr.DataTree.from_dict({**groups, "/runs": _to_netcdf(fit.runs)})
 
@@ -54,11 +66,28 @@ def fit_from_tree(tree: xr.DataTree, path: Path, law: Law | None = None) -> Fit:
     with reading(path, "the record of the model"):
         _check_format(record, path)
         model = model_from_record(record, fitted_law(record, law, path))
-        names = record.get("groups", [])
-    fit = Fit(model, runs, xr.DataTree.from_dict(groups))
+        names, checksums = record.get("groups", []), record.get("derived", {})
     with reading(path, "the fit"):
+        fit = Fit(model, runs, xr.DataTree.from_dict(groups))
+        fit = replace(fit, tree=_in_order(with_derived_groups(fit, checksums), names))
         check_fit(fit, names)
     return fit
+
+
+def _in_order(groups: Mapping[str, xr.Dataset], names: Sequence[str]) -> xr.DataTree:
+    """A tree of groups, those with names first."""
+    first = {f"/{name}": groups[f"/{name}"] for name in names}
+    return xr.DataTree.from_dict({"/": groups["/"], **first, **groups})
+
+
+def _rounded(values: xr.DataArray) -> xr.DataArray:
+    """Floats to the nearest with `N_BITS` bits of the fraction; the others are zero."""
+    if values.dtype != float:
+        return values
+    dropped = np.uint64(np.finfo(float).nmant - N_BITS)
+    bits = np.ascontiguousarray(values.values).view(np.uint64)
+    half = np.uint64(1) << (dropped - np.uint64(1))
+    return values.copy(data=((bits + half) >> dropped << dropped).view(float))
 
 
 def _check_format(record: Mapping[str, Any], path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -16,6 +17,9 @@ from bayeslaw.fitting.fit_tree import fit_from_tree, fit_to_tree
 from bayeslaw.fitting.result import Fit, require_fit
 
 __all__ = ["load", "save"]
+
+# A higher level takes longer, and hardly less space: most bits of draws are random.
+COMPRESSION = {"zlib": True, "complevel": 1, "shuffle": True}
 
 
 def save(fit: Fit, path: str | os.PathLike[str]) -> Path:
@@ -93,16 +97,24 @@ def load(path: str | os.PathLike[str], *, law: Law | None = None) -> Fit:
 
 
 def _netcdf(fit: Fit) -> memoryview:
-    tree = fit_to_tree(fit)
     try:
         check_fit(fit)
     except ValueError as error:
         raise StoreError(f"a fit that could not be loaded is not saved: {error}") from error
+    tree = fit_to_tree(fit)
     try:
         # In memory, because HDF5 crashes the process where a disk is full.
-        return tree.to_netcdf(engine="h5netcdf")
+        return tree.to_netcdf(engine="h5netcdf", encoding=_compressed(tree))
     except (TypeError, ValueError) as error:
         raise StoreError(f"a file cannot hold this fit: {error}") from error
+
+
+def _compressed(tree: xr.DataTree) -> dict[str, dict[str, Any]]:
+    """Encodings of the draws; other variables are small."""
+    return {
+        node.path: {name: COMPRESSION for name, x in node.data_vars.items() if "draw" in x.dims}
+        for node in tree.subtree
+    }
 
 
 def _read(path: Path) -> xr.DataTree:
