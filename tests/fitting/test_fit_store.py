@@ -40,7 +40,9 @@ def test_a_fit_comes_back_complete(lone_fit: bl.Fit, tmp_path: Path) -> None:
     xr.testing.assert_identical(back.runs, lone_fit.runs)
     assert set(back.tree) == set(lone_fit.tree)
     for group in lone_fit.tree:
-        xr.testing.assert_equal(back.tree[group].to_dataset(), lone_fit.tree[group].to_dataset())
+        is_rounded = group in ("posterior_predictive", "prior_predictive")
+        saved, tolerance = lone_fit.tree[group].to_dataset(), 2**-21 if is_rounded else 0.0
+        xr.testing.assert_allclose(back.tree[group].to_dataset(), saved, rtol=tolerance, atol=0)
     assert back.tree.attrs == lone_fit.tree.attrs
     assert name in set(zarr.open_group(str(tmp_path / "store"), mode="r").group_keys())
 
@@ -131,7 +133,8 @@ def add(path: Path) -> None:
     (path.parent / "more").touch()
 
 
-CHUNK, ARRAY, GROUP = "posterior/alpha/c/0/0/0", "posterior/alpha/zarr.json", "posterior/zarr.json"
+DRAWS = "unconstrained_posterior"
+CHUNK, ARRAY, GROUP = f"{DRAWS}/theta/c/0/0/0/0", f"{DRAWS}/theta/zarr.json", f"{DRAWS}/zarr.json"
 DAMAGES: list[tuple[Callable[[Path], object], str]] = [
     *(
         (damage, name)

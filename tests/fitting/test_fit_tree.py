@@ -85,9 +85,13 @@ def test_values_of_other_types_come_back(tmp_path: Path) -> None:
     xr.testing.assert_identical(loaded.runs, runs)
 
 
-def test_a_file_of_format_1_opens() -> None:
-    """Two curves, twelve draws, saved by the first version, which named groups otherwise."""
-    old = load(Path(__file__).parent / "files" / "format_1.nc")
+@pytest.mark.parametrize("name", ["format_1.nc", "format_2.nc"])
+def test_a_file_of_an_older_format_opens(name: str, tmp_path: Path) -> None:
+    """Two curves, twelve draws; format 1 named groups otherwise, and both store all groups."""
+    old = load(Path(__file__).parent / "files" / name)
+    again = load(save(old, tmp_path / "fit.nc"))
+    for group in ("posterior", "log_likelihood"):
+        xr.testing.assert_identical(again.tree[group], old.tree[group])
     assert old.model == Model(laws.power, pooling=["task"])
     assert {"unconstrained_posterior", "unconstrained_prior"} <= set(old.tree.children)
     assert not {"link", "prior_link"} & set(old.tree.children)
@@ -99,13 +103,13 @@ def test_a_file_of_format_1_opens() -> None:
 def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with monkeypatch.context() as future:
-        future.setattr(fit_tree, "FORMAT", 3)
+        future.setattr(fit_tree, "FORMAT", 4)
         future.setattr(fit_tree, "version", lambda package: "9.0.0")
         save(unsampled(), "fit.nc")
     monkeypatch.setattr(fit_tree, "version", lambda package: "0.1.0")
     with pytest.raises(StoreError) as caught:
         load("fit.nc")
     assert str(caught.value) == (
-        "'fit.nc' has format 3, of bayeslaw 9.0.0; this is bayeslaw 0.1.0, which reads format 2: "
+        "'fit.nc' has format 4, of bayeslaw 9.0.0; this is bayeslaw 0.1.0, which reads format 3: "
         "upgrade it"
     )

@@ -1,13 +1,13 @@
 """Groups of a fit's tree that follow from its model, its runs and its unconstrained draws.
 
 Files leave them out. They are computed when a fit is opened, the log likelihood when it is first
-read. A number of each is saved to compare with, so that other code cannot change it unnoticed.
+read. A number of each is saved and compared, so that changed code or runs do not pass unnoticed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from xarray.core import indexing
 
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.posterior import posterior_dataset
-from bayeslaw.errors import StoreError
 from bayeslaw.fitting.fit import Fit, log_likelihood_dataset, on_runs
 
 __all__ = ["derived_groups", "with_derived_groups"]
@@ -30,6 +29,7 @@ SOURCES = {
     PRIOR: "/unconstrained_prior",
     LOG_LIKELIHOOD: "/unconstrained_posterior",
 }
+LAST: dict[Any, Any] = {"draw": [-1]}  # of each chain
 TOLERANCE = 1e-9  # relative, between the arithmetic of two machines
 
 
@@ -39,7 +39,7 @@ def derived_groups(fit: Fit) -> dict[str, float]:
     paths = [path for path, source in SOURCES.items() if {path, source} <= groups.keys()]
     bound = bind(fit.model, fit.runs) if paths else None
     return {
-        path: _checksum(groups[path])
+        path: _checksum(groups[path].isel(LAST))
         for path in paths
         if bound and groups[path].identical(_computed(bound, groups, path))
     }
@@ -48,15 +48,15 @@ def derived_groups(fit: Fit) -> dict[str, float]:
 def with_derived_groups(fit: Fit, checksums: Mapping[str, float]) -> dict[str, xr.Dataset]:
     """All groups of a fit by path, those with a checksum computed.
 
-    Raises StoreError if a group is not the one that was saved.
+    Raises ValueError if a group is not the one that was saved.
     """
     groups = {node.path: node.to_dataset(inherit=False) for node in fit.tree.subtree}
     bound = bind(fit.model, fit.runs) if checksums else None
     for path, checksum in checksums.items():
         assert bound is not None
-        compute = partial(_checked, bound, groups, path, checksum)
-        is_lazy = path == LOG_LIKELIHOOD
-        groups[path] = _lazy(bound, groups, compute) if is_lazy else compute()
+        _require_unchanged(bound, groups, path, checksum)
+        make = _lazy if path == LOG_LIKELIHOOD else _computed
+        groups[path] = make(bound, groups, path)
     return groups
 
 
@@ -67,27 +67,29 @@ def _computed(bound: BoundModel, groups: Groups, path: str) -> xr.Dataset:
     return posterior_dataset(bound, source)
 
 
-def _checked(bound: BoundModel, groups: Groups, path: str, checksum: float) -> xr.Dataset:
-    group = _computed(bound, groups, path)
-    if not np.isclose(_checksum(group), checksum, rtol=TOLERANCE, atol=0, equal_nan=True):
-        raise StoreError(
-            f"the {path[1:].replace('_', ' ')} computed from the saved draws is not the one that "
-            "was saved: the runs, the law or the noise are other ones than those of the fit"
+def _lazy(bound: BoundModel, groups: Groups, path: str) -> xr.Dataset:
+    """A group on the runs, of which nothing is computed before its values are read."""
+    sizes = (*(groups[POSTERIOR].sizes[dim] for dim in ("chain", "draw")), bound.runs.sizes["run"])
+    response = bound.runs.attrs["response"]
+    values = ComputedArray(sizes, lambda: _computed(bound, groups, path)[response].values)
+    return on_runs(bound.runs, indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(values)))
+
+
+def _require_unchanged(bound: BoundModel, groups: Groups, path: str, checksum: float) -> None:
+    """Raise ValueError unless the last draws of a group are as they were."""
+    sources = {name: groups[name].isel(LAST) for name in {POSTERIOR, SOURCES[path]} & groups.keys()}
+    now = _checksum(_computed(bound, sources, path))
+    if not np.isclose(now, float(checksum), rtol=TOLERANCE, atol=0):
+        raise ValueError(
+            f"group {path[1:]!r} was computed from the draws and is not as it was when it was "
+            "saved: the runs, the law or the noise are not those of the fit"
         )
-    return group
 
 
 def _checksum(group: xr.Dataset) -> float:
-    """Mean absolute value of the last draws; on a scale on which no variable hides another."""
-    last = [np.arcsinh(np.abs(values.isel(draw=-1).values)) for values in group.values()]
-    return float(np.mean([values[np.isfinite(values)].mean() for values in last]))
-
-
-def _lazy(bound: BoundModel, groups: Groups, compute: Callable[[], xr.Dataset]) -> xr.Dataset:
-    """The log likelihood, of which nothing is computed before its values are read."""
-    sizes = (*(groups[POSTERIOR].sizes[dim] for dim in ("chain", "draw")), bound.runs.sizes["run"])
-    values = ComputedArray(sizes, lambda: compute()[bound.runs.attrs["response"]].values)
-    return on_runs(bound.runs, indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(values)))
+    """Mean size of the finite values, on a scale on which no variable hides another."""
+    sizes = [np.arcsinh(np.abs(variable.values)) for variable in group.values()]
+    return float(np.mean([np.nan_to_num(each, posinf=0.0).mean() for each in sizes]))
 
 
 class ComputedArray(BackendArray):
