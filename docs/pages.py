@@ -64,7 +64,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     ),
     "Forecasts": (
         "Draws of the curve and of a new run, their bands, and their scores.",
-        "forecast two_stage_forecast interval observation_noise score score_table",
+        "forecast forecast_bands two_stage_forecast interval observation_noise score score_table",
     ),
     "Comparison": (
         "Scores of laws where they extrapolate; stacking; contrasts of two systems.",

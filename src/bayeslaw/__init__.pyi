@@ -58,6 +58,7 @@ from .fitting.result import Fit as Fit
 from .fitting.save import load as load
 from .fitting.save import save as save
 from .forecasting.forecast import forecast as forecast
+from .forecasting.forecast_bands import forecast_bands as forecast_bands
 from .forecasting.interval import interval as interval
 from .forecasting.observation_noise import observation_noise as observation_noise
 from .forecasting.residuals import residuals as residuals

@@ -60,9 +60,12 @@ class MarginalDiscrepancy(Protocol):
 
     def conditional(
         self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray,
-        position: np.ndarray, curve: np.ndarray, rng: np.random.Generator,
+        position: np.ndarray, curve: np.ndarray, rng: np.random.Generator | None,
     ) -> Draws:  # fmt: skip
-        """Mean, variance and a joint draw at points given the runs: three (draws, points)."""
+        """Mean, variance and a joint draw at points given the runs: three (draws, points).
+
+        Without a random-number generator the draw is the mean.
+        """
         ...
 
 
@@ -126,7 +129,7 @@ class BrownianDiscrepancy:
 
     def conditional(
         self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray,
-        position: np.ndarray, curve: np.ndarray, rng: np.random.Generator,
+        position: np.ndarray, curve: np.ndarray, rng: np.random.Generator | None,
     ) -> Draws:  # fmt: skip
         """At points given the runs: points are runs that were not observed."""
         order = brownian.filter_order(
@@ -135,7 +138,7 @@ class BrownianDiscrepancy:
         shape = len(residual), curve.size
         residual = np.concatenate([residual, np.zeros(shape)], axis=1)
         noise_variance = np.concatenate([noise_variance, np.full(shape, np.inf)], axis=1)
-        normal = rng.standard_normal(residual.shape)
+        normal = knot_layout.standard_normal(rng, residual.shape)
         smoothed = brownian.smoother_draws(
             residual, noise_variance, np.ascontiguousarray(tau2[:, 0]), *order, normal
         )
@@ -180,11 +183,12 @@ class KnotDiscrepancy:
 
     def conditional(
         self, residual: np.ndarray, noise_variance: np.ndarray, tau2: np.ndarray,
-        position: np.ndarray, curve: np.ndarray, rng: np.random.Generator,
+        position: np.ndarray, curve: np.ndarray, rng: np.random.Generator | None,
     ) -> Draws:  # fmt: skip
         """At points given the runs."""
         neighbours = knot_layout.knot_neighbours(self._knots, position, curve)
-        normal = rng.standard_normal((len(residual), self._knots.knot_position.size))
+        shape = len(residual), self._knots.knot_position.size
+        normal = knot_layout.standard_normal(rng, shape)
         mean, variance, draw = knots.conditional_draws(
             residual, noise_variance, tau2, *self._knots, *neighbours[:-1], normal
         )

@@ -51,8 +51,11 @@ class ResponseDistribution:
 
     def draw(self, rng: np.random.Generator, discrepancy: Any = 0.0) -> np.ndarray:
         """New responses, in the response's units."""
-        noise = self.noise.draw(rng, self.sigma, self.parameters)
-        return self._to_response(self.center + discrepancy + noise)
+        return self.run(discrepancy, self.noise.draw(rng, self.sigma, self.parameters))
+
+    def run(self, discrepancy: Any, residual: Any) -> np.ndarray:
+        """Responses with given residuals about the curve, in the response's units."""
+        return self._to_response(self.center + discrepancy + residual)
 
     def log_density(self, observed: np.ndarray) -> np.ndarray:
         """Log density of raw responses, minus infinity where the center is NaN."""
@@ -167,11 +170,16 @@ class DrawsAtRuns:
         return self.discrepancy_at(points, rng, is_conditional=is_conditional)[2]
 
     def discrepancy_at(
-        self, points: PredictionPoints, rng: np.random.Generator, *, is_conditional: bool = True
+        self,
+        points: PredictionPoints,
+        rng: np.random.Generator | None,
+        *,
+        is_conditional: bool = True,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mean, variance and a joint draw of the discrepancy, each (chain, draw, point).
 
-        Conditional on the responses of the runs, or from the prior of the discrepancy.
+        Conditional on the responses of the runs, or from the prior of the discrepancy. Without a
+        random-number generator the draw is the mean.
         """
         discrepancy, run_arrays = self.bound.discrepancy, self.bound.run_arrays
         assert discrepancy is not None

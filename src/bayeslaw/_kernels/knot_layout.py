@@ -15,7 +15,7 @@ import numpy as np
 
 from bayeslaw._kernels import brownian
 
-__all__ = ["KnotNeighbours", "Knots", "extrapolate", "knot_neighbours", "knots_of"]
+__all__ = ["KnotNeighbours", "Knots", "extrapolate", "knot_neighbours", "knots_of", "standard_normal"]
 
 
 class KnotNeighbours(NamedTuple):
@@ -133,6 +133,11 @@ def _neighbours(
     return KnotNeighbours(order, bounds, inner, outer, outer_weight, beyond)
 
 
+def standard_normal(rng: np.random.Generator | None, shape: tuple[int, ...]) -> np.ndarray:
+    """Standard normal numbers, or their mean without a generator."""
+    return np.zeros(shape) if rng is None else rng.standard_normal(shape)
+
+
 def extrapolate(
     variance: np.ndarray,
     draw: np.ndarray,
@@ -140,7 +145,7 @@ def extrapolate(
     curve: np.ndarray,
     beyond: np.ndarray,
     tau2: np.ndarray,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add the Brownian increments from the outermost knots to the points beyond them.
 
@@ -151,7 +156,7 @@ def extrapolate(
     """
     unobserved = np.full(draw.shape, np.inf)
     for p, signed in enumerate(np.copysign(beyond, position)):
-        order, normal = brownian.filter_order(signed, curve), rng.standard_normal(draw.shape)
+        order, normal = brownian.filter_order(signed, curve), standard_normal(rng, draw.shape)
         scale = np.ascontiguousarray(tau2[:, p])
         _, added_variance, increment = brownian.smoother_draws(
             unobserved, unobserved, scale, *order, normal

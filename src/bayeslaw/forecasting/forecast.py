@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy.special import logsumexp
 
-from bayeslaw._arguments import COUNT, POSITIVE, SEED
+from bayeslaw._arguments import COUNT, SEED
 from bayeslaw._inference.pointwise import ResponseDistribution
 from bayeslaw._law.units import predictor_scales
 from bayeslaw._suggestions import names_arguments, require_kind
@@ -22,17 +23,22 @@ from bayeslaw.fitting.thinning import thin
 from bayeslaw.forecasting.caveats import fit_caveats
 from bayeslaw.forecasting.curve_lookup import curve_parameters, require_columns, taken_by
 from bayeslaw.forecasting.observed_range import observed_range, observed_range_by_curve
-from bayeslaw.forecasting.predictive_at import (
-    DiscrepancyAt,
-    discrepancy_at,
-    response_distribution_at,
-)
+from bayeslaw.forecasting.predictive_at import DiscrepancyAt, response_distribution_at
+from bayeslaw.forecasting.random_parts import JointDraws, RandomParts
 from bayeslaw.forecasting.stack import Stack, stack_forecasts
 from bayeslaw.model.noise_kind import own_parameters
 from bayeslaw.model.serialise import from_record, to_record
 from bayeslaw.priors import Fixed, LogNormal
 
-__all__ = ["forecast", "forecast_dataset", "log_density"]
+__all__ = [
+    "ForecastOptions",
+    "draw_forecast",
+    "forecast",
+    "forecast_dataset",
+    "log_density",
+    "mixture",
+    "thinned",
+]
 
 
 @names_arguments
@@ -92,32 +98,55 @@ def forecast(
     """
     points = "points, as bl.grid(N=[1e9]) makes them, or runs of bl.read_runs"
     require_kind("grid", grid, xr.Dataset, points)
+    random = JointDraws(SEED.check("random_seed", random_seed))
+    options = ForecastOptions(noise, tuple(draw_new), draws, random_seed)
+    return mixture(fit, grid, partial(draw_forecast, options=options, random=random))
+
+
+@dataclass(frozen=True)
+class ForecastOptions:
+    """Options of a forecast, as `forecast` has them."""
+
+    noise: Fixed | LogNormal | None
+    draw_new: Sequence[str]
+    draws: int
+    random_seed: int
+
+
+def mixture(
+    fit: Fit | Stack, grid: xr.Dataset, draw: Callable[[Fit, xr.Dataset], xr.Dataset]
+) -> xr.Dataset:
+    """What a function draws from a fit at a grid, or the mixture of it over a stack."""
     if isinstance(fit, Stack):
         require_columns(fit.fits.values(), grid)
-        options: Any = {"noise": noise, "draw_new": draw_new, "draws": draws}
-        members = {
-            name: forecast(member, taken_by(member, grid), random_seed=random_seed, **options)
-            for name, member in fit.fits.items()
-        }
+        members = {n: draw(member, taken_by(member, grid)) for n, member in fit.fits.items()}
         return stack_forecasts(members, fit.weights)
     require_fit(fit)
+    return draw(fit, grid)
+
+
+def draw_forecast(
+    fit: Fit, grid: xr.Dataset, *, options: ForecastOptions, random: RandomParts
+) -> xr.Dataset:
+    """The forecast of a fit, with its random parts drawn in one of the ways that there are."""
     require_columns([fit], grid)
-    random_seed = SEED.check("random_seed", random_seed)
-    fit, rng = _thinned(fit, draws), np.random.default_rng([random_seed, 3])
-    curves = curve_parameters(fit, grid, draw_new, random_seed)
+    fit = thinned(fit, options.draws)
+    curves = curve_parameters(fit, grid, options.draw_new, options.random_seed)
     sizes = {name: grid[name].values for name in fit.model.law.predictors}
     _require_representable(fit, sizes)
     response = response_distribution_at(fit, curves, sizes)
-    discrepancy = discrepancy_at(fit, curves, sizes, rng)
-    if noise is not None:
-        sigma = _draw_noise(noise, (*response.law.shape[:2], curves.fitted_index.size), rng)
+    discrepancy = random.discrepancy(fit, curves, sizes)
+    if options.noise is not None:
+        shape = (*response.law.shape[:2], curves.fitted_index.size)
+        sigma = random.noise_of_curves(options.noise, shape)
         response = replace(response, sigma=sigma[..., curves.curve])
     if "stderr" in grid:
         response = _with_standard_errors(response, grid["stderr"].values)
-    return forecast_dataset(fit, grid, response, discrepancy, rng)
+    new_run = random.new_run(response, discrepancy.draw)
+    return forecast_dataset(fit, grid, response, discrepancy, new_run)
 
 
-def _thinned(fit: Fit, draws: int) -> Fit:
+def thinned(fit: Fit, draws: int) -> Fit:
     """The fit with at most as many draws in all chains together."""
     draws = COUNT.check("draws", draws)
     sizes = fit.tree["unconstrained_posterior"].sizes
@@ -137,17 +166,6 @@ def _require_representable(fit: Fit, sizes: dict[str, np.ndarray]) -> None:
             )
 
 
-def _draw_noise(
-    noise: Fixed | LogNormal, shape: tuple[int, ...], rng: np.random.Generator
-) -> np.ndarray:
-    match noise:
-        case Fixed(value):
-            return np.full(shape, POSITIVE.check("noise", value))
-        case LogNormal(median, factor):
-            return median * factor ** rng.standard_normal(shape)
-    raise TypeError(f"noise takes bl.Fixed or bl.LogNormal, got {noise!r}")
-
-
 def _with_standard_errors(
     response: ResponseDistribution, stderr: np.ndarray
 ) -> ResponseDistribution:
@@ -161,10 +179,10 @@ def forecast_dataset(
     grid: xr.Dataset,
     response: ResponseDistribution,
     discrepancy: DiscrepancyAt,
-    rng: np.random.Generator,
+    new_run: np.ndarray,
 ) -> xr.Dataset:
     """A forecast from distributions at the rows of a grid: draws, labels, units and caveats."""
-    draws = _draws(response, discrepancy, rng)
+    draws = _draws(response, discrepancy, new_run)
     not_positive = float(np.mean(~response.noise.scale.holds(draws["mean"])))
     data = grid[[name for name in grid if name in fit.model.law.predictors]]
     data = data.set_coords(list(data.data_vars))
@@ -189,7 +207,7 @@ def forecast_dataset(
 
 
 def _draws(
-    response: ResponseDistribution, discrepancy: DiscrepancyAt, rng: np.random.Generator
+    response: ResponseDistribution, discrepancy: DiscrepancyAt, new_run: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Variables of a forecast, each (chain, draw, run)."""
     center, scale = response.center + discrepancy.draw, response.sigma
@@ -198,7 +216,7 @@ def _draws(
         scale = np.hypot(response.sigma, np.sqrt(discrepancy.variance))
     return {
         "mean": response.curve(discrepancy.draw),
-        "new_run": response.draw(rng, discrepancy.draw),
+        "new_run": new_run,
         "law": response.law,
         "center": center,
         "scale": scale,

@@ -43,6 +43,7 @@ def interval(forecast: xr.Dataset, prob: float = 0.9) -> xr.Dataset:
     settings = {"dim": ("chain", "draw"), "keep_attrs": True, "skipna": False}
     with np.errstate(invalid="ignore"):  # draws may be infinite, where nothing lies in between
         bands = drawn.quantile(levels, **settings)
-        bands = bands.fillna(drawn.quantile(levels, method="lower", **settings))
+        if any(values.isnull().any() for values in bands.values()):
+            bands = bands.fillna(drawn.quantile(levels, method="lower", **settings))
     bands = bands.rename(quantile="bound").assign_coords(bound=["lower", "median", "upper"])
     return bands.assign_attrs(forecast.attrs, prob=prob)

@@ -51,9 +51,12 @@ def response_distribution_at(
 
 
 def discrepancy_at(
-    fit: Fit, curves: CurveParameters, sizes: dict[str, np.ndarray], rng: np.random.Generator
+    fit: Fit, curves: CurveParameters, sizes: dict[str, np.ndarray], rng: np.random.Generator | None
 ) -> DiscrepancyAt:
-    """Discrepancy at sizes, each (run,) in the user's units, given the runs of the fit."""
+    """Discrepancy at sizes, each (run,) in the user's units, given the runs of the fit.
+
+    Without a random-number generator the draw is the mean.
+    """
     model = fit.model
     if model.discrepancy is None:
         shape = next(iter(curves.parameters.values())).shape[:2]
