@@ -69,7 +69,8 @@ class ResponseDistribution:
     def _to_response(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore", invalid="ignore"):
             response = self.noise.scale.inverse(values, self.unit)
-        return np.where(np.isnan(self.center), self.law, response)
+        outside = np.isnan(self.center)
+        return np.where(outside, self.law, response) if outside.any() else response
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,9 @@ class DrawsAtRuns:
         shape = self.distribution.center.shape[:2]
         size, step = shape[0] * shape[1], max(1, BATCH_SIZE // max(width, 1))
         batches = [function(slice(low, low + step)) for low in range(0, size, step)]
-        return [np.concatenate(values).reshape(*shape, -1) for values in zip(*batches, strict=True)]
+        if len(batches) > 1:
+            batches = [tuple(np.concatenate(values) for values in zip(*batches, strict=True))]
+        return [values.reshape(*shape, -1) for values in batches[0]]
 
 
 def tau_by_predictor(model: Model, parameters: Mapping[str, np.ndarray]) -> np.ndarray:

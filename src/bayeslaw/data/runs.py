@@ -247,7 +247,9 @@ def _response_variables(runs: xr.Dataset) -> list[str]:
 def _check_variable(runs: xr.Dataset, name: str) -> None:
     require(name in runs.data_vars, f"{name!r} is not a variable of the runs")
     require(runs[name].dtype == float, f"{name!r} must be float64, got {runs[name].dtype}")
-    require_valid(f"{name!r}, position", runs[name].values.tolist(), why_not_positive)
+    values = runs[name].values
+    if not ((values > 0) & (values < np.inf)).all():
+        require_valid(f"{name!r}, position", values.tolist(), why_not_positive)
 
 
 def _levels(name: str, value: Any) -> np.ndarray:

@@ -143,7 +143,9 @@ def draw_forecast(
     if "stderr" in grid:
         response = _with_standard_errors(response, grid["stderr"].values)
     new_run = random.new_run(response, discrepancy.draw)
-    return forecast_dataset(fit, grid, response, discrepancy, new_run)
+    return forecast_dataset(
+        fit, grid, response, discrepancy, new_run, with_density=random.are_joint
+    )
 
 
 def thinned(fit: Fit, draws: int) -> Fit:
@@ -180,20 +182,26 @@ def forecast_dataset(
     response: ResponseDistribution,
     discrepancy: DiscrepancyAt,
     new_run: np.ndarray,
+    *,
+    with_density: bool = True,
 ) -> xr.Dataset:
-    """A forecast from distributions at the rows of a grid: draws, labels, units and caveats."""
-    draws = _draws(response, discrepancy, new_run)
+    """A forecast from distributions at the rows of a grid: draws, labels, units and caveats.
+
+    Without the density it has no variables but the curve and the new run.
+    """
+    draws = {"mean": response.curve(discrepancy.draw), "new_run": new_run}
+    if with_density:
+        draws |= _density(response, discrepancy)
     not_positive = float(np.mean(~response.noise.scale.holds(draws["mean"])))
     data = grid[[name for name in grid if name in fit.model.law.predictors]]
     data = data.set_coords(list(data.data_vars))
     dims = ("chain", "draw", "run")
     data = data.assign({name: (dims, values) for name, values in draws.items()})
-    for name in ("mean", "new_run", "law"):
-        data[name].attrs = {
-            "long_name": fit.runs.attrs["response"],
-            "not_positive": not_positive,
-        }
-    data["noise"].attrs["long_name"] = "relative scale of the noise"
+    attributes = {"long_name": fit.runs.attrs["response"], "not_positive": not_positive}
+    labels = dict.fromkeys(("mean", "new_run", "law"), attributes)
+    labels |= {"noise": {"long_name": "relative scale of the noise"}}
+    for name in draws.keys() & labels.keys():
+        data[name].attrs = dict(labels[name])
     return data.assign_attrs(
         response=fit.runs.attrs["response"],
         predictors=list(fit.model.law.predictors),
@@ -206,17 +214,15 @@ def forecast_dataset(
     )
 
 
-def _draws(
-    response: ResponseDistribution, discrepancy: DiscrepancyAt, new_run: np.ndarray
+def _density(
+    response: ResponseDistribution, discrepancy: DiscrepancyAt
 ) -> dict[str, np.ndarray]:
-    """Variables of a forecast, each (chain, draw, run)."""
+    """Variables of a forecast that serve scores, each (chain, draw, run)."""
     center, scale = response.center + discrepancy.draw, response.sigma
     if response.noise.absorbs:  # the discrepancy can be integrated out
         center = response.center + discrepancy.mean
         scale = np.hypot(response.sigma, np.sqrt(discrepancy.variance))
     return {
-        "mean": response.curve(discrepancy.draw),
-        "new_run": new_run,
         "law": response.law,
         "center": center,
         "scale": scale,

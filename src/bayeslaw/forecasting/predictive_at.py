@@ -43,10 +43,11 @@ def response_distribution_at(
     Sizes are predictors in the user's units, each (run,) or (chain, draw, run).
     """
     model, reference = fit.model, predictor_scales(fit.model.law, fit.runs)
-    parameters = {name: curves.parameters[name][..., curves.curve] for name in model.roles}
+    names = (*model.law.parameters, *model.noise.parameters)
+    parameters = {name: curves.parameters[name][..., curves.curve] for name in names}
     law = law_values(model, parameters, sizes, slice(None))
     scaled = {name: values / reference[name] for name, values in sizes.items()}
-    nuisance = {name: parameters[name] for name in model.nuisance_roles}
+    nuisance = {name: parameters[name] for name in model.noise.parameters}
     return response_distribution(model, law, response_unit(fit.runs), nuisance, scaled)
 
 

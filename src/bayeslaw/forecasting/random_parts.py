@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -22,6 +22,8 @@ type Shape = tuple[int, ...]
 class RandomParts(Protocol):
     """How the random parts of a forecast are drawn."""
 
+    are_joint: ClassVar[bool]
+
     def discrepancy(
         self, fit: Fit, curves: CurveParameters, sizes: dict[str, np.ndarray]
     ) -> DiscrepancyAt:
@@ -39,6 +41,8 @@ class RandomParts(Protocol):
 
 class JointDraws:
     """Joint over all points of a forecast: those of one draw belong to one curve."""
+
+    are_joint = True
 
     def __init__(self, random_seed: int) -> None:
         self._rng = np.random.default_rng([random_seed, 3])
@@ -65,6 +69,8 @@ class MarginalDraws:
     blocks; and bands along a curve are as smooth as the curve. Draws of several points are not
     joint: each point has the right distribution, and differences between points have not.
     """
+
+    are_joint = False
 
     def __init__(self, random_seed: int) -> None:
         self._seed = random_seed

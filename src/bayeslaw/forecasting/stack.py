@@ -127,11 +127,12 @@ def stack_forecasts(forecasts: Mapping[str, xr.Dataset], weights: Weights) -> xr
     _require_weights(list(forecasts), weights)
     _require_alike(forecasts)
     forecasts, weight = _with_weight(forecasts, weights)
+    predictive = [n for n in PREDICTIVE if all(n in each for each in forecasts.values())]
     density = (*DENSITY, *_noise_parameters(forecasts))
-    draws = {name: _draws(forecasts, name) for name in (*PREDICTIVE, *density)}
+    draws = {name: _draws(forecasts, name) for name in (*predictive, *density)}
     member = _members(weight, draws["mean"].shape[1])
     mixture = _without_draws(forecasts)
-    for name in PREDICTIVE:
+    for name in predictive:
         mixture[name] = ("chain", "draw", "run"), _select(draws[name], member)[None]
     for name in density:
         if not np.isnan(draws[name]).all():
@@ -140,7 +141,7 @@ def stack_forecasts(forecasts: Mapping[str, xr.Dataset], weights: Weights) -> xr
     mixture["weight"] = ("member", "run"), weight
     outside = _select(_outside_scale(forecasts, draws["mean"]), member)
     first = next(iter(forecasts.values()))
-    for name in PREDICTIVE:
+    for name in predictive:
         mixture[name].attrs = dict(first[name].attrs)
         if name != "noise":
             mixture[name].attrs["not_positive"] = float(outside.mean())
