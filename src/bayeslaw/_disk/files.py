@@ -40,6 +40,7 @@ __all__ = [
     "temporary_folder",
     "write_figure",
     "write_file",
+    "write_parts",
 ]
 
 PREFIX, SUFFIX = ".bayeslaw-", ".tmp"  # of temporary files and folders
@@ -58,17 +59,24 @@ def write_file(path: str | os.PathLike[str], *parts: bytes | memoryview) -> Path
 
     A symbolic link stays, and its target is replaced. Raises StoreError, and the old file stays.
     """
+    return write_parts(path, parts)
+
+
+def write_parts(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> Path:
+    """As `write_file`, of parts that may be made one after the other."""
     require_writable(path)
     target = Path(os.path.realpath(path))
     try:
         remove_abandoned(target.parent)
-        replace_file(target, *parts, is_durable=True)
+        replace_file(target, parts, is_durable=True)
     except OSError as error:
         raise StoreError(f"cannot write {os.fspath(path)!r}: {error.strerror}") from error
     return Path(path)
 
 
-def replace_file(path: Path, *parts: bytes | memoryview, is_durable: bool = False) -> None:
+def replace_file(
+    path: Path, parts: Iterable[bytes | memoryview], *, is_durable: bool = False
+) -> None:
     """Write a file atomically, without checks; if durable, so that it survives a power cut."""
     with _temporary_file(path.parent) as file:
         file.writelines(parts)

@@ -54,7 +54,7 @@ class CodeFiles:
         """Save compiled code; a full disk does not prevent that it is used."""
         content = dumps((self._identity(key), data))
         try:
-            replace_file(self._path(key), content, sha256(content))
+            replace_file(self._path(key), (content, sha256(content)))
         except OSError as error:
             warn_unwritten(str(error.strerror))
 

@@ -15,7 +15,14 @@ import numpy as np
 
 from bayeslaw._kernels import brownian
 
-__all__ = ["KnotNeighbours", "Knots", "extrapolate", "knot_neighbours", "knots_of", "standard_normal"]
+__all__ = [
+    "KnotNeighbours",
+    "Knots",
+    "extrapolate",
+    "knot_neighbours",
+    "knots_of",
+    "standard_normal",
+]
 
 
 class KnotNeighbours(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,16 @@ from bayeslaw.cli.options import (
     parse_points,
     read_quietly,
 )
-from bayeslaw.cli.output_files import FigureFile
+from bayeslaw.cli.output_files import FigureFile, OutputFile
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
 __all__ = ["diagnose", "forecast", "plan", "requirement"]
+
+MANY = 1000  # points of a file whose draws are made at once, and which are printed
+BLOCK = 10_000  # points of a file that are read and written at once
 
 
 def diagnose(
@@ -55,9 +59,12 @@ def forecast(
     *,
     figure: FigureFile | None = None,
     rivals: bool = False,
+    out: OutputFile | None = None,
     output_options: OutputOptions = OutputOptions(),
 ) -> int:
     """Forecast the curve and a new run from a saved fit, at given sizes or for a table of runs.
+
+    The sizes may be a file: --at points.csv, with a column for each predictor and group.
 
     Parameters
     ----------
@@ -66,21 +73,27 @@ def forecast(
     rivals
         Also fit other laws by least squares, to see where the forecast depends on the choice of
         law; takes seconds per curve.
+    out
+        CSV file to write the bands to instead of printing them, for any number of points. What
+        decides them is not examined.
     """
     from bayeslaw._disk.files import write_figure
     from bayeslaw._progress import progress
 
     fit = bl.load(saved.fit)
+    if out is not None:
+        _require_bands_alone(figure, rivals)
+        return _write_bands(out, saved, later, fit, output_options)
     points = _points(saved, later, fit)
     draws = bl.forecast(fit, points, draw_new=saved.draw_new)
     if figure is not None:
         write_figure(bl.plot_forecast(draws, fit.runs), figure)
-    bands = _band_table(draws, points, saved.prob)
+    bands = _band_table(bl.interval(draws, saved.prob), points)
     with progress("Fitting other laws", None, shown=rivals and output_options.shows_progress):
         drivers = bl.forecast_drivers(fit, draws, None if rivals else {})
     bands["decided by"] = drivers["verdict"].str.removesuffix("-driven").values
     sentences = _named(drivers["sentence"].tolist(), _labels(draws))
-    result = {**_convergence(draws), "forecast": bands, "what decides": sentences}
+    result = {**_convergence(draws.attrs["caveats"]), "forecast": bands, "what decides": sentences}
     return print_answer(result, output_options.json)
 
 
@@ -139,30 +152,79 @@ def requirement(
 
 
 def _points(saved: SavedFit, later: RunsTable | None, fit: bl.Fit) -> xr.Dataset:
-    """Points to forecast: the runs of a table, or a grid."""
+    """Points to forecast with all draws: the runs of a table, a grid, or a file of few points."""
+    points = next(_point_blocks(saved, later, fit, MANY + 1))
+    if saved.at_file and points.sizes["run"] > MANY:
+        raise ValueError(
+            f"{str(saved.at_file)!r} has more than {MANY} points: write their bands to a file, "
+            "--out bands.csv"
+        )
+    return points
+
+
+def _point_blocks(
+    saved: SavedFit, later: RunsTable | None, fit: bl.Fit, size: int
+) -> Iterator[xr.Dataset]:
+    """Points to forecast; those of a file so many at a time, the others at once."""
+    from bayeslaw.data.runs import group_names, predictor_names
+    from bayeslaw.data.table import read_points
+
     if (later is None) == (not saved.at):
         given = "both are" if saved.at else "neither is"
         raise ValueError(
-            f"forecast takes sizes or a table of runs, and {given} given; write --at N=1e10, or "
-            "TABLE --predictor N=COLUMN"
+            f"forecast takes sizes or a table of runs, and {given} given; write --at N=1e10, "
+            "--at points.csv, or TABLE --predictor N=COLUMN"
         )
-    if later is None:
-        return bl.grid(**parse_points(saved.at, fit))
-    return read_quietly(later)
+    if later is not None:
+        yield read_quietly(later)
+    elif saved.at_file:
+        names = predictor_names(fit.runs), group_names(fit.runs)
+        yield from read_points(saved.at_file, *names, size)
+    else:
+        yield bl.grid(**parse_points(saved.at, fit))
 
 
-def _convergence(draws: xr.Dataset) -> dict[str, Any]:
-    caveats = draws.attrs["caveats"]
+def _require_bands_alone(figure: Path | None, rivals: bool) -> None:
+    for option, is_given in (("--figure", figure is not None), ("--rivals", rivals)):
+        if is_given:
+            raise ValueError(f"{option} needs all draws, which --out does not make: leave one out")
+
+
+def _write_bands(
+    out: Path, saved: SavedFit, later: RunsTable | None, fit: bl.Fit, options: OutputOptions
+) -> int:
+    """Write the bands at all points, block by block."""
+    from bayeslaw._disk.files import require_writable, write_parts
+    from bayeslaw._progress import progress
+    from bayeslaw.forecasting.caveats import fit_caveats
+
+    require_writable(out, [saved.at_file] if saved.at_file else [])
+    count = 0
+
+    def parts(update: Callable[..., None]) -> Iterator[bytes]:
+        nonlocal count
+        for points in _point_blocks(saved, later, fit, BLOCK):
+            bands = bl.forecast_bands(fit, points, prob=saved.prob, draw_new=saved.draw_new)
+            yield _band_table(bands, points).to_csv(index=False, header=count == 0).encode()
+            count += points.sizes["run"]
+            update(count)
+
+    with progress("Forecasting", None, shown=options.shows_progress) as update:
+        write_parts(out, parts(update))
+    result = {**_convergence(fit_caveats(fit)), "points": count, "bands": str(out)}
+    return print_answer(result, options.json)
+
+
+def _convergence(caveats: list[str]) -> dict[str, Any]:
     failed = any(caveat.startswith("NOT") for caveat in caveats)
     return {"converged": not failed, "caveats": caveats}
 
 
-def _band_table(draws: xr.Dataset, points: xr.Dataset, prob: float) -> pd.DataFrame:
+def _band_table(bands: xr.Dataset, points: xr.Dataset) -> pd.DataFrame:
     """One row per point: groups and predictors, the observed response if any, and the bands."""
     from bayeslaw.data.runs import has_response, response_values
 
-    bands = bl.interval(draws, prob)
-    frame = _labels(draws)
+    frame = _labels(bands)
     if has_response(points):
         frame[response_values(points).name] = response_values(points).values
     for quantity in ("mean", "new_run"):
@@ -173,7 +235,7 @@ def _band_table(draws: xr.Dataset, points: xr.Dataset, prob: float) -> pd.DataFr
 
 def _labels(draws: xr.Dataset) -> pd.DataFrame:
     """Groups and predictors of each point."""
-    labels = [name for name in draws.coords if name not in ("run", "chain", "draw")]
+    labels = [n for n, values in draws.coords.items() if values.dims == ("run",) and n != "run"]
     return draws.coords.to_dataset()[labels].to_dataframe().filter(items=labels)
 
 
@@ -193,7 +255,7 @@ def _draws_tables(name: str, draws: xr.Dataset, prob: float) -> dict[str, Any]:
     bands = bl.interval(unlabelled, prob).to_array("quantity").to_dataset("bound")
     without_draws = [each for each in unlabelled if "draw" not in unlabelled[each].dims]
     return {
-        **_convergence(draws),
+        **_convergence(draws.attrs["caveats"]),
         name: _rows(bands, "curve", dim, "quantity"),
         "probability": _rows(unlabelled[without_draws], "curve", dim),
     }

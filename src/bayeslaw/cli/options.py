@@ -211,6 +211,12 @@ class SavedFit:
     draw_new: Repeatable = field(default_factory=list)
     prob: Probability = 0.9
 
+    @property
+    def at_file(self) -> Path | None:
+        """The file of points, if that is what --at names."""
+        is_file = len(self.at) == 1 and "=" not in self.at[0]
+        return Path(self.at[0]) if is_file else None
+
 
 @Parameter(name="*", group=Group("Every command", sort_key=9), show_default=False)
 @dataclass(frozen=True, kw_only=True)

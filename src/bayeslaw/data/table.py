@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,13 +24,13 @@ from bayeslaw.data.checks import (
     why_not_text,
     with_note,
 )
-from bayeslaw.data.table_files import INT64, Table, open_table
+from bayeslaw.data.table_files import INT64, Table, open_blocks, open_table
 from bayeslaw.errors import RunsError
 
 if TYPE_CHECKING:
     import narwhals as nw
 
-__all__ = ["label", "read_columns"]
+__all__ = ["label", "read_columns", "read_points"]
 
 _MARKS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -69,6 +70,21 @@ def read_columns(
     attributes = {"response": response_name, "predictors": list(columns), "groups": group_names}
     data = xr.Dataset(variables, coordinates, attributes)
     return _handle_duplicates(data, [*variables, *group_names], duplicates)
+
+
+def read_points(
+    path: Path, predictors: Sequence[str], groups: Sequence[str], size: int
+) -> Iterator[xr.Dataset]:
+    """Points of a file, so many at a time; its columns are predictors and groups, by name."""
+    count = 0
+    for table in open_blocks(path, size):
+        _check_columns(table.frame, [*predictors, *groups], response="")
+        rows = np.arange(count, count := count + len(table.frame))
+        yield xr.Dataset(
+            {name: _positive(table, name) for name in predictors},
+            {"run": rows, **{name: ("run", _levels(table, name)) for name in groups}},
+            {"predictors": list(predictors), "groups": list(groups)},
+        )
 
 
 def _check_choice(duplicates: str) -> None:

@@ -5,9 +5,11 @@ Text files are read as text: a cell stays as it is written until a column is kno
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
+import itertools
 import json
 import math
 import os
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     import narwhals as nw
     import pandas as pd
 
-__all__ = ["Table", "open_table", "parse_json"]
+__all__ = ["Table", "open_blocks", "open_table", "parse_json"]
 
 INT64 = range(-(2**63), 2**63)
 
@@ -64,6 +66,23 @@ def open_table(table: Any) -> Table:
     _require_distinct([str(name) for name in frame.columns])
     require(len(frame) > 0, "the table has no rows")
     return Table(frame, path, lines)
+
+
+def open_blocks(path: Path, size: int) -> Iterator[Table]:
+    """Open a file, so many rows at a time if it is delimited text, else at once."""
+    delimiter = _DELIMITERS.get(_suffix(path))
+    if delimiter is None:
+        yield open_table(path)
+        return
+    blocks = _delimited_blocks(path, delimiter, size)
+    while True:
+        with _reading(path):
+            block = next(blocks, None)
+        if block is None:
+            return
+        frame, lines = block
+        require(len(frame) > 0, "the table has no rows")
+        yield Table(_narwhals(frame), path, lines)
 
 
 def _narwhals(native: Any) -> nw.DataFrame[Any]:
@@ -120,12 +139,25 @@ def _similar(path: Path) -> str:
 
 def _read_file(path: Path) -> tuple[Any, Sequence[int] | None]:
     """The dataframe in a file, and the line of each row."""
+    suffix = _suffix(path)
+    with _reading(path):
+        return _READERS[suffix](path)
+
+
+def _suffix(path: Path) -> str:
+    """The extension of a file that can be read."""
     require(path.is_file(), f"there is no file {str(path)!r}{_similar(path)}")
     suffix = next((suffix for suffix in _READERS if path.name.lower().endswith(suffix)), None)
     if suffix is None:
         raise RunsError(f"{str(path)!r} does not end in one of {', '.join(_READERS)}")
+    return suffix
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Name the file in whatever its reader raises, a RunsError."""
     try:
-        return _READERS[suffix](path)
+        yield
     except UnicodeDecodeError as error:
         byte = f"{error.object[error.start]:#04x}"
         raise RunsError(
@@ -142,16 +174,35 @@ def _text(path: Path) -> io.TextIOBase:
 
 
 def _read_delimited(path: Path, *, delimiter: str) -> tuple[Any, Sequence[int]]:
-    """A CSV file; its reader is Python's, because that of pandas renames columns of one name."""
+    return next(_delimited_blocks(path, delimiter, None))
+
+
+def _delimited_blocks(
+    path: Path, delimiter: str, size: int | None
+) -> Iterator[tuple[Any, Sequence[int]]]:
+    """A CSV file, so many rows at a time, at least once.
+
+    Its reader is Python's, because that of pandas renames columns of one name.
+    """
     with _text(path) as stream:
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
-        try:
-            numbered = [(reader.line_num, cells) for cells in reader if not _is_blank(cells)]
-        except csv.Error as error:
-            raise RunsError(f"line {reader.line_num}: {error}") from error
-    require(bool(numbered), "the file is empty; its first line should name the columns")
-    (_, names), *rows = numbered
-    _require_distinct(names)
+        rows = _rows(csv.reader(stream, delimiter=delimiter, strict=True))
+        _, names = next(rows, (0, []))
+        require(bool(names), "the file is empty; its first line should name the columns")
+        _require_distinct(names)
+        yield _block(names, [*itertools.islice(rows, size)])
+        while block := [*itertools.islice(rows, size)]:
+            yield _block(names, block)
+
+
+def _rows(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, with their lines."""
+    try:
+        yield from ((reader.line_num, cells) for cells in reader if not _is_blank(cells))
+    except csv.Error as error:
+        raise RunsError(f"line {reader.line_num}: {error}") from error
+
+
+def _block(names: list[str], rows: list[tuple[int, list[str]]]) -> tuple[Any, Sequence[int]]:
     for line, cells in (row for row in rows if len(row[1]) != len(names)):
         raise RunsError(
             f"line {line} has {len(cells)} cells, and the first line names {len(names)} columns"
@@ -253,10 +304,9 @@ def _whole_numbers(cells: Iterable[Any]) -> Iterator[int]:
         yield int(cell)
 
 
+_DELIMITERS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t"}
 _READERS: dict[str, Callable[[Path], tuple[Any, Sequence[int] | None]]] = {
-    ".csv": partial(_read_delimited, delimiter=","),
-    ".csv.gz": partial(_read_delimited, delimiter=","),
-    ".tsv": partial(_read_delimited, delimiter="\t"),
+    **{end: partial(_read_delimited, delimiter=each) for end, each in _DELIMITERS.items()},
     ".parquet": _read_parquet,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,

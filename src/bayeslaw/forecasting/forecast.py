@@ -214,9 +214,7 @@ def forecast_dataset(
     )
 
 
-def _density(
-    response: ResponseDistribution, discrepancy: DiscrepancyAt
-) -> dict[str, np.ndarray]:
+def _density(response: ResponseDistribution, discrepancy: DiscrepancyAt) -> dict[str, np.ndarray]:
     """Variables of a forecast that serve scores, each (chain, draw, run)."""
     center, scale = response.center + discrepancy.draw, response.sigma
     if response.noise.absorbs:  # the discrepancy can be integrated out

@@ -23,7 +23,7 @@ from bayeslaw.priors import Fixed, LogNormal
 
 __all__ = ["forecast_bands"]
 
-BLOCK_SIZE = 500_000  # draws times points at once
+BLOCK_SIZE = 400_000  # draws times points at once
 VARIABLES = ["mean", "new_run"]
 
 

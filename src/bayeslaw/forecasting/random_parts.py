@@ -118,9 +118,7 @@ def _first_alike(arrays: list[np.ndarray]) -> list[int]:
     return np.maximum.accumulate(np.where(changes, np.arange(n_runs), 0)).tolist()
 
 
-def _draw_noise(
-    noise: Fixed | LogNormal, shape: Shape, rng: np.random.Generator
-) -> np.ndarray:
+def _draw_noise(noise: Fixed | LogNormal, shape: Shape, rng: np.random.Generator) -> np.ndarray:
     match noise:
         case Fixed(value):
             return np.full(shape, POSITIVE.check("noise", value))
