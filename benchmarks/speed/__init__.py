@@ -12,7 +12,8 @@ the former, code costs the latter.
   fresh interpreter;
 - `by_hand`: the density and its gradient as one would write them for one law, in scalar code;
 - `gradients`: one gradient compared with that code, and its growth with curves and rows;
-- `starts`: imports, the first fit on a machine and the second, Chinchilla's 240 runs;
+- `starts`: imports, the first fit on a machine and the second, Chinchilla's 240 runs; the file
+  of a fit, and bands at many points;
 - `refits`: many small fits, in parts; `peers`: the model a user would write by hand.
 
 `benchmarks/cluster.py` has refits on several processes.

@@ -31,6 +31,7 @@ def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
         "growth": partial(gradients.growth, largest, memory=not quick),
         "starts": partial(starts.fits, ["plain"] if quick else [*starts.CASES], 1 if quick else 3),
         "chinchilla": partial(starts.chinchilla, quick),
+        "sizes": partial(starts.sizes, 1000 if quick else 10_000),
         "refits": partial(refits.refits, 2 if quick else 40),
         "peers": partial(peers.against_others, 60.0 if quick else math.inf),
     }

@@ -26,7 +26,9 @@ def find(name: str) -> tuple[bl.Model, xr.Dataset]:
             return bl.Model(bl.laws.power, pooling=GROUPS), dozen()
         case "plain":
             return bl.Model(bl.laws.power, pooling=GROUPS, discrepancy=None), dozen()
-    raise ValueError(f"no case is called {name!r}; there are images, dozen and plain")
+        case "twenty":
+            return bl.Model(bl.laws.power, pooling=GROUPS), twenty()
+    raise ValueError(f"no case is called {name!r}; there are images, dozen, plain and twenty")
 
 
 def images(law: bl.Law = bl.laws.power) -> tuple[bl.Model, xr.Dataset]:
@@ -54,6 +56,11 @@ def crossed(n_curves: int, rows: int = 20) -> xr.Dataset:
 def dozen(rows: int = 12, seed: int = 1) -> xr.Dataset:
     """Twelve curves of three tasks and four data sets."""
     return _read(simulate(3, 4, rows, seed))
+
+
+def twenty() -> xr.Dataset:
+    """Twenty curves of four tasks and five data sets, 872 runs."""
+    return _read(simulate(4, 5, 44, 1)[8:])
 
 
 def small(seed: int) -> xr.Dataset:

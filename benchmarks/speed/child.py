@@ -3,6 +3,7 @@
     python -m benchmarks.speed.child fit plain|dozen|images
     python -m benchmarks.speed.child memory CURVES DRAWS
     python -m benchmarks.speed.child peer NAME
+    python -m benchmarks.speed.child sizes DRAWS POINTS
 
 Prints JSON.
 """
@@ -79,6 +80,34 @@ def memory(curves: str, draws: str) -> dict[str, Any]:
     return {"GB before": before, "GB": peak_memory()}
 
 
+def sizes(draws: str, points: str) -> dict[str, Any]:
+    """The file of a fit, and bands at many points: seconds, MB of the file and of memory."""
+    import numpy as np
+
+    import bayeslaw as bl
+    from benchmarks.speed import cases
+    from benchmarks.speed.measure import cost_of, forget_peak, peak_memory
+
+    model, runs = cases.find("twenty")
+    settings = {"draws": int(draws), "tune": 500, "max_draws_factor": 1, "progressbar": False}
+    fitted = bl.fit(model, runs, sampler=bl.Sampler(random_seed=1, **settings))
+    levels = {name: np.unique(runs[name]) for name in cases.GROUPS}
+    grid = bl.grid(N=np.geomspace(1e6, 1e12, int(points) // 20), **levels)
+    few, result = grid.isel(run=slice(0, 20)), {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fit.nc"
+        bl.save(fitted, path)  # with all code compiled
+        result["save"] = cost_of(lambda: bl.save(fitted, path)).processor
+        result["open"] = cost_of(lambda: bl.load(path)).processor
+        result["file MB"] = path.stat().st_size / 1e6
+        opened = bl.load(path)
+    bl.forecast_bands(opened, few)
+    forget_peak()
+    before = peak_memory()
+    result["bands"] = cost_of(lambda: bl.forecast_bands(opened, grid)).processor
+    return result | {"bands MB": 1000 * (peak_memory() - before), "points": grid.sizes["run"]}
+
+
 def peer(name: str) -> dict[str, Any]:
     """The model written by hand, by another sampler."""
     from benchmarks.speed import peers
@@ -88,4 +117,4 @@ def peer(name: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
-    print(json.dumps({"fit": fit, "memory": memory, "peer": peer}[what](*arguments)))
+    print(json.dumps({"fit": fit, "memory": memory, "peer": peer, "sizes": sizes}[what](*arguments)))

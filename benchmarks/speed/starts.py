@@ -101,3 +101,16 @@ def _median(arguments: Sequence[str], repeats: int, *, first_counts: bool = True
 
 def _row(what: str, cost: Cost, goal: str, note: str = "", **numbers: object) -> Row:
     return Row(what, str(cost), goal, note, vars(cost) | numbers)
+
+
+def sizes(points: int) -> list[Row]:
+    """The file of a fit of 872 runs and 8,000 draws, and bands at many points."""
+    done = process(["-m", "benchmarks.speed.child", "sizes", "2000", str(points)])
+    assert done.result is not None
+    got, each = done.result, "872 runs in 20 curves, 8,000 draws"
+    file = f"{got['file MB']:.1f} MB, saved in {got['save']:.2f} s, opened in {got['open']:.2f} s"
+    bands = f"{got['bands']:.1f} s of processor, {got['bands MB']:.0f} MB more"
+    return [
+        Row("the file of a fit", file, "15 MB, 2 s", each, got),
+        Row(f"bands at {got['points']:,} points", bands, "5 s, 500 MB for 10,000", each, got),
+    ]

@@ -100,13 +100,13 @@ type Run = Callable[..., tuple[int, str, str]]
         ),
         (
             ["forecast", "fit.nc"],
-            "forecast takes sizes or a table of runs, and neither is given; write --at N=1e10, or "
-            "TABLE --predictor N=COLUMN",
+            "forecast takes sizes or a table of runs, and neither is given; write --at N=1e10, "
+            "--at points.csv, or TABLE --predictor N=COLUMN",
         ),
         (
             ["forecast", "fit.nc", "runs.csv", *GROUPED, "--at", "N=1e9"],
-            "forecast takes sizes or a table of runs, and both are given; write --at N=1e10, or "
-            "TABLE --predictor N=COLUMN",
+            "forecast takes sizes or a table of runs, and both are given; write --at N=1e10, "
+            "--at points.csv, or TABLE --predictor N=COLUMN",
         ),
         (
             ["forecast", "fit.nc", "--predictor", "N=params"],

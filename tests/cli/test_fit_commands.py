@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import bayeslaw as bl
+from bayeslaw.cli import fit_commands
+from bayeslaw.data.table import read_points
 from bayeslaw.model.noise_kind import Noise
 
 type Run = Callable[..., tuple[int, str, str]]
@@ -122,6 +126,116 @@ def test_a_forecast_of_a_table(run: Run, folder: Path, tmp_path: Path) -> None:
     expected = bl.interval(bl.forecast(bl.load(folder / "fit.nc"), bl.grid(**point)))["mean"]
     band = rows.loc[0, ["mean_lower", "mean_median", "mean_upper"]]
     assert band.tolist() == pytest.approx(expected.values[:, 0].tolist(), rel=1e-9)
+
+
+def points_file(path: Path, count: int) -> pd.DataFrame:
+    """A file of points in another order of columns, with one that no fit has."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({
+        "note": "x",
+        "dataset": rng.choice(["web", "wiki"], count),
+        "N": np.geomspace(1e6, 1e12, count),
+        "task": rng.choice(["c4", "code"], count),
+    })  # fmt: skip
+    table.to_csv(path, index=False)
+    return table
+
+
+def test_a_forecast_of_a_file_of_points(run: Run, folder: Path, tmp_path: Path) -> None:
+    table = points_file(tmp_path / "points.csv", 5)
+    points = ["--at", tmp_path / "points.csv"]
+    code, text, err = run("forecast", folder / "fit.nc", *points, "--json")
+    assert (code, err) == (0, "")
+    rows = pd.DataFrame(json.loads(text)["forecast"])
+    for name in ("N", "task", "dataset"):
+        assert rows[name].tolist() == table[name].tolist()
+    one = table.iloc[3]
+    grid = bl.grid(N=one["N"], task=one["task"], dataset=one["dataset"])
+    expected = bl.interval(bl.forecast(bl.load(folder / "fit.nc"), grid))["mean"]
+    band = rows.loc[3, ["mean_lower", "mean_median", "mean_upper"]]
+    assert band.tolist() == pytest.approx(expected.values[:, 0].tolist(), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["points.csv", "points.tsv", "points.parquet"])
+def test_bands_are_written_block_by_block(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(fit_commands, "MANY", 10)
+    monkeypatch.setattr(fit_commands, "BLOCK", 4)
+    table = points_file(tmp_path / "points.csv", 11)
+    if name.endswith("tsv"):
+        table.to_csv(tmp_path / name, index=False, sep="\t")
+    if name.endswith("parquet"):
+        table.to_parquet(tmp_path / name)
+    command = ["forecast", folder / "fit.nc", "--at", tmp_path / name, "--prob", 0.5]
+    code, out, err = run(*command)
+    assert (code, out) == (2, "")
+    assert err.endswith("has more than 10 points: write their bands to a file, --out bands.csv\n")
+    code, text, _ = run(*command, "--out", tmp_path / "bands.csv", "--json")
+    answer = json.loads(text)
+    assert (code, answer["points"], answer["bands"]) == (0, 11, str(tmp_path / "bands.csv"))
+    written = pd.read_csv(tmp_path / "bands.csv")
+    for column in ("N", "task", "dataset"):
+        assert written[column].tolist() == pytest.approx(table[column].tolist())
+    whole = read_points(tmp_path / name, ["N"], ["task", "dataset"], 100)
+    bands = bl.forecast_bands(bl.load(folder / "fit.nc"), next(whole), prob=0.5)
+    for name, bound in itertools.product(bands, ("lower", "median", "upper")):
+        np.testing.assert_allclose(written[f"{name}_{bound}"], bands[name].sel(bound=bound))
+
+
+def test_bands_of_later_runs_and_of_a_grid_are_written(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    columns = ["--predictor", "N=params", "--group", "task", "--group", "dataset"]
+    fit, out = folder / "fit.nc", tmp_path / "bands.csv"
+    code, *_ = run("forecast", fit, folder / "runs.csv", *columns, "--out", out)
+    later = pd.read_csv(folder / "runs.csv")
+    assert code == 0
+    assert pd.read_csv(out)["loss"].tolist() == pytest.approx(later["loss"].tolist())
+    code, *_ = run("forecast", fit, "--at", "N=1e9,1e10", "--at", "task=c4", "--at",
+                   "dataset=web", "--out", out)  # fmt: skip
+    assert (code, pd.read_csv(out)["N"].tolist()) == (0, [1e9, 1e10])
+    points_file(tmp_path / "points.csv", 3)
+    code, *_ = run("forecast", folder / "failed.nc", "--at", tmp_path / "points.csv", "--out", out)
+    assert code == 1
+
+
+REFUSED_OUTPUT = {
+    "figure": (["--figure", "f.png"], "--figure needs all draws, which --out does not make"),
+    "rivals": (["--rivals"], "--rivals needs all draws, which --out does not make"),
+    "input": (["--out", "points.csv"], "it is the input 'points.csv'; name another file"),
+}
+
+
+@pytest.mark.parametrize(("options", "sentence"), REFUSED_OUTPUT.values(), ids=REFUSED_OUTPUT)
+def test_what_is_not_written(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    options: list[str], sentence: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    points_file(Path("points.csv"), 3)
+    out = [] if "--out" in options else ["--out", "bands.csv"]
+    code, text, err = run("forecast", folder / "fit.nc", "--at", "points.csv", *options, *out)
+    assert (code, text) == (2, "")
+    assert sentence in err
+    assert [path.name for path in tmp_path.iterdir()] == ["points.csv"]
+
+
+def test_an_invalid_point_leaves_no_file(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_commands, "BLOCK", 2)
+    monkeypatch.chdir(tmp_path)
+    lines = ["N,task,dataset", "1e9,c4,web", "1e9,c4,web", "1e9,c4,web", "-1,c4,web"]
+    Path("points.csv").write_text("\n".join(lines))
+    command = ["forecast", folder / "fit.nc", "--at", "points.csv", "--out", "bands.csv"]
+    code, _, err = run(*command, "--quiet")
+    assert code == 2
+    assert "column 'N', line 5 of 'points.csv': '-1' is not positive" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["points.csv"]
+    Path("points.csv").write_text("N,task\n1e9,c4\n")
+    code, _, err = run(*command, "--quiet")
+    assert (code, "column 'dataset' is not in the table" in err) == (2, True)
 
 
 def test_a_forecast_of_a_fit_that_failed(run: Run, folder: Path) -> None:

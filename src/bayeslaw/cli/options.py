@@ -198,7 +198,7 @@ class SavedFit:
         File of a saved fit.
     at
         Point to predict, as N=1e10 or task=c4; comma-separated values, in double quotes if they
-        contain a comma; repeat for more.
+        contain a comma; repeat for more. forecast also takes a file, as points.csv.
     draw_new
         Group whose unseen levels are drawn from the population; repeat for more.
     prob
@@ -214,7 +214,7 @@ class SavedFit:
     @property
     def at_file(self) -> Path | None:
         """The file of points, if that is what --at names."""
-        is_file = len(self.at) == 1 and "=" not in self.at[0]
+        is_file = len(self.at) == 1 and "=" not in self.at[0] and Path(self.at[0]).suffix
         return Path(self.at[0]) if is_file else None
 
 

@@ -24,7 +24,7 @@ from bayeslaw.forecasting.caveats import fit_caveats
 from bayeslaw.forecasting.curve_lookup import curve_parameters, require_columns, taken_by
 from bayeslaw.forecasting.observed_range import observed_range, observed_range_by_curve
 from bayeslaw.forecasting.predictive_at import DiscrepancyAt, response_distribution_at
-from bayeslaw.forecasting.random_parts import JointDraws, RandomParts
+from bayeslaw.forecasting.random_parts import JointDraws, MarginalDraws
 from bayeslaw.forecasting.stack import Stack, stack_forecasts
 from bayeslaw.model.noise_kind import own_parameters
 from bayeslaw.model.serialise import from_record, to_record
@@ -58,7 +58,8 @@ def forecast(
     fit : Fit or Stack
         The fit, or a weighted mixture of fits; see `bayeslaw.stack`.
     grid : xarray.Dataset
-        Sizes and curves to forecast: `bayeslaw.grid`, or held-out runs.
+        Sizes and curves to forecast: `bayeslaw.grid`, or held-out runs. For thousands of points,
+        whose draws take gigabytes, see `bayeslaw.forecast_bands`.
     noise : Fixed or LogNormal, optional
         Relative noise of the new runs, where it differs from that of the fitted runs, which may
         have been averaged or selected: see `observation_noise`. A `LogNormal` is drawn once for
@@ -98,9 +99,8 @@ def forecast(
     """
     points = "points, as bl.grid(N=[1e9]) makes them, or runs of bl.read_runs"
     require_kind("grid", grid, xr.Dataset, points)
-    random = JointDraws(SEED.check("random_seed", random_seed))
-    options = ForecastOptions(noise, tuple(draw_new), draws, random_seed)
-    return mixture(fit, grid, partial(draw_forecast, options=options, random=random))
+    options = ForecastOptions(noise, draw_new, draws, random_seed)
+    return mixture(fit, grid, partial(draw_forecast, options=options, kind=JointDraws))
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,15 @@ def mixture(
 
 
 def draw_forecast(
-    fit: Fit, grid: xr.Dataset, *, options: ForecastOptions, random: RandomParts
+    fit: Fit,
+    grid: xr.Dataset,
+    *,
+    options: ForecastOptions,
+    kind: type[JointDraws | MarginalDraws],
 ) -> xr.Dataset:
     """The forecast of a fit, with its random parts drawn in one of the ways that there are."""
     require_columns([fit], grid)
+    random = kind(SEED.check("random_seed", options.random_seed))
     fit = thinned(fit, options.draws)
     curves = curve_parameters(fit, grid, options.draw_new, options.random_seed)
     sizes = {name: grid[name].values for name in fit.model.law.predictors}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayeslaw._arguments import PROBABILITY, SEED
+from bayeslaw._arguments import PROBABILITY
 from bayeslaw._memory import require_memory
 from bayeslaw._suggestions import names_arguments, require_kind
 from bayeslaw.data.runs import group_names
@@ -81,9 +81,8 @@ def forecast_bands(
     require_kind("grid", grid, xr.Dataset, "points, as bl.grid(N=[1e9]) makes them, or runs")
     count = grid.sizes["run"]
     require_memory(f"bands at {count} points", count * (3 * len(VARIABLES) + len(grid.variables)))
-    options = ForecastOptions(noise, draw_new, draws, SEED.check("random_seed", random_seed))
-    random = MarginalDraws(options.random_seed)
-    draw = partial(draw_forecast, options=options, random=random)
+    options = ForecastOptions(noise, draw_new, draws, random_seed)
+    draw = partial(draw_forecast, options=options, kind=MarginalDraws)
     fit = _thinned_once(fit, draws)
     blocks = [
         (rows, interval(mixture(fit, grid.isel(run=rows), draw)[VARIABLES], prob))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -14,29 +13,9 @@ from bayeslaw.forecasting.curve_lookup import CurveParameters
 from bayeslaw.forecasting.predictive_at import DiscrepancyAt, discrepancy_at
 from bayeslaw.priors import Fixed, LogNormal
 
-__all__ = ["JointDraws", "MarginalDraws", "RandomParts"]
+__all__ = ["JointDraws", "MarginalDraws"]
 
 type Shape = tuple[int, ...]
-
-
-class RandomParts(Protocol):
-    """How the random parts of a forecast are drawn."""
-
-    are_joint: ClassVar[bool]
-
-    def discrepancy(
-        self, fit: Fit, curves: CurveParameters, sizes: dict[str, np.ndarray]
-    ) -> DiscrepancyAt:
-        """The discrepancy at points of curves."""
-        ...
-
-    def noise_of_curves(self, noise: Fixed | LogNormal, shape: Shape) -> np.ndarray:
-        """A scale of the noise for each curve, of a shape (chain, draw, curve)."""
-        ...
-
-    def new_run(self, response: ResponseDistribution, discrepancy: np.ndarray) -> np.ndarray:
-        """New responses, (chain, draw, run)."""
-        ...
 
 
 class JointDraws:
