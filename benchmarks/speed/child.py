@@ -117,4 +117,6 @@ def peer(name: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
-    print(json.dumps({"fit": fit, "memory": memory, "peer": peer, "sizes": sizes}[what](*arguments)))
+    print(
+        json.dumps({"fit": fit, "memory": memory, "peer": peer, "sizes": sizes}[what](*arguments))
+    )

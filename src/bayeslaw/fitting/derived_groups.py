@@ -72,7 +72,8 @@ def _lazy(bound: BoundModel, groups: Groups, path: str) -> xr.Dataset:
     sizes = (*(groups[POSTERIOR].sizes[dim] for dim in ("chain", "draw")), bound.runs.sizes["run"])
     response = bound.runs.attrs["response"]
     values = ComputedArray(sizes, lambda: _computed(bound, groups, path)[response].values)
-    return on_runs(bound.runs, indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(values)))
+    lazy: Any = indexing.LazilyIndexedArray(values)
+    return on_runs(bound.runs, indexing.CopyOnWriteArray(lazy))  # which can be written to
 
 
 def _require_unchanged(bound: BoundModel, groups: Groups, path: str, checksum: float) -> None:

@@ -116,7 +116,7 @@ def _netcdf(fit: Fit) -> memoryview:
         raise StoreError(f"a file cannot hold this fit: {error}") from error
 
 
-def _compressed(tree: xr.DataTree) -> dict[str, dict[str, Any]]:
+def _compressed(tree: xr.DataTree) -> dict[str, Any]:
     """Encodings of the draws; other variables are small."""
     return {
         node.path: {name: COMPRESSION for name, x in node.data_vars.items() if "draw" in x.dims}
