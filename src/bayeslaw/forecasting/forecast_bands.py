@@ -53,8 +53,14 @@ def forecast_bands(
         Sizes and curves to forecast: `bayeslaw.grid`, or held-out runs.
     prob : float
         Probability inside the equal-tailed band, between 0 and 1.
-    noise, draw_new, draws, random_seed
-        As for `bayeslaw.forecast`.
+    noise : Fixed or LogNormal, optional
+        Relative noise of the new runs, where it differs from that of the fitted runs.
+    draw_new : sequence of str, optional
+        Groups whose unseen levels are drawn from the population.
+    draws : int
+        Maximum number of draws; a longer fit is thinned.
+    random_seed : int
+        Seed of all random draws.
 
     Returns
     -------
