@@ -89,7 +89,7 @@ def test_blocks_are_the_whole(model: bl.Model, monkeypatch: pytest.MonkeyPatch) 
     fit, grid = fit_of(model), points(model)
     options: dict[str, Any] = {"draw_new": ["task"], "random_seed": 3}
     whole = bl.forecast_bands(fit, grid, **options)
-    for size in (1, 4 * DRAWS):
+    for size in (1, 4 * DRAWS):  # one point at a time, and four
         monkeypatch.setattr(module, "BLOCK_SIZE", size)
         blocks = bl.forecast_bands(fit, grid, draws=DRAWS, **options)
         xr.testing.assert_allclose(blocks, whole, rtol=1e-9)

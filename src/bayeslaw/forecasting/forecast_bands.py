@@ -92,7 +92,7 @@ def forecast_bands(
     fit = _thinned_once(fit, draws)
     blocks = [
         (rows, interval(mixture(fit, grid.isel(run=rows), draw)[VARIABLES], prob))
-        for rows in _blocks(grid, max(1, BLOCK_SIZE // draws))
+        for rows in _blocks(grid, max(1, BLOCK_SIZE // _n_draws(fit)))
     ]
     return _joined(grid, blocks)
 
@@ -102,6 +102,13 @@ def _thinned_once(fit: Fit | Stack, draws: int) -> Fit | Stack:
         return replace(fit, fits={name: thinned(each, draws) for name, each in fit.fits.items()})
     require_fit(fit)
     return thinned(fit, draws)
+
+
+def _n_draws(fit: Fit | Stack) -> int:
+    if isinstance(fit, Stack):
+        return max(_n_draws(each) for each in fit.fits.values())
+    sizes = fit.tree["unconstrained_posterior"].sizes
+    return sizes["chain"] * sizes["draw"]
 
 
 def _blocks(grid: xr.Dataset, size: int) -> Iterator[np.ndarray]:
