@@ -88,6 +88,6 @@ def _write(path: Path, sources: ModelSources) -> None:
     """Write a file; a full disk does not prevent that the sources are used."""
     content = sources.to_json().encode()
     try:
-        replace_file(path, content, sha256(content))
+        replace_file(path, [content, sha256(content)])
     except OSError as error:
         warn_unwritten(str(error.strerror))

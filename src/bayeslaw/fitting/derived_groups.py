@@ -17,7 +17,8 @@ from xarray.core import indexing
 
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.posterior import posterior_dataset
-from bayeslaw.fitting.fit import Fit, log_likelihood_dataset, on_runs
+from bayeslaw.fitting.groups_on_runs import log_likelihood_dataset, on_runs
+from bayeslaw.fitting.result import Fit
 
 __all__ = ["derived_groups", "with_derived_groups"]
 
@@ -54,9 +55,11 @@ def with_derived_groups(fit: Fit, checksums: Mapping[str, float]) -> dict[str, x
     bound = bind(fit.model, fit.runs) if checksums else None
     for path, checksum in checksums.items():
         assert bound is not None
-        _require_unchanged(bound, groups, path, checksum)
-        make = _lazy if path == LOG_LIKELIHOOD else _computed
-        groups[path] = make(bound, groups, path)
+        if path == LOG_LIKELIHOOD:
+            groups[path] = _lazy(bound, groups, checksum)
+        else:
+            groups[path] = _computed(bound, groups, path)
+            _require_unchanged(groups[path], path, checksum)
     return groups
 
 
@@ -67,19 +70,24 @@ def _computed(bound: BoundModel, groups: Groups, path: str) -> xr.Dataset:
     return posterior_dataset(bound, source)
 
 
-def _lazy(bound: BoundModel, groups: Groups, path: str) -> xr.Dataset:
-    """A group on the runs, of which nothing is computed before its values are read."""
+def _lazy(bound: BoundModel, groups: Groups, checksum: float) -> xr.Dataset:
+    """The log likelihood, of which nothing is computed before its values are read."""
     sizes = (*(groups[POSTERIOR].sizes[dim] for dim in ("chain", "draw")), bound.runs.sizes["run"])
     response = bound.runs.attrs["response"]
-    values = ComputedArray(sizes, lambda: _computed(bound, groups, path)[response].values)
+
+    def compute() -> np.ndarray:
+        computed = _computed(bound, groups, LOG_LIKELIHOOD)
+        _require_unchanged(computed, LOG_LIKELIHOOD, checksum)
+        return computed[response].values
+
+    values = ComputedArray(sizes, compute)
     lazy: Any = indexing.LazilyIndexedArray(values)
     return on_runs(bound.runs, indexing.CopyOnWriteArray(lazy))  # which can be written to
 
 
-def _require_unchanged(bound: BoundModel, groups: Groups, path: str, checksum: float) -> None:
+def _require_unchanged(group: xr.Dataset, path: str, checksum: float) -> None:
     """Raise ValueError unless the last draws of a group are as they were."""
-    sources = {name: groups[name].isel(LAST) for name in {POSTERIOR, SOURCES[path]} & groups.keys()}
-    now = _checksum(_computed(bound, sources, path))
+    now = _checksum(group.isel(LAST))
     if not np.isclose(now, float(checksum), rtol=TOLERANCE, atol=0):
         raise ValueError(
             f"group {path[1:]!r} was computed from the draws and is not as it was when it was "

@@ -14,7 +14,7 @@ from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.laplace import LaplaceApproximation, laplace_approximation
 from bayeslaw._inference.model_data import model_data_of
 from bayeslaw._inference.pointwise import DrawsAtRuns
-from bayeslaw._inference.posterior import LATENT, posterior_dataset, unconstrained_dataset
+from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.prior_distribution import prior_draws
 from bayeslaw._sampling.compiled import compiled_density_of
 from bayeslaw._sampling.initial_points import with_initial_points
@@ -30,6 +30,12 @@ from bayeslaw.data.checks import warn
 from bayeslaw.data.curves import warn_thin_groups
 from bayeslaw.data.runs import check_runs, group_names, has_response, response_values
 from bayeslaw.errors import Interrupted, RunsError
+from bayeslaw.fitting.groups_on_runs import (
+    latent_variables,
+    log_likelihood_dataset,
+    on_runs,
+    parameters_at,
+)
 from bayeslaw.fitting.identified import identified_model
 from bayeslaw.fitting.result import Fit
 from bayeslaw.model.model import Model
@@ -40,8 +46,6 @@ __all__ = [
     "check_noise",
     "complete_fit",
     "fit",
-    "log_likelihood_dataset",
-    "on_runs",
 ]
 
 PRIOR_DRAWS = 500
@@ -215,7 +219,7 @@ def _predictive_groups(
     """Pointwise log likelihood, and responses predicted at the runs."""
     rng, unconstrained = np.random.default_rng([seed, 1]), draws.unconstrained
     log_likelihood = log_likelihood_dataset(bound, draws.posterior, unconstrained)
-    parameters, latent = _parameters(bound, draws.posterior), _latent(unconstrained)
+    parameters, latent = parameters_at(bound, draws.posterior), latent_variables(unconstrained)
     sizes = draws.posterior.sizes
     step = max(1, sizes["chain"] * sizes["draw"] // PREDICTIVE_DRAWS)
     thinned = {name: values[:, ::step] for name, values in parameters.items()}
@@ -230,43 +234,18 @@ def _predictive_groups(
     }
 
 
-def log_likelihood_dataset(
-    bound: BoundModel, posterior: xr.Dataset, unconstrained: xr.Dataset
-) -> xr.Dataset:
-    """Pointwise log likelihood of the runs given the draws, (chain, draw, run)."""
-    draws = DrawsAtRuns.of(bound, _parameters(bound, posterior), _latent(unconstrained))
-    return on_runs(bound.runs, draws.pointwise_log_likelihood())
-
-
-def _parameters(bound: BoundModel, posterior: xr.Dataset) -> dict[str, np.ndarray]:
-    return {name: posterior[name].values for name in bound.model.roles}
-
-
-def _latent(unconstrained: xr.Dataset) -> np.ndarray | None:
-    return unconstrained[LATENT].values if LATENT in unconstrained else None
-
-
 def _prior_groups(bound: BoundModel, seed: int) -> dict[str, xr.Dataset]:
     """Parameters and responses drawn from the prior."""
     rng = np.random.default_rng([seed, 2])
     unconstrained = unconstrained_dataset(bound, prior_draws(bound, PRIOR_DRAWS, rng))
     prior = posterior_dataset(bound, unconstrained)
-    at_runs = DrawsAtRuns.of(bound, _parameters(bound, prior))
+    at_runs = DrawsAtRuns.of(bound, parameters_at(bound, prior))
     discrepancy = at_runs.discrepancy_at_runs(rng, is_conditional=False)
     return {
         "/prior": prior,
         "/unconstrained_prior": unconstrained,
         "/prior_predictive": on_runs(bound.runs, at_runs.distribution.draw(rng, discrepancy)),
     }
-
-
-def on_runs(runs: xr.Dataset, values: Any) -> xr.Dataset:
-    """Responses or log densities (chain, draw, run), named after the response."""
-    coords = {"chain": np.arange(values.shape[0]), "draw": np.arange(values.shape[1])}
-    return xr.Dataset(
-        {runs.attrs["response"]: (("chain", "draw", "run"), values)},
-        coords={**coords, "run": runs["run"].values},
-    )
 
 
 def _data_groups(runs: xr.Dataset) -> dict[str, xr.Dataset]:

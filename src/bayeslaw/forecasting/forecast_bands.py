@@ -14,7 +14,7 @@ from bayeslaw._arguments import PROBABILITY
 from bayeslaw._memory import require_memory
 from bayeslaw._suggestions import names_arguments, require_kind
 from bayeslaw.data.runs import group_names
-from bayeslaw.fitting.fit import Fit, require_fit
+from bayeslaw.fitting.result import Fit, require_fit
 from bayeslaw.forecasting.forecast import ForecastOptions, draw_forecast, mixture, thinned
 from bayeslaw.forecasting.interval import interval
 from bayeslaw.forecasting.random_parts import MarginalDraws

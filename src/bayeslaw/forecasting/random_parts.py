@@ -8,7 +8,7 @@ import numpy as np
 
 from bayeslaw._arguments import POSITIVE
 from bayeslaw._inference.pointwise import ResponseDistribution
-from bayeslaw.fitting.fit import Fit
+from bayeslaw.fitting.result import Fit
 from bayeslaw.forecasting.curve_lookup import CurveParameters
 from bayeslaw.forecasting.predictive_at import DiscrepancyAt, discrepancy_at
 from bayeslaw.priors import Fixed, LogNormal
