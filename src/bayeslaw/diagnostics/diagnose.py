@@ -17,6 +17,7 @@ from bayeslaw._sampling.gate import Gate
 from bayeslaw.data.curves import curve_index, curves_in
 from bayeslaw.data.runs import predictor_names, response_values
 from bayeslaw.diagnostics.psis_loo import influence
+from bayeslaw.errors import StoreError
 from bayeslaw.fitting.result import Fit, require_fit
 
 __all__ = ["Diagnosis", "describe_runs", "diagnose"]
@@ -274,6 +275,8 @@ def _influence(fit: Fit) -> str:
     """Sentence about runs of high Pareto k."""
     try:
         pareto_k, good_k = influence(fit)
+    except StoreError:  # the log likelihood of a damaged file
+        raise
     except ValueError as error:
         return f"The influence of runs is unknown: {error}."
     bad = pareto_k > good_k

@@ -12,6 +12,7 @@ import numpy as np
 
 from bayeslaw._sampling.convergence import mean_ess, quantities
 from bayeslaw._sampling.pareto_smoothing import smoothed_weights
+from bayeslaw.errors import StoreError
 from bayeslaw.fitting.result import Fit
 
 __all__ = ["Influence", "influence", "leave_one_out"]
@@ -63,6 +64,8 @@ def _defined(fit: Fit) -> Iterator[None]:
         if fit.tree["log_likelihood"].sizes["draw"] < FEWEST_DRAWS:
             raise ValueError(f"chains have fewer than {FEWEST_DRAWS} draws")
         yield
+    except StoreError:  # the log likelihood of a damaged file
+        raise
     except ValueError as error:
         raise ValueError(
             f"leave-one-out cannot be estimated: {str(error).lower()}; there are few draws, or "

@@ -7,6 +7,7 @@ read. A number of each is saved and compared, so that changed code or runs do no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -46,17 +47,23 @@ def derived_groups(fit: Fit) -> dict[str, float]:
     }
 
 
-def with_derived_groups(fit: Fit, checksums: Mapping[str, float]) -> dict[str, xr.Dataset]:
+def with_derived_groups(
+    fit: Fit,
+    checksums: Mapping[str, float],
+    reading: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> dict[str, xr.Dataset]:
     """All groups of a fit by path, those with a checksum computed.
 
-    Raises ValueError if a group is not the one that was saved.
+    Raises ValueError if a group is not the one that was saved. The log likelihood is computed and
+    compared when it is first read, in a context that says what is read.
     """
     groups = {node.path: node.to_dataset(inherit=False) for node in fit.tree.subtree}
     bound = bind(fit.model, fit.runs) if checksums else None
     for path, checksum in checksums.items():
         assert bound is not None
+        checksum = float(checksum)
         if path == LOG_LIKELIHOOD:
-            groups[path] = _lazy(bound, groups, checksum)
+            groups[path] = _lazy(bound, groups, checksum, reading)
         else:
             groups[path] = _computed(bound, groups, path)
             _require_unchanged(groups[path], path, checksum)
@@ -70,14 +77,20 @@ def _computed(bound: BoundModel, groups: Groups, path: str) -> xr.Dataset:
     return posterior_dataset(bound, source)
 
 
-def _lazy(bound: BoundModel, groups: Groups, checksum: float) -> xr.Dataset:
+def _lazy(
+    bound: BoundModel,
+    groups: Groups,
+    checksum: float,
+    reading: Callable[[], AbstractContextManager[Any]],
+) -> xr.Dataset:
     """The log likelihood, of which nothing is computed before its values are read."""
     sizes = (*(groups[POSTERIOR].sizes[dim] for dim in ("chain", "draw")), bound.runs.sizes["run"])
     response = bound.runs.attrs["response"]
 
     def compute() -> np.ndarray:
         computed = _computed(bound, groups, LOG_LIKELIHOOD)
-        _require_unchanged(computed, LOG_LIKELIHOOD, checksum)
+        with reading():
+            _require_unchanged(computed, LOG_LIKELIHOOD, checksum)
         return computed[response].values
 
     values = ComputedArray(sizes, compute)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ def fit_to_tree(fit: Fit) -> xr.DataTree:
     """
     record = {"format": FORMAT, "version": version("bayeslaw"), "groups": list(fit.tree.children)}
     record |= {"derived": derived_groups(fit), **model_to_record(fit.model)}
+    record["runs_sha256"] = _digest(fit.runs)
     groups = {
         node.path: _to_netcdf(node.to_dataset(inherit=False))
         for node in fit.tree.subtree
@@ -68,10 +71,24 @@ def fit_from_tree(tree: xr.DataTree, path: Path, law: Law | None = None) -> Fit:
         model = model_from_record(record, fitted_law(record, law, path))
         names, checksums = record.get("groups", []), record.get("derived", {})
     with reading(path, "the fit"):
+        if record.get("runs_sha256", digest := _digest(runs)) != digest:
+            raise ValueError("the runs are not as they were when they were saved")
         fit = Fit(model, runs, xr.DataTree.from_dict(groups))
-        fit = replace(fit, tree=_in_order(with_derived_groups(fit, checksums), names))
+        groups = with_derived_groups(fit, checksums, partial(reading, path, "the fit"))
+        fit = replace(fit, tree=_in_order(groups, names))
         check_fit(fit, names)
     return fit
+
+
+def _digest(runs: xr.Dataset) -> str:
+    """A hash of all values of the runs."""
+    digest = hashlib.sha256()
+    for name in sorted(map(str, runs.variables)):
+        values = runs[name].values
+        is_number = np.issubdtype(values.dtype, np.number)
+        text = values.astype(float).tobytes() if is_number else repr([*map(str, values.ravel())])
+        digest.update(f"{name} {values.shape} {text!r}".encode())
+    return digest.hexdigest()
 
 
 def _in_order(groups: Mapping[str, xr.Dataset], names: Sequence[str]) -> xr.DataTree:

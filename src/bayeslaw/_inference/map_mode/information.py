@@ -39,7 +39,8 @@ def fisher_information(problem: MapProblem, eta: np.ndarray, hessian: np.ndarray
     share = np.clip(runs / len(eta) - 1, 0, 1)[:, None, None]
     marginal = np.array([*marginal_information(problem, eta, hessian)[0].values()])
     alone = marginal.T[:, None] * np.eye(len(eta))
-    return share * np.moveaxis(hessian - prior, -1, 0) + (1 - share) * alone
+    fisher = np.ascontiguousarray(np.moveaxis(hessian - prior, -1, 0))
+    return share * fisher + (1 - share) * alone
 
 
 def _beyond_prior(problem: MapProblem, variance: np.ndarray) -> dict[str, np.ndarray]:
