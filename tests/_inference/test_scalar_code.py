@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -355,3 +357,14 @@ def test_columns_are_read_from_their_rows(
         for w, n in zip(weights, names, strict=True)
     )
     np.testing.assert_allclose(results[0], np.broadcast_to(expected, columns), rtol=1e-12)
+
+
+def test_what_is_printed_does_not_prevent_that_pymc_is_imported() -> None:
+    """A rewrite of PyMC's that is asked for before it is registered could not be registered."""
+    code = (
+        "from bayeslaw._inference.scalar_code import is_zero, numbers\n"
+        "assert not is_zero(numbers(['x'])['x'])\n"
+        "import pymc"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
