@@ -126,7 +126,7 @@ def _difference(compiled: CompiledDensity) -> float:
     """
     model_data = compiled.model_data
     arrays = dict(model_data.arrays)
-    for name in ("information", "pivot_information", "typical_information"):
+    for name in ("information", "pivot_information", "typical_information", "fisher"):
         arrays[name] = NOTHING * np.ones_like(arrays[name])
     plain = compiled.with_data(replace(model_data, arrays=arrays))
     entry = _entry(plain)

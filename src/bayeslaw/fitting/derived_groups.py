@@ -31,6 +31,8 @@ SOURCES = {
     PRIOR: "/unconstrained_prior",
     LOG_LIKELIHOOD: "/unconstrained_posterior",
 }
+WITH_DRAWS = (POSTERIOR, SOURCES[POSTERIOR])
+COMPARED = 20  # draws of each chain at which the log likelihood is computed again
 LAST: dict[Any, Any] = {"draw": [-1]}  # of each chain
 TOLERANCE = 1e-9  # relative, between the arithmetic of two machines
 
@@ -43,8 +45,21 @@ def derived_groups(fit: Fit) -> dict[str, float]:
     return {
         path: _checksum(groups[path].isel(LAST))
         for path in paths
-        if bound and groups[path].identical(_computed(bound, groups, path))
+        if bound and _would_be_the_same(bound, groups, path)
     }
+
+
+def _would_be_the_same(bound: BoundModel, groups: Groups, path: str) -> bool:
+    """Whether a group, computed again, is as it is.
+
+    The log likelihood takes long, so that some draws of each chain are compared.
+    """
+    if path != LOG_LIKELIHOOD:
+        return groups[path].identical(_computed(bound, groups, path))
+    draws = np.linspace(0, groups[path].sizes["draw"] - 1, COMPARED).astype(int)
+    some = {name: groups[name].isel(draw=np.unique(draws)) for name in (path, *WITH_DRAWS)}
+    computed = _computed(bound, some, path)
+    return some[path].identical(computed.assign_coords(draw=some[path]["draw"]))
 
 
 def with_derived_groups(
