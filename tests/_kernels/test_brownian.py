@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from discrepancy_gradients import value_and_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
@@ -138,7 +139,7 @@ def test_density_is_the_sum_over_curves(p: Problem) -> None:
 @every_problem
 @pytest.mark.parametrize("bar", [1.0, -0.7])
 def test_gradient_is_the_dense_one(p: Problem, bar: float) -> None:
-    gradients = [bar * slope for slope in brownian.value_and_gradients(*p.arguments)[1:]]
+    gradients = [bar * slope for slope in value_and_gradients(brownian, *p.arguments)[1:]]
     for gradient, expected in zip(gradients, dense_gradient(p), strict=True):
         scale = np.max(np.abs(expected))
         np.testing.assert_allclose(gradient, bar * expected, rtol=1e-8, atol=1e-11 * scale)
@@ -155,7 +156,7 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
     gradients = dict(
         zip(
             ("residual", "variance", "tau2"),
-            brownian.value_and_gradients(*p.arguments)[1:],
+            value_and_gradients(brownian, *p.arguments)[1:],
             strict=True,
         )
     )
@@ -168,7 +169,7 @@ def test_density_and_gradient_of_random_problems(p: Problem) -> None:
     expected = multivariate_normal(cov=p.covariance).logpdf(p.residual)
     np.testing.assert_allclose(brownian.log_density(*p.arguments), expected, rtol=1e-8)
     for gradient, slope in zip(
-        brownian.value_and_gradients(*p.arguments)[1:], dense_gradient(p), strict=True
+        value_and_gradients(brownian, *p.arguments)[1:], dense_gradient(p), strict=True
     ):
         np.testing.assert_allclose(gradient, slope, rtol=1e-8, atol=1e-10)
 
@@ -217,7 +218,7 @@ def test_one_step_predictions_do_not_depend_on_runs_further_out(p: Problem, reac
 
 @every_problem
 def test_leave_one_out_moments_are_the_conditional_of_all_others(p: Problem) -> None:
-    residual_bar, variance_bar, _ = brownian.value_and_gradients(*p.arguments)[1:]
+    residual_bar, variance_bar, _ = value_and_gradients(brownian, *p.arguments)[1:]
     mean, variance = brownian.leave_one_out_moments(
         p.residual, p.variance, residual_bar, variance_bar
     )
@@ -320,7 +321,7 @@ def test_many_draws_equal_single_ones() -> None:
     draws = brownian.smoother_draws(*stacked, *order, normal)
     left_out = brownian.leave_one_out_moments(*stacked[:2], *gradients[:2])
     for s, p in enumerate(problems):
-        gradient = brownian.value_and_gradients(*p.arguments)[1:]
+        gradient = value_and_gradients(brownian, *p.arguments)[1:]
         pairs = [
             (gradients, gradient),
             (predictions, brownian.one_step_prediction(*p.arguments)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,11 @@ import numpy as np
 import pytest
 from programs import table_of
 
-from bayeslaw._disk import machine_code
 from bayeslaw._kernels.entry_points import HEAD, density_entry_point, variables_entry_point
 from bayeslaw._kernels.stage import Stage, Vector, stage
 
 DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
+pytestmark = pytest.mark.usefixtures("folder_of_own_stages")
 
 
 @stage
@@ -41,15 +40,6 @@ def spoils(variables: Vector, noise: Vector) -> None:
     """Overwrite the variables."""
     for i in range(variables.shape[0]):
         variables[i] = noise[0]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Machine code of the stages above, whose source is no part of its key."""
-    folder = tmp_path_factory.mktemp("code")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine_code, "compile_folder", lambda: folder)
-        yield
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from discrepancy_gradients import value_and_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
@@ -171,7 +172,7 @@ def assert_density_and_gradient(p: Problem, bar: float) -> None:
     """Both are those of the dense formulas."""
     expected = multivariate_normal(cov=p.covariance).logpdf(p.residual)
     np.testing.assert_allclose(knots.log_density(*p.arguments), expected, rtol=1e-8)
-    gradients = [bar * gradient for gradient in knots.value_and_gradients(*p.arguments)[1:]]
+    gradients = [bar * gradient for gradient in value_and_gradients(knots, *p.arguments)[1:]]
     for gradient, slope in zip(gradients, dense_gradient(p), strict=True):
         scale = np.max(np.abs(slope))
         np.testing.assert_allclose(gradient, bar * slope, rtol=1e-8, atol=1e-9 * scale)
@@ -213,7 +214,7 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
         )
         expected[index] = (up - down) / 2e-6
     names = ("residual", "variance", "tau2")
-    gradients = dict(zip(names, knots.value_and_gradients(*p.arguments)[1:], strict=True))
+    gradients = dict(zip(names, value_and_gradients(knots, *p.arguments)[1:], strict=True))
     np.testing.assert_allclose(gradients[name], expected, rtol=1e-6, atol=1e-8)
 
 
@@ -222,7 +223,7 @@ def test_gradient_holds_whatever_the_noise(noise: float) -> None:
     # With one run the density is that of a single normal: total variance tau2 * 2 + noise.
     p = replace(problem([[2.0]], [0]), variance=np.array([noise]))
     total, r = 2 * p.tau2[0, 0] + noise, p.residual[0]
-    _, _, tau2_bar = knots.value_and_gradients(*p.arguments)[1:]
+    _, _, tau2_bar = value_and_gradients(knots, *p.arguments)[1:]
     np.testing.assert_allclose(tau2_bar, [[r**2 / total**2 - 1 / total, 0.0]], rtol=1e-9)
 
 
@@ -237,8 +238,8 @@ def test_a_knot_at_every_position_is_the_exact_brownian_motion(
         knots.log_density(*p.arguments), brownian.log_density(*other), rtol=1e-9
     )
     pairs = zip(
-        knots.value_and_gradients(*p.arguments)[1:],
-        brownian.value_and_gradients(*other)[1:],
+        value_and_gradients(knots, *p.arguments)[1:],
+        value_and_gradients(brownian, *other)[1:],
         strict=True,
     )
     for gradient, expected in pairs:
@@ -249,7 +250,7 @@ def test_a_knot_at_every_position_is_the_exact_brownian_motion(
 
 @every_problem
 def test_leave_one_out_moments_are_the_conditional_of_all_others(p: Problem) -> None:
-    residual_bar, variance_bar, _ = knots.value_and_gradients(*p.arguments)[1:]
+    residual_bar, variance_bar, _ = value_and_gradients(knots, *p.arguments)[1:]
     mean, variance = brownian.leave_one_out_moments(
         p.residual, p.variance, residual_bar, variance_bar
     )
@@ -308,7 +309,7 @@ def test_many_draws_equal_single_ones() -> None:
     for s, p in enumerate(problems):
         one = [item[0] for item in conditional_of(p, normal[s : s + 1])]
         for many, single in (
-            (gradients, knots.value_and_gradients(*p.arguments)[1:]),
+            (gradients, value_and_gradients(knots, *p.arguments)[1:]),
             (draws, one),
         ):
             for value, expected in zip(many, single, strict=True):

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,9 @@ from hypothesis import strategies as st
 from programs import table_of
 
 import bayeslaw
-from bayeslaw._disk import machine_code
 from bayeslaw._kernels.stage import Cube, IndexMatrix, Indices, Matrix, Stage, Vector, stage
+
+pytestmark = pytest.mark.usefixtures("folder_of_own_stages")
 
 
 @stage
@@ -52,15 +52,6 @@ def adds(second: Vector, total: Vector) -> None:
     """Add the second to a total."""
     for i in range(second.shape[0]):
         total[0] += second[i]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Machine code of the stages above, whose source is no part of its key."""
-    folder = tmp_path_factory.mktemp("code")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine_code, "compile_folder", lambda: folder)
-        yield
 
 
 def call(stage: Stage, table: np.ndarray, scratch: np.ndarray) -> None:

@@ -30,7 +30,6 @@ __all__ = [
     "one_step_prediction_draws",
     "smoother",
     "smoother_draws",
-    "value_and_gradients",
     "write_gradients",
 ]
 
@@ -137,14 +136,6 @@ def write_gradients(residual, noise_variance, tau2, layout, out):
             mean_bar, variance_bar = 0.0, 0.0
     log_precision += math.log(product) - order.shape[0] * math.log(2 * math.pi)
     return (log_precision - squares) / 2
-
-
-@kernel
-def value_and_gradients(residual, noise_variance, tau2, order, step, is_first, curve):
-    """`log_density` and its gradients with respect to residual, noise variance and tau2."""
-    out = np.empty(residual.shape), np.empty(residual.shape), np.zeros(tau2.shape)
-    total = write_gradients(residual, noise_variance, tau2, (order, step, is_first, curve), out)
-    return np.asarray(total), out[0], out[1], out[2]
 
 
 @kernel

@@ -27,7 +27,6 @@ __all__ = [
     "gradients",
     "log_density",
     "log_density_by_curve",
-    "value_and_gradients",
     "write_gradients",
 ]
 
@@ -281,18 +280,6 @@ def write_gradients(residual, noise_variance, tau2, layout, out):
             slope = _increment_variance_slope(score, z, gram, inverse, scale, k)
             tau2_bar[predictor[low + k], c] += slope * _width(knot_position, inward, low + k) / 2
     return total
-
-
-@kernel
-def value_and_gradients(
-    residual, noise_variance, tau2,
-    order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor,
-):  # fmt: skip
-    """`log_density` and its gradients with respect to residual, noise variance and tau2."""
-    layout = order, bounds, inner, outer, outer_weight, first_knot, knot_position, inward, predictor
-    out = np.zeros(residual.shape), np.zeros(residual.shape), np.zeros(tau2.shape)
-    total = write_gradients(residual, noise_variance, tau2, layout, out)
-    return np.asarray(total), out[0], out[1], out[2]
 
 
 @kernel

@@ -36,7 +36,7 @@ from bayeslaw.fitting.groups_on_runs import (
     on_runs,
     parameters_at,
 )
-from bayeslaw.fitting.identified import identified_model
+from bayeslaw.fitting.identified import identified
 from bayeslaw.fitting.result import Fit
 from bayeslaw.model.model import Model
 
@@ -108,7 +108,7 @@ def fit(
     """
     check_fittable(model, runs)
     sampler = _sampler_of(random_seed, sampler)
-    bound = bind(identified_model(model, runs), runs)
+    bound = identified(bind(model, runs))
     require_memory_for(sampler, bound)
     laplace = laplace_approximation(bound)
     check_noise(bound, laplace)

@@ -14,27 +14,32 @@ from bayeslaw.data.checks import warn
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed
 
-__all__ = ["identified_model"]
+__all__ = ["identified", "identified_model"]
 
 ROLES = ("Amplitude", "Floor")  # of parameters that act together, which should differ
 
 
 def identified_model(model: Model, runs: xr.Dataset) -> Model:
+    """The model of `identified`."""
+    return identified(bind(model, runs)).model
+
+
+def identified(bound: BoundModel) -> BoundModel:
     """The model, in which parameters that curves cannot tell apart differ between them in one only.
 
     Warns of what is shared. A parameter that is pooled over groups, or whose standard deviation has
     a prior of the user's, is left as it is.
     """
-    bound = bind(model, runs)
-    if bound.hierarchy is None:
-        return model
     priors = {}
-    for names in confounded_parameters(bound):
+    for names in confounded_parameters(bound) if bound.hierarchy else []:
         varying, shared = _divided(names, bound)
         if shared:
             warn(_sentence(names, varying, shared, bound))
         priors |= {f"sd_{name}": Fixed(0.0) for name in shared}
-    return replace(model, priors={**model.priors, **priors}) if priors else model
+    if not priors:
+        return bound
+    model = bound.model
+    return replace(bound, model=replace(model, priors={**model.priors, **priors}))
 
 
 def _divided(names: tuple[str, ...], bound: BoundModel) -> tuple[list[str], list[str]]:

@@ -10,14 +10,8 @@ from __future__ import annotations
 import math
 
 from bayeslaw._kernels.call import apply
+from bayeslaw._kernels.deviations import add_deviations, deviations_adjoint
 from bayeslaw._kernels.jit import inner_kernel
-from bayeslaw._kernels.linear_algebra import (
-    add_cholesky_adjoint,
-    cholesky,
-    solve_lower,
-    solve_lower_transposed,
-    write_inverse_of_lower,
-)
 from bayeslaw._kernels.stage import Cube, Indices, Matrix, Vector, stage
 
 __all__ = ["curves", "curves_adjoint", "information_ratio"]
@@ -139,7 +133,7 @@ def curves(
             pivot_state[j, g] = pivot_mean[j, g] + weight * (target - pivot_mean[j, g])
             pivot_state[size + j, g] = weight
             pivot_state[2 * size + j, g] = mean[j, g] - weight * (mean[j, g] - mode[j, g])
-    log_det += _add_deviations(
+    log_det += add_deviations(
         z_theta, spread, curve_information[0], pivot_information, fisher, jacobian, curve_factors,
         curve_vectors[0], pivot_state,
     )  # fmt: skip
@@ -153,54 +147,6 @@ def curves(
             for j in range(size):
                 theta[j, g] = pivot_out[j, g]
     log_prior[0] += log_det + _log_normal(theta, mean, spread, is_normal)
-
-
-@inner_kernel
-def _add_deviations(
-    z, spread, information, pivot_information, fisher, jacobian, factors, work, state
-):
-    """Add deviations to pivot coordinates as their posterior has them; return log determinant.
-
-    The precision of a curve's coordinates has parts from its data, from the population, and from
-    the population's constraints of reference coordinates that depend on several pivot coordinates.
-    """
-    size, log_det, zero = information.shape[0], 0.0, 0
-    for g in range(information.shape[1]):
-        factor = factors[g]
-        for i in range(size):
-            work[i] = math.sqrt(information[i, g] / pivot_information[i, g])
-            for j in range(i + 1):
-                factor[i, j] = work[i] * work[j] * fisher[g, i, j]
-                for k in range(size):
-                    marginal = information[k, g] / (1 + spread[k] ** 2 * information[k, g])
-                    factor[i, j] += jacobian[k, i, g] * marginal * jacobian[k, j, g]
-            factor[i, i] += 1 / spread[i] ** 2
-        cholesky(factor, zero, size, zero)
-        for i in range(size):
-            work[i] = z[i, g]
-            log_det -= math.log(factor[i, i])
-        solve_lower_transposed(factor, zero, size, zero, work)
-        for i in range(size):
-            state[i, g] += work[i]
-    return log_det
-
-
-@inner_kernel
-def _deviations_adjoint(z, bar, factors, inverse, vectors, z_bar, precision_bars):
-    """Write adjoints of whitened coordinates and of precisions (curves, size, size)."""
-    size, zero = bar.shape[0], 0
-    left, right, below = vectors[0], vectors[1], vectors[2]
-    for g in range(bar.shape[1]):
-        factor, precision_bar = factors[g], precision_bars[g]
-        for i in range(size):
-            left[i], right[i] = -z[i, g], bar[i, g]
-            for j in range(size):
-                precision_bar[i, j] = 0.0
-        solve_lower(factor, zero, size, zero, right)
-        for i in range(size):
-            z_bar[i, g] = right[i]
-        write_inverse_of_lower(factor, zero, size, zero, inverse)
-        add_cholesky_adjoint(inverse, zero, size, zero, left, right, -1.0, below, precision_bar)
 
 
 @inner_kernel
@@ -247,7 +193,7 @@ def curves_adjoint(
     score_bar = curve_information_bar[2]
     _log_normal_adjoint(theta, mean, spread, is_normal, theta_bar, mean_bar, spread_bar)
     _from_pivot_adjoint(frame, of_coordinates, theta_bar, pivot_state, pivot_out)
-    _deviations_adjoint(
+    deviations_adjoint(
         z_theta, pivot_out[:size], curve_factors, curve_inverse, curve_vectors, z_theta_bar,
         curve_precisions_bar,
     )  # fmt: skip
@@ -273,14 +219,25 @@ def curves_adjoint(
         theta_bar, mean_bar, spread_bar,
     )  # fmt: skip
     _add_pivot_mean_adjoint(mean, frame, of_coordinates, pivot_mean_bar, pivot_mean_state, mean_bar)
-    for p in range(size, theta.shape[0]):
-        for g in range(theta.shape[1]):
+    _noise_adjoint(
+        z_theta, mean, spread, pivot_mode, pivot_information, size, theta_bar, z_theta_bar,
+        mean_bar, spread_bar,
+    )  # fmt: skip
+
+
+@inner_kernel
+def _noise_adjoint(
+    z, mean, spread, pivot_mode, pivot_information, first, theta_bar, z_bar, mean_bar, spread_bar
+):  # fmt: skip
+    """Adjoint of `_write_noise`, from those of the parameters of the noise."""
+    for p in range(first, theta_bar.shape[0]):
+        for g in range(theta_bar.shape[1]):
             bar, precision = theta_bar[p, g], _noise_precision(p, g, spread, pivot_information)
             scale = spread[p] / math.sqrt(precision)
-            log_scale_bar = bar * scale * z_theta[p, g] + 1
+            log_scale_bar = bar * scale * z[p, g] + 1
             distance = mean[p, g] - pivot_mode[p, g]
             precision_bar = -(bar * distance / precision + log_scale_bar / 2) / precision
-            z_theta_bar[p, g] = bar * scale
+            z_bar[p, g] = bar * scale
             mean_bar[p, g] += bar / precision
             spread_bar[p] += log_scale_bar / spread[p]
             spread_bar[p] += 2 * spread[p] * pivot_information[p, g] * precision_bar
@@ -294,7 +251,7 @@ def _information_adjoint(
 ):  # fmt: skip
     """Add the adjoints of `_write_information` to those of noise parameters, means and spreads.
 
-    `precisions_bar` are the adjoints of `_add_deviations`.
+    `precisions_bar` are the adjoints of `add_deviations`.
     """
     size = total_bar.shape[0]
     for i in range(size):
