@@ -22,7 +22,7 @@ from bayeslaw._disk.compile_folder import compile_folder, warn_if_temporary, war
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """PyTensor's folder, in a process that has not imported it."""
     base = tmp_path / "base"
-    monkeypatch.delitem(sys.modules, "pytensor")
+    monkeypatch.delitem(sys.modules, "pytensor", raising=False)
     monkeypatch.setenv("PYTENSOR_FLAGS", f"floatX=float64,base_compiledir={base}")
     monkeypatch.setattr(module, "_reasons", [])
     cached = (compile_folder, warn_if_temporary, warn_unwritten)

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 import pytest
 
-from bayeslaw._disk import machine_code
+from bayeslaw._disk import cache_files, machine_code
 from bayeslaw._disk.compile_folder import warn_unwritten
 from bayeslaw._disk.files import sha256
 
@@ -125,7 +125,7 @@ def test_a_full_disk_does_not_prevent_a_result(
         raise OSError(28, "No space left on device")
 
     warn_unwritten.cache_clear()
-    monkeypatch.setattr(machine_code, "replace_file", fill_the_disk)
+    monkeypatch.setattr(cache_files, "replace_file", fill_the_disk)
     with pytest.warns(UserWarning, match="are not kept: cannot write in .*: No space left"):
         assert twice(tmp_path)(2) == 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from crossed_curves import crossed_curves
 
 import bayeslaw as bl
+from bayeslaw._disk import cache_files
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.laplace import laplace_approximation
 from bayeslaw._inference.model_data import ModelData, model_data_of
@@ -154,7 +156,7 @@ def test_a_damaged_file_is_written_again(
     assert len(printed) == 2
 
 
-@pytest.mark.parametrize("changed", range(4))
+@pytest.mark.parametrize("changed", range(5))
 def test_another_version_of_what_prints_prints_again(
     changed: int, folder: Path, printed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,8 +188,8 @@ def test_sources_that_cannot_be_written_are_used(
         raise OSError(28, "No space left on device")
 
     said: list[str] = []
-    monkeypatch.setattr(source_files, "replace_file", full)
-    monkeypatch.setattr(source_files, "warn_unwritten", said.append)
+    monkeypatch.setattr(cache_files, "replace_file", full)
+    monkeypatch.setattr(cache_files, "warn_unwritten", said.append)
     assert sources_of(*prepared(MODELS["pooled"])).parameters
     assert said == ["No space left on device"]
 
@@ -211,8 +213,60 @@ def test_a_second_process_imports_no_pytensor(tmp_path: Path) -> None:
     printed = [
         subprocess.run(
             [sys.executable, "-c", CODE], capture_output=True, text=True, check=True,
-            cwd=Path(__file__).parents[1], env=source_files.os.environ | environment,
+            cwd=Path(__file__).parents[1], env=os.environ | environment,
         ).stdout.strip()
         for _ in range(2)
     ]  # fmt: skip
     assert printed == ["True", "False"]
+
+
+SETTINGS = {
+    "single precision": "floatX=float32",
+    "casts of NumPy": "floatX=float32,cast_policy=numpy+floatX",
+    "no double precision": "warn_float64=raise",
+    "no optimizations": "optimizer=None,mode=FAST_COMPILE",
+    "optimizations left out": "optimizer_excluding=canonicalize:stabilize:constant_folding:fusion",
+    "another linker": "linker=py,cxx=",
+}  # fmt: skip
+PRINT = """
+import sys
+sys.path.append("tests")
+import preliz as pz
+import pytensor
+import bayeslaw as bl
+from bayeslaw._inference.bound_model import bind
+from bayeslaw._inference.laplace import laplace_approximation
+from bayeslaw._inference.model_data import model_data_of
+from bayeslaw._inference.printed_model import printed_model
+from hand_written import RUNS
+before = pytensor.config.floatX
+for model in (
+    bl.Model(bl.laws.curvature, pooling=["task"], noise=bl.StudentT(4.2, varies_with="N")),
+    bl.Model(bl.laws.power, priors={"alpha": pz.Gamma(4.1, 10.3), "sigma": bl.LogNormal(0.1, 3)}),
+    bl.Model(bl.laws.power, pooling=[], priors={"k": pz.Gamma(4.1, 10), "sd_k": pz.Gamma(0.3, 2)}),
+):
+    bound = bind(model, RUNS)
+    print(printed_model(bound, model_data_of(bound, laplace_approximation(bound))).to_json())
+assert pytensor.config.floatX == before
+"""
+
+
+def printed_with(flags: str) -> str:
+    """What a process with these settings of PyTensor prints."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PRINT], capture_output=True, text=True, check=True,
+        cwd=Path(__file__).parents[2], env=os.environ | {"PYTENSOR_FLAGS": flags},
+    ).stdout  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def printed_by_default() -> str:
+    return printed_with("")
+
+
+@pytest.mark.parametrize("flags", SETTINGS.values(), ids=SETTINGS)
+def test_settings_of_pytensor_change_nothing_that_is_printed(
+    flags: str, printed_by_default: str
+) -> None:
+    """So they are no part of the key; files with settings are flags too, such as ~/.pytensorrc."""
+    assert printed_with(flags) == printed_by_default

@@ -22,8 +22,8 @@ import numba
 from numba.core import caching
 from numba.core.serialize import dumps
 
-from bayeslaw._disk.compile_folder import compile_folder, warn_unwritten
-from bayeslaw._disk.files import is_intact, replace_file, sha256
+from bayeslaw._disk.cache_files import read_cached, write_cached
+from bayeslaw._disk.compile_folder import compile_folder
 
 __all__ = ["CodeFiles", "GeneratedCodeLocator", "KernelLocator", "set_cache_key"]
 
@@ -37,26 +37,21 @@ class CodeFiles:
         self._folder, self._name, self._stamp = cache_path, filename_base, source_stamp
 
     def load(self, key: Any) -> Any:
-        """What was saved under a key, or None; a damaged file is removed."""
+        """What was saved under a key, or None; a file of anything else is removed."""
         path = self._path(key)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        with contextlib.suppress(Exception):  # such as a class of a package that is gone
-            if is_intact(content):
+        content = read_cached(path)
+        if content is not None:
+            with contextlib.suppress(Exception):  # such as a class of a package that is gone
                 identity, data = pickle.loads(content)
-                return data if identity == self._identity(key) else None
-        path.unlink(missing_ok=True)
+                if identity == self._identity(key):
+                    return data
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
         return None
 
     def save(self, key: Any, data: Any) -> None:
-        """Save compiled code; a full disk does not prevent that it is used."""
-        content = dumps((self._identity(key), data))
-        try:
-            replace_file(self._path(key), (content, sha256(content)))
-        except OSError as error:
-            warn_unwritten(str(error.strerror))
+        """Save compiled code."""
+        write_cached(self._path(key), dumps((self._identity(key), data)))
 
     def flush(self) -> None:
         """Remove all signatures."""

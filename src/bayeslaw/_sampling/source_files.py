@@ -2,21 +2,21 @@
 
 Printing takes as long as some fits, and imports PyMC and PyTensor. Files are in the folder of
 compiled code, under a key of all that a source depends on: the model, the structure of its data,
-the source of this package, and the versions of the packages that print. A law, noise or prior of
-the user's may depend on anything, so a model that has one is printed in every process.
+the source of this package, and the versions of the packages that print. PyTensor's settings are not
+among these, as printing does not depend on them (`double_precision`). A law, noise or prior of the
+user's may depend on anything, so a model that has one is printed in every process.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from bayeslaw._disk.compile_folder import FLAGS, compile_folder, warn_unwritten
-from bayeslaw._disk.files import N_HASH, is_intact, replace_file, sha256
+from bayeslaw._disk.cache_files import read_cached, write_cached
+from bayeslaw._disk.compile_folder import compile_folder
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.model_data import ModelData
 from bayeslaw._inference.model_sources import ModelSources
@@ -35,10 +35,11 @@ def sources_of(bound: BoundModel, model_data: ModelData) -> ModelSources:
     if not _is_of_this_package(bound.model):
         return _printed(bound, model_data)
     path = compile_folder() / f"{_key(bound.model, model_data)}.sources"
-    sources = _read(path)
-    if sources is None:
-        sources = _printed(bound, model_data)
-        _write(path, sources)
+    content = read_cached(path)
+    if content is not None:
+        return ModelSources.from_json(content)
+    sources = _printed(bound, model_data)
+    write_cached(path, sources.to_json().encode())
     return sources
 
 
@@ -68,26 +69,8 @@ def _key(model: Model, model_data: ModelData) -> str:
 
 @cache
 def _printers() -> tuple[str, ...]:
-    """What prints: this package, others by version, and PyTensor's settings."""
+    """What prints: this package, and others by version."""
     files = sorted(PACKAGE.rglob("*.py"))
     own = hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
     packages = [version(name) for name in ("pymc", "pytensor", "numpy")]
-    return own, *packages, platform.python_version(), os.environ.get(FLAGS, "")
-
-
-def _read(path: Path) -> ModelSources | None:
-    """The sources in a file; None if there is none, or it is damaged."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    return ModelSources.from_json(content[:-N_HASH]) if is_intact(content) else None
-
-
-def _write(path: Path, sources: ModelSources) -> None:
-    """Write a file; a full disk does not prevent that the sources are used."""
-    content = sources.to_json().encode()
-    try:
-        replace_file(path, [content, sha256(content)])
-    except OSError as error:
-        warn_unwritten(str(error.strerror))
+    return own, *packages, platform.python_version()
