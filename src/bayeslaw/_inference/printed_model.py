@@ -9,11 +9,13 @@ from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.model_data import ModelData
 from bayeslaw._inference.model_sources import ModelSources, PriorSource
 from bayeslaw._inference.printed_functions import PrintedPrior, unknown_of
+from bayeslaw._inference.scalar_code import double_precision
 from bayeslaw._law.roles import IDENTITY, link_normal
 
 __all__ = ["printed_model"]
 
 
+@double_precision()
 def printed_model(bound: BoundModel, model_data: ModelData) -> ModelSources:
     """The sources of a model on runs of this structure."""
     model, system = bound.model, bound.coordinates

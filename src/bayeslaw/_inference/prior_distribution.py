@@ -56,7 +56,9 @@ def _draw(prior: Prior, link: Link, shape: tuple[int, ...], rng: np.random.Gener
         return np.asarray(link.forward(np.abs(rng.normal(0, prior.sd, shape))))
     import pymc as pm  # slow to import
 
-    with pm.Model(check_bounds=False):
+    from bayeslaw._inference.scalar_code import double_precision
+
+    with double_precision(), pm.Model(check_bounds=False):
         variable = prior.to_pymc("x")
     draws = pm.draw(variable, draws=math.prod(shape), mode=uncompiled(), random_seed=rng)
     return np.asarray(link.forward(np.reshape(draws, shape)))
@@ -66,7 +68,9 @@ def prior_log_density(prior: Prior, values: np.ndarray) -> np.ndarray:
     """Log density of a prior at values, elementwise."""
     import pymc as pm  # slow to import
 
-    with pm.Model(check_bounds=False):
+    from bayeslaw._inference.scalar_code import double_precision
+
+    with double_precision(), pm.Model(check_bounds=False):
         density = pm.logp(prior.to_pymc("x"), values)
     return np.asarray(density.eval(mode=uncompiled()))
 

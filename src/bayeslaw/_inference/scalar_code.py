@@ -11,22 +11,36 @@ one line per operation. It compiles in a fraction of a second, where a graph of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pymc  # noqa: F401 (has the last of the rewrites below: asking for it before blocks the import)
+import pytensor
 import pytensor.tensor as pt
+from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Constant
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
-from pytensor.graph.traversal import graph_inputs
+from pytensor.graph.traversal import applys_between, graph_inputs
 from pytensor.scalar import basic as scalar
 from pytensor.scalar import math as scalar_math
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
-__all__ = ["Columns", "UnprintableError", "derivatives", "is_zero", "numbers", "printed"]
+__all__ = [
+    "USABLE",
+    "Columns",
+    "UnprintableError",
+    "derivatives",
+    "double_precision",
+    "is_zero",
+    "numbers",
+    "printed",
+]
 
 REWRITES = ["merge", "canonicalize", "stabilize", "local_remove_check_parameter"]
 FORMS = {
@@ -64,7 +78,26 @@ type Columns = Mapping[str, Any]  # variables by name, one per row of an array
 
 
 class UnprintableError(TypeError):
-    """An operation that has no printed form."""
+    """An operation that has no printed form; `variable` is its result, if it has one."""
+
+    def __init__(self, message: str, variable: Any = None) -> None:
+        super().__init__(message)
+        self.variable = variable
+
+
+_settings = threading.RLock()  # PyTensor's are those of all threads
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Build and print graphs in double precision, whatever PyTensor's settings are."""
+    with (
+        _settings,
+        pytensor.config.change_flags(
+            floatX="float64", cast_policy="custom", warn_float64="ignore", traceback__limit=8
+        ),
+    ):
+        yield
 
 
 def numbers(names: Sequence[str], prefix: str = "") -> dict[str, Any]:
@@ -80,8 +113,8 @@ def derivatives(output: Any, inputs: Sequence[Any]) -> list[Any]:
         return zeros
     try:
         return pt.grad(output, [*inputs], disconnected_inputs="ignore", return_disconnected="zero")
-    except NotImplementedError as error:
-        raise UnprintableError(f"{error} has no derivative: {USABLE}") from None
+    except (NotImplementedError, NullTypeGradError) as error:
+        raise UnprintableError(f"a derivative is not known: {error}; {USABLE}") from None
 
 
 def is_zero(output: Any) -> bool:
@@ -105,7 +138,8 @@ def printed(
     outputs = [pt.as_tensor_variable(output, dtype="float64") for output in outputs]
     columns = {"state": state, "data": data or {}, "curve_values": curve or {}}
     inputs = [item for rows in columns.values() for item in rows.values()]
-    optimised = rewrite_graph(_with_known_logarithms(outputs, columns["data"]), include=REWRITES)
+    outputs = _with_known_logarithms(_with_exact_constants(outputs), columns["data"])
+    optimised = rewrite_graph(outputs, include=REWRITES)
     graph = FunctionGraph(inputs, optimised, clone=False)
     reads = {
         item: f"{place}[{row} * n + i]"
@@ -159,7 +193,8 @@ def _form(node: Any, arguments: list[str]) -> str:
     operation = node.op.scalar_op if isinstance(node.op, Elemwise) else node.op
     form = FORMS.get(type(operation))
     if form is None:
-        raise UnprintableError(f"{operation} cannot be compiled: {USABLE}")
+        name = getattr(operation, "name", None) or type(operation).__name__
+        raise UnprintableError(f"{name} cannot be compiled: {USABLE}", node.outputs[0])
     return form.join(arguments) if "{" not in form else form.format(*arguments)
 
 
@@ -173,6 +208,18 @@ def _number(constant: Any) -> float:
 def _literal(value: float) -> str:
     text = repr(value) if np.isfinite(value) else f"math.{'nan' if np.isnan(value) else 'inf'}"
     return f"(-{text})" if value == -np.inf else f"({text})" if value < 0 else text
+
+
+def _with_exact_constants(outputs: list[Any]) -> list[Any]:
+    """Compute in double precision: PyTensor stores 0.5 in half precision, and its log in single."""
+    constants = {
+        item: pt.constant(item.data, dtype="float64")
+        for node in applys_between([], outputs)
+        if isinstance(node.op, Elemwise) and node.outputs[0].dtype in ("float16", "float32")
+        for item in node.inputs
+        if isinstance(item, Constant)
+    }
+    return clone_replace(outputs, constants, rebuild_strict=False) if constants else outputs
 
 
 def _with_known_logarithms(outputs: list[Any], data: Columns) -> list[Any]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from bayeslaw._law.source import source_text
 
-__all__ = ["code_hash", "source_hash", "user_code"]
+__all__ = ["LIBRARIES", "code_hash", "is_users", "source_hash", "user_code"]
 
 OWN = __name__.partition(".")[0]
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -31,8 +31,13 @@ def user_code(model: Any) -> str:
     default values, closures, and what a function uses of the other code of the same package.
     """
     parts = [*_law_functions(model), *_link_functions(model), *map(type, _parts(model))]
-    foreign = dict.fromkeys(part for part in parts if _package(part) not in (OWN, "builtins"))
+    foreign = dict.fromkeys(part for part in parts if is_users(part))
     return " ".join(f"{part.__qualname__}:{code_hash(part)}" for part in foreign)
+
+
+def is_users(part: Any) -> bool:
+    """Whether a function or class is neither of this package nor built in."""
+    return _package(part) not in (OWN, "builtins")
 
 
 def code_hash(part: Any) -> str:
