@@ -70,15 +70,18 @@ FORMS = {
 }  # fmt: skip
 
 USABLE = (
-    "laws, noise and priors may use + - * / ** and comparisons of numbers, NumPy's exp, log, "
-    "log1p, expm1, sqrt, abs, floor, tanh and the like, bl.maximum and bl.minimum"
+    "laws, noise, scales and priors may use + - * / **, NumPy's exp, log, log1p, expm1, sqrt, abs, "
+    "floor, tanh and the like, bl.maximum and bl.minimum"
 )
 
 type Columns = Mapping[str, Any]  # variables by name, one per row of an array
 
 
 class UnprintableError(TypeError):
-    """An operation that has no printed form; `variable` is its result, if it has one."""
+    """An operation that has no printed form; `variable` is its result.
+
+    Messages begin with "it", the function that was traced.
+    """
 
     def __init__(self, message: str, variable: Any = None) -> None:
         super().__init__(message)
@@ -114,7 +117,7 @@ def derivatives(output: Any, inputs: Sequence[Any]) -> list[Any]:
     try:
         return pt.grad(output, [*inputs], disconnected_inputs="ignore", return_disconnected="zero")
     except (NotImplementedError, NullTypeGradError) as error:
-        raise UnprintableError(f"a derivative is not known: {error}; {USABLE}") from None
+        raise UnprintableError(f"it has no derivative: {error}; {USABLE}") from None
 
 
 def is_zero(output: Any) -> bool:
@@ -194,7 +197,9 @@ def _form(node: Any, arguments: list[str]) -> str:
     form = FORMS.get(type(operation))
     if form is None:
         name = getattr(operation, "name", None) or type(operation).__name__
-        raise UnprintableError(f"{name} cannot be compiled: {USABLE}", node.outputs[0])
+        raise UnprintableError(
+            f"it uses {name}, which cannot be compiled; {USABLE}", node.outputs[0]
+        )
     return form.join(arguments) if "{" not in form else form.format(*arguments)
 
 
@@ -202,7 +207,7 @@ def _number(constant: Any) -> float:
     try:
         return float(constant.data)
     except TypeError:
-        raise UnprintableError(f"{constant} is not a number, and {USABLE}") from None
+        raise UnprintableError(f"it uses {constant}, which is no number; {USABLE}") from None
 
 
 def _literal(value: float) -> str:

@@ -39,9 +39,11 @@ from bayeslaw.fitting.groups_on_runs import (
 from bayeslaw.fitting.identified import identified
 from bayeslaw.fitting.result import Fit
 from bayeslaw.model.model import Model
+from bayeslaw.model.user_code import user_code
 
 __all__ = [
     "assemble_fit",
+    "check_compilable",
     "check_fittable",
     "check_noise",
     "complete_fit",
@@ -89,7 +91,8 @@ def fit(
     Raises
     ------
     TypeError
-        If both a seed and a sampler are given, or neither, or `model` is no model.
+        If both a seed and a sampler are given, or neither, `model` is no model, or a law, noise,
+        response scale or prior of your own cannot be compiled.
     ValueError
         If the runs lack a column that the model names, a setting is out of its range, or the
         responses of pooled curves follow the law without noise.
@@ -107,6 +110,7 @@ def fit(
     >>> fit = bl.fit(model, train, random_seed=1)  # doctest: +SKIP
     """
     check_fittable(model, runs)
+    check_compilable(model)
     sampler = _sampler_of(random_seed, sampler)
     bound = identified(bind(model, runs))
     require_memory_for(sampler, bound)
@@ -148,6 +152,14 @@ def check_fittable(model: Model, runs: xr.Dataset) -> None:
     if np.ptp(response_values(runs).values) == 0 and runs.sizes["run"] > 1:
         warn("all responses are equal: they say nothing about how the response depends on size")
     warn_thin_groups(runs, group_names(runs), len(model.law.parameters))
+
+
+def check_compilable(model: Model) -> None:
+    """Refuse functions of the user's that cannot be compiled, before anything is computed."""
+    if user_code(model):
+        from bayeslaw._inference.user_functions import check_user_functions  # slow to import
+
+        check_user_functions(model)
 
 
 def check_noise(bound: BoundModel, laplace: LaplaceApproximation) -> None:

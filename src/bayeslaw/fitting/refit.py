@@ -27,7 +27,12 @@ from bayeslaw._sampling.nuts import Sampler
 from bayeslaw._sampling.sample_posterior import require_memory_for, sample_posterior
 from bayeslaw._sampling.time_limit import TimeLimit
 from bayeslaw.fitting.announce import announced_fits
-from bayeslaw.fitting.fit import assemble_fit, check_fittable, check_noise
+from bayeslaw.fitting.fit import (
+    assemble_fit,
+    check_compilable,
+    check_fittable,
+    check_noise,
+)
 from bayeslaw.fitting.fit_store import FitStore, store_key
 from bayeslaw.fitting.identified import identified_model
 from bayeslaw.fitting.result import Fit
@@ -100,6 +105,8 @@ def refit(
     jobs = []
     for i, runs in enumerate(many_runs):
         check_fittable(model, runs)
+        if i == 0:
+            check_compilable(model)
         seed, cores = sampler.random_seed + i, 1 if sampler.max_seconds is None else None
         own = replace(sampler, random_seed=seed, cores=cores, progressbar=False)
         path = None if store is None else os.fspath(store)
