@@ -15,6 +15,7 @@ from pytensor.graph.replace import clone_replace
 
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.pymc_model import build
+from bayeslaw._inference.scalar_code import with_exact_constants
 from bayeslaw.model.model import Model
 
 PYTHON = Mode(linker="py", optimizer="fast_compile")
@@ -65,9 +66,9 @@ class Oracle:
         prior = pt.concatenate([prior, [self._log_jacobian()]])
         inputs = [*recorded.values()]
         gradient = pt.grad(pt.sum(prior) + pt.sum(likelihood), inputs, disconnected_inputs="ignore")
-        return pytensor.function(
-            inputs, [prior, likelihood, *gradient], mode=PYTHON, on_unused_input="ignore"
-        )
+        # PyMC keeps 0.5 in half precision, and computes its logarithm in single.
+        outputs = with_exact_constants([prior, likelihood, *gradient])
+        return pytensor.function(inputs, outputs, mode=PYTHON, on_unused_input="ignore")
 
     def _log_jacobian(self) -> Any:
         """Of the parameters whose prior is not normal on the link scale, by that scale."""

@@ -55,7 +55,12 @@ def test_what_is_missing_or_damaged_is_not_read(tmp_path: Path) -> None:
 
 
 def test_files_unused_for_long_are_removed_whatever_they_are(tmp_path: Path) -> None:
-    for name, days in {"new.code": 0, "used.sources": 89, "old.sources": 91, "old.code": 400}.items():
+    for name, days in {
+        "new.code": 0,
+        "used.sources": 89,
+        "old.sources": 91,
+        "old.code": 400,
+    }.items():
         of_age(tmp_path, name, days)
     (tmp_path / "folder").mkdir()
     os.utime(tmp_path / "folder", (0, 0))

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pytest
-from hand_written import HAND, RUNS
-from model_table import MODELS
-from pymc_oracle import Oracle
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle_cases import CASES, Comparison, differences
 
-from bayeslaw._inference.bound_model import bind
-from bayeslaw._sampling.prepare import prepared_density
+from bayeslaw import laws
+from bayeslaw._inference.coordinates import coordinates
 
-CASES = {name: (hand.model, hand.runs) for name, hand in HAND.items()}
-CASES |= {name: (model, RUNS) for name, model in MODELS.items()}
-STEP, ORDER = 1e-4, ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))
-
-
-def slopes(function: Callable[[np.ndarray], np.ndarray], point: np.ndarray) -> np.ndarray:
-    """Derivatives (unknowns, ...) by central differences of fourth order."""
-    steps = STEP * np.eye(point.size)
-    return sum(weight * function(point + k * steps) for k, weight in ORDER) / STEP
+comparison = lru_cache(maxsize=1)(lambda case: Comparison(*CASES[case]))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_log_density_is_that_of_pymc_and_the_jacobian(case: str) -> None:
-    model, runs = CASES[case]
-    oracle, compiled = Oracle(model, runs), prepared_density(bind(model, runs))
-    rng, densities = np.random.default_rng(3), []
-    start = compiled.initial_point
-    for point in start + rng.normal(scale=0.3, size=(6, start.size)):
-        density, gradient = compiled.log_density_and_gradient(point)
-        if not np.isfinite(density):
-            continue
-        jacobian = slopes(compiled.flat_variables, point)
-        jacobian = jacobian[:, np.abs(jacobian).max(axis=0) > 1e-9]  # some spreads are fixed
-        variables = compiled.variables(point)
-        expected = oracle.log_density_at(variables).total + np.linalg.slogdet(jacobian)[1]
-        densities.append((density, expected))
-        differences = slopes(compiled.log_density, point)
-        assert np.abs(gradient - differences).max() <= 1e-8 * np.linalg.norm(gradient)
-    ours, theirs = np.array(densities).T
-    assert ours.size >= 2
-    # PyMC keeps constants of half-normal densities in single precision: they cancel in differences.
-    np.testing.assert_allclose(ours, theirs, atol=2e-5)
-    np.testing.assert_allclose(np.diff(ours), np.diff(theirs), rtol=1e-8, atol=1e-8)
+@settings(max_examples=2, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_log_density_is_that_of_pymc_and_the_jacobian(case: str, seed: int) -> None:
+    ours = comparison(case)
+    point = ours.point(seed)
+    value, gradient = ours.deviations(point)
+    assert value <= 1e-8
+    assert gradient <= 1e-6  # that of the Jacobian's determinant is by differences of differences
+    slopes = differences(ours.compiled.log_density, point, 1e-4)
+    exact = ours.compiled.log_density_and_gradient(point)[1]
+    assert np.abs(exact - slopes).max() <= 1e-8 * np.linalg.norm(exact)
+
+
+def test_the_cases_have_all_kinds_of_models() -> None:
+    models = [model for model, _ in CASES.values()]
+    assert {model.law.name for model in models} >= set(laws.names())
+    noise = {(type(model.noise).__name__, model.discrepancy is not None) for model in models}
+    kinds = ("Gaussian", "StudentT", "Undertuned")
+    assert noise >= {(kind, is_inexact) for kind in kinds for is_inexact in (True, False)}
+    assert {type(model.pooling) for model in models} == {type(None), tuple, list, dict}
+    assert len({type(coordinates(model)) for model in models}) == 5
+    assert {len(model.tie) for model in models} >= {0, 1}
+    assert any("stderr" in runs for _, runs in CASES.values())

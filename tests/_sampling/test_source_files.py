@@ -222,12 +222,9 @@ def test_a_second_process_imports_no_pytensor(tmp_path: Path) -> None:
 
 SETTINGS = {
     "single precision": "floatX=float32",
-    "casts of NumPy": "floatX=float32,cast_policy=numpy+floatX",
-    "no double precision": "warn_float64=raise",
-    "no optimizations": "optimizer=None,mode=FAST_COMPILE",
-    "optimizations left out": "optimizer_excluding=canonicalize:stabilize:constant_folding:fusion",
-    "another linker": "linker=py,cxx=",
-}  # fmt: skip
+    "casts of NumPy": "floatX=float32,cast_policy=numpy+floatX,warn_float64=raise",
+    "optimizations": "optimizer=None,optimizer_excluding=canonicalize:stabilize,linker=py,cxx=",
+}
 PRINT = """
 import sys
 sys.path.append("tests")

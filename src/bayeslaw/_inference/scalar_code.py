@@ -7,7 +7,7 @@ one line per operation. It compiles in a fraction of a second, where a graph of 
 
 # PyTensor's annotations do not know that its variables can be computed with.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
-# pyright: reportReturnType=false, reportGeneralTypeIssues=false
+# pyright: reportReturnType=false, reportGeneralTypeIssues=false, reportCallIssue=false
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ __all__ = [
     "is_zero",
     "numbers",
     "printed",
+    "with_exact_constants",
 ]
 
 REWRITES = ["merge", "canonicalize", "stabilize", "local_remove_check_parameter"]
@@ -141,7 +142,7 @@ def printed(
     outputs = [pt.as_tensor_variable(output, dtype="float64") for output in outputs]
     columns = {"state": state, "data": data or {}, "curve_values": curve or {}}
     inputs = [item for rows in columns.values() for item in rows.values()]
-    outputs = _with_known_logarithms(_with_exact_constants(outputs), columns["data"])
+    outputs = _with_known_logarithms(with_exact_constants(outputs), columns["data"])
     optimised = rewrite_graph(outputs, include=REWRITES)
     graph = FunctionGraph(inputs, optimised, clone=False)
     reads = {
@@ -215,7 +216,7 @@ def _literal(value: float) -> str:
     return f"(-{text})" if value == -np.inf else f"({text})" if value < 0 else text
 
 
-def _with_exact_constants(outputs: list[Any]) -> list[Any]:
+def with_exact_constants(outputs: list[Any]) -> list[Any]:
     """Compute in double precision: PyTensor stores 0.5 in half precision, and its log in single."""
     constants = {
         item: pt.constant(item.data, dtype="float64")

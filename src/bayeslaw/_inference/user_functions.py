@@ -23,8 +23,8 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 
-from bayeslaw._inference.prior_distribution import uncompiled
 from bayeslaw._inference.printed_functions import prior_functions, unknown_of
+from bayeslaw._inference.prior_distribution import uncompiled
 from bayeslaw._inference.scalar_code import (
     USABLE,
     UnprintableError,
@@ -81,7 +81,9 @@ class UserFunction:
             outputs = [as_number(output) for output in self.call(variables)]
             printed(outputs, variables)  # first, as only these operations know their lines
             inputs = list(variables.values())
-            printed([slope for output in outputs for slope in derivatives(output, inputs)], variables)
+            printed(
+                [slope for output in outputs for slope in derivatives(output, inputs)], variables
+            )
             self._require_same_for_arrays(variables, outputs)
 
     def _require_same_for_arrays(self, variables: Mapping[str, Any], outputs: Outputs) -> None:
@@ -94,9 +96,9 @@ class UserFunction:
             of_variables = _evaluated(outputs, variables, at)
         if not np.allclose(of_arrays, of_variables, 1e-9, 1e-12, equal_nan=True):
             raise UnprintableError(
-                f"it returns {of_arrays[0][0]:.6g} for numbers and {of_variables[0][0]:.6g} for the "
-                f"same values as variables, of which a condition such as `x == 1` is always false; "
-                f"{USABLE}"
+                f"it returns {of_arrays[0][0]:.6g} for numbers and {of_variables[0][0]:.6g} for "
+                "the same values as variables, of which a condition such as `x == 1` is always "
+                f"false; {USABLE}"
             )
 
 
@@ -139,9 +141,7 @@ def _of_law(law: Law) -> Iterator[UserFunction]:
         yield UserFunction(
             f"level of law {law.name!r}",
             ["value of the law", *predictors, *others],
-            lambda x: [
-                solve(x["value of the law"], *at(x, predictors).values(), **at(x, others))
-            ],
+            lambda x: [solve(x["value of the law"], *at(x, predictors).values(), **at(x, others))],
         )
     if law.recentring and is_users(law.recentring[2]):
         recentre = law.recentring[2]
