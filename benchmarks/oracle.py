@@ -96,7 +96,7 @@ def priors(model: Model) -> Iterator[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--points", type=int, default=3)
+    parser.add_argument("--points", type=int, default=2)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     main(options.points, options.save)
