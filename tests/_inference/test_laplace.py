@@ -246,9 +246,10 @@ def test_the_typical_curve_has_the_modes_at_its_pivot() -> None:
     typical = TypicalCurve.of(system, Frame(one, *others), laplace, names)
     n = len(system.roles)
     np.testing.assert_allclose(typical.mode, [laplace.pivot_mode[m] for m in names], atol=0.3)
-    np.testing.assert_array_equal(
-        typical.information, [laplace.pivot_information[m] for m in names]
-    )
+    information = np.linalg.inv(typical.covariance)
+    np.testing.assert_allclose(information[:, :n, :n], laplace.expansion.fisher, rtol=0.1, atol=3)
+    noise = [laplace.pivot_information[m] for m in names[n:]]
+    np.testing.assert_allclose(np.einsum("gii->ig", information)[n:], noise)
     np.testing.assert_array_equal(typical.jacobian[:, n:], [np.eye(len(names))[n:]] * 2)
     steeper = {m: laplace.mode[m] + 1e-3 * (m == "alpha") for m in system.roles}
     whole = dict.fromkeys(system.roles, 1.0)
@@ -266,6 +267,45 @@ def test_noise_is_recovered() -> None:
     error = 1 / np.sqrt(laplace.information["sigma"])
     z = (laplace.mode["sigma"] - np.log(0.02 * 0.81)) / error
     assert np.all(np.abs(z) < 4), z
+
+
+def test_noise_is_not_underestimated_from_few_runs() -> None:
+    # The law has three parameters, which absorb half of the variance of six residuals.
+    curves, rng = 400, np.random.default_rng(1)
+    frame = pd.DataFrame({"N": np.tile(np.geomspace(1e5, 1e9, 6), curves)})
+    frame["task"] = np.repeat(np.arange(curves).astype(str), 6)
+    frame["loss"] = 1 + 3 * (frame["N"] / 1e6) ** -0.3
+    frame["loss"] *= np.exp(0.02 * rng.normal(size=len(frame)))
+    model = Model(power, noise=Gaussian(), discrepancy=None, pooling=None)
+    log_sigma = laplace_of(model, read_runs(frame, predictors=["N"], groups=["task"])).mode["sigma"]
+    variance = np.exp(2 * log_sigma) / 0.02**2
+    error = variance.std() / np.sqrt(curves)
+    assert abs(variance.mean() - 1) < 3 * error + 0.1, variance.mean()
+
+
+def test_curves_with_as_many_runs_as_parameters_do_not_determine_the_noise() -> None:
+    model = Model(power, discrepancy=None, pooling=None)
+    laplace = laplace_of(model, read(table(SIZES[:3], 0.01)))
+    more = laplace_of(model, read(table(SIZES, 0.01)))
+    assert np.all(laplace.information["sigma"] < 1)
+    assert np.all(more.information["sigma"] > 8)
+    assert np.all(laplace.mode["sigma"] > more.mode["sigma"] - 0.5)
+
+
+@pytest.mark.parametrize("discrepancy", [None, Brownian()], ids=["exact", "discrepancy"])
+def test_the_likelihood_and_the_prior_have_the_mode_of_the_posterior(
+    discrepancy: Brownian | None,
+) -> None:
+    bound = bind(Model(power, discrepancy=discrepancy, pooling=None), read(table(SIZES, 0.01)))
+    laplace, problem = laplace_approximation(bound), MapProblem.of(bound)
+    precision = np.linalg.inv(laplace.law.covariance)
+    prior, center = problem.prior.precision[:, 0], problem.prior.center.T
+    score = np.einsum("gpq,qg->gp", precision, laplace.law.mode) + prior * center
+    mode = np.linalg.solve(precision + np.diag(prior), score[..., None])[..., 0]
+    eta = problem.law.eta(mode.T)
+    expected = [laplace.pivot_mode[name] for name in problem.law.names]
+    sd = [laplace.pivot_information[name] ** -0.5 for name in problem.law.names]
+    assert np.all(np.abs(eta - expected) < 0.2 * np.array(sd))
 
 
 def test_an_outlier_does_not_move_the_mode() -> None:
@@ -309,7 +349,7 @@ def test_both_breaks_are_recovered() -> None:
 
 
 def test_each_curve_has_its_own_best_mode() -> None:
-    model, runs = Model(double_power, pooling=None), read(table(SIZES, 0.01))
+    model, runs = Model(double_power, pooling=None), read(table(SIZES, 0.003))
     best = laplace_of(model, runs)
     modes = best.distinct_modes
     assert len(modes) > 1

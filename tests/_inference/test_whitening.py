@@ -161,7 +161,7 @@ def center_at(z: np.ndarray, spread: float) -> np.ndarray:
             "center_mean": rng.normal(-1, 0.3, size),
             "center_sd": SD,
             "typical_mode": rng.normal(-1, 0.3, (size, CURVES)),
-            "typical_information": INFORMATION,
+            "typical_covariance": COVARIANCE,
             "curve_mixed": jacobian + rng.normal(0, 0.1, (CURVES, size, size)) * (jacobian != 0),
             "typical_mixed": jacobian,
             "level_share": np.eye(size, size + groups, size - 1) / 2,
@@ -176,7 +176,10 @@ def center_at(z: np.ndarray, spread: float) -> np.ndarray:
 
 
 SD = np.array([0.9, 1.1, 1.2, 0.8])
-INFORMATION = np.exp(np.random.default_rng(2).normal(4, 1, (2 + NOISE, CURVES)))
+FACTOR = np.random.default_rng(2).normal(0, 0.1, (CURVES, 2 + NOISE, 2 + NOISE))
+FACTOR[:, 2:] *= np.eye(2 + NOISE)[2:]
+FACTOR[:, :, 2:] *= np.eye(2 + NOISE)[:, 2:]
+COVARIANCE = FACTOR @ np.swapaxes(FACTOR, 1, 2) + 0.01 * np.eye(2 + NOISE)
 
 
 def test_the_less_curves_differ_the_better_the_population_is_determined() -> None:
@@ -188,5 +191,6 @@ def test_the_less_curves_differ_the_better_the_population_is_determined() -> Non
     scales = [scale(spread) for spread in (1e-6, 0.1, 1e6)]
     assert np.all(scales[0] < scales[1])
     assert np.all(scales[1] < scales[2])
-    assert np.all(scales[0] <= INFORMATION.sum(axis=1) ** -0.5)
+    alone = np.linalg.inv(np.linalg.inv(COVARIANCE).sum(axis=0))
+    assert np.all(scales[0] <= np.sqrt(np.diag(alone)))
     assert np.all(scales[2] <= 3 * SD)  # never wider than its prior

@@ -150,12 +150,11 @@ def _population_whitening(
         share[names.index(layout.spreads[i][0]), i] = 1 / levels[i]
     # The law's parameters are one block; each nuisance parameter is a block of its own.
     ends = [0, *range(len(system.roles), len(names) + 1)]
-    mode, information, curve_mixed = typical
     mixed = typical.jacobian.mean(axis=0)
     return {
-        "typical_mode": mode,
-        "typical_information": information,
-        "curve_mixed": curve_mixed,
+        "typical_mode": typical.mode,
+        "typical_covariance": typical.covariance,
+        "curve_mixed": typical.jacobian,
         "typical_mixed": mixed,
         "level_share": share,
         "typical_blocks": np.array([*itertools.pairwise(ends)]),

@@ -66,7 +66,8 @@ class Stage:
             if arrays[name].dtype != kind.dtype or not arrays[name].flags.c_contiguous:
                 raise ValueError(f"{self.name}: {name} is not contiguous {kind.dtype}")
         places = {name: Place(values.ctypes.data, values.shape) for name, values in arrays.items()}
-        self.compiled.ctypes(self.table(places).ctypes.data, 0)
+        table = self.table(places)  # in a variable, so that it lives as long as the call
+        self.compiled.ctypes(table.ctypes.data, 0)
 
     def table(self, places: Mapping[str, Place]) -> np.ndarray:
         """Table of its arguments: place and shape of each."""

@@ -27,6 +27,14 @@ def spreads(seed: int) -> dict[str, np.ndarray]:
     }
 
 
+def covariances(rng: np.random.Generator, size: int, rows: int) -> np.ndarray:
+    """Positive definite matrices of the curves, of the law's parameters and the others."""
+    factor = rng.normal(0, 0.1, (CURVES, rows, rows))
+    factor[:, size:] *= np.eye(rows)[size:]
+    factor[:, :, size:] *= np.eye(rows)[:, size:]
+    return factor @ factor.transpose(0, 2, 1) + 0.01 * np.eye(rows)
+
+
 def center(law: Law | None, noise: int, groups: int) -> dict[str, np.ndarray]:
     """Arguments of `whitened_center`; without a law, pivot coordinates are reference ones."""
     rng = np.random.default_rng(noise + 10 * groups)
@@ -54,7 +62,7 @@ def center(law: Law | None, noise: int, groups: int) -> dict[str, np.ndarray]:
         "center_mean": rng.normal(-1, 0.3, rows),
         "center_sd": sd,
         "typical_mode": rng.normal(-1, 0.3, (rows, CURVES)),
-        "typical_information": np.exp(rng.normal(3, 1, (rows, CURVES))),
+        "typical_covariance": covariances(rng, size, rows),
         "curve_mixed": jacobian + rng.normal(0, 0.1, (CURVES, rows, rows)) * (jacobian != 0),
         "typical_mixed": jacobian,
         "level_share": rng.uniform(0, 0.5, (rows, n_spreads)) * (np.arange(n_spreads) >= rows),
@@ -135,7 +143,7 @@ def test_standard_coordinates_have_the_posterior_of_a_linear_model(groups: int) 
 
     own, of_groups = np.diag(spread[:size] ** 2), np.diag(arrays["level_share"] @ spread**2)
     information_of_curves = [
-        np.linalg.inv(np.diag(1 / arrays["typical_information"][:, g]) + m @ own @ m.T)
+        np.linalg.inv(arrays["typical_covariance"][g] + m @ own @ m.T)
         for g, m in enumerate(arrays["curve_mixed"])
     ]
     curves_covariance = np.linalg.inv(sum(information_of_curves))

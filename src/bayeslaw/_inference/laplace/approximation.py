@@ -9,7 +9,12 @@ import numpy as np
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.laplace.curve_modes import CurveModes, NamedArrays, curve_modes
 from bayeslaw._inference.laplace.local_expansion import LocalExpansion
-from bayeslaw._inference.laplace.pooling import likelihood_only, population_mean
+from bayeslaw._inference.laplace.pooling import (
+    LawLikelihood,
+    law_likelihood,
+    likelihood_only,
+    population_mean,
+)
 from bayeslaw._inference.map_mode.multistart import find_modes, is_additive_power_law
 from bayeslaw._inference.map_mode.problem import MapProblem
 
@@ -24,8 +29,9 @@ class LaplaceApproximation:
 
     `distinct_modes` are the modes of each curve with comparable posterior mass, the best first, in
     reference coordinates. There are as many as the curve with most modes has; other curves repeat
-    theirs. `residual_scale` is the root mean square of the residuals (curves,) at the best mode
-    without discrepancy, and `is_determined` says which curves have more runs than parameters.
+    theirs. `law` is the likelihood alone, of the law's parameters together. `residual_scale` is the
+    root mean square of the residuals (curves,) at the best mode without discrepancy, and
+    `is_determined` says which curves have more runs than parameters.
     """
 
     pivot_mode: NamedArrays
@@ -33,6 +39,7 @@ class LaplaceApproximation:
     mode: NamedArrays
     information: NamedArrays
     expansion: LocalExpansion
+    law: LawLikelihood
     distinct_modes: tuple[NamedArrays, ...]
     residual_scale: np.ndarray
     is_determined: np.ndarray
@@ -79,6 +86,6 @@ def _approximation(
     counts = problem.run_arrays.sums(np.ones_like(residual))
     residual_scale = np.sqrt(problem.run_arrays.sums(residual**2) / counts)
     return LaplaceApproximation(
-        mode[0], information[0], mode[1], information[1], modes.expansion, distinct,
-        residual_scale, counts > len(best),
+        mode[0], information[0], mode[1], information[1], modes.expansion,
+        law_likelihood(problem, modes), distinct, residual_scale, counts > len(best),
     )  # fmt: skip

@@ -16,6 +16,7 @@ from bayeslaw._inference.laplace.local_expansion import (
 )
 from bayeslaw._inference.map_mode.gls import GlsExpansion, gls_mode
 from bayeslaw._inference.map_mode.information import fisher_information, marginal_information
+from bayeslaw._inference.map_mode.multistart import find_mode
 from bayeslaw._inference.map_mode.problem import MapProblem
 from bayeslaw._inference.map_mode.student_t import (
     expected_hessian,
@@ -64,6 +65,7 @@ def curve_modes(
 ) -> CurveModes:
     """The mode near a point (parameters, curves), with the discrepancy if there is one."""
     if discrepancy is None:
+        eta = find_mode(problem, eta)
         noise = _independent_noise(problem, eta)
     else:
         eta, log_scales, noise = _with_discrepancy(problem, discrepancy, eta, log_scales)
@@ -87,9 +89,10 @@ def _independent_noise(problem: MapProblem, eta: np.ndarray) -> _NoiseMode:
     def information(log_ratios: np.ndarray) -> tuple[NamedArrays, NamedArrays]:
         return marginal_information(problem, eta, expected_hessian(problem, eta, log_ratios[0]))
 
-    sigma = sigma_mode(problem, problem.law.residual(eta))
+    sigma = sigma_mode(problem, eta)
     shares = noise_shares(problem, ("sigma",), lambda log_ratios: information(log_ratios)[0])
-    mode, on_sigma = {"sigma": np.log(sigma)}, {"sigma": information_on_sigma(problem)}
+    mode = {"sigma": np.log(sigma)}
+    on_sigma = {"sigma": information_on_sigma(problem, eta, sigma)}
     fisher = fisher_information(problem, eta, expected_hessian(problem, eta))
     return _NoiseMode(mode, on_sigma, *information(np.zeros(1)), shares, np.zeros_like(eta), fisher)
 

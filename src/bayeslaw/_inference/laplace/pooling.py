@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,9 +11,21 @@ from bayeslaw._inference.laplace.curve_modes import CurveModes
 from bayeslaw._inference.map_mode.problem import MapProblem, single_curve_prior, typical_spread
 from bayeslaw._law.roles import link_normal
 
-__all__ = ["likelihood_only", "population_mean"]
+__all__ = ["LawLikelihood", "law_likelihood", "likelihood_only", "population_mean"]
 
 MAX_SHIFT = 2.0  # spreads from a mode to the mode without the prior
+MIN_INFORMATION = 1e-3  # relative to the prior's precision
+
+
+class LawLikelihood(NamedTuple):
+    """Likelihood of each curve, approximately normal in the law's reference coordinates.
+
+    mode : array (law parameters, curves)
+    covariance : array (curves, law parameters, law parameters)
+    """
+
+    mode: np.ndarray
+    covariance: np.ndarray
 
 
 def population_mean(
@@ -85,3 +97,23 @@ def likelihood_only(
         if n in law
     }
     return reference | on_law, reference
+
+
+def law_likelihood(problem: MapProblem, modes: CurveModes) -> LawLikelihood:
+    """The law's part of `likelihood_only`, with its covariances.
+
+    In the coordinates that have the prior's spread as their unit, along the eigenvectors of the
+    information.
+    """
+    sd = problem.prior.precision[:, 0] ** -0.5
+    theta = np.array([modes.mode[name] for name in problem.law.names])
+    inverse = np.linalg.inv(np.moveaxis(problem.coordinate_jacobian(modes.eta), -1, 0)) * sd
+    information = np.einsum("gqp,gqr,grs->gps", inverse, modes.expansion.fisher, inverse)
+    values, vectors = np.linalg.eigh(information)
+    pull = (theta - problem.prior.center).T / sd
+    along = np.einsum("gpk,gp->gk", vectors, pull)
+    values = np.maximum(np.maximum(values, MIN_INFORMATION), np.abs(along) / MAX_SHIFT)
+    vectors = sd[:, None] * vectors
+    shift = np.einsum("gpk,gk->pg", vectors, along / values)
+    covariance = np.einsum("gpk,gk,gqk->gpq", vectors, 1 / values, vectors)
+    return LawLikelihood(theta + shift, covariance)

@@ -14,16 +14,18 @@ __all__ = ["TypicalCurve"]
 
 
 class TypicalCurve(NamedTuple):
-    """Modes and information of all curves at the pivot of a typical curve.
+    """Likelihood of all curves, approximately normal at the pivot of a typical curve.
 
-    mode, information : array (parameters, curves)
-        Of the law, then of the noise. Only sums of terms have a pivot of their own.
+    Of the law, then of the noise. Only sums of terms have a pivot of their own.
+
+    mode : array (parameters, curves)
+    covariance : array (curves, parameters, parameters)
     jacobian : array (curves, parameters, parameters)
         Derivatives of the coordinates there with respect to reference coordinates.
     """
 
     mode: np.ndarray
-    information: np.ndarray
+    covariance: np.ndarray
     jacobian: np.ndarray
 
     @classmethod
@@ -35,19 +37,29 @@ class TypicalCurve(NamedTuple):
         names: tuple[str, ...],
     ) -> TypicalCurve:
         """From the Laplace approximation of the named parameters."""
-        modes, pivot_information, information = (
-            np.array([values[name] for name in names])
-            for values in (laplace.mode, laplace.pivot_information, laplace.information)
+        (law, covariance), noise = laplace.law, names[len(system.roles) :]
+        slopes = np.tile(np.eye(len(law)), (laplace.n_curves, 1, 1))
+        if isinstance(system, SumOfTerms):
+            whole = dict.fromkeys(system.roles, 1.0)
+
+            def at_pivot(theta: np.ndarray) -> np.ndarray:
+                eta = system.to_pivot(dict(zip(system.roles, theta, strict=True)), frame, whole)
+                return np.array([eta[name] for name in system.roles])
+
+            slopes = np.moveaxis(central_differences(at_pivot, law), -1, 0)
+            law = at_pivot(law)
+        variance = [1 / laplace.information[name] for name in noise]
+        return cls(
+            np.array([*law, *(laplace.mode[name] for name in noise)]),
+            _with_diagonal(slopes @ covariance @ np.swapaxes(slopes, 1, 2), variance),
+            _with_diagonal(slopes, [np.ones(laplace.n_curves)] * len(noise)),
         )
-        jacobian = np.tile(np.eye(len(modes)), (laplace.n_curves, 1, 1))
-        if not isinstance(system, SumOfTerms):
-            return cls(modes, information, jacobian)
-        whole = dict.fromkeys(system.roles, 1.0)
 
-        def at_pivot(theta: np.ndarray) -> np.ndarray:
-            eta = system.to_pivot(dict(zip(system.roles, theta, strict=True)), frame, whole)
-            return np.array([eta[name] for name in system.roles])
 
-        n = len(system.roles)
-        jacobian[:, :n, :n] = np.moveaxis(central_differences(at_pivot, modes[:n]), -1, 0)
-        return cls(np.concatenate([at_pivot(modes[:n]), modes[n:]]), pivot_information, jacobian)
+def _with_diagonal(matrices: np.ndarray, rows: list[np.ndarray]) -> np.ndarray:
+    """Matrices (curves, n, n) with more rows and columns, whose diagonals are (curves,) each."""
+    n, more = matrices.shape[-1], len(rows)
+    out = np.pad(matrices, ((0, 0), (0, more), (0, more)))
+    for i, row in enumerate(rows, n):
+        out[:, i, i] = row
+    return out

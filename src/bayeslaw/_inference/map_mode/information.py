@@ -29,18 +29,9 @@ def marginal_information(
 
 
 def fisher_information(problem: MapProblem, eta: np.ndarray, hessian: np.ndarray) -> np.ndarray:
-    """The Hessian without the prior's part, as (curves, parameters, parameters).
-
-    With few runs the posterior is not normal, and an expansion at its mode says little about how
-    coordinates depend on each other. It is then mixed with the marginal information.
-    """
+    """The Hessian without the prior's part, as (curves, parameters, parameters)."""
     prior = problem.prior.hessian(problem.coordinate_jacobian(eta))
-    runs = problem.run_arrays.sums(np.ones(problem.run_arrays.curve.size))
-    share = np.clip(runs / len(eta) - 1, 0, 1)[:, None, None]
-    marginal = np.array([*marginal_information(problem, eta, hessian)[0].values()])
-    alone = marginal.T[:, None] * np.eye(len(eta))
-    fisher = np.ascontiguousarray(np.moveaxis(hessian - prior, -1, 0))
-    return share * fisher + (1 - share) * alone
+    return np.ascontiguousarray(np.moveaxis(hessian - prior, -1, 0))
 
 
 def _beyond_prior(problem: MapProblem, variance: np.ndarray) -> dict[str, np.ndarray]:

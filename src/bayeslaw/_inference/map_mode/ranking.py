@@ -53,7 +53,7 @@ def best_first(log_mass: np.ndarray, distance: np.ndarray) -> list[int]:
 def log_posterior_mass(problem: MapProblem, eta: np.ndarray, hessian: np.ndarray) -> np.ndarray:
     """Laplace's approximation of the log posterior mass (curves,) of a mode, up to a constant."""
     residual = problem.law.residual(eta)
-    log_sigma = np.log(sigma_mode(problem, residual))
+    log_sigma = np.log(sigma_mode(problem, eta))
     squares = problem.prior.squares(problem.law.theta(eta))
     squares += problem.noise_prior.squares(log_sigma[None])
     # In reference coordinates, where the prior is: pivot coordinates may stretch the volume.

@@ -18,10 +18,21 @@ __all__ = [
 
 SIGMA_STEPS = 20
 MIN_SIGMA = 1e-9
+LARGEST = 1e30  # where a search has gone too far
 
 
-def sigma_mode(problem: MapProblem, residual: np.ndarray) -> np.ndarray:
-    """Mode (curves,) of sigma given residuals, in log sigma, by Fisher scoring."""
+def sigma_mode(problem: MapProblem, eta: np.ndarray) -> np.ndarray:
+    """Restricted mode (curves,) of sigma at a point of the law, in log sigma.
+
+    The law's parameters are integrated out by Laplace's approximation: at their mode they have
+    absorbed part of the noise, all of it in a curve with as many runs as parameters.
+    """
+    residual, jacobian = problem.law.residual(eta), problem.law.jacobian(eta)
+    return np.exp(_log_sigma_mode(problem, residual, _precision_ratios(problem, eta, jacobian)))
+
+
+def _log_sigma_mode(problem: MapProblem, residual: np.ndarray, ratios: np.ndarray) -> np.ndarray:
+    """By Fisher scoring, from residuals (runs,) and `_precision_ratios`."""
     runs, nu, squares = problem.run_arrays, problem.model.noise.tail, residual**2
     center, precision = problem.noise_prior.center[0], float(problem.noise_prior.precision[0, 0])
     count = _run_counts(problem.law)
@@ -29,18 +40,49 @@ def sigma_mode(problem: MapProblem, residual: np.ndarray) -> np.ndarray:
     for _ in range(SIGMA_STEPS):
         z2 = squares * np.exp(-2 * log_sigma[runs.curve])
         weighted = runs.sums((nu + 1) * z2 / (nu + z2))
-        gradient = weighted - count - (log_sigma - center) * precision
-        log_sigma = log_sigma + np.clip(gradient / (2 * count + precision), -1, 1)
-    return np.exp(log_sigma)
+        freedom = count - _determined(ratios, log_sigma)
+        gradient = weighted - freedom - (log_sigma - center) * precision
+        log_sigma = log_sigma + np.clip(gradient / (2 * freedom + precision), -1, 1)
+    return log_sigma
+
+
+def _precision_ratios(problem: MapProblem, eta: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+    """Precision (parameters, curves) that data add along eigenvectors, relative to the prior's.
+
+    With noise of scale one; it is proportional to the inverse square of the scale.
+    """
+    nu = problem.model.noise.tail
+    information = _fisher_information(problem.law, jacobian, (nu + 1) / (nu + 3))
+    to_prior = _inverse(np.moveaxis(problem.coordinate_jacobian(eta), -1, 0))
+    to_prior = to_prior * problem.prior.precision[:, 0] ** -0.5
+    relative = np.einsum("gpi,pqg,gqj->gij", to_prior, information, to_prior)
+    return np.maximum(np.linalg.eigvalsh(_finite(relative)), 0).T
+
+
+def _inverse(matrices: np.ndarray) -> np.ndarray:
+    """Inverses, of some kind where a search has gone to where there is none."""
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(_finite(matrices))
+
+
+def _finite(matrices: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(matrices, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
+
+
+def _determined(ratios: np.ndarray, log_sigma: np.ndarray) -> np.ndarray:
+    """How many parameters of the law each curve's runs determine, between none and all."""
+    return np.sum(ratios / (ratios + np.exp(2 * log_sigma)), axis=0)
 
 
 def approximate(problem: MapProblem, eta: np.ndarray) -> QuadraticApproximation:
     """The log posterior around eta (parameters, curves), given the weights of the residuals."""
     law, prior, sums = problem.law, problem.prior, problem.run_arrays.sums
     residual, theta = law.residual(eta), law.theta(eta)
-    nu, sigma = problem.model.noise.tail, _noise_sd(problem, residual)
-    weight = (nu + 1) / (nu + (residual / sigma) ** 2) / sigma**2
     jacobian, coordinate_jacobian = law.jacobian(eta), problem.coordinate_jacobian(eta)
+    nu, sigma = problem.model.noise.tail, _noise_sd(problem, sigma_mode(problem, eta))
+    weight = (nu + 1) / (nu + (residual / sigma) ** 2) / sigma**2
     gradient = sums(jacobian * weight * residual) + prior.gradient(theta, coordinate_jacobian)
     hessian = _fisher_information(law, jacobian, weight) + prior.hessian(coordinate_jacobian)
 
@@ -59,16 +101,18 @@ def expected_hessian(
     `log_noise_ratio` is the log of sigma relative to its mode.
     """
     nu = problem.model.noise.tail
-    sigma = _noise_sd(problem, problem.law.residual(eta), log_noise_ratio)
+    sigma = _noise_sd(problem, sigma_mode(problem, eta) * np.exp(log_noise_ratio))
     weight = (nu + 1) / (nu + 3) / sigma**2
     information = _fisher_information(problem.law, problem.law.jacobian(eta), weight)
     return information + problem.prior.hessian(problem.coordinate_jacobian(eta))
 
 
-def information_on_sigma(problem: MapProblem) -> np.ndarray:
-    """Fisher information (curves,) on log sigma."""
+def information_on_sigma(problem: MapProblem, eta: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Fisher information (curves,) on log sigma, the law's parameters integrated out."""
     nu = problem.model.noise.tail
-    return _run_counts(problem.law) * 2 * nu / (nu + 3)
+    ratios = _precision_ratios(problem, eta, problem.law.jacobian(eta))
+    freedom = _run_counts(problem.law) - _determined(ratios, np.log(sigma))
+    return freedom * 2 * nu / (nu + 3)
 
 
 def log_likelihood(problem: MapProblem, residual: np.ndarray, log_sigma: np.ndarray) -> np.ndarray:
@@ -78,15 +122,14 @@ def log_likelihood(problem: MapProblem, residual: np.ndarray, log_sigma: np.ndar
     return runs.sums(-(nu + 1) / 2 * np.log1p((residual / sigma) ** 2 / nu) - np.log(sigma))
 
 
-def _noise_sd(
-    problem: MapProblem, residual: np.ndarray, log_noise_ratio: float = 0.0
-) -> np.ndarray:
+def _noise_sd(problem: MapProblem, sigma: np.ndarray) -> np.ndarray:
     """Standard deviation of the noise of each run, known errors included."""
-    sigma = sigma_mode(problem, residual) * np.exp(log_noise_ratio)
     return np.hypot(sigma[problem.run_arrays.curve], problem.run_arrays.known_error)
 
 
-def _fisher_information(law: LawResiduals, jacobian: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _fisher_information(
+    law: LawResiduals, jacobian: np.ndarray, weight: np.ndarray | float
+) -> np.ndarray:
     return law.run_arrays.sums(jacobian[:, None] * jacobian[None] * weight)
 
 

@@ -2,11 +2,12 @@
 
 Rows of parameters are those of the law, then those of noise and discrepancy. The center is whitened
 by its posterior given the standard deviations, if each curve's likelihood is approximated as normal
-about its mode. How well the curves determine the center, and which combination of parameters,
-depends on which parameters differ between curves: if all curves share an exponent it is well
-determined; if all share a floor, that is. Everything is seen from the pivot of a typical curve,
-where `curve_mixed` (curves, parameters, parameters) and `typical_mixed`, their mean, are the
-derivatives of pivot coordinates by reference coordinates. Both are diagonal but for blocks of
+in all parameters together. How well the curves determine the center, and which combination of
+parameters, depends on which parameters differ between curves: if all curves share an exponent it is
+well determined; if all share a floor, that is. Everything is seen from the pivot of a typical
+curve, where `curve_mixed` (curves, parameters, parameters) and `typical_mixed`, their mean, are the
+derivatives of pivot coordinates by reference coordinates.
+Both are diagonal but for blocks of
 parameters that depend on each other, from `typical_blocks[k, 0]` to `typical_blocks[k, 1]`.
 """
 
@@ -72,7 +73,7 @@ def _write_covariance(jacobian, low, high, variances, out):
 
 @inner_kernel
 def _curves_estimate(
-    low, high, variances, mode, information, curve_mixed, curve_precision, covariance, estimate,
+    low, high, variances, mode, mode_covariance, curve_mixed, curve_precision, covariance, estimate,
     sums,
 ):  # fmt: skip
     """The center as curves determine it, and its covariance, without groups and prior."""
@@ -84,7 +85,8 @@ def _curves_estimate(
         precision = curve_precision[g]
         _write_covariance(curve_mixed[g], low, high, variances, precision)
         for i in range(low, high):
-            precision[i, i] += 1 / information[i, g]
+            for j in range(low, high):
+                precision[i, j] += mode_covariance[g, i, j]
         invert(precision, low, high)
         for i in range(low, high):
             for j in range(low, high):
@@ -97,7 +99,7 @@ def _curves_estimate(
 @stage
 def whitened_center(
     z_center: Vector, spread: Vector, prior_precision: Matrix, prior_score: Vector,
-    center_mean: Vector, center_sd: Vector, typical_mode: Matrix, typical_information: Matrix,
+    center_mean: Vector, center_sd: Vector, typical_mode: Matrix, typical_covariance: Cube,
     curve_mixed: Cube, typical_mixed: Matrix, level_share: Matrix, typical_blocks: IndexMatrix,
     typical_frame: Matrix, of_population: Indices, curve_precision: Cube, center_factor: Matrix,
     curves_covariance: Matrix, data_precision: Matrix, center_vectors: Matrix,
@@ -118,7 +120,7 @@ def whitened_center(
     for block in range(typical_blocks.shape[0]):
         low, high = typical_blocks[block, 0], typical_blocks[block, 1]
         _curves_estimate(
-            low, high, variances, typical_mode, typical_information, curve_mixed, curve_precision,
+            low, high, variances, typical_mode, typical_covariance, curve_mixed, curve_precision,
             curves_covariance, estimate, sums,
         )  # fmt: skip
         _write_covariance(typical_mixed, low, high, group_variances, data_precision)
