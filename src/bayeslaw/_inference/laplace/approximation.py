@@ -30,7 +30,7 @@ class LaplaceApproximation:
     `distinct_modes` are the modes of each curve with comparable posterior mass, the best first, in
     reference coordinates. There are as many as the curve with most modes has; other curves repeat
     theirs. `law` is the likelihood alone, of the law's parameters together. `residual_scale` is the
-    root mean square of the residuals (curves,) at the best mode without discrepancy, and
+    root mean square of the residuals (curves,) of least squares near the best mode, and
     `is_determined` says which curves have more runs than parameters.
     """
 
@@ -82,10 +82,19 @@ def _approximation(
         [{name: pair[i] for name, pair in pairs.items()} for pairs in (pivot, reference)]
         for i in (0, 1)
     )
-    residual = problem.law.residual(best)
+    residual = _least_squares_residual(problem, best)
     counts = problem.run_arrays.sums(np.ones_like(residual))
     residual_scale = np.sqrt(problem.run_arrays.sums(residual**2) / counts)
     return LaplaceApproximation(
         mode[0], information[0], mode[1], information[1], modes.expansion,
         law_likelihood(problem, modes), distinct, residual_scale, counts > len(best),
     )  # fmt: skip
+
+
+def _least_squares_residual(problem: MapProblem, eta: np.ndarray) -> np.ndarray:
+    """Residuals (runs,) of least squares, by one Gauss-Newton step from a mode."""
+    law, sums, curve = problem.law, problem.run_arrays.sums, problem.run_arrays.curve
+    residual, jacobian = law.residual(eta), law.jacobian(eta)
+    normal = np.moveaxis(sums(jacobian[:, None] * jacobian[None]), -1, 0)
+    step = np.linalg.pinv(normal, hermitian=True) @ sums(jacobian * residual).T[..., None]
+    return residual - np.sum(jacobian * step[curve, :, 0].T, axis=0)
