@@ -22,7 +22,7 @@ PARTS = {  # by the module that calls them: functions, and the part of a fit tha
     },
     "_sampling.sample_posterior": {
         "_by_importance": "sampling", "unconstrained_dataset": "labels",
-        "posterior_dataset": "labels", "_selected_stats": "labels",
+        "posterior_dataset": "labels",
         "check_convergence": "gate",
     },
     "_sampling.nuts": {"_start": "sampling", "_first_draws": "sampling", "_stop": "sampling"},

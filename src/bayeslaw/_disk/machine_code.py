@@ -25,8 +25,9 @@ from numba.core.serialize import dumps
 from bayeslaw._disk.cache_files import read_cached, write_cached
 from bayeslaw._disk.compile_folder import compile_folder
 
-__all__ = ["CodeFiles", "GeneratedCodeLocator", "KernelLocator", "set_cache_key"]
+__all__ = ["N_KEY", "CodeFiles", "GeneratedCodeLocator", "KernelLocator", "set_cache_key"]
 
+N_KEY = 12  # characters of a key in the name of a file
 NumbaFiles = caching.IndexDataCacheFile
 
 
@@ -107,7 +108,7 @@ class GeneratedCodeLocator(caching._CacheLocator):
 
     def get_disambiguator(self) -> str:
         """The start of the key."""
-        return self._key[:12]
+        return self._key[:N_KEY]
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> GeneratedCodeLocator | None:

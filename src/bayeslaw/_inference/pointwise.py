@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 BATCH_SIZE = 4_000_000  # draws times runs that are computed in one batch
+IN_CACHE = 100_000  # the same, of arrays that stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class ResponseDistribution:
 
     def draw(self, rng: np.random.Generator, discrepancy: Any = 0.0) -> np.ndarray:
         """New responses, in the response's units."""
-        return self.run(discrepancy, self.noise.draw(rng, self.sigma, self.parameters))
+        values = self.center + discrepancy
+        values += self.noise.draw(rng, self.sigma, self.parameters)
+        return self._to_response(values)
 
     def run(self, discrepancy: Any, residual: Any) -> np.ndarray:
         """Responses with given residuals about the curve, in the response's units."""
@@ -132,12 +135,12 @@ class DrawsAtRuns:
         latent: np.ndarray | None = None,
     ) -> DrawsAtRuns:
         """From parameters (chain, draw, curve) in the user's units."""
-        model, run_arrays = bound.model, bound.run_arrays
-        predictors = {name: bound.runs[name].values for name in model.law.predictors}
-        law = law_values(model, parameters, predictors, run_arrays.curve)
-        nuisance = {name: parameters[name][..., run_arrays.curve] for name in model.nuisance_roles}
+        model, run_arrays, law = bound.model, bound.run_arrays, _law_at_runs(bound, parameters)
+        of_noise = {
+            name: parameters[name][..., run_arrays.curve] for name in model.noise.parameters
+        }
         sizes = dict(zip(model.law.predictors, run_arrays.predictors, strict=True))
-        about_law = response_distribution(model, law, run_arrays.unit, nuisance, sizes, latent)
+        about_law = response_distribution(model, law, run_arrays.unit, of_noise, sizes, latent)
         about_law = replace(about_law, sigma=np.hypot(about_law.sigma, run_arrays.known_error))
         return cls(bound, about_law, tau_by_predictor(model, parameters))
 
@@ -168,7 +171,8 @@ class DrawsAtRuns:
             return 0.0
         no_tau, run_arrays = np.empty((*self.tau.shape[:3], 0)), self.bound.run_arrays
         points = PredictionPoints(np.array(run_arrays.predictors), run_arrays.curve, no_tau)
-        return self.discrepancy_at(points, rng, is_conditional=is_conditional)[2]
+        [draw] = self._discrepancy(points, rng, is_conditional, slice(2, None))
+        return draw
 
     def discrepancy_at(
         self,
@@ -182,6 +186,17 @@ class DrawsAtRuns:
         Conditional on the responses of the runs, or from the prior of the discrepancy. Without a
         random-number generator the draw is the mean.
         """
+        mean, variance, draw = self._discrepancy(points, rng, is_conditional, slice(None))
+        return mean, variance, draw
+
+    def _discrepancy(
+        self,
+        points: PredictionPoints,
+        rng: np.random.Generator | None,
+        is_conditional: bool,
+        kept: slice,
+    ) -> list[np.ndarray]:
+        """Those of the three results of `discrepancy_at` that are kept."""
         discrepancy, run_arrays = self.bound.discrepancy, self.bound.run_arrays
         assert discrepancy is not None
         position = run_arrays.position_of(points.sizes, points.curve)
@@ -192,11 +207,10 @@ class DrawsAtRuns:
             if not is_conditional:
                 residual, variance = np.zeros(residual.shape), np.full(variance.shape, np.inf)
             tau2 = _flat(tau)[batch] ** 2
-            return discrepancy.conditional(residual, variance, tau2, position, points.curve, rng)
+            at_points = position, points.curve, rng
+            return discrepancy.conditional(residual, variance, tau2, *at_points)[kept]
 
-        width = run_arrays.curve.size + points.curve.size
-        mean, variance, draw = self._in_batches(moments_and_draw, width)
-        return mean, variance, draw
+        return self._in_batches(moments_and_draw, run_arrays.curve.size + points.curve.size)
 
     def _residuals(self, batch: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals, noise variances and squared tau of a batch of draws."""
@@ -209,10 +223,32 @@ class DrawsAtRuns:
         """Results (chain, draw, ...) of a function of a slice of draws, `width` numbers a draw."""
         shape = self.distribution.center.shape[:2]
         size, step = shape[0] * shape[1], max(1, BATCH_SIZE // max(width, 1))
-        batches = [function(slice(low, low + step)) for low in range(0, size, step)]
-        if len(batches) > 1:
-            batches = [tuple(np.concatenate(values) for values in zip(*batches, strict=True))]
-        return [values.reshape(*shape, -1) for values in batches[0]]
+        results: list[np.ndarray] = []
+        for low in range(0, size, step):
+            batch = function(slice(low, low + step))
+            results = results or [np.empty((size, *values.shape[1:])) for values in batch]
+            for result, values in zip(results, batch, strict=True):
+                result[low : low + step] = values
+        return [result.reshape(*shape, -1) for result in results]
+
+
+def _at_runs(values: np.ndarray, curve: np.ndarray) -> np.ndarray:
+    """Values of curves (chain, draw, curve) at runs, without a copy if there is one curve."""
+    if values.shape[2] == 1:
+        return np.broadcast_to(values, (*values.shape[:2], curve.size))
+    return np.take(values, curve, axis=2)
+
+
+def _law_at_runs(bound: BoundModel, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The law at the runs (chain, draw, run), in batches that stay in the processor's cache."""
+    model, curve = bound.model, bound.run_arrays.curve
+    predictors = {name: bound.runs[name].values for name in model.law.predictors}
+    chains, draws = np.shape(parameters["sigma"])[:2]
+    result, step = np.empty((chains, draws, curve.size)), max(1, IN_CACHE // (curve.size or 1))
+    for low in range(0, draws, step):
+        some = {n: parameters[n][:, low : low + step] for n in model.law.parameters}
+        result[:, low : low + step] = law_values(model, some, predictors, curve)
+    return result
 
 
 def tau_by_predictor(model: Model, parameters: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numba
 
-from bayeslaw._disk.machine_code import set_cache_key
+from bayeslaw._disk.compile_folder import compile_folder
+from bayeslaw._disk.machine_code import N_KEY, set_cache_key
 
-__all__ = ["SOURCE_HASH", "compiled_source", "inner_kernel", "kernel"]
+__all__ = ["SOURCE_HASH", "compiled_source", "inner_kernel", "is_on_disk", "kernel"]
 
 _FILES = sorted(Path(__file__).parent.rglob("*.py"))
 SOURCE_HASH = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()
@@ -38,9 +39,18 @@ def compiled_source(
 
     `names` are what the text refers to beside `carray` and `math`; `what` says which they are.
     """
-    key = hashlib.sha256("\0".join([source, what, SOURCE_HASH]).encode()).hexdigest()
     namespace = {"carray": numba.carray, "__name__": __name__, **names}
     exec(compile(source, f"<{what}>", "exec"), namespace)
     function = namespace[name]
-    set_cache_key(function, key)
+    set_cache_key(function, _key(source, what))
     return numba.cfunc(signature, cache=True, **OPTIONS)(function)
+
+
+def is_on_disk(source: str, name: str, what: str) -> bool:
+    """Whether `compiled_source` finds machine code, unless it is damaged or of other versions."""
+    return any(compile_folder().glob(f"*.{name}-{_key(source, what)[:N_KEY]}.*"))
+
+
+def _key(source: str, what: str) -> str:
+    """What machine code depends on, beside versions and processor."""
+    return hashlib.sha256("\0".join([source, what, SOURCE_HASH]).encode()).hexdigest()

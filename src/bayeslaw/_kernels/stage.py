@@ -19,7 +19,7 @@ import numpy as np
 from numba import types
 
 from bayeslaw._kernels.call import ROW, arrays_in
-from bayeslaw._kernels.jit import compiled_source, inner_kernel
+from bayeslaw._kernels.jit import compiled_source, inner_kernel, is_on_disk
 
 __all__ = [
     "Cube", "IndexMatrix", "Indices", "Matrix", "Place", "Stage", "Vector", "stage",
@@ -85,6 +85,11 @@ class Stage:
     def name(self) -> str:
         """Its name, for messages and for the key of its machine code."""
         return f"{self.kernel.__module__}.{self.kernel.__name__}"
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether its machine code is on disk."""
+        return is_on_disk(ENTRY, "entry", self.name)
 
     @cached_property
     def compiled(self) -> Any:

@@ -17,15 +17,16 @@ from bayeslaw._inference.model_data import ModelData
 from bayeslaw._kernels.entry_points import density_entry_point, variables_entry_point
 from bayeslaw._progress import progress
 from bayeslaw._sampling.flat_layout import FlatLayout
+from bayeslaw._sampling.nutpie_module import nutpie_module
 from bayeslaw._sampling.program import Program, initial_point, layout_of, program_of
 from bayeslaw._sampling.tape import Tape, tape_of
+from bayeslaw._sampling.trace import DRAW
 
 if TYPE_CHECKING:
     from nutpie.compile_pymc import CompiledPyMCModel
 
-__all__ = ["DOUBLES", "DRAW", "INTEGERS", "CompiledDensity", "compiled_density_of"]
+__all__ = ["DOUBLES", "INTEGERS", "CompiledDensity", "compiled_density_of"]
 
-DRAW = "flat_variables"  # the one variable that nutpie sees: all recorded variables in a vector
 JITTER = 0.5  # of initial points, in the sampler's units
 DOUBLES, INTEGERS = ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_int64)
 
@@ -79,8 +80,6 @@ class CompiledDensity:
         self, chain_of_seed: Mapping[int, int] = MappingProxyType({})
     ) -> CompiledPyMCModel:
         """The model that nutpie samples; see `chain_of_seed` for the argument."""
-        from nutpie.compile_pymc import CompiledPyMCModel  # slow to import
-
         size, width = self.layout.n_unknowns, self.layout.width
         points = self.initial_point[None] if self.initial_points is None else self.initial_points
 
@@ -88,7 +87,7 @@ class CompiledDensity:
             point = points[chain_of_seed.get(seed, 0) % len(points)]
             return point + np.random.default_rng(seed).uniform(-JITTER, JITTER, size)
 
-        return CompiledPyMCModel(
+        return nutpie_module().compile_pymc.CompiledPyMCModel(
             dims={DRAW: (f"{DRAW}_index",)},
             compiled_logp_func=density_entry_point(),
             compiled_expand_func=variables_entry_point(),
@@ -115,15 +114,13 @@ class CompiledDensity:
         """
         if self.initial_points is None:
             return {}
-        import nutpie  # slow to import
-
         seeds, model = [], self.nutpie_model()
 
         def recorded(seed: Any) -> np.ndarray:
             seeds.append(seed)
             return model.initial_point_func(seed)
 
-        trial = nutpie.sample(
+        trial = nutpie_module().sample(
             replace(model, initial_point_func=recorded), draws=1, tune=1, chains=chains, cores=1,
             seed=random_seed, progress_bar=False, blocking=False,
         )  # fmt: skip

@@ -7,13 +7,14 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from bayeslaw._arguments import COUNT, POSITIVE, PROBABILITY, SEED
 from bayeslaw._progress import Pace, progress
 from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate
+from bayeslaw._sampling.nutpie_module import nutpie_module
 from bayeslaw._sampling.time_limit import TimeLimit, TimeLimitReached
+from bayeslaw._sampling.trace import Trace, trace_of
 from bayeslaw._suggestions import names_arguments
 
 __all__ = ["FEWEST_DRAWS", "Sampler", "TraceInterrupted", "nuts_traces", "unconstrained_draws"]
@@ -133,16 +134,14 @@ Sampler.__init__ = names_arguments(Sampler.__init__)
 class TraceInterrupted(KeyboardInterrupt):
     """Sampling was interrupted; `trace` has the draws so far."""
 
-    def __init__(self, trace: xr.DataTree) -> None:
+    def __init__(self, trace: Trace) -> None:
         super().__init__()
         self.trace = trace
 
 
 def unconstrained_draws(compiled: CompiledDensity, sampler: Sampler) -> tuple[np.ndarray, int]:
     """Draws (chain, draw, unknowns) in the sampler's space, not gated, and divergences."""
-    import nutpie  # slow to import
-
-    trace = nutpie.sample(
+    trace = nutpie_module().sample(
         _nutpie_model(compiled, sampler), draws=sampler.draws, tune=sampler.tune,
         chains=sampler.chains, cores=sampler.cores, seed=sampler.random_seed,
         target_accept=sampler.target_accept, progress_bar=False, save_warmup=False,
@@ -154,7 +153,7 @@ def unconstrained_draws(compiled: CompiledDensity, sampler: Sampler) -> tuple[np
 
 def nuts_traces(
     compiled: CompiledDensity, sampler: Sampler, limit: TimeLimit, failed: Sequence[Gate]
-) -> Iterator[xr.DataTree]:
+) -> Iterator[Trace]:
     """Traces of more and more draws, each an extension of the one before.
 
     `failed` are the gates of all draws before, to which the caller adds: progress says why there
@@ -175,7 +174,11 @@ def nuts_traces(
     job = _start(compiled, sampler, sampler.max_draws_factor * sampler.draws, cores, limit)
     try:
         for factor in factors:
-            yield _first_draws(job, sampler, factor, failed)
+            trace = _first_draws(job, sampler, factor, failed)
+            # More draws are rarely needed, and would slow down the gate.
+            job.handle.pause()
+            yield trace
+            job.handle.resume()
     finally:
         _stop(job.handle)
 
@@ -187,7 +190,7 @@ class _Job:
     handle: Any
     finished: list[int]
     limit: TimeLimit
-    trace: xr.DataTree | None = None
+    trace: Trace | None = None
 
     def steps_done(self, sampler: Sampler, steps: int) -> int:
         """Steps of the slowest chain; of all chains on average, where some wait for others."""
@@ -206,13 +209,11 @@ def _start(
     def record_progress(chains: Any) -> None:
         finished[:] = [chain.finished_draws for chain in chains]
 
-    import nutpie  # slow to import
-
-    handle = nutpie.sample(
+    handle = nutpie_module().sample(
         _nutpie_model(compiled, sampler), draws=draws, tune=sampler.tune, chains=sampler.chains,
         cores=cores, seed=sampler.random_seed, target_accept=sampler.target_accept,
         progress_bar=False, progress_callback=record_progress, progress_rate=50,
-        save_warmup=False, blocking=False,
+        save_warmup=False, return_raw_trace=True, blocking=False,
     )  # fmt: skip
     return _Job(handle, finished, limit)
 
@@ -221,7 +222,7 @@ def _nutpie_model(compiled: CompiledDensity, sampler: Sampler) -> Any:
     return compiled.nutpie_model(compiled.chain_of_seed(sampler.random_seed, sampler.chains))
 
 
-def _first_draws(job: _Job, sampler: Sampler, factor: int, failed: Sequence[Gate]) -> xr.DataTree:
+def _first_draws(job: _Job, sampler: Sampler, factor: int, failed: Sequence[Gate]) -> Trace:
     """The first draws of every chain, as soon as all chains have them."""
     draws, task = factor * sampler.draws, _task(sampler, factor, failed)
     try:
@@ -258,7 +259,7 @@ def _wait_for(job: _Job, sampler: Sampler, steps: int, task: str) -> bool:
     return True
 
 
-def _stopped(job: _Job, sampler: Sampler) -> xr.DataTree | None:
+def _stopped(job: _Job, sampler: Sampler) -> Trace | None:
     """The draws that all chains have when they are stopped, if there are a few."""
     draws = min(job.finished) - sampler.tune
     trace = _current_trace(job, sampler, draws) if draws >= FEWEST_DRAWS else None
@@ -266,14 +267,19 @@ def _stopped(job: _Job, sampler: Sampler) -> xr.DataTree | None:
     return trace
 
 
-def _current_trace(job: _Job, sampler: Sampler, draws: int) -> xr.DataTree:
+def _current_trace(job: _Job, sampler: Sampler, draws: int) -> Trace:
     """The first draws of each chain."""
-    if job.trace is None and _is_finished(job.handle):
-        job.trace = job.handle.wait()  # a finished sampler hands over its draws only once
-    trace: xr.DataTree = job.handle.inspect() if job.trace is None else job.trace
-    first = trace.isel(draw=slice(draws))
-    first["sample_stats"].attrs["target_accept"] = sampler.target_accept
-    return first
+    if job.trace is None and _is_finished(job.handle, 0.0):
+        # A finished sampler hands over its draws only once, so that all of them are taken.
+        job.trace = _trace(job.handle, job.handle.wait(), sampler)
+    trace = job.trace or _trace(job.handle, job.handle.inspect(), sampler, draws)
+    return trace.first(draws)
+
+
+def _trace(handle: Any, results: Any, sampler: Sampler, draws: int | None = None) -> Trace:
+    trace = trace_of(results, sampler.tune, draws, handle._settings.as_dict())
+    trace.sample_stats.attrs["target_accept"] = sampler.target_accept
+    return trace
 
 
 def _stop(handle: Any) -> None:
@@ -283,9 +289,10 @@ def _stop(handle: Any) -> None:
         handle._sampler.take_results()  # not as a trace: there may be no draw yet
 
 
-def _is_finished(handle: Any) -> bool:
+def _is_finished(handle: Any, seconds: float = 0.05) -> bool:
+    """Whether sampling is finished, or is within some seconds."""
     try:
-        handle._sampler.wait(0.05)
+        handle._sampler.wait(seconds)
     except TimeoutError:
         return False
     except RuntimeError as error:

@@ -13,11 +13,12 @@ from threadpoolctl import threadpool_limits
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._memory import require_memory
-from bayeslaw._sampling.compiled import DRAW, CompiledDensity
+from bayeslaw._sampling.compiled import CompiledDensity
 from bayeslaw._sampling.gate import Gate, check_convergence
 from bayeslaw._sampling.importance import ImportanceDraws, importance_draws
 from bayeslaw._sampling.nuts import FEWEST_DRAWS, Sampler, TraceInterrupted, nuts_traces
 from bayeslaw._sampling.time_limit import TimeLimit, TimeLimitReached
+from bayeslaw._sampling.trace import Trace
 
 __all__ = [
     "PosteriorDraws",
@@ -27,12 +28,9 @@ __all__ = [
 ]
 
 STACK = 2**20  # numbers of 8 bytes that the thread of a chain reserves
-SAMPLE_STATS = (
-    "diverging", "energy", "n_steps", "depth", "step_size_bar", "logp", "maxdepth_reached",
-)  # fmt: skip
 
 type FromFlat = Callable[[np.ndarray, xr.Dataset], PosteriorDraws]
-type FromTrace = Callable[[xr.DataTree], PosteriorDraws]
+type FromTrace = Callable[[Trace], PosteriorDraws]
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,8 @@ def sample_posterior(
         gate = check_convergence(posterior, sample_stats)
         return PosteriorDraws(unconstrained, posterior, sample_stats, gate, seconds)
 
-    def from_trace(trace: xr.DataTree) -> PosteriorDraws:
-        rows = trace["posterior"].to_dataset()[DRAW].values
-        return from_flat(rows, _selected_stats(trace["sample_stats"].to_dataset()))
+    def from_trace(trace: Trace) -> PosteriorDraws:
+        return from_flat(trace.rows, trace.sample_stats)
 
     # One thread of linear algebra per chain: with more, they compete and take six times longer.
     with threadpool_limits(1):
@@ -177,7 +174,7 @@ def _by_nuts(
 
 
 def _best(
-    draws: PosteriorDraws | None, cut_short: xr.DataTree | None, from_trace: FromTrace
+    draws: PosteriorDraws | None, cut_short: Trace | None, from_trace: FromTrace
 ) -> PosteriorDraws | None:
     """The last complete draws or those of a trace that was cut short, if there are any."""
     other = None if cut_short is None else from_trace(cut_short)
@@ -208,7 +205,3 @@ def _too_early(sampler: Sampler, steps: int) -> str:
         + (f", or a core for each chain (cores={sampler.cores})" if sampler.is_in_turn else "")
         + f", or tune less (tune={sampler.tune})"
     )
-
-
-def _selected_stats(sample_stats: xr.Dataset) -> xr.Dataset:
-    return sample_stats[[name for name in SAMPLE_STATS if name in sample_stats]]

@@ -12,6 +12,7 @@ import numpy as np
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.coordinates import SumOfTerms
 from bayeslaw._inference.model_data import ModelData
+from bayeslaw._kernels.compile_ahead import compiled_ahead
 from bayeslaw._kernels.printed import compiled_function
 from bayeslaw._kernels.stage import Stage
 from bayeslaw._kernels.stages import (
@@ -47,7 +48,8 @@ class Tape:
     @cached_property
     def compiled(self) -> tuple[list[Any], list[Any]]:
         """C functions of the stages."""
-        return [stage.compiled for stage in self.forward], [s.compiled for s in self.adjoint]
+        with compiled_ahead([*self.forward, *self.adjoint]):
+            return [stage.compiled for stage in self.forward], [s.compiled for s in self.adjoint]
 
 
 def tape_of(bound: BoundModel, model_data: ModelData) -> Tape:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cache
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.posterior import posterior_dataset
-from bayeslaw.fitting.groups_on_runs import log_likelihood_dataset, on_runs
+from bayeslaw.fitting.log_likelihood import log_likelihood_dataset
 from bayeslaw.fitting.result import Fit
 
 __all__ = ["derived_groups", "with_derived_groups"]
@@ -76,12 +74,12 @@ def with_derived_groups(
     bound = bind(fit.model, fit.runs) if checksums else None
     for path, checksum in checksums.items():
         assert bound is not None
-        checksum = float(checksum)
+        computed = _computed(bound, groups, path)
         if path == LOG_LIKELIHOOD:
-            groups[path] = _lazy(bound, groups, checksum, reading)
+            groups[path] = _checked_when_read(bound, groups, computed, float(checksum), reading)
         else:
-            groups[path] = _computed(bound, groups, path)
-            _require_unchanged(groups[path], path, checksum)
+            _require_unchanged(computed, path, float(checksum))
+            groups[path] = computed
     return groups
 
 
@@ -92,25 +90,21 @@ def _computed(bound: BoundModel, groups: Groups, path: str) -> xr.Dataset:
     return posterior_dataset(bound, source)
 
 
-def _lazy(
+def _checked_when_read(
     bound: BoundModel,
     groups: Groups,
+    computed: xr.Dataset,
     checksum: float,
     reading: Callable[[], AbstractContextManager[Any]],
 ) -> xr.Dataset:
-    """The log likelihood, of which nothing is computed before its values are read."""
-    sizes = (*(groups[POSTERIOR].sizes[dim] for dim in ("chain", "draw")), bound.runs.sizes["run"])
-    response = bound.runs.attrs["response"]
+    """The log likelihood, which raises if it is not the one that was saved."""
 
-    def compute() -> np.ndarray:
-        computed = _computed(bound, groups, LOG_LIKELIHOOD)
+    @cache
+    def check() -> None:
         with reading():
             _require_unchanged(computed, LOG_LIKELIHOOD, checksum)
-        return computed[response].values
 
-    values = ComputedArray(sizes, compute)
-    lazy: Any = indexing.LazilyIndexedArray(values)
-    return on_runs(bound.runs, indexing.CopyOnWriteArray(lazy))  # which can be written to
+    return log_likelihood_dataset(bound, groups[POSTERIOR], groups[SOURCES[LOG_LIKELIHOOD]], check)
 
 
 def _require_unchanged(group: xr.Dataset, path: str, checksum: float) -> None:
@@ -127,27 +121,3 @@ def _checksum(group: xr.Dataset) -> float:
     """Mean size of the finite values, on a scale on which no variable hides another."""
     sizes = [np.arcsinh(np.abs(variable.values)) for variable in group.values()]
     return float(np.mean([np.nan_to_num(each, posinf=0.0).mean() for each in sizes]))
-
-
-class ComputedArray(BackendArray):
-    """Floats that are computed when they are first read; a copy or a pickle holds them."""
-
-    dtype = np.dtype(float)
-
-    def __init__(self, shape: tuple[int, ...], compute: Callable[[], np.ndarray]) -> None:
-        self.shape, self._compute = shape, compute
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
-        """Values at an index of xarray."""
-        support = indexing.IndexingSupport.BASIC
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, support, self._values.__getitem__
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the function, which holds a law."""
-        return {"shape": self.shape, "_values": self._values}
-
-    @cached_property
-    def _values(self) -> np.ndarray:
-        return self._compute()

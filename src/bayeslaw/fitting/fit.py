@@ -30,13 +30,9 @@ from bayeslaw.data.checks import warn
 from bayeslaw.data.curves import warn_thin_groups
 from bayeslaw.data.runs import check_runs, group_names, has_response, response_values
 from bayeslaw.errors import Interrupted, RunsError
-from bayeslaw.fitting.groups_on_runs import (
-    latent_variables,
-    log_likelihood_dataset,
-    on_runs,
-    parameters_at,
-)
+from bayeslaw.fitting.groups_on_runs import latent_variables, on_runs, parameters_at
 from bayeslaw.fitting.identified import identified
+from bayeslaw.fitting.log_likelihood import log_likelihood_dataset
 from bayeslaw.fitting.result import Fit
 from bayeslaw.model.model import Model
 from bayeslaw.model.user_code import user_code
@@ -230,18 +226,17 @@ def _predictive_groups(
 ) -> dict[str, xr.Dataset]:
     """Pointwise log likelihood, and responses predicted at the runs."""
     rng, unconstrained = np.random.default_rng([seed, 1]), draws.unconstrained
-    log_likelihood = log_likelihood_dataset(bound, draws.posterior, unconstrained)
     parameters, latent = parameters_at(bound, draws.posterior), latent_variables(unconstrained)
     sizes = draws.posterior.sizes
     step = max(1, sizes["chain"] * sizes["draw"] // PREDICTIVE_DRAWS)
     thinned = {name: values[:, ::step] for name, values in parameters.items()}
     thinned_latent = None if latent is None else latent[:, ::step]
-    at_runs = DrawsAtRuns.of(bound, thinned, thinned_latent)
-    # Without the latent values: the noise of a new response at the same run is drawn anew.
-    new_responses = DrawsAtRuns.of(bound, thinned).distribution
-    predictive = new_responses.draw(rng, at_runs.discrepancy_at_runs(rng))
+    at_runs = new = DrawsAtRuns.of(bound, thinned, thinned_latent)
+    if latent is not None:  # the noise of a new response at the same run is drawn anew
+        new = DrawsAtRuns.of(bound, thinned)
+    predictive = new.distribution.draw(rng, at_runs.discrepancy_at_runs(rng))
     return {
-        "/log_likelihood": log_likelihood,
+        "/log_likelihood": log_likelihood_dataset(bound, draws.posterior, unconstrained),
         "/posterior_predictive": on_runs(bound.runs, predictive),
     }
 

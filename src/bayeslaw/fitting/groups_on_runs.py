@@ -10,18 +10,7 @@ import xarray as xr
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.posterior import LATENT
 
-__all__ = ["latent_variables", "log_likelihood_dataset", "on_runs", "parameters_at"]
-
-
-def log_likelihood_dataset(
-    bound: BoundModel, posterior: xr.Dataset, unconstrained: xr.Dataset
-) -> xr.Dataset:
-    """Pointwise log likelihood of the runs given the draws, (chain, draw, run)."""
-    # With its kernels, which files that are only opened do not need.
-    from bayeslaw._inference.pointwise import DrawsAtRuns
-
-    draws = DrawsAtRuns.of(bound, parameters_at(bound, posterior), latent_variables(unconstrained))
-    return on_runs(bound.runs, draws.pointwise_log_likelihood())
+__all__ = ["latent_variables", "on_runs", "parameters_at"]
 
 
 def parameters_at(bound: BoundModel, posterior: xr.Dataset) -> dict[str, np.ndarray]:

@@ -29,10 +29,10 @@ class Fit:
     tree : xarray.DataTree
         ArviZ groups: ``posterior`` (parameters in the user's units),
         ``unconstrained_posterior`` (the sampler's variables), ``sample_stats``,
-        ``log_likelihood`` (of the raw response; with a discrepancy, that of each response given
-        all others), ``posterior_predictive``, ``prior``, ``unconstrained_prior``,
-        ``prior_predictive``, ``observed_data`` and ``constant_data``; provenance in its
-        attributes.
+        ``log_likelihood`` (of the raw response, computed when it is read; with a discrepancy, that
+        of each response given all others), ``posterior_predictive``, ``prior``,
+        ``unconstrained_prior``, ``prior_predictive``, ``observed_data`` and ``constant_data``;
+        provenance in its attributes.
 
     Examples
     --------
