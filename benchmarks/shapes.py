@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 uv run python -m benchmarks.shapes [NAME ...]
 
-Simulated tables, seed 0; seconds on the clock with everything compiled.
+Simulated tables, seed 0; seconds on the clock with everything compiled, and peak memory (Linux).
+A table of 100,000 runs takes half an hour or more on two cores; name others to leave it out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pandas as pd
 import xarray as xr
 
 import bayeslaw as bl
+from benchmarks.speed.measure import forget_peak, peak_memory
 
 NOISE = 0.01
 
@@ -67,6 +69,7 @@ TABLES: dict[str, Callable[[], tuple[bl.Model, xr.Dataset]]] = {
     "6 curves of two sizes": lambda: power(6, 2),
     "one curve of 5,000 runs": lambda: power(1, 5000),
     "one curve of 20,000 runs": lambda: power(1, 20_000),
+    "1,000 curves of 100 runs": lambda: power(1000, 100),
 }
 
 
@@ -77,11 +80,15 @@ def main(names: list[str]) -> None:
         model, runs = TABLES[name]()
         short = bl.Sampler(1, draws=20, tune=20, chains=2, max_draws_factor=1, progressbar=False)
         bl.fit(model, runs, sampler=short)
+        forget_peak()
         started = time.perf_counter()
         fit = bl.fit(model, runs, sampler=bl.Sampler(1, progressbar=False))
         steps = float(fit.tree["sample_stats"].to_dataset()["n_steps"].mean())
         seconds = time.perf_counter() - started
-        print(f"{name}: {seconds:.1f} s, {steps:.0f} steps a draw. {str(fit).splitlines()[0]}")
+        print(
+            f"{name}: {seconds:.1f} s, {steps:.0f} steps a draw, {peak_memory():.2f} GB. "
+            f"{str(fit).splitlines()[0]}"
+        )
 
 
 if __name__ == "__main__":

@@ -6,13 +6,21 @@ at every extension of sampling, that takes longer than sampling. Here quantities
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from scipy import fft, special
 
-__all__ = ["Convergence", "convergence", "doubled_ranks", "mean_ess", "quantities"]
+__all__ = [
+    "Convergence",
+    "convergence",
+    "convergence_of",
+    "doubled_ranks",
+    "mean_ess",
+    "quantities",
+]
 
 BATCH = 64  # quantities at a time, to bound memory
 FEWEST_DRAWS = 4  # of a chain, whose halves are compared
@@ -35,8 +43,17 @@ def convergence(draws: np.ndarray) -> Convergence:
     """Convergence of draws (quantities, chains, draws)."""
     if draws.shape[-1] < FEWEST_DRAWS:
         return Convergence(*np.full((3, len(draws)), np.nan))
-    parts = [_batch(draws[i : i + BATCH]) for i in range(0, len(draws), BATCH)]
-    return Convergence(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    return _joined([_batch(draws[i : i + BATCH]) for i in range(0, len(draws), BATCH)])
+
+
+def convergence_of(variables: xr.Dataset) -> tuple[Convergence, list[str]]:
+    """Convergence of all quantities of variables, and the variable of each.
+
+    A few are copied at a time: the draws of many curves take gigabytes.
+    """
+    batches = list(_each_batch(variables))
+    names = [name for _, of_batch in batches for name in of_batch]
+    return _joined([result for result, _ in batches]), names
 
 
 def mean_ess(draws: np.ndarray) -> np.ndarray:
@@ -55,7 +72,28 @@ def quantities(variables: xr.Dataset) -> tuple[np.ndarray, list[str]]:
     return np.concatenate(parts), names
 
 
-def _batch(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _each_batch(variables: xr.Dataset) -> Iterator[tuple[Convergence, list[str]]]:
+    parts: list[np.ndarray] = []
+    names: list[str] = []
+    for name, values in variables.items():
+        ordered = values.transpose(..., "chain", "draw").values
+        rows = ordered.reshape(-1, *ordered.shape[-2:])
+        for i in range(0, len(rows), BATCH):
+            parts.append(rows[i : i + BATCH])
+            names += [str(name)] * len(parts[-1])
+            if len(names) >= BATCH:
+                yield convergence(np.concatenate(parts)), names
+                parts, names = [], []
+    if parts:
+        yield convergence(np.concatenate(parts)), names
+
+
+def _joined(parts: Sequence[Convergence]) -> Convergence:
+    columns = zip(*((part.r_hat, part.ess_bulk, part.ess_tail) for part in parts), strict=True)
+    return Convergence(*(np.concatenate(values) for values in columns))
+
+
+def _batch(draws: np.ndarray) -> Convergence:
     is_finite = np.isfinite(draws).all(axis=(1, 2))
     draws = np.where(is_finite[:, None, None], draws, 0.0)
     halves = _split(draws)
@@ -65,7 +103,8 @@ def _batch(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # The tail ESS is that of the indicator of each tail.
     ends = np.quantile(draws, TAILS, axis=(1, 2))[..., None, None]
     tail = np.minimum(*(_ess(_split((draws <= end).astype(float))) for end in ends))
-    return tuple(np.where(is_finite, values, np.nan) for values in (r_hat, _ess(bulk), tail))  # type: ignore[return-value]
+    values = r_hat, _ess(bulk), tail
+    return Convergence(*(np.where(is_finite, each, np.nan) for each in values))
 
 
 def _split(draws: np.ndarray) -> np.ndarray:

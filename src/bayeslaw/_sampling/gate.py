@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayeslaw._sampling.chain_modes import group_chains
-from bayeslaw._sampling.convergence import convergence, quantities
+from bayeslaw._sampling.convergence import convergence_of
 
 __all__ = ["NOT_CONVERGED", "Gate", "check_convergence"]
 
@@ -116,8 +116,7 @@ def check_convergence(posterior: xr.Dataset, sample_stats: xr.Dataset) -> Gate:
     judged = posterior[[name for name in posterior if not str(name).endswith("_effect")]]
     varying = judged.drop_vars([name for name in judged if _is_constant(judged[name])])
     judged = varying if varying.data_vars else judged  # if every chain is stuck, all are judged
-    draws, names = quantities(judged)
-    result = convergence(draws)
+    result, names = convergence_of(judged)
     # The R-hat of a quantity that does not vary is NaN: that is a failure, not a missing value.
     r_hat = np.nan_to_num(result.r_hat, nan=np.inf)
     worst = int(np.argmax(r_hat))

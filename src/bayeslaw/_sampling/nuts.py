@@ -269,7 +269,7 @@ def _stopped(job: _Job, sampler: Sampler) -> Trace | None:
 
 def _current_trace(job: _Job, sampler: Sampler, draws: int) -> Trace:
     """The first draws of each chain."""
-    if job.trace is None and _is_finished(job.handle, 0.0):
+    if job.trace is None and _is_finished(job.handle):
         # A finished sampler hands over its draws only once, so that all of them are taken.
         job.trace = _trace(job.handle, job.handle.wait(), sampler)
     trace = job.trace or _trace(job.handle, job.handle.inspect(), sampler, draws)
@@ -289,10 +289,9 @@ def _stop(handle: Any) -> None:
         handle._sampler.take_results()  # not as a trace: there may be no draw yet
 
 
-def _is_finished(handle: Any, seconds: float = 0.05) -> bool:
-    """Whether sampling is finished, or is within some seconds."""
+def _is_finished(handle: Any) -> bool:
     try:
-        handle._sampler.wait(seconds)
+        handle._sampler.wait(0.05)
     except TimeoutError:
         return False
     except RuntimeError as error:

@@ -7,7 +7,7 @@ together, and take as long as sampling. Many fits are never asked for it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,8 @@ def log_likelihood_dataset(
 
     sizes = *(posterior.sizes[dim] for dim in ("chain", "draw")), bound.runs.sizes["run"]
     lazy: Any = indexing.LazilyIndexedArray(ComputedArray(sizes, compute))
-    return on_runs(bound.runs, indexing.CopyOnWriteArray(lazy))  # which can be written to
+    # As xarray does for files: values can be written to, and are kept once all are read.
+    return on_runs(bound.runs, indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy)))
 
 
 def _computed(bound: BoundModel, posterior: xr.Dataset, unconstrained: xr.Dataset) -> np.ndarray:
@@ -57,10 +58,7 @@ def _computed(bound: BoundModel, posterior: xr.Dataset, unconstrained: xr.Datase
 
 
 class ComputedArray(BackendArray):
-    """Floats (chain, draw, run) that are computed when they are read; a copy or pickle holds them.
-
-    If some draws are read, these are computed; if all are, they are kept.
-    """
+    """Floats (chain, draw, run) that are computed, for some draws, when they are read."""
 
     dtype = np.dtype(float)
 
@@ -73,17 +71,15 @@ class ComputedArray(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, support, self._at)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the function, which holds a law."""
-        return {"shape": self.shape, "_values": self._values}
+        """With values in place of the function, which holds a law."""
+        return {"shape": self.shape, "_compute": partial(_of_draws, self._compute(slice(None)))}
 
     def _at(self, key: tuple[Any, Any, Any]) -> np.ndarray:
         chains, draws, runs = key
-        wanted = np.arange(self.shape[1])[draws]
-        if "_values" in vars(self) or wanted.size == self.shape[1]:
-            return self._values[:, :, runs][:, draws][chains]
-        some = self._compute(np.atleast_1d(wanted))
-        return some[:, :, runs][:, slice(None) if wanted.ndim else 0][chains]
+        values = self._compute(draws if isinstance(draws, slice) else np.atleast_1d(draws))
+        is_one = not isinstance(draws, slice) and np.ndim(draws) == 0
+        return (values[:, 0] if is_one else values)[..., runs][chains]
 
-    @cached_property
-    def _values(self) -> np.ndarray:
-        return self._compute(slice(None))
+
+def _of_draws(values: np.ndarray, draws: Any) -> np.ndarray:
+    return values[:, draws]
