@@ -19,6 +19,7 @@ from bayeslaw.model.noise import Gaussian
 from bayeslaw.model.noise_kind import Noise, sigma_at
 
 __all__ = [
+    "BATCH_SIZE",
     "DrawsAtRuns",
     "PredictionPoints",
     "ResponseDistribution",

@@ -21,13 +21,15 @@ def nutpie_module() -> Any:
     attribute is asked of it.
     """
     with _lock:
-        if "nutpie" in sys.modules or "arviz" in sys.modules:
-            return importlib.import_module("nutpie")
-        sys.modules["arviz"] = _later("arviz")
+        stands_in = "nutpie" not in sys.modules and "arviz" not in sys.modules
+        if stands_in:
+            sys.modules["arviz"] = _later("arviz")
         try:
-            return importlib.import_module("nutpie")
+            import nutpie
         finally:
-            del sys.modules["arviz"]
+            if stands_in:
+                del sys.modules["arviz"]
+    return nutpie
 
 
 def _later(name: str) -> ModuleType:

@@ -93,19 +93,20 @@ def sample_posterior(
         return _by_nuts(compiled, sampler, limit, from_trace, before)
 
 
-def require_memory_for(sampler: Sampler, bound: BoundModel) -> None:
+def require_memory_for(sampler: Sampler, bound: BoundModel, responses: int = 0) -> None:
     """Raise ValueError unless the draws, as many as there may be, fit in memory.
 
-    Each draw has parameters in two coordinate systems, and a log density for each run.
+    Each draw has parameters in two coordinate systems, and any latent variables of the runs;
+    `responses` of each run are simulated.
     """
     n_curves, n_runs = bound.run_arrays.n_curves, bound.run_arrays.response.size
     draws = sampler.draws * sampler.max_draws_factor + sampler.tune
-    values = 2 * len(bound.model.roles) * n_curves + n_runs
+    values = 2 * (len(bound.model.roles) * n_curves + bound.model.is_augmented * n_runs)
     what = (
         f"sampling {sampler.chains} chains of up to {draws} draws (draws={sampler.draws}, "
         f"tune={sampler.tune}) of {n_curves} curves and {n_runs} runs"
     )
-    require_memory(what, sampler.chains * (draws * values + STACK))
+    require_memory(what, sampler.chains * (draws * values + STACK) + responses * n_runs)
 
 
 def _by_importance(

@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-import xarray as xr
+from bayeslaw._sampling.trace import Trace
 
 __all__ = ["TimeLimit", "TimeLimitReached"]
 
@@ -34,6 +34,6 @@ class TimeLimitReached(Exception):
     `steps` is the number of steps of the slowest chain, those of tuning among them.
     """
 
-    def __init__(self, steps: int, trace: xr.DataTree | None) -> None:
+    def __init__(self, steps: int, trace: Trace | None) -> None:
         super().__init__()
         self.steps, self.trace = steps, trace

@@ -38,9 +38,8 @@ def trace_of(results: Any, tune: int, draws: int | None, settings: Mapping[str, 
     """At most so many draws of each chain after tuning, from nutpie's own record of its draws."""
     chains, stats = results.get_arrow_trace()
     complete = min(chain.num_rows for chain in chains) - tune
-    draws = complete if draws is None else min(draws, complete)
-    chains, stats = ([batch.slice(tune, draws) for batch in each] for each in (chains, stats))
-    shape = len(chains), draws
+    shape = len(chains), complete if draws is None else min(draws, complete)
+    chains, stats = ([batch.slice(tune, shape[1]) for batch in each] for each in (chains, stats))
     return Trace(
         _stacked(chains, DRAW, shape),
         xr.Dataset(

@@ -13,7 +13,6 @@ import xarray as xr
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.laplace import LaplaceApproximation, laplace_approximation
 from bayeslaw._inference.model_data import model_data_of
-from bayeslaw._inference.pointwise import DrawsAtRuns
 from bayeslaw._inference.posterior import posterior_dataset, unconstrained_dataset
 from bayeslaw._inference.prior_distribution import prior_draws
 from bayeslaw._sampling.compiled import compiled_density_of
@@ -33,6 +32,7 @@ from bayeslaw.errors import Interrupted, RunsError
 from bayeslaw.fitting.groups_on_runs import latent_variables, on_runs, parameters_at
 from bayeslaw.fitting.identified import identified
 from bayeslaw.fitting.log_likelihood import log_likelihood_dataset
+from bayeslaw.fitting.predictive import responses_at_runs
 from bayeslaw.fitting.result import Fit
 from bayeslaw.model.model import Model
 from bayeslaw.model.user_code import user_code
@@ -109,7 +109,7 @@ def fit(
     check_compilable(model)
     sampler = _sampler_of(random_seed, sampler)
     bound = identified(bind(model, runs))
-    require_memory_for(sampler, bound)
+    require_memory_for(sampler, bound, PREDICTIVE_DRAWS + PRIOR_DRAWS)
     laplace = laplace_approximation(bound)
     check_noise(bound, laplace)
     model_data = model_data_of(bound, laplace)
@@ -231,10 +231,7 @@ def _predictive_groups(
     step = max(1, sizes["chain"] * sizes["draw"] // PREDICTIVE_DRAWS)
     thinned = {name: values[:, ::step] for name, values in parameters.items()}
     thinned_latent = None if latent is None else latent[:, ::step]
-    at_runs = new = DrawsAtRuns.of(bound, thinned, thinned_latent)
-    if latent is not None:  # the noise of a new response at the same run is drawn anew
-        new = DrawsAtRuns.of(bound, thinned)
-    predictive = new.distribution.draw(rng, at_runs.discrepancy_at_runs(rng))
+    predictive = responses_at_runs(bound, thinned, rng, thinned_latent)
     return {
         "/log_likelihood": log_likelihood_dataset(bound, draws.posterior, unconstrained),
         "/posterior_predictive": on_runs(bound.runs, predictive),
@@ -246,12 +243,11 @@ def _prior_groups(bound: BoundModel, seed: int) -> dict[str, xr.Dataset]:
     rng = np.random.default_rng([seed, 2])
     unconstrained = unconstrained_dataset(bound, prior_draws(bound, PRIOR_DRAWS, rng))
     prior = posterior_dataset(bound, unconstrained)
-    at_runs = DrawsAtRuns.of(bound, parameters_at(bound, prior))
-    discrepancy = at_runs.discrepancy_at_runs(rng, is_conditional=False)
+    predictive = responses_at_runs(bound, parameters_at(bound, prior), rng, is_conditional=False)
     return {
         "/prior": prior,
         "/unconstrained_prior": unconstrained,
-        "/prior_predictive": on_runs(bound.runs, at_runs.distribution.draw(rng, discrepancy)),
+        "/prior_predictive": on_runs(bound.runs, predictive),
     }
 
 
