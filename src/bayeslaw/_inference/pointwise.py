@@ -6,7 +6,7 @@ a center is NaN where that scale cannot represent the law's value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,10 +19,10 @@ from bayeslaw.model.noise import Gaussian
 from bayeslaw.model.noise_kind import Noise, sigma_at
 
 __all__ = [
-    "BATCH_SIZE",
     "DrawsAtRuns",
     "PredictionPoints",
     "ResponseDistribution",
+    "batches",
     "response_distribution",
     "tau_by_predictor",
 ]
@@ -195,9 +195,9 @@ class DrawsAtRuns:
         points: PredictionPoints,
         rng: np.random.Generator | None,
         is_conditional: bool,
-        kept: slice,
+        selected: slice,
     ) -> list[np.ndarray]:
-        """Those of the three results of `discrepancy_at` that are kept."""
+        """Those of the three results of `discrepancy_at` that are selected."""
         discrepancy, run_arrays = self.bound.discrepancy, self.bound.run_arrays
         assert discrepancy is not None
         position = run_arrays.position_of(points.sizes, points.curve)
@@ -209,7 +209,7 @@ class DrawsAtRuns:
                 residual, variance = np.zeros(residual.shape), np.full(variance.shape, np.inf)
             tau2 = _flat(tau)[batch] ** 2
             at_points = position, points.curve, rng
-            return discrepancy.conditional(residual, variance, tau2, *at_points)[kept]
+            return discrepancy.conditional(residual, variance, tau2, *at_points)[selected]
 
         return self._in_batches(moments_and_draw, run_arrays.curve.size + points.curve.size)
 
@@ -223,21 +223,20 @@ class DrawsAtRuns:
     ) -> list[np.ndarray]:
         """Results (chain, draw, ...) of a function of a slice of draws, `width` numbers a draw."""
         shape = self.distribution.center.shape[:2]
-        size, step = shape[0] * shape[1], max(1, BATCH_SIZE // max(width, 1))
+        size = shape[0] * shape[1]
         results: list[np.ndarray] = []
-        for low in range(0, size, step):
-            batch = function(slice(low, low + step))
-            results = results or [np.empty((size, *values.shape[1:])) for values in batch]
-            for result, values in zip(results, batch, strict=True):
-                result[low : low + step] = values
+        for batch in batches(size, width):
+            some = function(batch)
+            results = results or [np.empty((size, *values.shape[1:])) for values in some]
+            for result, values in zip(results, some, strict=True):
+                result[batch] = values
         return [result.reshape(*shape, -1) for result in results]
 
 
-def _at_runs(values: np.ndarray, curve: np.ndarray) -> np.ndarray:
-    """Values of curves (chain, draw, curve) at runs, without a copy if there is one curve."""
-    if values.shape[2] == 1:
-        return np.broadcast_to(values, (*values.shape[:2], curve.size))
-    return np.take(values, curve, axis=2)
+def batches(draws: int, width: int, most: int = BATCH_SIZE) -> Iterator[slice]:
+    """Slices of draws of `width` numbers each, with at most so many numbers if it can be."""
+    step = max(1, most // max(1, width))
+    return (slice(low, low + step) for low in range(0, draws, step))
 
 
 def _law_at_runs(bound: BoundModel, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -245,10 +244,10 @@ def _law_at_runs(bound: BoundModel, parameters: Mapping[str, np.ndarray]) -> np.
     model, curve = bound.model, bound.run_arrays.curve
     predictors = {name: bound.runs[name].values for name in model.law.predictors}
     chains, draws = np.shape(parameters["sigma"])[:2]
-    result, step = np.empty((chains, draws, curve.size)), max(1, IN_CACHE // (curve.size or 1))
-    for low in range(0, draws, step):
-        some = {n: parameters[n][:, low : low + step] for n in model.law.parameters}
-        result[:, low : low + step] = law_values(model, some, predictors, curve)
+    result = np.empty((chains, draws, curve.size))
+    for batch in batches(draws, curve.size, IN_CACHE):
+        some = {n: parameters[n][:, batch] for n in model.law.parameters}
+        result[:, batch] = law_values(model, some, predictors, curve)
     return result
 
 

@@ -247,8 +247,8 @@ def _explained(error: Exception) -> str:
     causes = [
         match.expand(cause) for text, cause in CAUSES.items() if (match := re.search(text, message))
     ]
-    found = causes[0] if causes else f"raises {type(error).__name__}: {message}"
-    return f"{line or 'it'} {found}{f'; {USABLE}' if causes else ''}"
+    action = causes[0] if causes else f"raises {type(error).__name__}: {message}"
+    return f"{line or 'it'} {action}{f'; {USABLE}' if causes else ''}"
 
 
 def _line(error: Exception) -> str:

@@ -26,7 +26,7 @@ FEWEST = 4  # stages, for which it is worth while to start a process
 @contextlib.contextmanager
 def compiled_ahead(stages: Sequence[Stage]) -> Iterator[None]:
     """Compile stages in another process, if there is a core for it, until the context is left."""
-    names = [stage.name for stage in reversed(stages) if not stage.is_on_disk]
+    names = [stage.name for stage in reversed(stages) if not stage.is_compiled]
     process = _process(names) if len(names) >= FEWEST and _can_help() else None
     try:
         yield

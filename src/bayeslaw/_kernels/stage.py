@@ -91,6 +91,11 @@ class Stage:
         """Whether its machine code is on disk."""
         return is_on_disk(ENTRY, "entry", self.name)
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether its machine code is in this process or on disk, which takes longer to find."""
+        return "compiled" in vars(self) or self.is_on_disk
+
     @cached_property
     def compiled(self) -> Any:
         """A C function of the addresses of the stage's table and of the scratch memory."""

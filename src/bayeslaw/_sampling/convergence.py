@@ -65,22 +65,26 @@ def mean_ess(draws: np.ndarray) -> np.ndarray:
 def quantities(variables: xr.Dataset) -> tuple[np.ndarray, list[str]]:
     """Draws (quantities, chains, draws) of all variables, and the variable of each quantity."""
     parts, names = [], []
+    for name, draws in _by_variable(variables):
+        parts.append(draws)
+        names += [name] * len(draws)
+    return np.concatenate(parts), names
+
+
+def _by_variable(variables: xr.Dataset) -> Iterator[tuple[str, np.ndarray]]:
+    """Draws (quantities, chains, draws) of each variable."""
     for name, values in variables.items():
         ordered = values.transpose(..., "chain", "draw").values
-        parts.append(ordered.reshape(-1, *ordered.shape[-2:]))
-        names += [str(name)] * len(parts[-1])
-    return np.concatenate(parts), names
+        yield str(name), ordered.reshape(-1, *ordered.shape[-2:])
 
 
 def _each_batch(variables: xr.Dataset) -> Iterator[tuple[Convergence, list[str]]]:
     parts: list[np.ndarray] = []
     names: list[str] = []
-    for name, values in variables.items():
-        ordered = values.transpose(..., "chain", "draw").values
-        rows = ordered.reshape(-1, *ordered.shape[-2:])
-        for i in range(0, len(rows), BATCH):
-            parts.append(rows[i : i + BATCH])
-            names += [str(name)] * len(parts[-1])
+    for name, draws in _by_variable(variables):
+        for i in range(0, len(draws), BATCH):
+            parts.append(draws[i : i + BATCH])
+            names += [name] * len(parts[-1])
             if len(names) >= BATCH:
                 yield convergence(np.concatenate(parts)), names
                 parts, names = [], []

@@ -44,13 +44,12 @@ def log_likelihood_dataset(
 def _computed(bound: BoundModel, posterior: xr.Dataset, unconstrained: xr.Dataset) -> np.ndarray:
     """Pointwise log likelihood of the runs given the draws, (chain, draw, run)."""
     # With its kernels, which files that are only opened do not need.
-    from bayeslaw._inference.pointwise import DrawsAtRuns
+    from bayeslaw._inference.pointwise import DrawsAtRuns, batches
 
     parameters, latent = parameters_at(bound, posterior), latent_variables(unconstrained)
     shape = *(posterior.sizes[dim] for dim in ("chain", "draw")), bound.run_arrays.curve.size
-    result, step = np.empty(shape), max(1, BATCH_SIZE // max(1, shape[0] * shape[2]))
-    for low in range(0, shape[1], step):
-        batch = slice(low, low + step)
+    result = np.empty(shape)
+    for batch in batches(shape[1], shape[0] * shape[2], BATCH_SIZE):
         some = {name: values[:, batch] for name, values in parameters.items()}
         draws = DrawsAtRuns.of(bound, some, None if latent is None else latent[:, batch])
         result[:, batch] = draws.pointwise_log_likelihood()

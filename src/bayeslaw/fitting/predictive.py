@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from bayeslaw._inference.bound_model import BoundModel
-from bayeslaw._inference.pointwise import BATCH_SIZE, DrawsAtRuns
+from bayeslaw._inference.pointwise import DrawsAtRuns, batches
 
 __all__ = ["responses_at_runs"]
 
@@ -31,22 +31,17 @@ def responses_at_runs(
     flat = {name: values.reshape(1, draws, -1) for name, values in parameters.items()}
     latent = None if latent is None else latent.reshape(1, draws, -1)
     result = np.zeros((1, draws, shape[2]))
-    # Discrepancies of all draws come first, as if there were one batch.
+    # Discrepancies of all draws come first, as if there were one batch; each of them takes as many
+    # draws as `DrawsAtRuns` computes at a time for the runs themselves.
     if bound.discrepancy is not None:
-        for batch in _batches(draws, shape[2]):
+        for batch in batches(draws, 2 * shape[2]):
             some = None if latent is None else latent[:, batch]
             at_runs = DrawsAtRuns.of(bound, _of_draws(flat, batch), some)
             result[:, batch] = at_runs.discrepancy_at_runs(rng, is_conditional=is_conditional)
-    for batch in _batches(draws, shape[2]):
+    for batch in batches(draws, 2 * shape[2]):
         distribution = DrawsAtRuns.of(bound, _of_draws(flat, batch)).distribution
         result[:, batch] = distribution.draw(rng, result[:, batch])
     return result.reshape(shape)
-
-
-def _batches(draws: int, n_runs: int) -> Iterator[slice]:
-    """Slices of draws, as many as `DrawsAtRuns` computes at a time for the runs themselves."""
-    step = max(1, BATCH_SIZE // max(1, 2 * n_runs))
-    return (slice(low, low + step) for low in range(0, draws, step))
 
 
 def _of_draws(parameters: Mapping[str, np.ndarray], batch: slice) -> dict[str, np.ndarray]:

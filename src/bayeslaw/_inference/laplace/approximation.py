@@ -95,6 +95,6 @@ def _least_squares_residual(problem: MapProblem, eta: np.ndarray) -> np.ndarray:
     """Residuals (runs,) of least squares, by one Gauss-Newton step from a mode."""
     law, sums, curve = problem.law, problem.run_arrays.sums, problem.run_arrays.curve
     residual, jacobian = law.residual(eta), law.jacobian(eta)
-    normal = np.moveaxis(sums(jacobian[:, None] * jacobian[None]), -1, 0)
+    normal = np.moveaxis(law.fisher_information(jacobian), -1, 0)
     step = np.linalg.pinv(normal, hermitian=True) @ sums(jacobian * residual).T[..., None]
     return residual - np.sum(jacobian * step[curve, :, 0].T, axis=0)

@@ -8,13 +8,13 @@ import numpy as np
 
 from bayeslaw._inference.bound_model import BoundModel
 from bayeslaw._inference.laplace.curve_modes import CurveModes
+from bayeslaw._inference.map_mode.information import MIN_INFORMATION
 from bayeslaw._inference.map_mode.problem import MapProblem, single_curve_prior, typical_spread
 from bayeslaw._law.roles import link_normal
 
 __all__ = ["LawLikelihood", "law_likelihood", "likelihood_only", "population_mean"]
 
 MAX_SHIFT = 2.0  # spreads from a mode to the mode without the prior
-MIN_INFORMATION = 1e-3  # relative to the prior's precision
 
 
 class LawLikelihood(NamedTuple):

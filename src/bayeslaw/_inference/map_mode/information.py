@@ -6,7 +6,7 @@ import numpy as np
 
 from bayeslaw._inference.map_mode.problem import MapProblem
 
-__all__ = ["fisher_information", "marginal_information"]
+__all__ = ["MIN_INFORMATION", "fisher_information", "marginal_information"]
 
 MIN_INFORMATION = 1e-3  # relative to the prior's precision
 

@@ -80,6 +80,12 @@ class LawResiduals:
         """Derivatives of the law (parameters, runs) on the response scale."""
         return -central_differences(self.residual, eta)
 
+    def fisher_information(
+        self, jacobian: np.ndarray, weight: np.ndarray | float = 1.0
+    ) -> np.ndarray:
+        """Of each curve (parameters, parameters, curves), from runs with these weights."""
+        return self.run_arrays.sums(jacobian[:, None] * jacobian[None] * weight)
+
     def _stack(self, values: Mapping[str, Any]) -> np.ndarray:
         rows = np.broadcast_arrays(*(values[name] for name in self.names))
         return np.array(

@@ -27,12 +27,20 @@ def sigma_mode(problem: MapProblem, eta: np.ndarray) -> np.ndarray:
     The law's parameters are integrated out by Laplace's approximation: at their mode they have
     absorbed part of the noise, all of it in a curve with as many runs as parameters.
     """
-    residual, jacobian = problem.law.residual(eta), problem.law.jacobian(eta)
-    return np.exp(_log_sigma_mode(problem, residual, _precision_ratios(problem, eta, jacobian)))
+    law = problem.law
+    return _sigma_mode(
+        problem, law.residual(eta), law.jacobian(eta), problem.coordinate_jacobian(eta)
+    )
 
 
-def _log_sigma_mode(problem: MapProblem, residual: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-    """By Fisher scoring, from residuals (runs,) and `_precision_ratios`."""
+def _sigma_mode(
+    problem: MapProblem,
+    residual: np.ndarray,
+    jacobian: np.ndarray,
+    coordinate_jacobian: np.ndarray,
+) -> np.ndarray:
+    """By Fisher scoring."""
+    ratios = _precision_ratios(problem, jacobian, coordinate_jacobian)
     runs, nu, squares = problem.run_arrays, problem.model.noise.tail, residual**2
     center, precision = problem.noise_prior.center[0], float(problem.noise_prior.precision[0, 0])
     count = _run_counts(problem.law)
@@ -43,17 +51,19 @@ def _log_sigma_mode(problem: MapProblem, residual: np.ndarray, ratios: np.ndarra
         freedom = count - _determined(ratios, log_sigma)
         gradient = weighted - freedom - (log_sigma - center) * precision
         log_sigma = log_sigma + np.clip(gradient / (2 * freedom + precision), -1, 1)
-    return log_sigma
+    return np.exp(log_sigma)
 
 
-def _precision_ratios(problem: MapProblem, eta: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+def _precision_ratios(
+    problem: MapProblem, jacobian: np.ndarray, coordinate_jacobian: np.ndarray
+) -> np.ndarray:
     """Precision (parameters, curves) that data add along eigenvectors, relative to the prior's.
 
     With noise of scale one; it is proportional to the inverse square of the scale.
     """
     nu = problem.model.noise.tail
-    information = _fisher_information(problem.law, jacobian, (nu + 1) / (nu + 3))
-    to_prior = _inverse(np.moveaxis(problem.coordinate_jacobian(eta), -1, 0))
+    information = problem.law.fisher_information(jacobian, (nu + 1) / (nu + 3))
+    to_prior = _inverse(np.moveaxis(coordinate_jacobian, -1, 0))
     to_prior = to_prior * problem.prior.precision[:, 0] ** -0.5
     relative = np.einsum("gpi,pqg,gqj->gij", to_prior, information, to_prior)
     return np.maximum(np.linalg.eigvalsh(_finite(relative)), 0).T
@@ -81,10 +91,11 @@ def approximate(problem: MapProblem, eta: np.ndarray) -> QuadraticApproximation:
     law, prior, sums = problem.law, problem.prior, problem.run_arrays.sums
     residual, theta = law.residual(eta), law.theta(eta)
     jacobian, coordinate_jacobian = law.jacobian(eta), problem.coordinate_jacobian(eta)
-    nu, sigma = problem.model.noise.tail, _noise_sd(problem, sigma_mode(problem, eta))
+    sigma = _noise_sd(problem, _sigma_mode(problem, residual, jacobian, coordinate_jacobian))
+    nu = problem.model.noise.tail
     weight = (nu + 1) / (nu + (residual / sigma) ** 2) / sigma**2
     gradient = sums(jacobian * weight * residual) + prior.gradient(theta, coordinate_jacobian)
-    hessian = _fisher_information(law, jacobian, weight) + prior.hessian(coordinate_jacobian)
+    hessian = law.fisher_information(jacobian, weight) + prior.hessian(coordinate_jacobian)
 
     def objective(eta: np.ndarray) -> np.ndarray:
         return sums(weight * law.residual(eta) ** 2) + prior.squares(law.theta(eta))
@@ -100,17 +111,18 @@ def expected_hessian(
 
     `log_noise_ratio` is the log of sigma relative to its mode.
     """
-    nu = problem.model.noise.tail
-    sigma = _noise_sd(problem, sigma_mode(problem, eta) * np.exp(log_noise_ratio))
-    weight = (nu + 1) / (nu + 3) / sigma**2
-    information = _fisher_information(problem.law, problem.law.jacobian(eta), weight)
-    return information + problem.prior.hessian(problem.coordinate_jacobian(eta))
+    law, nu = problem.law, problem.model.noise.tail
+    jacobian, coordinate_jacobian = law.jacobian(eta), problem.coordinate_jacobian(eta)
+    sigma = _sigma_mode(problem, law.residual(eta), jacobian, coordinate_jacobian)
+    weight = (nu + 1) / (nu + 3) / _noise_sd(problem, sigma * np.exp(log_noise_ratio)) ** 2
+    information = law.fisher_information(jacobian, weight)
+    return information + problem.prior.hessian(coordinate_jacobian)
 
 
 def information_on_sigma(problem: MapProblem, eta: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """Fisher information (curves,) on log sigma, the law's parameters integrated out."""
     nu = problem.model.noise.tail
-    ratios = _precision_ratios(problem, eta, problem.law.jacobian(eta))
+    ratios = _precision_ratios(problem, problem.law.jacobian(eta), problem.coordinate_jacobian(eta))
     freedom = _run_counts(problem.law) - _determined(ratios, np.log(sigma))
     return freedom * 2 * nu / (nu + 3)
 
@@ -125,12 +137,6 @@ def log_likelihood(problem: MapProblem, residual: np.ndarray, log_sigma: np.ndar
 def _noise_sd(problem: MapProblem, sigma: np.ndarray) -> np.ndarray:
     """Standard deviation of the noise of each run, known errors included."""
     return np.hypot(sigma[problem.run_arrays.curve], problem.run_arrays.known_error)
-
-
-def _fisher_information(
-    law: LawResiduals, jacobian: np.ndarray, weight: np.ndarray | float
-) -> np.ndarray:
-    return law.run_arrays.sums(jacobian[:, None] * jacobian[None] * weight)
 
 
 def _run_counts(law: LawResiduals) -> np.ndarray:

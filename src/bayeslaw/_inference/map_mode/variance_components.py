@@ -13,6 +13,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from bayeslaw._inference.map_mode.information import MIN_INFORMATION
 from bayeslaw._inference.map_mode.problem import MapProblem, NormalPrior
 from bayeslaw._inference.map_mode.solver import QuadraticApproximation, levenberg_marquardt
 from bayeslaw._inference.marginal_discrepancy import MarginalDiscrepancy
@@ -29,7 +30,6 @@ MAX_STEPS = 24
 TOLERANCE = 0.002  # standard deviations
 MAX_MOVE = 1.0  # e-folds in one step
 MIN_CURVATURE = 0.5
-MIN_INFORMATION = 1e-3  # relative to the prior's precision
 GRADIENT_STEP = 1e-2  # of numerical second derivatives
 MIN_EIGENVALUE = 1e-15  # of a Hessian, relative to its largest
 GRID = tuple(np.arange(-10.0, 0.0, 1.5))  # logarithms of sigma and tau
