@@ -44,6 +44,12 @@ def one_size(shapes: int, rows: int) -> tuple[bl.Model, xr.Dataset]:
     return bl.Model(bl.laws.chinchilla), _chinchilla(frame, own, rng)
 
 
+def only_a_differs(shapes: int, rows: int) -> tuple[bl.Model, xr.Dataset]:
+    """The same shapes, of which a user says that they differ in A alone."""
+    shared = {f"sd_{name}": bl.Fixed(0) for name in ("E", "B", "alpha", "beta")}
+    return bl.Model(bl.laws.chinchilla, priors=shared), one_size(shapes, rows)[1]
+
+
 def power(curves: int, rows: int) -> tuple[bl.Model, xr.Dataset]:
     """Curves that follow a power law above a floor."""
     rng = np.random.default_rng(0)
@@ -66,6 +72,7 @@ TABLES: dict[str, Callable[[], tuple[bl.Model, xr.Dataset]]] = {
     "3 curves of 32 runs in N and D": lambda: joint(3, 32),
     "3 curves of 5 runs in N and D": lambda: joint(3, 5),
     "22 shapes of one N, 10 runs each": lambda: one_size(22, 10),
+    "22 shapes, only A differs": lambda: only_a_differs(22, 10),
     "6 curves of two sizes": lambda: power(6, 2),
     "one curve of 5,000 runs": lambda: power(1, 5000),
     "one curve of 20,000 runs": lambda: power(1, 20_000),

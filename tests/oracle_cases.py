@@ -56,6 +56,13 @@ OTHERS: dict[str, Case] = {
     "Student-t on the raw scale": (
         Model(laws.power, pooling=["data"], noise=StudentT(3.0, RawScale(), "N")), NOISY
     ),
+    "one amplitude varies": (
+        Model(
+            laws.chinchilla, pooling={"A": ["data"]},
+            priors={f"sd_{name}": Fixed(0) for name in ("E", "B", "alpha", "beta")},
+        ),
+        RUNS,
+    ),
     "fixed and tied": (
         Model(
             laws.chinchilla, pooling={"A": ["data"]}, tie={"beta": "alpha"},

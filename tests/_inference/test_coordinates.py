@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
+from bayeslaw import laws
 from bayeslaw._inference.coordinates import (
     Coordinates,
     Frame,
@@ -166,6 +167,31 @@ def test_terms_and_exponents_of_sums(
         steepens,
         log_coefficients,
     )
+
+
+ZERO = {f"sd_{name}": Fixed(0) for name in ("E", "A", "B", "alpha", "beta")}
+
+
+@pytest.mark.parametrize(
+    ("varying", "pooling", "in_one"),
+    [
+        ("A", (), True),
+        ("A", {"A": ["task"]}, True),
+        ("", {"A": ["task"]}, True),
+        ("A", {"B": ["task"]}, False),
+        ("A", ["task"], False),
+        ("alpha", (), False),
+        ("A B", (), False),
+        ("", (), False),
+    ],
+)
+def test_where_curves_differ_in_one_coefficient_the_others_are_equal_in_value(
+    varying: str, pooling: Any, in_one: bool
+) -> None:
+    priors = {name: prior for name, prior in ZERO.items() if name[3:] not in varying.split()}
+    system = coordinates(Model(laws.chinchilla, pooling=pooling, priors=priors))
+    assert isinstance(system, SumOfTerms)
+    assert system.log_coefficients == in_one
 
 
 def test_priors_of_noise_and_spreads_are_none_of_a_law() -> None:

@@ -42,7 +42,7 @@ def test_of_parameters_that_act_together_one_varies(
     options: dict[str, Any], shared: set[str], varies: str
 ) -> None:
     model = bl.Model(bl.laws.chinchilla, **options)
-    with pytest.warns(RunsWarning, match=f"one N.* in all curves .*, and {varies} varies"):
+    with pytest.warns(RunsWarning, match=f"one N.* in all curves.*, and {varies} varies"):
         identified = identified_model(model, shapes())
     given = set(model.priors)
     added = {name: prior for name, prior in identified.priors.items() if name not in given}
@@ -73,7 +73,9 @@ def test_with_one_run_per_curve_one_parameter_varies() -> None:
         predictors=["N"],
         groups=["name"],
     )
-    with pytest.warns(RunsWarning, match="L0, k and alpha of law 'power' only act together"):
+    # They are equal in value, not as shares of the response.
+    match = "L0, k and alpha of law 'power' only act .*: L0 and alpha are the same in all curves, "
+    with pytest.warns(RunsWarning, match=match):
         identified = identified_model(bl.Model(bl.laws.power), runs)
     assert set(identified.priors) == {"sd_L0", "sd_alpha"}
 
@@ -86,3 +88,11 @@ def test_a_fit_has_shared_parameters() -> None:
     assert spread["alpha"] < 1e-5 < 1e-3 < spread["A"]
     assert fit.model.priors["sd_E"] == bl.Fixed(0.0)
     assert np.isfinite(bl.forecast(fit, fit.runs)["mean"]).all()
+
+
+def test_only_one_amplitude_may_vary() -> None:
+    shared = {f"sd_{name}": bl.Fixed(0) for name in ("E", "B", "alpha", "beta")}
+    fit = bl.fit(bl.Model(bl.laws.chinchilla, priors=shared), shapes(), sampler=SHORT)
+    posterior = fit.tree["posterior"].to_dataset()
+    spread = np.log(posterior[["E", "A", "B", "alpha", "beta"]]).std("curve").median()
+    assert spread[["E", "B", "alpha", "beta"]].to_array().max() < 1e-4 < 1e-3 < spread["A"]

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from bayeslaw._inference.coordinates import Coordinates, coordinates
+from bayeslaw._inference.coordinates import (
+    Coordinates,
+    SumOfTerms,
+    coordinates,
+    differs_in_one,
+)
 from bayeslaw._inference.hierarchy import (
     Grouping,
     HierarchyLayout,
@@ -49,6 +54,17 @@ class BoundModel:
     def roles(self) -> dict[str, Role]:
         """Free parameters and their roles as coordinates: of the law, then the nuisance ones."""
         return coordinate_roles(self.model, self.coordinates)
+
+    @cached_property
+    def curve_coordinates(self) -> Coordinates:
+        """Those that curves are sampled in, the population always in `coordinates`.
+
+        Parameters that are equal in all curves are a plane at the reference and curved at pivots.
+        """
+        system = self.coordinates
+        if self.hierarchy and isinstance(system, SumOfTerms) and system.log_coefficients:
+            return system.at_reference if differs_in_one(self.model, system.terms) else system
+        return system
 
     @cached_property
     def priors(self) -> dict[str, Prior]:

@@ -44,9 +44,9 @@ def _points_at(
         else _curve_means(compiled, variables)
     )
     arrays = {name: model_data[name] for name in CURVE_WHITENING_ARRAYS}
-    frame = bound.run_arrays.frame
+    system, frame = bound.curve_coordinates, bound.run_arrays.frame
     with np.errstate(all="ignore"):
-        values = [whitened(at, bound.coordinates, mean, spread, arrays, frame) for at in thetas]
+        values = [whitened(at, system, mean, spread, arrays, frame) for at in thetas]
     # The curves are the last variable of the model.
     points = np.tile(compiled.initial_point, (len(thetas), 1))
     points[:, -n * curves :] = np.reshape(values, (len(thetas), -1))

@@ -109,7 +109,9 @@ class _Builder:
         size = len(system.roles)
         forward, adjoint = self._pair(self.sources.from_pivot)
         to_pivot = self._pair(self.sources.to_pivot)
-        self._set("of_coordinates", forward, size, adjoint, *to_pivot)
+        at_pivot = self.bound.curve_coordinates is system
+        of_curves = (forward, adjoint, *to_pivot) if at_pivot else (0, 0, 0, 0)
+        self._set("of_coordinates", of_curves[0], size, *of_curves[1:])
         has_pivot = isinstance(system, SumOfTerms)
         self._set("of_population", has_pivot * forward, size, has_pivot * adjoint)
         self.add(curves.curves, curves.curves_adjoint)

@@ -10,12 +10,15 @@ import xarray as xr
 
 from bayeslaw._inference.bound_model import BoundModel, bind
 from bayeslaw._inference.confounded import confounded_parameters
+from bayeslaw._inference.coordinates import coordinates
+from bayeslaw._law.roles import SHARE
 from bayeslaw.data.checks import warn
 from bayeslaw.model.model import Model
 from bayeslaw.priors import Fixed
 
 __all__ = ["identified", "identified_model"]
 
+AS_SHARES = " (floors and amplitudes as shares of the response)"
 ROLES = ("Amplitude", "Floor")  # of parameters that act together, which should differ
 
 
@@ -30,16 +33,17 @@ def identified(bound: BoundModel) -> BoundModel:
     Warns of what is shared. A parameter that is pooled over groups, or whose standard deviation has
     a prior of the user's, is left as it is.
     """
-    priors = {}
-    for names in confounded_parameters(bound) if bound.hierarchy else []:
-        varying, shared = _divided(names, bound)
-        if shared:
-            warn(_sentence(names, varying, shared, bound))
-        priors |= {f"sd_{name}": Fixed(0.0) for name in shared}
+    confounded = confounded_parameters(bound) if bound.hierarchy else []
+    divided = [(names, *_divided(names, bound)) for names in confounded]
+    priors = {f"sd_{name}": Fixed(0.0) for _, _, shared in divided for name in shared}
     if not priors:
         return bound
-    model = bound.model
-    return replace(bound, model=replace(model, priors={**model.priors, **priors}))
+    model = replace(bound.model, priors={**bound.model.priors, **priors})
+    result = replace(bound, model=model, coordinates=coordinates(model))
+    for names, varying, shared in divided:
+        if shared:
+            warn(_sentence(names, varying, shared, result))
+    return result
 
 
 def _divided(names: tuple[str, ...], bound: BoundModel) -> tuple[list[str], list[str]]:
@@ -75,9 +79,9 @@ def _sentence(
     why = f" (each curve has one {' and one '.join(constant)})" if constant else ""
     return (
         f"within a curve, {_listed(names)} of law {bound.model.law.name!r} only act together{why}: "
-        f"{_listed(shared)} {'is' if len(shared) == 1 else 'are'} the same in all curves (floors "
-        f"and amplitudes as shares of the response), and {_listed(varying)} varies; give a prior "
-        f"to sd_{shared[0]} to let it vary as well"
+        f"{_listed(shared)} {'is' if len(shared) == 1 else 'are'} the same in all curves"
+        f"{AS_SHARES if SHARE in bound.coordinates.roles.values() else ''}, and {_listed(varying)} "
+        f"varies; give a prior to sd_{shared[0]} to let it vary as well"
     )
 
 

@@ -11,6 +11,8 @@ All functions take NumPy arrays and PyTensor tensors. Predictors are in units of
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bayeslaw._inference.coordinates.base import Coordinates, Frame
 from bayeslaw._inference.coordinates.level_and_trend import LevelAndTrend
 from bayeslaw._inference.coordinates.link_scale import LinkScale
@@ -31,6 +33,7 @@ __all__ = [
     "SingleTerm",
     "SumOfTerms",
     "coordinates",
+    "differs_in_one",
 ]
 
 
@@ -49,11 +52,22 @@ def coordinates(model: Model) -> Coordinates:
             terms = tuple(name for name in probe.terms if fixed.get(name) != 0)
             known_slopes = all(probe.is_constant(name) for name in terms if name in fixed)
             steepens = probe.steepens(tie, fixed) if known_slopes else {}
-            log_coefficients = bool(own_priors.keys() & set(terms))
+            log_coefficients = bool(own_priors.keys() & set(terms)) or differs_in_one(model, terms)
             return SumOfTerms(law, fixed, tie, terms, steepens, log_coefficients)
         if probe.is_level_and_trend and not own_priors.keys() & set(probe.terms):
             return LevelAndTrend(law, *probe.terms)
     return LinkScale(law, fixed, tie)
+
+
+def differs_in_one(model: Model, names: Collection[str]) -> bool:
+    """Whether curves differ in one free parameter of the law only, which is one of the names."""
+    free = [name for name in model.law.parameters if name in model.free]
+    varying = [name for name in free if model.groups_of(name) or not _is_shared(model, name)]
+    return len(free) > 1 and len(varying) == 1 and varying[0] in names
+
+
+def _is_shared(model: Model, name: str) -> bool:
+    return model.priors.get(f"sd_{name}") == Fixed(0.0)
 
 
 def _own_priors(model: Model) -> dict[str, Prior]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw._inference.coordinates.base import Frame, Values, completed, free_roles
+from bayeslaw._inference.coordinates.link_scale import LinkScale
 from bayeslaw._inference.coordinates.stick_breaking import (
     from_sticks,
     log_sum,
@@ -47,6 +48,12 @@ class SumOfTerms:
         if self.log_coefficients:
             return free
         return {**free, **dict.fromkeys(self.terms[:-1], SHARE), self.terms[-1]: LEVEL}
+
+    @property
+    def at_reference(self) -> LinkScale:
+        """The same reference coordinates, without a pivot, if they are logs of coefficients."""
+        assert self.log_coefficients
+        return LinkScale(self.law, self.fixed, self.tie)
 
     @cached_property
     def _terms(self) -> Terms:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,6 +67,10 @@ def laplace_approximation(bound: BoundModel) -> LaplaceApproximation:
         for _ in range(POOLING_ROUNDS):
             problem = problem.with_expected(population_mean(bound, problem, modes))
             modes = curve_modes(problem, discrepancy, modes.eta, modes.log_scales)
+    if bound.curve_coordinates is not bound.coordinates:
+        at, law = problem.law.theta(modes.eta), problem.law
+        problem = replace(problem, law=replace(law, coordinates=bound.curve_coordinates))
+        modes = curve_modes(problem, discrepancy, at, modes.log_scales)
     return _approximation(bound, problem, modes, tuple(distinct), best)
 
 
