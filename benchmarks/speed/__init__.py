@@ -14,6 +14,8 @@ the former, code costs the latter.
 - `gradients`: one gradient compared with that code, and its growth with curves and rows;
 - `starts`: imports, the first fit on a machine and the second, Chinchilla's 240 runs; the file
   of a fit, and bands at many points;
+- `sessions`: the demonstration on empty caches, a law more, five laws compared, a backtest, and
+  commands on a saved fit, each beside what it took with the first engine;
 - `refits`: many small fits, in parts; `peers`: the model a user would write by hand.
 
 `benchmarks/cluster.py` has refits on several processes.

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import bayeslaw as bl
-from benchmarks.speed import gradients, peers, refits, starts
+from benchmarks.speed import gradients, peers, refits, sessions, starts
 from benchmarks.speed.figure import figure
 from benchmarks.speed.measure import Row
 
@@ -30,6 +30,7 @@ def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
         "gradient": gradients.against_code_by_hand,
         "growth": partial(gradients.growth, largest, memory=not quick),
         "starts": partial(starts.fits, ["plain"] if quick else [*starts.CASES], 1 if quick else 3),
+        "sessions": sessions.sessions,
         "chinchilla": partial(starts.chinchilla, quick),
         "sizes": partial(starts.sizes, 1000 if quick else 10_000),
         "refits": partial(refits.refits, 2 if quick else 40),

@@ -24,11 +24,16 @@ def find(name: str) -> tuple[bl.Model, xr.Dataset]:
             return images(bl.laws.plateau_power)  # which these curves are like
         case "dozen":
             return bl.Model(bl.laws.power, pooling=GROUPS), dozen()
+        case "another":
+            return bl.Model(bl.laws.shifted_power, pooling=GROUPS), dozen()
+        case "learners":
+            runs = bl.datasets.load("learners")
+            return bl.Model(bl.laws.power.of("D"), pooling=["task", "learner"]), runs
         case "plain":
             return bl.Model(bl.laws.power, pooling=GROUPS, discrepancy=None), dozen()
         case "twenty":
             return bl.Model(bl.laws.power, pooling=GROUPS), twenty()
-    raise ValueError(f"no case is called {name!r}; there are images, dozen, plain and twenty")
+    raise ValueError(f"no case is called {name!r}; the cases are those of `find`")
 
 
 def images(law: bl.Law = bl.laws.power) -> tuple[bl.Model, xr.Dataset]:

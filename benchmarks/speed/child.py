@@ -4,6 +4,8 @@
     python -m benchmarks.speed.child memory CURVES DRAWS
     python -m benchmarks.speed.child peer NAME
     python -m benchmarks.speed.child sizes DRAWS POINTS
+    python -m benchmarks.speed.child compare
+    python -m benchmarks.speed.child backtest
 
 Prints JSON.
 """
@@ -15,6 +17,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,6 +111,49 @@ def sizes(draws: str, points: str) -> dict[str, Any]:
     return result | {"bands MB": 1000 * (peak_memory() - before), "points": grid.sizes["run"]}
 
 
+LAWS = ("power", "pure_power", "log_linear", "plateau_power", "curvature")
+JOINT = ("chinchilla", "multiplicative", "kaplan", "generalised_sum")
+
+
+def compare() -> dict[str, Any]:
+    """Five laws in N fitted to the demonstration's runs of the largest D, and compared."""
+    import bayeslaw as bl
+
+    fits = {
+        name: bl.fit(model, _steady_runs(), sampler=bl.Sampler(random_seed=1, progressbar=False))
+        for name, model in _models(LAWS).items()
+    }
+    bl.compare(fits)
+    passed = sum(bl.diagnose(each).gate.passed for each in fits.values())
+    return {"passed": f"{passed} of {len(fits)}"}
+
+
+def backtest() -> dict[str, Any]:
+    """A backtest of four laws in N and D on three curves of 32 runs, along N."""
+    import bayeslaw as bl
+    from benchmarks import shapes
+
+    sampler = bl.Sampler(random_seed=1, progressbar=False)
+    models = {name: bl.Model(getattr(bl.laws, name)) for name in JOINT}
+    result = bl.backtest(models, shapes.joint(3, 32)[1], sampler=sampler)
+    failed, fits = result.attrs["failed"], result.attrs["refits"]
+    return {"passed": f"{fits - failed} of {fits}"}
+
+
+def _models(names: Sequence[str]) -> dict[str, Any]:
+    import bayeslaw as bl
+
+    groups = ["corpus", "architecture"]
+    return {name: bl.Model(getattr(bl.laws, name), pooling=groups) for name in names}
+
+
+def _steady_runs() -> Any:
+    import bayeslaw as bl
+
+    train, _ = bl.split_held_out(bl.datasets.load("tiny_lm"))
+    return train.isel(run=(train["D"] == train["D"].max()).values)
+
+
 def peer(name: str) -> dict[str, Any]:
     """The model written by hand, by another sampler."""
     from benchmarks.speed import peers
@@ -115,8 +161,8 @@ def peer(name: str) -> dict[str, Any]:
     return peers.sampled_by(name)
 
 
+WORK = {each.__name__: each for each in (fit, memory, sizes, compare, backtest, peer)}
+
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
-    print(
-        json.dumps({"fit": fit, "memory": memory, "peer": peer, "sizes": sizes}[what](*arguments))
-    )
+    print(json.dumps(WORK[what](*arguments)))

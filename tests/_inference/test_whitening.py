@@ -164,6 +164,7 @@ def center_at(z: np.ndarray, spread: float) -> np.ndarray:
             "typical_covariance": COVARIANCE,
             "curve_mixed": jacobian + rng.normal(0, 0.1, (CURVES, size, size)) * (jacobian != 0),
             "typical_mixed": jacobian,
+            "curve_share": np.eye(size, size + groups),
             "level_share": np.eye(size, size + groups, size - 1) / 2,
             "typical_blocks": np.array([[0, size - NOISE], *[[i, i + 1] for i in (2, 3)]]),
             "typical_frame": np.ones((6, 1)),

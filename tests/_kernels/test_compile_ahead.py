@@ -30,6 +30,8 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setenv(folders.FLAGS, f"base_compiledir={tmp_path}")
     monkeypatch.setattr(folders, "_pytensor_folder", lambda: tmp_path)
     monkeypatch.setattr(compile_ahead, "_can_help", lambda: True)
+    for stage in SMALL:
+        monkeypatch.delitem(vars(stage), "compiled", raising=False)
     processes: list[Any] = []
     start = compile_ahead._process
 

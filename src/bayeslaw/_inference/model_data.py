@@ -144,10 +144,10 @@ def _population_whitening(
     )
     frame = Frame(pivot, smallest, largest)
     typical = TypicalCurve.of(system, frame, laplace, names)
-    share = np.zeros((len(names), len(layout.spreads)))
-    levels = np.bincount(np.array(layout.spread_of_level, dtype=int))
-    for i in np.flatnonzero(levels):  # a mean over more levels is closer to the population
-        share[names.index(layout.spreads[i][0]), i] = 1 / levels[i]
+    curve_share = np.array([[name == of for of, _ in layout.spreads] for name in names], float)
+    levels = np.bincount(np.array(layout.spread_of_level, dtype=int), minlength=len(layout.spreads))
+    # A mean over fewer levels than curves is farther from the population.
+    excess = np.where(levels, 1 / np.maximum(levels, 1) - 1 / laplace.n_curves, 0)
     # The law's parameters are one block; each nuisance parameter is a block of its own.
     ends = [0, *range(len(system.roles), len(names) + 1)]
     mixed = typical.jacobian.mean(axis=0)
@@ -156,7 +156,8 @@ def _population_whitening(
         "typical_covariance": typical.covariance,
         "curve_mixed": typical.jacobian,
         "typical_mixed": mixed,
-        "level_share": share,
+        "curve_share": curve_share,
+        "level_share": curve_share * excess,
         "typical_blocks": np.array([*itertools.pairwise(ends)]),
         "typical_frame": _frame_rows(frame)[:, None],
         **_prior_at_pivot(bound, frame, mixed),

@@ -65,6 +65,8 @@ def center(law: Law | None, noise: int, groups: int) -> dict[str, np.ndarray]:
         "typical_covariance": covariances(rng, size, rows),
         "curve_mixed": jacobian + rng.normal(0, 0.1, (CURVES, rows, rows)) * (jacobian != 0),
         "typical_mixed": jacobian,
+        "curve_share": np.eye(rows, n_spreads)
+        + rng.uniform(0, 1, (rows, n_spreads)) * (np.arange(n_spreads) >= rows),
         "level_share": rng.uniform(0, 0.5, (rows, n_spreads)) * (np.arange(n_spreads) >= rows),
         "typical_blocks": np.array([(0, size), *((i, i + 1) for i in range(size, rows))]),
         "typical_frame": np.concatenate([ends, np.log(ends)]),
@@ -141,9 +143,9 @@ def test_standard_coordinates_have_the_posterior_of_a_linear_model(groups: int) 
         population.whitened_center(arrays | {"z_center": z})
         return arrays["center"].copy()
 
-    own, of_groups = np.diag(spread[:size] ** 2), np.diag(arrays["level_share"] @ spread**2)
+    of_curves, of_groups = (np.diag(arrays[f"{of}_share"] @ spread**2) for of in ("curve", "level"))
     information_of_curves = [
-        np.linalg.inv(arrays["typical_covariance"][g] + m @ own @ m.T)
+        np.linalg.inv(arrays["typical_covariance"][g] + m @ of_curves @ m.T)
         for g, m in enumerate(arrays["curve_mixed"])
     ]
     curves_covariance = np.linalg.inv(sum(information_of_curves))

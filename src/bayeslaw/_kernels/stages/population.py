@@ -100,22 +100,26 @@ def _curves_estimate(
 def whitened_center(
     z_center: Vector, spread: Vector, prior_precision: Matrix, prior_score: Vector,
     center_mean: Vector, center_sd: Vector, typical_mode: Matrix, typical_covariance: Cube,
-    curve_mixed: Cube, typical_mixed: Matrix, level_share: Matrix, typical_blocks: IndexMatrix,
-    typical_frame: Matrix, of_population: Indices, curve_precision: Cube, center_factor: Matrix,
-    curves_covariance: Matrix, data_precision: Matrix, center_vectors: Matrix,
-    center_state: Matrix, center_out: Matrix, center: Vector, log_prior: Vector,
+    curve_mixed: Cube, typical_mixed: Matrix, curve_share: Matrix, level_share: Matrix,
+    typical_blocks: IndexMatrix, typical_frame: Matrix, of_population: Indices,
+    curve_precision: Cube, center_factor: Matrix, curves_covariance: Matrix,
+    data_precision: Matrix, center_vectors: Matrix, center_state: Matrix, center_out: Matrix,
+    center: Vector, log_prior: Vector,
 ) -> None:  # fmt: skip
     """Center of the population from whitened coordinates; normal prior, with the Jacobian.
 
-    `level_share` (parameters, standard deviations) is one over the number of levels of a group.
+    `curve_share` (parameters, standard deviations) is one where curves differ by them, as if all
+    differed independently; `level_share` is what the mean over the levels of a group varies more
+    than that over as many curves.
     `center_vectors` receives the estimate by the curves and the posterior mean.
     """
     estimate, mean, variances = center_vectors[0], center_vectors[1], center_vectors[2]
     group_variances, sums = center_vectors[3], center_vectors[4]
     total = 0.0
     for i in range(center.shape[0]):
-        variances[i], group_variances[i] = spread[i] * spread[i], 0.0
+        variances[i], group_variances[i] = 0.0, 0.0
         for s in range(spread.shape[0]):
+            variances[i] += curve_share[i, s] * spread[s] * spread[s]
             group_variances[i] += level_share[i, s] * spread[s] * spread[s]
     for block in range(typical_blocks.shape[0]):
         low, high = typical_blocks[block, 0], typical_blocks[block, 1]
@@ -222,11 +226,12 @@ def _project(matrix, jacobian, m, low, high, out):
 @stage
 def whitened_center_adjoint(
     z_center: Vector, spread: Vector, center_mean: Vector, center_sd: Vector, typical_mode: Matrix,
-    curve_mixed: Cube, typical_mixed: Matrix, level_share: Matrix, typical_blocks: IndexMatrix,
-    typical_frame: Matrix, of_population: Indices, curve_precision: Cube, center_factor: Matrix,
-    curves_covariance: Matrix, data_precision: Matrix, center_vectors: Matrix,
-    center_state: Matrix, center_out: Matrix, center_matrices: Cube, center: Vector,
-    center_bar: Vector, z_center_bar: Vector, spread_bar: Vector,
+    curve_mixed: Cube, typical_mixed: Matrix, curve_share: Matrix, level_share: Matrix,
+    typical_blocks: IndexMatrix, typical_frame: Matrix, of_population: Indices,
+    curve_precision: Cube, center_factor: Matrix, curves_covariance: Matrix,
+    data_precision: Matrix, center_vectors: Matrix, center_state: Matrix, center_out: Matrix,
+    center_matrices: Cube, center: Vector, center_bar: Vector, z_center_bar: Vector,
+    spread_bar: Vector,
 ) -> None:  # fmt: skip
     """Adjoint of `whitened_center`; overwrites `center_bar`."""
     estimate, mean, modes_bar = center_vectors[0], center_vectors[1], center_vectors[2]
@@ -245,12 +250,14 @@ def whitened_center_adjoint(
         for m in range(low, high):
             _project(data_precision, typical_mixed, m, low, high, work)
             group_bar = -quadratic_form(data_bar, low, high, work)
-            for s in range(spread.shape[0]):
-                spread_bar[s] += 2 * spread[s] * level_share[m, s] * group_bar
+            curves_bar = 0.0
             for g in range(typical_mode.shape[1]):
                 _project(curve_precision[g], curve_mixed[g], m, low, high, work)
                 bar, pull, shift = quadratic_form(total_bar, low, high, work), 0.0, 0.0
                 for i in range(low, high):
                     pull += work[i] * modes_bar[i]
                     shift += work[i] * typical_mode[i, g]
-                spread_bar[m] -= 2 * spread[m] * (bar + pull * shift)
+                curves_bar -= bar + pull * shift
+            for s in range(spread.shape[0]):
+                shares_bar = level_share[m, s] * group_bar + curve_share[m, s] * curves_bar
+                spread_bar[s] += 2 * spread[s] * shares_bar
