@@ -111,7 +111,7 @@ def sizes(draws: str, points: str) -> dict[str, Any]:
     return result | {"bands MB": 1000 * (peak_memory() - before), "points": grid.sizes["run"]}
 
 
-LAWS = ("power", "pure_power", "log_linear", "plateau_power", "curvature")
+LAWS = ("power", "pure_power", "log_linear", "shifted_power", "exponential")
 JOINT = ("chinchilla", "multiplicative", "kaplan", "generalised_sum")
 
 

@@ -126,8 +126,12 @@ def _difference(compiled: CompiledDensity) -> float:
     """
     model_data = compiled.model_data
     arrays = dict(model_data.arrays)
-    for name in ("information", "pivot_information", "typical_information", "fisher"):
+    for name in ("information", "pivot_information", "fisher"):
         arrays[name] = NOTHING * np.ones_like(arrays[name])
+    size = arrays["typical_covariance"].shape[-1]
+    arrays["typical_covariance"] = np.full_like(
+        arrays["typical_covariance"], np.eye(size) / NOTHING
+    )
     plain = compiled.with_data(replace(model_data, arrays=arrays))
     entry = _entry(plain)
     entry()
