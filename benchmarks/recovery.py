@@ -70,11 +70,7 @@ def main() -> None:
     many = [
         bl.read_runs(rows, predictors=["N"], groups=["task", "dataset"]) for rows, _ in simulated
     ]
-    fits = bl.refit(
-        model,
-        many,
-        sampler=bl.Sampler(random_seed=options.seed, draws=500, tune=500, progressbar=False),
-    )
+    fits = bl.refit(model, many, sampler=bl.Sampler(options.seed, progressbar=False))
     hits = pd.DataFrame(
         [covered(fit, truth) for fit, (_, truth) in zip(fits, simulated, strict=True)]
     )

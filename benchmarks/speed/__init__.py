@@ -2,11 +2,11 @@
 
     BAYESLAW_DATA=... uv run python -m benchmarks.speed [--quick] [--only NAME ...]
 
-Prints one table, and saves it in benchmarks/results/speed. `--quick` takes smaller sizes, fewer
-repeats and at most a minute for each peer. Imports, gradients and starts are medians of
-several repeats; first starts and peers are measured once. Machines are shared, so both elapsed
-seconds and seconds of processor (of a process and all its children) are reported: users wait for
-the former, code costs the latter.
+Prints each row, and saves the table in benchmarks/results/speed, part by part. `--quick` takes
+smaller sizes, fewer repeats and at most a minute for each peer. Imports, gradients and starts are
+medians of several repeats; first starts and peers are measured once. Machines are shared, so both
+elapsed seconds and seconds of processor (of a process and all its children) are reported: users
+wait for the former, code costs the latter.
 
 - `measure`: costs of functions and of whole processes; `cases`: the runs; `child`: work in a
   fresh interpreter;

@@ -56,8 +56,20 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def save(name: str, part: str, rows: Sequence[Row], order: Sequence[str]) -> list[Row]:
+    """Replace a part of the saved table, and return the rows of all parts."""
+    path, where = RESULTS / f"{name}.json", machine()
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    record |= {part: {"machine": where, "rows": [asdict(row) for row in rows]}}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    every = [Row(**row) for each in order if each in record for row in record[each]["rows"]]
+    (RESULTS / f"{name}.md").write_text(f"{where}\n\n{table(every)}\n", encoding="utf-8")
+    return every
+
+
 def main() -> None:
-    """Run the selected measurements."""
+    """Run the selected measurements, and save each when it is done."""
     parser = argparse.ArgumentParser(description="How long does what users do take?")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer repeats")
     parser.add_argument("--only", nargs="+", choices=parts(True), metavar="NAME")
@@ -66,24 +78,16 @@ def main() -> None:
     )
     options = parser.parse_args()
     warnings.simplefilter("ignore", bl.errors.RunsWarning)
-    wanted = parts(options.quick)
+    wanted, name = parts(options.quick), "quick" if options.quick else "speed"
     if options.full:
         wanted["refits"] = partial(refits.refits, refits.MANY // refits.MORE)
-    where, rows = machine(), list[Row]()
-    print(where, flush=True)
-    for name in options.only or wanted:
-        measured = wanted[name]()
-        rows += measured
+    print(machine(), flush=True)
+    for part in options.only or wanted:
+        measured = wanted[part]()
         for row in measured:
             print(f"{row.what}: {row.measured}  [{row.goal}]  {row.note}", flush=True)
-    print(f"\n{table(rows)}")
-    if options.only is None:
-        name = "quick" if options.quick else "speed"
-        record = {"machine": where, "rows": [asdict(row) for row in rows]}
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        figure(rows).savefig(RESULTS / f"{name}.png", dpi=200)
-        (RESULTS / f"{name}.md").write_text(f"{where}\n\n{table(rows)}\n", encoding="utf-8")
+        every = save(name, part, measured, list(wanted))
+        figure(every).savefig(RESULTS / f"{name}.png", dpi=200)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def test_fits_are_counted_before_they_start(
     assert line.count("\n") == 1
     with ThreadPoolExecutor(1) as executor, announced_fits("Fitting", jobs[:1], SAMPLER, executor):
         pass
-    assert "1 fit of 1 law, roughly 3 s of processor time" in capsys.readouterr().err
+    assert "1 fit of 1 law, roughly 2 s of processor time" in capsys.readouterr().err
 
 
 def test_nothing_is_said_without_fits_or_unasked(

@@ -18,13 +18,12 @@ from bayeslaw.model.model import Model
 __all__ = ["announce_draws", "announced_fits", "processor_seconds"]
 
 # Measured (docs/measured.md): a fit of 36 runs by 8,000 draws, without a discrepancy and with one;
-# and 72 curves of 3,902 runs take 11 times as long as 3 of 36, 20 of 888 runs 3 times.
-SECONDS, SECONDS_WITH_DISCREPANCY = 3.0, 20.0
-RUNS, DRAWS, POWER_OF_RUNS = 36, 8000, 0.5
+# with one, 20 curves of 888 runs take 50 s, and 72 of 3,902 runs 250 s.
+SECONDS, SECONDS_WITH_DISCREPANCY = 2.0, 5.0
+RUNS, DRAWS, POWER_OF_RUNS = 36, 8000, 0.8
 IMPORTANCE_SPEEDUP = 8.0
 
-
-# Not in the estimate: 1 to 4 s of processor time per law, and 16 s for what all laws share.
+# Not in the estimate: 1 to 2 s of processor time per law, and 16 s for what all laws share.
 FIRST_TIME = "some seconds for each model that is compiled for the first time"
 
 _is_announced = ContextVar("_is_announced", default=False)
