@@ -105,9 +105,9 @@ def routed_lm() -> Study:
 
     All checkpoints of a training run, in all losses, are one model: 13 runs. Of the five runs with
     wider layers, N is their own size (total parameters): the column of dense parameters has the
-    plain one. Step 0 and missing losses are left out. Of the steps near the end, 248,000, 249,000
-    and 250,000, each run has one or two. Cost is FLOP per step, as in the source, times steps. The
-    mixture-of-experts study has the last rows of these runs.
+    plain one. Step 0 and missing losses are left out. The last step is 249,000; checkpoints before
+    it are amid the learning-rate schedule. Cost is FLOP per step, as in the source, times steps.
+    The mixture-of-experts study has the last rows of these runs.
     """
     [path] = bl.datasets.fetch("routed_lm").values()
     names = {"total_parameter_count": "N", "step": "S", "hyper_id": MODEL, **ROUTED_LOSSES}
