@@ -123,7 +123,7 @@ def study(
     rows = rows.assign(**{HELD_OUT: rows[HELD_OUT].astype(bool) if HELD_OUT in rows else False})
     if not is_evaluated_often:
         rows[MODEL] = rows.index
-    rows = rows.astype(dict.fromkeys([*groups, MODEL], str))
+    rows = rows.astype({**dict.fromkeys([*groups, MODEL], str), COST: float})
     truth = [TRUTH] if TRUTH in rows else []
     rows = rows[[*predictors, "loss", *truth, *groups, MODEL, COST, HELD_OUT]]
     _check(name, rows, [*predictors, "loss"], [*groups])
