@@ -20,15 +20,6 @@ standard deviations, so that the loss falls with N and D up to the last test row
 .7 between the curves of a study, because laws err together. The logarithms of E, A, alpha, B and
 beta are normal between curves, around those of `CENTRE` with standard deviations of `SPREAD`.
 Noise is log-normal.
-
-The best fit of Chinchilla's law to a noise-free grid of 5 x 8 cells is off by (root mean square in
-per cent, over 60 curves)::
-
-                 on the grid   at 10 times   at 30 times the compute
-    drifting             0.1           1.0           1.7
-    interacting          0.7           1.6           1.8
-    generalised          2.0           5.0           5.9
-    broken               0.2           0.8           1.2
 """
 
 from __future__ import annotations
