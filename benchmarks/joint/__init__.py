@@ -4,7 +4,7 @@
 
 Larger runs of published studies are forecast from the smaller ones:
 
-- `protocol.md`: which configurations are compared, how, and what passes; committed before any result;
+- `protocol.md`: the configurations, how they are compared and what passes, before any result;
 - `study`: what a study is: its rows, what they are pooled over, the laws that apply;
 - `studies`: the studies of language models in parameters and tokens, or steps;
 - `other_laws`: those whose laws have other predictors: repeats, experts, sparsity, vocabulary;
