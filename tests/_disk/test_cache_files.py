@@ -14,8 +14,6 @@ import pytest
 from bayeslaw._disk import cache_files
 from bayeslaw._disk.cache_files import DAY, MAX_AGE, prune, read_cached, write_cached
 
-NOW = time.time()
-
 
 @pytest.fixture(autouse=True)
 def a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +25,7 @@ def of_age(folder: Path, name: str, days: float, size: int = 100) -> Path:
     """A file that was last used some days ago."""
     path = folder / name
     path.write_bytes(bytes(size))
-    os.utime(path, (NOW - days * DAY,) * 2)
+    os.utime(path, (time.time() - days * DAY,) * 2)
     return path
 
 
@@ -83,7 +81,7 @@ def test_of_too_many_bytes_those_unused_for_longest_are_removed(
 def test_use_is_noted_once_a_day(days: float, expected: float, tmp_path: Path) -> None:
     path = tmp_path / "a.code"
     write_cached(path, b"code")
-    os.utime(path, (NOW - days * DAY,) * 2)
+    os.utime(path, (time.time() - days * DAY,) * 2)
     assert read_cached(path) == b"code"
     assert age(path) == pytest.approx(expected, abs=0.01)
 
