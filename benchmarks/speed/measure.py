@@ -92,6 +92,14 @@ def process(
     return Finished(cost, json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {})
 
 
+def empty_caches(folder: str) -> dict[str, str]:
+    """Environment of processes that keep compiled code in a folder, without any at first."""
+    return {
+        "NUMBA_CACHE_DIR": f"{folder}/numba",  # of the kernels
+        "PYTENSOR_FLAGS": f"base_compiledir={folder}/pytensor",  # of all else
+    }
+
+
 def _end(pid: int) -> None:
     """End a process and those that it began, which are a group of their own."""
     os.killpg(pid, signal.SIGKILL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 
-from benchmarks.speed.measure import Cost, Row, median, process
+from benchmarks.speed.measure import Cost, Row, empty_caches, median, process
 
 CHILD = ("-m", "benchmarks.speed.child")
 BAYESLAW = ("-m", "bayeslaw")
@@ -31,10 +31,7 @@ BEFORE = {
 def sessions() -> list[Row]:
     """The demonstration first, which compiles what the others use."""
     with tempfile.TemporaryDirectory() as folder:
-        caches = {
-            "NUMBA_CACHE_DIR": f"{folder}/numba",
-            "PYTENSOR_FLAGS": f"base_compiledir={folder}/pytensor",
-        }
+        caches = empty_caches(folder)
         return [
             _row("demo", "the demonstration, both acts, on empty caches", _demo(folder, caches)),
             *_another_law(caches),

@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.chinchilla import published_workflow
-from benchmarks.speed.measure import Cost, Finished, Row, cost_of, median, process
+from benchmarks.speed.measure import (
+    Cost,
+    Finished,
+    Row,
+    cost_of,
+    empty_caches,
+    median,
+    process,
+)
 
 IMPORTS = {"bayeslaw": "0.3 s", "pymc": "", "nutpie": "", "arviz": ""}
 CASES = {
@@ -47,10 +55,7 @@ def fits(cases: Sequence[str], repeats: int) -> list[Row]:
     rows = []
     for case in cases:
         with tempfile.TemporaryDirectory() as folder:
-            empty = {
-                "NUMBA_CACHE_DIR": f"{folder}/numba",  # of the kernels
-                "PYTENSOR_FLAGS": f"base_compiledir={folder}/pytensor",  # of all else
-            }
+            empty = empty_caches(folder)
             every = [
                 process(["-m", "benchmarks.speed.child", "fit", case], environment=empty)
                 for _ in range(1 + repeats)

@@ -62,9 +62,9 @@ class BoundModel:
         Parameters that are equal in all curves are a plane at the reference and curved at pivots.
         """
         system = self.coordinates
-        if self.hierarchy and isinstance(system, SumOfTerms) and system.log_coefficients:
-            return system.at_reference if differs_in_one(self.model, system.terms) else system
-        return system
+        if not self.hierarchy or not isinstance(system, SumOfTerms):
+            return system
+        return system.at_reference if differs_in_one(self.model, system.terms) else system
 
     @cached_property
     def priors(self) -> dict[str, Prior]:

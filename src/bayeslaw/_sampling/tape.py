@@ -110,8 +110,8 @@ class _Builder:
         forward, adjoint = self._pair(self.sources.from_pivot)
         to_pivot = self._pair(self.sources.to_pivot)
         at_pivot = self.bound.curve_coordinates is system
-        of_curves = (forward, adjoint, *to_pivot) if at_pivot else (0, 0, 0, 0)
-        self._set("of_coordinates", of_curves[0], size, *of_curves[1:])
+        others = (at_pivot * address for address in (adjoint, *to_pivot))
+        self._set("of_coordinates", at_pivot * forward, size, *others)
         has_pivot = isinstance(system, SumOfTerms)
         self._set("of_population", has_pivot * forward, size, has_pivot * adjoint)
         self.add(curves.curves, curves.curves_adjoint)
